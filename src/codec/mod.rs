@@ -1,0 +1,11 @@
+//! Bytes to domain and back: requests, feed documents, replies, log records, SSE frames. Pure.
+
+pub mod cursor;
+pub mod json;
+pub mod log;
+pub mod problem;
+pub mod record;
+pub mod render;
+pub mod request;
+pub mod snapshot;
+pub mod time;

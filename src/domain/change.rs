@@ -1,0 +1,191 @@
+//! Changes: what the log holds. A change is a fact, never a command: it states the resulting
+//! head or register whole, so that applying it needs no clock, no configuration and no rule, and
+//! applying it twice is harmless.
+
+use super::{AssetId, Currency, Member, Micros, PartnerNo, Quote, Slot, Stamp};
+use compact_str::CompactString;
+
+/// The place of a change in the log: gapless, total order, from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Seq(pub u64);
+
+/// Where a write came from, for `explain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// `delivery`: hash of the delivery's id, 0 where it had none.
+    Push {
+        delivery: u64,
+    },
+    /// `run` of the partner's feed, `record` its place in the file (from 0).
+    Feed {
+        run: u64,
+        record: u32,
+    },
+    Admin {
+        action: u64,
+    },
+}
+
+/// A member written or removed by itself after the base (D1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    pub name: CompactString,
+    pub stamp: Stamp,
+    /// Removed rather than written.
+    pub removed: bool,
+}
+
+/// All about an asset that decisions need, beside its quotes: existence, base, exceptions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetHead {
+    /// Counts the changes of the document, so that a reader can tell whether its copy is current.
+    pub version: u32,
+    pub life: Stamp,
+    pub death: Stamp,
+    pub base: Stamp,
+    /// Sorted by name; all above base and death.
+    pub exceptions: Vec<Exception>,
+    /// Hash of the visible document.
+    pub hash: u128,
+    /// The document's `currency`, where it names a valid one.
+    pub currency: Option<Currency>,
+    /// The document's `status` is something else than active (X5).
+    pub inactive: bool,
+    /// Taken out of lists by an operator.
+    pub hidden: bool,
+    /// Absences in a row from an undated feed (X3).
+    pub absences: u8,
+}
+
+impl AssetHead {
+    pub fn unborn() -> AssetHead {
+        AssetHead {
+            version: 0,
+            life: Stamp::NEVER,
+            death: Stamp::NEVER,
+            base: Stamp::NEVER,
+            exceptions: Vec::new(),
+            hash: 0,
+            currency: None,
+            inactive: false,
+            hidden: false,
+            absences: 0,
+        }
+    }
+
+    pub fn is_alive(&self) -> bool {
+        self.life > self.death
+    }
+}
+
+/// What the change stream calls an asset's change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AssetEvent {
+    Created,
+    Updated,
+    Deleted,
+    /// Only stamps moved: no reader sees a difference, the change stream skips it.
+    Stamped,
+    /// A tombstone was collected (X4): id and slot are free again. Not in the change stream.
+    Forgotten,
+}
+
+/// The asset's new head, and how its document differs from before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetChange {
+    pub slot: Slot,
+    pub id: AssetId,
+    pub event: AssetEvent,
+    pub head: AssetHead,
+    /// Members that are new or different. After `Deleted` the document is empty whatever is here.
+    pub set: Vec<Member>,
+    pub removed: Vec<CompactString>,
+    /// The stamp of the write that caused it.
+    pub stamp: Stamp,
+    pub origin: Origin,
+}
+
+/// The register of one quote as it is now. The asset may be dead: then it is parked (P3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceChange {
+    pub slot: Slot,
+    pub id: AssetId,
+    /// Readers see a difference; else only stamps moved.
+    pub visible: bool,
+    pub quote: Quote,
+}
+
+/// Which kind of record beside assets and prices a change speaks of. Numbers are persisted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum RecordKind {
+    /// Key: the partner's name. Value: nothing yet; the change's partner is the number given.
+    Partner = 1,
+    /// Key: empty. Value: the state of the partner's feed.
+    Feed = 2,
+    /// Key: run id, big-endian. Value: the run's report.
+    Run = 3,
+    /// Key: hash of the delivery id. Value: body hash, cursor, outcomes (G2).
+    Delivery = 4,
+    Plan = 5,
+    Quarantine = 6,
+    Parked = 7,
+    /// The last writes of an asset that lost.
+    Lost = 8,
+    Stream = 9,
+}
+
+impl RecordKind {
+    #[rustfmt::skip]
+    pub const ALL: [RecordKind; 9] = [
+        RecordKind::Partner, RecordKind::Feed, RecordKind::Run, RecordKind::Delivery, RecordKind::Plan,
+        RecordKind::Quarantine, RecordKind::Parked, RecordKind::Lost, RecordKind::Stream,
+    ];
+
+    pub fn from_number(number: u8) -> Option<RecordKind> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+}
+
+/// A record set (`Some`) or removed (`None`). The store does not look into the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordChange {
+    pub kind: RecordKind,
+    pub key: Box<[u8]>,
+    pub value: Option<Box<[u8]>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    Asset(Box<AssetChange>),
+    Price(PriceChange),
+    Record(Box<RecordChange>),
+}
+
+/// One committed effect, once it has its sequence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub partner: PartnerNo,
+    pub kind: ChangeKind,
+}
+
+/// Changes decided together for one partner: committed together or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteSet {
+    pub partner: PartnerNo,
+    pub changes: Vec<ChangeKind>,
+}
+
+impl WriteSet {
+    pub fn new(partner: PartnerNo) -> WriteSet {
+        WriteSet { partner, changes: Vec::new() }
+    }
+}
+
+/// When a change became durable, beside what the change itself says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    pub seq: Seq,
+    pub committed_at: Micros,
+    pub change: Change,
+}

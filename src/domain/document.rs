@@ -1,0 +1,102 @@
+//! Documents: the members of an asset, each with its source text.
+
+use compact_str::CompactString;
+
+/// One top-level member: its JSON source text, and the hash of the canonical form of its value.
+/// Equal hash means equal content; the text is what readers get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub name: CompactString,
+    pub text: Box<str>,
+    pub hash: u128,
+}
+
+/// The members of one asset, sorted by name, each name once. `id`, `updated_at` and `price` are
+/// never among them: they have places of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Document {
+    members: Vec<Member>,
+}
+
+impl Document {
+    /// Sorts the members; of a name given twice the last stays (codec refuses such input before).
+    pub fn from_members(mut members: Vec<Member>) -> Document {
+        members.sort_by(|a, b| a.name.cmp(&b.name));
+        members.reverse();
+        members.dedup_by(|a, b| a.name == b.name);
+        members.reverse();
+        Document { members }
+    }
+
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    pub fn into_members(self) -> Vec<Member> {
+        self.members
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Member> {
+        let place = self.members.binary_search_by(|m| m.name.as_str().cmp(name)).ok()?;
+        Some(&self.members[place])
+    }
+
+    pub fn set(&mut self, member: Member) {
+        match self.members.binary_search_by(|m| m.name.cmp(&member.name)) {
+            Ok(place) => self.members[place] = member,
+            Err(place) => self.members.insert(place, member),
+        }
+    }
+
+    pub fn remove(&mut self, name: &str) -> Option<Member> {
+        let place = self.members.binary_search_by(|m| m.name.as_str().cmp(name)).ok()?;
+        Some(self.members.remove(place))
+    }
+
+    /// The hash of the whole content: the same for equal members, whatever their order once was.
+    pub fn hash(&self) -> u128 {
+        let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+        for member in &self.members {
+            hasher.update(&(member.name.len() as u32).to_le_bytes());
+            hasher.update(member.name.as_bytes());
+            hasher.update(&member.hash.to_le_bytes());
+        }
+        hasher.digest128()
+    }
+
+    /// The text of a string member without quotes and escapes, where it needs no unescaping.
+    pub fn plain_text(&self, name: &str) -> Option<&str> {
+        let text = &self.get(name)?.text;
+        let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+        (!inner.contains('\\')).then_some(inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(name: &str, hash: u128) -> Member {
+        Member { name: name.into(), text: hash.to_string().into(), hash }
+    }
+
+    #[test]
+    fn the_order_of_members_does_not_change_the_hash() {
+        let a = Document::from_members(vec![member("a", 1), member("b", 2)]);
+        let b = Document::from_members(vec![member("b", 2), member("a", 1)]);
+        assert_eq!(a.hash(), b.hash());
+        let swapped = Document::from_members(vec![member("a", 2), member("b", 1)]);
+        assert_ne!(a.hash(), swapped.hash());
+    }
+
+    #[test]
+    fn of_a_name_given_twice_the_last_stays() {
+        let document = Document::from_members(vec![member("a", 1), member("a", 2)]);
+        assert_eq!(document.members().len(), 1);
+        assert_eq!(document.get("a").unwrap().hash, 2);
+    }
+}

@@ -1,0 +1,145 @@
+//! What is kept of a partner's feed: its state between runs, and a report of each run.
+
+use serde::{Deserialize, Serialize};
+
+/// The number of a run, rising per partner from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RunId(pub u64);
+
+/// How a run ended: one label for each, public in reports and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    Applied,
+    /// Same bytes as the last accepted run (F7).
+    Unchanged,
+    /// Older than the last accepted snapshot (F5).
+    SkippedOlder,
+    /// Too many invalid records (F3).
+    Refused,
+    /// The fetch or the file was bad (F1); nothing changed.
+    Failed,
+}
+
+impl RunStatus {
+    pub const ALL: [RunStatus; 5] = [
+        RunStatus::Applied,
+        RunStatus::Unchanged,
+        RunStatus::SkippedOlder,
+        RunStatus::Refused,
+        RunStatus::Failed,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RunStatus::Applied => "applied",
+            RunStatus::Unchanged => "unchanged",
+            RunStatus::SkippedOlder => "skipped_older",
+            RunStatus::Refused => "refused",
+            RunStatus::Failed => "failed",
+        }
+    }
+
+    /// The snapshot was taken as true: applied, or known to be so already.
+    pub fn is_accepted(self) -> bool {
+        matches!(self, RunStatus::Applied | RunStatus::Unchanged)
+    }
+}
+
+/// How a fetch ended, before anything was read of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FetchOutcome {
+    Fetched,
+    NotModified,
+}
+
+/// Counts of one run: records first, then what became of the assets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunCounts {
+    pub records: u64,
+    pub created: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+    pub deleted: u64,
+    /// Deletes that the guard kept back (F4).
+    pub held: u64,
+    pub quarantined: u64,
+    /// Verdicts (F9).
+    pub agree: u64,
+    pub feed_stale: u64,
+    pub missed_push: u64,
+    pub missed_delete: u64,
+    pub phantom: u64,
+    pub resurrected: u64,
+    pub value_conflict: u64,
+    /// First absences from an undated file (X3): nothing done yet.
+    pub absent_once: u64,
+}
+
+/// What one run found and did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunReport {
+    pub run: RunId,
+    pub status: RunStatus,
+    /// Stable code of the reason where the run was not applied, e.g. `truncated`, `html`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What happened and what to do, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Start of the fetch, microseconds.
+    pub started_at: i64,
+    pub finished_at: i64,
+    /// The snapshot's time `S`, microseconds, where the file got so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_at: Option<i64>,
+    /// The snapshot bore a time of its own (T3).
+    pub dated: bool,
+    /// Decoded bytes.
+    pub body_bytes: u64,
+    pub counts: RunCounts,
+    /// The first invalid records: id where readable, code, what is wrong.
+    #[serde(default)]
+    pub faults: Vec<RecordFault>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordFault {
+    pub record: u64,
+    pub offset: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    pub code: String,
+    pub detail: String,
+}
+
+/// What is kept of a feed between its runs; written with each run's effect.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FeedState {
+    pub last_run: RunId,
+    /// `S` of the last accepted run; `None` before the first.
+    pub last_snapshot_at: Option<i64>,
+    /// Whether that snapshot was dated by T3, or by the floor.
+    pub last_dated: bool,
+    /// Start of the last fetch whose body differed from the one before: the floor of T3.
+    pub floor_at: Option<i64>,
+    /// SHA-256 of the body of the last accepted run, hex.
+    pub body_hash: Option<String>,
+    /// Validators of that body; only sent again to the URL they came from.
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+    pub validators_url: Option<String>,
+    /// Accepted counts, newest last, at most 7 (F4).
+    pub accepted_counts: Vec<u64>,
+    /// Deletes applied without a plan: when and how many, for the windows of F4.
+    pub deletes: Vec<(i64, u64)>,
+    pub last_success_at: Option<i64>,
+    pub failures_in_row: u32,
+    /// X4: the partner's history floor.
+    pub history_floor: Option<i64>,
+    /// Pushes accepted since the last accepted run (F9).
+    pub pushes_since_run: u64,
+}

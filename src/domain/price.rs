@@ -1,0 +1,144 @@
+//! Price registers: one per quote name of an asset (RULES, "Price").
+
+use super::{Decimal, Lane, Micros, Stamp};
+use std::fmt;
+
+/// A currency's code: ISO 4217 or one that the configuration adds; 2–8 of `A-Z 0-9`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Currency([u8; 8]);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a currency's code is 2-8 characters of A-Z and 0-9")]
+pub struct CurrencyError;
+
+impl Currency {
+    /// Checks the form only; which codes are known is the configuration's to say.
+    pub fn new(code: &str) -> Result<Currency, CurrencyError> {
+        let plain = code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        if !(2..=8).contains(&code.len()) || !plain {
+            return Err(CurrencyError);
+        }
+        Ok(Currency(padded(code)))
+    }
+
+    pub fn as_str(&self) -> &str {
+        unpadded(&self.0)
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The name of a quote: 1–12 of `a-z 0-9 _ -`. `price` where none is given.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct QuoteName([u8; 12]);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a quote's name is 1-12 characters of a-z, 0-9, - and _")]
+pub struct QuoteNameError;
+
+impl QuoteName {
+    pub const PRICE: QuoteName = QuoteName(*b"price\0\0\0\0\0\0\0");
+
+    pub fn new(name: &str) -> Result<QuoteName, QuoteNameError> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+        if !(1..=12).contains(&name.len()) || !name.bytes().all(plain) {
+            return Err(QuoteNameError);
+        }
+        Ok(QuoteName(padded(name)))
+    }
+
+    pub fn as_str(&self) -> &str {
+        unpadded(&self.0)
+    }
+}
+
+impl fmt::Debug for QuoteName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+fn padded<const N: usize>(text: &str) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes[..text.len()].copy_from_slice(text.as_bytes());
+    bytes
+}
+
+fn unpadded(bytes: &[u8]) -> &str {
+    let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
+    std::str::from_utf8(&bytes[..end]).expect("only ASCII is ever put in")
+}
+
+/// What the partner said of the market that the price comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Market {
+    #[default]
+    Unsaid = 0,
+    Open = 1,
+    Closed = 2,
+}
+
+/// What few quotes bear, kept apart so that most stay small.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QuoteExtra {
+    pub kind: Option<Box<str>>,
+    pub per: Option<Box<str>>,
+}
+
+/// A feed's price without a time of its own (P2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undated {
+    /// `S` of the run that said it last.
+    pub snapshot: Micros,
+    /// Start of the first fetch that held this amount: its age counts from here.
+    pub first_seen: Micros,
+    pub amount: Decimal,
+    pub currency: Currency,
+}
+
+/// One register: the newest dated price, and beside it the undated one of the feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    pub name: QuoteName,
+    pub currency: Currency,
+    pub market: Market,
+    /// `Stamp::NEVER` where no dated price has come.
+    pub stamp: Stamp,
+    /// `None` where the price was withdrawn, or none has come.
+    pub amount: Option<Decimal>,
+    /// When the dated price reached us.
+    pub received_at: Micros,
+    pub extra: Option<Box<QuoteExtra>>,
+    pub undated: Option<Box<Undated>>,
+}
+
+impl Quote {
+    /// At most this many quotes per asset: `price`, and where wanted `nav`, `bid`, `ask`.
+    pub const PER_ASSET_MAX: usize = 4;
+
+    pub fn is_withdrawn(&self) -> bool {
+        self.stamp.happened() && self.amount.is_none()
+    }
+
+    pub fn was_fed(&self) -> bool {
+        self.stamp.happened() && self.stamp.lane() == Lane::Feed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_names_are_held_to_their_form() {
+        assert_eq!(Currency::new("EUR").unwrap().as_str(), "EUR");
+        assert_eq!(Currency::new("12345678").unwrap().as_str(), "12345678");
+        assert!(Currency::new("eur").is_err() && Currency::new("E").is_err());
+        assert_eq!(QuoteName::new("price"), Ok(QuoteName::PRICE));
+        assert!(QuoteName::new("Price").is_err() && QuoteName::new("thirteenchars").is_err());
+    }
+}

@@ -1,0 +1,59 @@
+//! What a partner's configuration lets the rules know.
+
+use crate::domain::{Currency, Micros};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What absence from a complete snapshot does (X5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Absent {
+    #[default]
+    Delete,
+    Inactive,
+}
+
+/// One partner's policy, validated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Used where a price names no currency and neither its quote nor its document does (P4).
+    pub default_currency: Option<Currency>,
+    /// Codes beside ISO 4217 (P4).
+    pub currencies_extra: BTreeSet<Currency>,
+    pub allow_zero: bool,
+    pub allow_negative: bool,
+    /// Class → heartbeat in microseconds (P5).
+    pub heartbeats: BTreeMap<String, i64>,
+    /// Values of `status` that are known beside `active` and `inactive` (X5).
+    pub statuses_extra: BTreeSet<String>,
+    pub absent: Absent,
+    /// The feed's `Last-Modified` is the time of its data (T3).
+    pub last_modified_is_data_time: bool,
+    /// Parked prices per partner (P3).
+    pub parked_max: usize,
+    /// The feed's interval, for the life of tombstones (X4); 0 without a feed.
+    pub feed_interval: i64,
+    /// Assets of one partner, dead ones included: what is beyond is refused.
+    pub assets_max: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        let extra = ["USDC", "USDT", "EURC", "DAI", "BTC", "ETH"];
+        Policy {
+            default_currency: None,
+            currencies_extra: extra.iter().map(|c| Currency::new(c).expect("codes of our own")).collect(),
+            allow_zero: false,
+            allow_negative: false,
+            heartbeats: BTreeMap::from([
+                ("market".into(), 60 * Micros::SECOND),
+                ("nav".into(), 26 * Micros::HOUR),
+                ("valuation".into(), 400 * Micros::DAY),
+            ]),
+            statuses_extra: BTreeSet::new(),
+            absent: Absent::Delete,
+            last_modified_is_data_time: false,
+            parked_max: 10_000,
+            feed_interval: 0,
+            assets_max: 4_000_000,
+        }
+    }
+}
