@@ -1,9 +1,7 @@
 //! The defaults, each in one place. `config/tidegate.toml` and `config/partners/example.toml` say
 //! the same with their reasons; a test compares them.
 
-use super::{
-    FeedSettings, KeyHash, LimitSettings, PartnerSettings, ServerSettings, Settings, StoreSettings,
-};
+use super::{FeedSettings, KeyHash, LimitSettings, PartnerSettings, ServerSettings, Settings, StoreSettings};
 use crate::domain::{Mapping, PartnerName};
 use crate::rules::policy::Policy;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -125,11 +123,7 @@ impl Settings {
     pub fn minimal(directory: PathBuf) -> Settings {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Settings {
-            server: ServerSettings {
-                listen: any_port,
-                admin_listen: any_port,
-                ..ServerSettings::default()
-            },
+            server: ServerSettings { listen: any_port, admin_listen: any_port, ..ServerSettings::default() },
             store: StoreSettings::within(directory),
             readers: Vec::new(),
             partners: Vec::new(),
