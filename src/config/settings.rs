@@ -1,14 +1,11 @@
 //! What the rest of the daemon sees of the configuration: validated, with units.
 
+use super::KeyHash;
 use crate::domain::{Mapping, PartnerName};
 use crate::rules::policy::Policy;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// SHA-256 of a bearer key or reader token. The key itself is never kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct KeyHash(pub [u8; 32]);
 
 /// Where a secret is read from, each time it is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,59 @@
+//! The set-up of logs: lines on standard error, as text for people or JSON for collectors.
+
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// One line of text for each event, coloured on a terminal.
+    #[default]
+    Text,
+    /// One JSON object for each event, on one line.
+    Json,
+}
+
+/// Which events are written where the environment does not say.
+pub const DEFAULT_FILTER: &str = "info";
+
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error("the log filter `{filter}` cannot be read: {cause}")]
+    Filter { filter: String, cause: String },
+    #[error("logs have been set up already")]
+    Twice,
+}
+
+/// Sets up the program's logs. `filter` as in `RUST_LOG`, e.g. `info,tidegate::feed=debug`; where
+/// it is `None`, `RUST_LOG` is read, else [`DEFAULT_FILTER`] holds.
+///
+/// Standard output stays free for what a verb prints.
+pub fn install(format: Format, filter: Option<&str>) -> Result<(), LogError> {
+    let filter = match filter {
+        Some(filter) => filter.to_owned(),
+        None => std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| DEFAULT_FILTER.to_owned()),
+    };
+    let events = EnvFilter::try_new(&filter)
+        .map_err(|cause| LogError::Filter { filter: filter.clone(), cause: cause.to_string() })?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(events)
+        .with_span_events(FmtSpan::NONE)
+        .with_writer(std::io::stderr);
+    let installed = match format {
+        Format::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        Format::Json => lines.json().flatten_event(true).with_ansi(false).try_init(),
+    };
+    installed.map_err(|_| LogError::Twice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_named() {
+        let error = install(Format::Text, Some("info,tidegate=loudly")).unwrap_err();
+        assert!(error.to_string().contains("tidegate=loudly"), "{error}");
+    }
+}
