@@ -3,6 +3,8 @@
 
 mod admission;
 mod handle;
+pub mod partner;
+pub mod storage;
 
 pub use admission::{Admission, Limits, Permit, Shed};
 pub use handle::{PartnerEntry, Push, PushReply, Registry, Unavailable};

@@ -1,0 +1,4 @@
+//! partner
+mod index;
+mod ledger;
+mod recent;
