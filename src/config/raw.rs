@@ -262,11 +262,19 @@ impl<'a> Section<'a> {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
+    /// Whether a list is absent or empty as written: then nothing has been said of it yet.
+    pub fn lacks_items(&self, key: &str) -> bool {
+        let value = self.table.and_then(|table| table.get(key));
+        value.is_none_or(|value| value.get_ref().as_array().is_some_and(|array| array.is_empty()))
+    }
+
     /// Reports a rule that a key breaks together with others, or by its absence.
     pub fn refuse(&self, key: &'static str, wrong: Wrong) {
         let value = self.table.and_then(|table| table.get(key));
         let place = value.map(Spanned::span).or(self.place.clone());
-        let shown = value.map(|value| self.shown(value));
+        // what a list or a section holds may be a secret
+        let plain = value.filter(|value| !value.get_ref().is_array() && !value.get_ref().is_table());
+        let shown = plain.map(|value| self.shown(value));
         self.source.report(&self.path_of(key), place, shown, wrong);
     }
 

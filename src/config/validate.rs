@@ -113,7 +113,7 @@ fn reader(mut section: Section<'_>) -> Option<ReaderSettings> {
     if name.is_none() {
         section.refuse("name", Wrong::rule("a reader needs a name, for logs and limits"));
     }
-    if keys.is_empty() {
+    if section.lacks_items("keys") {
         section.refuse("keys", Wrong::rule("a reader needs at least one key"));
     }
     section.finish();
@@ -131,7 +131,7 @@ pub(super) fn partner(
     let mut policy = policy(s);
     let limits = limits(s.section("limits"), server);
     let feed_section = s.optional_section("feed");
-    if keys.is_empty() && feed_section.is_none() {
+    if s.lacks_items("keys") && feed_section.is_none() {
         let rule = Wrong::rule("a partner needs a key to push with, a feed, or both");
         s.refuse("keys", rule.hint(format!("tidegate partner add {name} writes a file with a key")));
     }
