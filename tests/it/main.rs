@@ -1,1 +1,3 @@
+//! The house as a whole, split by behaviour.
 
+mod config;
