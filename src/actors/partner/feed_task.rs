@@ -216,7 +216,10 @@ impl FileFault {
                 faults: refused.faults,
                 ..RunFailure::plain(
                     "too_many_invalid",
-                    format!("{} of {} records are invalid (F3); mend them and publish again", refused.invalid, refused.records),
+                    format!(
+                        "{} of {} records are invalid (F3); mend them and publish again",
+                        refused.invalid, refused.records
+                    ),
                     started_at,
                 )
             },
@@ -330,4 +333,3 @@ impl Batches {
         record::decode(text, &feed.mapping, &self.settings.policy).map_err(|_| changed())
     }
 }
-

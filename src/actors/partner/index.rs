@@ -277,7 +277,8 @@ impl Index {
         if exceptions.is_empty() {
             return None;
         }
-        let pack = |e: &Exception| Held { stamp: e.stamp, name: self.names.number(&e.name), removed: e.removed };
+        let pack =
+            |e: &Exception| Held { stamp: e.stamp, name: self.names.number(&e.name), removed: e.removed };
         Some(Box::new(exceptions.iter().map(pack).collect()))
     }
 
@@ -303,7 +304,8 @@ mod tests {
     }
 
     fn living(at: i64) -> AssetHead {
-        let exception = |name: &str| Exception { name: name.into(), stamp: Stamp::NEVER, removed: name == "b" };
+        let exception =
+            |name: &str| Exception { name: name.into(), stamp: Stamp::NEVER, removed: name == "b" };
         AssetHead {
             life: Stamp::new(Micros(at), Lane::Push, 0),
             hash: u128::MAX - 5,

@@ -5,8 +5,8 @@ use super::index::{Entry, Index};
 use super::recent::RecentDocuments;
 use crate::codec::json::value_hash;
 use crate::domain::{
-    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane, Member, Micros, Origin,
-    Outcome, PartnerNo, PriceChange, PriceWrite, Quote, Rule, Slot, Stamp, Verb, WriteSet,
+    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane, Member,
+    Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, Rule, Slot, Stamp, Verb, WriteSet,
 };
 use crate::rules::document::{self, Effect, StampedWrite};
 use crate::rules::policy::{Absent, Policy};

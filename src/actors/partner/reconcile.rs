@@ -55,8 +55,7 @@ impl PartnerState {
         let Some(mut active) = self.running.as_mut().and_then(|running| running.active.take()) else {
             return Ok(());
         };
-        let lanes =
-            Lanes::Feed { snapshot: active.snapshot, fetch_started_at: active.facts.file.started_at };
+        let lanes = Lanes::Feed { snapshot: active.snapshot, fetch_started_at: active.facts.file.started_at };
         let run = active.facts.run.0;
         let mut ledger = self.ledger(Origin::Feed { run, record: 0 }, prefetched);
         for record in records {
@@ -157,7 +156,9 @@ impl PartnerState {
     ) {
         let report = RunReport {
             code: Some(code.into()),
-            detail: Some("the snapshot is older than what has been accepted; nothing was applied (F5)".into()),
+            detail: Some(
+                "the snapshot is older than what has been accepted; nothing was applied (F5)".into(),
+            ),
             snapshot_at: Some(snapshot.0),
             dated: true,
             ..run::short_report(facts.run, RunStatus::SkippedOlder, &facts.file, self.around.clock.now())
@@ -299,7 +300,9 @@ impl PartnerState {
     ) {
         let report = RunReport {
             code: Some(code.into()),
-            detail: Some("the snapshot is older than what has been accepted; nothing was applied (F5)".into()),
+            detail: Some(
+                "the snapshot is older than what has been accepted; nothing was applied (F5)".into(),
+            ),
             snapshot_at: Some(snapshot.0),
             dated: true,
             ..run::short_report(facts.run, RunStatus::SkippedOlder, &facts.file, self.around.clock.now())
@@ -362,7 +365,10 @@ impl PartnerState {
                     partner = %self.settings.name, deletes, baseline, allowed,
                     "delete guard held a feed's deletes"
                 );
-                return Ok(std::mem::replace(&mut self.ledger_of_held(origin, absences.delete), WriteSet::new(self.no)));
+                return Ok(std::mem::replace(
+                    &mut self.ledger_of_held(origin, absences.delete),
+                    WriteSet::new(self.no),
+                ));
             }
         }
         let set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));

@@ -111,8 +111,10 @@ pub fn failed_report(run: RunId, failure: RunFailure, finished_at: Micros) -> Ru
 
 /// The changes that record a run's end: the feed's state, the report, one old report dropped.
 pub fn closing_changes(state: &FeedState, report: &RunReport) -> Vec<ChangeKind> {
-    let json = |value: serde_json::Result<Vec<u8>>| value.expect("plain structs serialise").into_boxed_slice();
-    let record = |kind, key: Box<[u8]>, value| ChangeKind::Record(Box::new(RecordChange { kind, key, value }));
+    let json =
+        |value: serde_json::Result<Vec<u8>>| value.expect("plain structs serialise").into_boxed_slice();
+    let record =
+        |kind, key: Box<[u8]>, value| ChangeKind::Record(Box::new(RecordChange { kind, key, value }));
     let key = |run: u64| -> Box<[u8]> { run.to_be_bytes().into() };
     let mut changes = vec![
         record(RecordKind::Feed, Box::default(), Some(json(serde_json::to_vec(state)))),

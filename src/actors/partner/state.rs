@@ -9,8 +9,8 @@ use crate::actors::storage::{Ack, PendingSet, StorageHandle, approximate_bytes};
 use crate::clock::{Clock, Mark};
 use crate::config::PartnerSettings;
 use crate::domain::{
-    ChangeKind, FeedState, ItemOutcome, Micros, Origin, Outcome, PartnerNo, RecordChange, RecordKind, RunId, Seq,
-    Write, WriteSet,
+    ChangeKind, FeedState, ItemOutcome, Micros, Origin, Outcome, PartnerNo, RecordChange, RecordKind, RunId,
+    Seq, Write, WriteSet,
 };
 use crate::feed::Fetcher;
 use crate::rules::source_time::UndatedClock;

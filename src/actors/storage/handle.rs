@@ -68,7 +68,9 @@ pub fn approximate_bytes(set: &WriteSet) -> usize {
     const HEAD: usize = 120;
     let weigh = |change: &ChangeKind| match change {
         ChangeKind::Price(_) => PRICE,
-        ChangeKind::Asset(asset) => HEAD + asset.set.iter().map(|m| m.name.len() + m.text.len() + 24).sum::<usize>(),
+        ChangeKind::Asset(asset) => {
+            HEAD + asset.set.iter().map(|m| m.name.len() + m.text.len() + 24).sum::<usize>()
+        }
         ChangeKind::Record(record) => record.key.len() + record.value.as_ref().map_or(0, |v| v.len()) + 16,
     };
     set.changes.iter().map(weigh).sum()

@@ -25,7 +25,12 @@ pub struct PendingSet {
 /// Who waits for the set to be durable.
 #[derive(Debug)]
 pub enum Ack {
-    Push { reply: oneshot::Sender<PushReply>, items: Vec<ItemOutcome>, received: Mark, _permit: Permit },
+    Push {
+        reply: oneshot::Sender<PushReply>,
+        items: Vec<ItemOutcome>,
+        received: Mark,
+        _permit: Permit,
+    },
     /// The actors' own: run state, numbers of partners.
     Internal(oneshot::Sender<Seq>),
 }
