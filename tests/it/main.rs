@@ -1,1 +1,5 @@
-
+mod archive;
+mod fault_server;
+mod feed_fetch;
+mod feed_reach;
+mod feed_server;
