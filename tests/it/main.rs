@@ -1,3 +1,8 @@
 //! The house as a whole, split by behaviour.
 
 mod config;
+mod archive;
+mod fault_server;
+mod feed_fetch;
+mod feed_reach;
+mod feed_server;
