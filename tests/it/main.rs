@@ -1,3 +1,4 @@
 //! The house as a whole, split by behaviour.
 
+mod cli;
 mod config;
