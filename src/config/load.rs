@@ -28,6 +28,19 @@ pub fn load(directory: &Path) -> Result<Settings, Faults> {
     if faults.is_empty() { Ok(Settings { server, store, readers, partners }) } else { Err(Faults(faults)) }
 }
 
+/// Validates one partner's text by itself, before it becomes a file.
+pub fn read_partner(directory: &Path, name: &PartnerName, text: &str) -> Result<PartnerSettings, Faults> {
+    let findings = Findings::default();
+    let file = directory.join(PARTNERS_DIRECTORY).join(format!("{name}.toml"));
+    let source = Source { file, text, owner: format!("partner {name}"), directory, findings: &findings };
+    let partner = read_source(&source, name.clone(), &ServerSettings::default());
+    let faults = findings.faults.into_inner();
+    match partner {
+        Some(partner) if faults.is_empty() => Ok(partner),
+        _ => Err(Faults(faults)),
+    }
+}
+
 fn main_file(directory: &Path, findings: &Findings) -> House {
     let file = directory.join(MAIN_FILE);
     let text = read(&file).unwrap_or_else(|cause| {
@@ -96,9 +109,12 @@ fn partner_file(
         }
     };
     let owner = format!("partner {name}");
-    let source = Source { file, text: &text, owner, directory, findings };
+    read_source(&Source { file, text: &text, owner, directory, findings }, name, server)
+}
+
+fn read_source(source: &Source<'_>, name: PartnerName, server: &ServerSettings) -> Option<PartnerSettings> {
     let table = source.parse()?;
-    Some(partner(Section::whole(&source, table.get_ref()), name, server))
+    Some(partner(Section::whole(source, table.get_ref()), name, server))
 }
 
 fn read(file: &Path) -> io::Result<String> {

@@ -18,7 +18,7 @@ mod validate;
 
 pub use fault::{Fault, Faults};
 pub use key::KeyHash;
-pub use load::{MAIN_FILE, PARTNERS_DIRECTORY, load};
+pub use load::{MAIN_FILE, PARTNERS_DIRECTORY, load, read_partner};
 pub use settings::{
     Credentials, FeedSettings, LimitSettings, PartnerSettings, ReaderSettings, SecretSource, ServerSettings,
     Settings, StoreSettings,

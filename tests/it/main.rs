@@ -1,5 +1,6 @@
 //! The house as a whole, split by behaviour.
 
+mod cli;
 mod config;
 mod archive;
 mod fault_server;
