@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! The command line: one verb per file, each a clap struct with a `run` that says how it ended.
 //!
 //! A verb writes its results to the `out` it is given, so that a closed pipe is an error and not a
@@ -104,3 +105,8 @@ mod tests {
         }
     }
 }
+=======
+//! (cli)
+
+pub mod load;
+>>>>>>> load

@@ -7,3 +7,6 @@ mod fault_server;
 mod feed_fetch;
 mod feed_reach;
 mod feed_server;
+//! (tests)
+
+mod load;
