@@ -1,12 +1,11 @@
 //! The house as a whole, split by behaviour.
 
+mod archive;
 mod cli;
 mod config;
-mod archive;
 mod fault_server;
 mod feed_fetch;
 mod feed_reach;
 mod feed_server;
-//! (tests)
 
 mod load;

@@ -66,6 +66,7 @@ impl FeedTask {
             etag: self.state.etag.as_deref().filter(|_| same_url),
             last_modified: self.state.last_modified.as_deref().filter(|_| same_url),
             spool: &self.spool,
+            now: self.clock.now(),
         };
         self.fetcher.fetch(request).await
     }
@@ -136,7 +137,7 @@ impl FeedTask {
         let facts = Box::new(facts);
         let start = self.ask(|reply| PartnerMessage::BeginRun { facts, reply }).await?;
         if start == RunStart::Stop {
-            return self.close().await;
+            return Ok(());
         }
         let mut batches = Batches { present: present.into_iter(), settings: self.settings.clone(), path };
         loop {
@@ -159,7 +160,7 @@ impl FeedTask {
         }
         let run = self.run;
         self.ask(|reply| PartnerMessage::FinishRun { run, reply }).await?;
-        self.close().await
+        Ok(())
     }
 
     async fn send_batch(&self, records: Vec<FeedRecord>, prefetched: Prefetched) -> Result<(), Gone> {
@@ -174,17 +175,13 @@ impl FeedTask {
     async fn unchanged(&self, fetched: FetchedFile) -> Result<(), Gone> {
         let run = self.run;
         self.ask(|reply| PartnerMessage::RunUnchanged { run, fetched, reply }).await?;
-        self.close().await
+        Ok(())
     }
 
     async fn fail(&self, failure: RunFailure) -> Result<(), Gone> {
         let run = self.run;
         self.ask(|reply| PartnerMessage::RunFailed { run, failure, reply }).await?;
-        self.close().await
-    }
-
-    async fn close(&self) -> Result<(), Gone> {
-        self.actor.cast(PartnerMessage::RunClosed { run: self.run }).map_err(|_| Gone)
+        Ok(())
     }
 
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> PartnerMessage) -> Result<T, Gone> {

@@ -8,7 +8,7 @@ mod handle;
 mod queue;
 mod writer;
 
-pub use handle::StorageHandle;
+pub use handle::{StorageHandle, approximate_bytes};
 pub use queue::{Ack, PendingSet};
 
 use crate::clock::Clock;
