@@ -119,7 +119,7 @@ impl Fetcher {
             get = get.header(IF_MODIFIED_SINCE, date);
         }
         let sent = presented.apply(get).send();
-        let limit = feed.connect_timeout + feed.idle_timeout;
+        let limit = feed.connect_timeout.saturating_add(feed.idle_timeout);
         match tokio::time::timeout(limit, sent).await {
             Ok(answer) => answer.map_err(|e| of_answer(&e, host(url), url.scheme() == "https")),
             Err(_) => {
