@@ -4,7 +4,10 @@
 //! panic, and a test can read them. Logs go to standard error.
 
 mod check;
+mod demo;
+mod load;
 mod partner;
+mod serve;
 
 use crate::telemetry::logs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -28,9 +31,13 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Serve(serve::Serve),
+    Demo(demo::Demo),
     Check(check::Check),
     #[command(subcommand)]
     Partner(partner::Partner),
+    /// Measure a running daemon, and a bare server beside it.
+    Load(load::LoadArgs),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -73,10 +80,18 @@ impl Cli {
 impl Verb {
     fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         match self {
+            Verb::Serve(serve) => block_on(serve.run(out)),
+            Verb::Demo(demo) => block_on(demo.run(out)),
+            Verb::Load(load) => block_on(async { load::run(load).await.map(|()| ExitCode::SUCCESS) }),
             Verb::Check(check) => check.run(out),
             Verb::Partner(partner) => partner.run(out),
         }
     }
+}
+
+/// Runs a verb that talks to the network.
+fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
 #[cfg(test)]

@@ -2,5 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
+mod archive;
 mod cli;
 mod config;
+mod fault_server;
+mod feed_fetch;
+mod feed_reach;
+mod feed_server;
+mod load;
