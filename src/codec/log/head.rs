@@ -15,8 +15,7 @@ pub(super) const RESERVE_MAX: usize = 64;
 pub fn put_head_row(out: &mut Vec<u8>, id: &AssetId, head: &AssetHead) {
     put_prefixed(out, id.as_bytes());
     let mut flags = 0;
-    for (flag, set) in
-        [(CURRENCY, head.currency.is_some()), (INACTIVE, head.inactive), (HIDDEN, head.hidden)]
+    for (flag, set) in [(CURRENCY, head.currency.is_some()), (INACTIVE, head.inactive), (HIDDEN, head.hidden)]
     {
         flags |= if set { flag } else { 0 };
     }

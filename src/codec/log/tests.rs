@@ -29,18 +29,24 @@ fn extra() -> impl Strategy<Value = QuoteExtra> {
 }
 
 fn undated() -> impl Strategy<Value = Undated> {
-    (any::<i64>(), any::<i64>(), amount(), currency()).prop_map(|(snapshot, first, amount, currency)| Undated {
-        snapshot: Micros(snapshot),
-        first_seen: Micros(first),
-        amount,
-        currency,
+    (any::<i64>(), any::<i64>(), amount(), currency()).prop_map(|(snapshot, first, amount, currency)| {
+        Undated { snapshot: Micros(snapshot), first_seen: Micros(first), amount, currency }
     })
 }
 
 fn quote() -> impl Strategy<Value = Quote> {
     let name = prop_oneof![Just("price".to_string()), "[a-z0-9_-]{1,12}"];
     let market = prop_oneof![Just(Market::Unsaid), Just(Market::Open), Just(Market::Closed)];
-    (name, currency(), market, stamp(), option::of(amount()), any::<i64>(), option::of(extra()), option::of(undated()))
+    (
+        name,
+        currency(),
+        market,
+        stamp(),
+        option::of(amount()),
+        any::<i64>(),
+        option::of(extra()),
+        option::of(undated()),
+    )
         .prop_map(|(name, currency, market, stamp, amount, received, extra, undated)| Quote {
             name: QuoteName::new(&name).unwrap(),
             currency,
@@ -67,10 +73,32 @@ fn exception() -> impl Strategy<Value = Exception> {
 
 fn head() -> impl Strategy<Value = AssetHead> {
     let flags = (any::<bool>(), any::<bool>(), any::<u8>());
-    (any::<u32>(), stamp(), stamp(), stamp(), vec(exception(), 0..4), any::<u128>(), option::of(currency()), flags)
-        .prop_map(|(version, life, death, base, exceptions, hash, currency, (inactive, hidden, absences))| {
-            AssetHead { version, life, death, base, exceptions, hash, currency, inactive, hidden, absences }
-        })
+    (
+        any::<u32>(),
+        stamp(),
+        stamp(),
+        stamp(),
+        vec(exception(), 0..4),
+        any::<u128>(),
+        option::of(currency()),
+        flags,
+    )
+        .prop_map(
+            |(version, life, death, base, exceptions, hash, currency, (inactive, hidden, absences))| {
+                AssetHead {
+                    version,
+                    life,
+                    death,
+                    base,
+                    exceptions,
+                    hash,
+                    currency,
+                    inactive,
+                    hidden,
+                    absences,
+                }
+            },
+        )
 }
 
 fn origin() -> impl Strategy<Value = Origin> {
@@ -94,13 +122,12 @@ fn asset() -> impl Strategy<Value = ChangeKind> {
         text: text.into(),
         hash,
     });
-    (0..SLOT_END, id(), event, head(), vec(member, 0..4), vec("[a-z]{1,30}", 0..3), stamp(), origin()).prop_map(
-        |(slot, id, event, head, set, removed, stamp, origin)| {
+    (0..SLOT_END, id(), event, head(), vec(member, 0..4), vec("[a-z]{1,30}", 0..3), stamp(), origin())
+        .prop_map(|(slot, id, event, head, set, removed, stamp, origin)| {
             let removed = removed.into_iter().map(Into::into).collect();
             let slot = Slot(slot);
             ChangeKind::Asset(Box::new(AssetChange { slot, id, event, head, set, removed, stamp, origin }))
-        },
-    )
+        })
 }
 
 fn kind() -> impl Strategy<Value = ChangeKind> {
