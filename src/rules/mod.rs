@@ -1,4 +1,14 @@
 //! Decisions as pure functions: which write wins, and why (RULES.md). Sync, total, without clock,
 //! I/O or randomness; each rule's code names its id.
 
+pub mod absence;
+pub mod document;
+pub mod guard;
 pub mod policy;
+pub mod price;
+pub mod restart;
+pub mod schedule;
+pub mod snapshot;
+pub mod source_time;
+pub mod survey;
+pub mod verdict;
