@@ -2,8 +2,11 @@
 //! I/O or randomness; each rule's code names its id.
 
 pub mod absence;
+pub mod deliveries;
 pub mod document;
+pub mod gaps;
 pub mod guard;
+pub mod plan;
 pub mod policy;
 pub mod price;
 pub mod restart;

@@ -39,6 +39,8 @@ pub enum StoreError {
     /// After an error nothing more is written until the store has been opened again.
     #[error("the store has failed before and writes nothing more until it is opened again")]
     Latched,
+    #[error("the writer's thread panicked")]
+    WriterPanicked,
     /// A panic while the overlay was being changed.
     #[error("the overlay is torn by a panic; the store must be opened again")]
     Torn,

@@ -31,14 +31,22 @@ pub struct Ledger<'a> {
     pub now: Micros,
     pub origin: Origin,
     pub set: WriteSet,
-    /// Entries as they were, where the decision may have to be taken back.
-    pub undo: Option<Vec<Undo>>,
+    /// How things were, while decisions may have to be taken back.
+    pub undo: Vec<Undo>,
+    pub keeps_undo: bool,
 }
 
 /// One step back.
 pub enum Undo {
     Inserted(Slot),
-    Changed(Slot, Box<Entry>),
+    Changed(Slot, Box<Entry>, Option<Document>),
+}
+
+/// A point that the ledger can be taken back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    steps: usize,
+    changes: usize,
 }
 
 /// Where a write's time comes from: its own, a snapshot's, or the partner's receive clock.
@@ -66,7 +74,22 @@ pub struct LedgerError {
 
 impl Ledger<'_> {
     /// Decides one write of an asset: its document, then its prices, all in the same commit (D5).
+    /// Where one of its prices is refused, nothing of the item applies.
     pub fn asset(&mut self, write: &AssetWrite, lanes: Lanes) -> Result<Decided, LedgerError> {
+        let mark = self.mark();
+        let kept_undo = std::mem::replace(&mut self.keeps_undo, true);
+        let decided = self.decide_asset(write, lanes);
+        if decided.as_ref().is_ok_and(|decided| is_refused(decided.item.outcome)) {
+            self.take_back(mark);
+        }
+        self.keeps_undo = kept_undo;
+        if !kept_undo {
+            self.undo.clear();
+        }
+        decided
+    }
+
+    fn decide_asset(&mut self, write: &AssetWrite, lanes: Lanes) -> Result<Decided, LedgerError> {
         let (lane, at) = match lanes {
             Lanes::Push { undated } => (Lane::Push, write.at.unwrap_or(undated)),
             Lanes::Feed { snapshot, .. } => (Lane::Feed, snapshot),
@@ -164,21 +187,28 @@ impl Ledger<'_> {
         self.set.changes.push(ChangeKind::Asset(Box::new(change)));
     }
 
-    /// Takes every step back, newest first, and drops the set.
-    pub fn take_back(&mut self) {
-        for step in self.undo.take().unwrap_or_default().into_iter().rev() {
+    pub fn mark(&self) -> Mark {
+        Mark { steps: self.undo.len(), changes: self.set.changes.len() }
+    }
+
+    /// Takes every step since `mark` back, newest first.
+    pub fn take_back(&mut self, mark: Mark) {
+        for step in self.undo.drain(mark.steps..).rev() {
             match step {
                 Undo::Inserted(slot) => {
                     self.index.remove(slot);
                     self.recent.forget(slot);
                 }
-                Undo::Changed(slot, entry) => {
+                Undo::Changed(slot, entry, document) => {
                     self.index.restore(slot, *entry);
-                    self.recent.forget(slot);
+                    match document {
+                        Some(document) => self.recent.remember(slot, document),
+                        None => self.recent.forget(slot),
+                    }
                 }
             }
         }
-        self.set.changes.clear();
+        self.set.changes.truncate(mark.changes);
     }
 
     /// What no rule of stamps can take: the future (T4), what history has forgotten (X4), too many.
@@ -235,16 +265,18 @@ impl Ledger<'_> {
 
     fn insert(&mut self, id: &AssetId) -> Slot {
         let slot = self.index.insert(id.clone());
-        if let Some(undo) = &mut self.undo {
-            undo.push(Undo::Inserted(slot));
+        if self.keeps_undo {
+            self.undo.push(Undo::Inserted(slot));
         }
         slot
     }
 
     fn remember(&mut self, slot: Slot) {
-        if let Some(undo) = &mut self.undo {
-            undo.push(Undo::Changed(slot, Box::new(self.index.snapshot(slot))));
+        if !self.keeps_undo {
+            return;
         }
+        let document = self.recent.get(slot).cloned();
+        self.undo.push(Undo::Changed(slot, Box::new(self.index.snapshot(slot)), document));
     }
 
     fn last_change(&self) -> u32 {
@@ -323,8 +355,12 @@ impl Ledger<'_> {
             };
             facts.ambiguous |= decision.ambiguous;
             let priced = self.price_decided(&write.id, decision);
+            let refused = is_refused(priced.outcome);
             facts.price = Some(facts.price.map_or(priced.outcome, |held| louder(held, priced.outcome)));
             merge_price(item, priced);
+            if refused {
+                return;
+            }
         }
     }
 
@@ -417,23 +453,23 @@ fn louder(a: Outcome, b: Outcome) -> Outcome {
     if loudness(b) > loudness(a) { b } else { a }
 }
 
-/// What an item says in sum: a price that applied makes it `updated`; one that was refused is
-/// noted, and is the outcome where the document said nothing new.
+/// What an item says in sum: a price that applied makes it `updated`, one that is refused refuses
+/// all of it.
 fn merge_price(item: &mut ItemOutcome, priced: ItemOutcome) {
-    let refused = matches!(priced.outcome, Outcome::Rejected | Outcome::Quarantined);
+    if is_refused(priced.outcome) {
+        *item = ItemOutcome { change: None, ..priced };
+        item.note_mut().pointer = "/price".into();
+        return;
+    }
     if priced.change.is_some() {
         item.change = priced.change;
     }
-    let says_more = priced.outcome == Outcome::Updated || refused;
-    if !item.outcome.applied() && says_more {
+    if !item.outcome.applied() && priced.outcome == Outcome::Updated {
         item.outcome = priced.outcome;
         item.rule = priced.rule;
     }
-    if refused {
-        let note = priced.note.unwrap_or_default();
-        let own = item.note_mut();
-        own.code = note.code;
-        own.hint = note.hint;
-        own.pointer = "/price".into();
-    }
+}
+
+pub fn is_refused(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Rejected | Outcome::Quarantined)
 }

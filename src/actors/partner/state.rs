@@ -106,7 +106,8 @@ impl PartnerState {
             now: self.around.clock.now(),
             origin,
             set: WriteSet::new(self.no),
-            undo: None,
+            undo: Vec::new(),
+            keeps_undo: false,
         }
     }
 
@@ -121,8 +122,8 @@ impl PartnerState {
         let mut undated = self.undated;
         let was_undated = undated;
         let mut ledger = self.ledger(Origin::Push { delivery: 0 }, prefetched);
-        let may_be_taken_back = push.atomic || push.dry_run;
-        ledger.undo = may_be_taken_back.then(Vec::new);
+        ledger.keeps_undo = push.atomic || push.dry_run;
+        let start = ledger.mark();
         let mut items = Vec::with_capacity(push.writes.len());
         for write in push.writes {
             items.push(match write {
@@ -132,7 +133,7 @@ impl PartnerState {
         }
         let refused = push.atomic && items.iter().any(is_refusal);
         if refused || push.dry_run {
-            ledger.take_back();
+            ledger.take_back(start);
             items.iter_mut().for_each(|item| item.change = None);
         }
         let mut set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
