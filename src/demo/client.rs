@@ -103,32 +103,29 @@ impl Client {
 
     /// A read, tried again for a while where the daemon is busy or away.
     pub async fn get(&self, key: &str, path: &str) -> Result<(StatusCode, Bytes), ReadError> {
-        let mut last = None;
-        for _ in 0..READ_ATTEMPTS {
-            let request = self.http.get(format!("{}{path}", self.base_url));
-            let wait = match request.header(AUTHORIZATION, format!("Bearer {key}")).send().await {
-                Ok(response) => match asks_for_later(&response) {
-                    None => {
-                        let status = response.status();
-                        match response.bytes().await {
-                            Ok(body) => return Ok((status, body)),
-                            Err(cause) => last = Some(ReadError::Unreached { path: path.into(), cause }),
-                        }
-                        UNREACHED_WAIT
-                    }
-                    Some(wait) => {
-                        last = Some(ReadError::Status { path: path.into(), status: response.status() });
-                        wait
-                    }
-                },
-                Err(cause) => {
-                    last = Some(ReadError::Unreached { path: path.into(), cause });
-                    UNREACHED_WAIT
-                }
+        let mut attempts = 1;
+        loop {
+            let (wait, error) = match self.get_once(key, path).await {
+                Ok(Read::Answer(status, body)) => return Ok((status, body)),
+                Ok(Read::Later(status, wait)) => (wait, ReadError::Status { path: path.into(), status }),
+                Err(cause) => (UNREACHED_WAIT, ReadError::Unreached { path: path.into(), cause }),
             };
+            if attempts == READ_ATTEMPTS {
+                return Err(error);
+            }
+            attempts += 1;
             clock::sleep(wait).await;
         }
-        Err(last.unwrap_or(ReadError::Shape { path: path.into(), what: "it was never asked for" }))
+    }
+
+    async fn get_once(&self, key: &str, path: &str) -> Result<Read, reqwest::Error> {
+        let request = self.http.get(format!("{}{path}", self.base_url));
+        let response = request.header(AUTHORIZATION, format!("Bearer {key}")).send().await?;
+        let status = response.status();
+        match asks_for_later(&response) {
+            Some(wait) => Ok(Read::Later(status, wait)),
+            None => Ok(Read::Answer(status, response.bytes().await?)),
+        }
     }
 
     /// Asks the daemon to fetch the partner's feed now. Whether it does shows in the runs.
@@ -141,6 +138,11 @@ impl Client {
 enum Attempt {
     Final(Answer),
     Later(Duration),
+}
+
+enum Read {
+    Answer(StatusCode, Bytes),
+    Later(StatusCode, Duration),
 }
 
 /// How long to wait where the answer is not final: overload, a conflict with an earlier attempt

@@ -1,10 +1,9 @@
 //! Truth against catalogue, asset by asset and member by member. Pure.
 
-use super::book;
 use super::text;
 use super::truth::{Asset, Snapshot};
 use crate::domain::{Decimal, Micros};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// One asset as the catalogue shows it.
@@ -73,7 +72,7 @@ impl fmt::Display for Difference {
 /// Every difference between what a partner knows and what the catalogue lists.
 pub fn compare(truth: &Snapshot, catalogue: &Catalogue) -> Vec<Difference> {
     let mut differences = Vec::new();
-    let mut living = std::collections::BTreeSet::new();
+    let mut living = BTreeSet::new();
     for asset in truth.living() {
         living.insert(asset.id.as_str());
         match catalogue.get(&asset.id) {
@@ -86,19 +85,24 @@ pub fn compare(truth: &Snapshot, catalogue: &Catalogue) -> Vec<Difference> {
     differences
 }
 
+/// What the catalogue says of an asset beside its document and price.
+const ADDED: [&str; 4] = ["partner", "updated_at", "quotes", "cursor"];
+
 pub fn compare_asset(asset: &Asset, listed: &Listed) -> Vec<Difference> {
     let mut faults = Vec::new();
-    for name in book::FIRST.iter().chain(&book::OPTIONAL) {
-        let (truth, shown) = (asset.members.get(*name), listed.members.get(*name));
+    let told = asset.members.keys().map(|name| name.as_str());
+    let shown = listed.members.keys().map(String::as_str).filter(|name| !ADDED.contains(name));
+    for name in told.chain(shown).collect::<BTreeSet<_>>() {
+        let (truth, shown) = (asset.members.get(name), listed.members.get(name));
         let same = match (truth, shown) {
             (Some(truth), Some(shown)) => text::same(truth, shown),
             (None, None) => true,
             // active is what a document says that does not say its status (X5)
-            (None, Some(only)) | (Some(only), None) => *name == "status" && only == "\"active\"",
+            (None, Some(only)) | (Some(only), None) => name == "status" && only == "\"active\"",
         };
         if !same {
             let (truth, catalogue) = (truth.cloned(), shown.cloned());
-            faults.push(Fault::Member { name: (*name).into(), truth, catalogue });
+            faults.push(Fault::Member { name: name.into(), truth, catalogue });
         }
     }
     faults.extend(compare_price(asset, listed.price.as_ref()));
@@ -179,7 +183,7 @@ mod tests {
         assert_eq!(compare(&truth, &catalogue), []);
         for listed in catalogue.values_mut() {
             listed.members.entry("status".into()).or_insert("\"active\"".into());
-            listed.members.insert("age_ms".into(), "12".into());
+            listed.members.insert("cursor".into(), "\"1-7\"".into());
         }
         assert_eq!(compare(&truth, &catalogue), [], "what the catalogue adds by itself is no difference");
     }
@@ -216,6 +220,8 @@ mod tests {
             c.get_mut(&bare.id).unwrap().members.insert("tags".into(), "[]".into());
         });
         assert_eq!(named(left_over, "tags"), (false, true));
+        let invented = planted(|_, c| drop(first(c).members.insert("?".into(), "1".into())));
+        assert_eq!(named(invented, "?"), (false, true));
     }
 
     #[test]

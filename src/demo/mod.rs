@@ -99,8 +99,8 @@ impl Default for Plan {
     }
 }
 
-/// What the daemon's configuration must say of a simulated partner.
-#[derive(Clone, Debug)]
+/// What the daemon's configuration must say of a simulated partner. Not printable: it holds keys.
+#[derive(Clone)]
 pub struct SimulatedPartner {
     pub name: PartnerName,
     /// Its bearer key, as it sends it.
