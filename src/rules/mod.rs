@@ -2,3 +2,4 @@
 //! I/O or randomness; each rule's code names its id.
 
 pub mod policy;
+pub mod reading;
