@@ -9,6 +9,7 @@ pub mod guard;
 pub mod plan;
 pub mod policy;
 pub mod price;
+pub mod reading;
 pub mod restart;
 pub mod schedule;
 pub mod snapshot;
