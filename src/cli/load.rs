@@ -80,6 +80,9 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.json {
         write_json(path, &report).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    if report.legs.iter().any(|leg| leg.requests == 0) {
+        bail!("a leg passed without one answered request");
+    }
     if !report.verified() {
         bail!("acknowledged prices are not what is read");
     }

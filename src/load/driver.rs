@@ -7,7 +7,7 @@ use super::plan::Until;
 use super::prices::{PriceWriter, Sent};
 use super::receipt::{Receipt, stands};
 use super::wire::{Connection, WireError};
-use crate::clock::{Clock, sleep};
+use crate::clock::sleep;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,14 +74,13 @@ pub struct Driver {
     prices: PriceWriter,
     pub ledger: Ledger,
     pub tally: Tally,
-    clock: Clock,
     /// The prices in the request are on their way.
     in_flight: bool,
 }
 
 impl Driver {
     pub fn new(prices: PriceWriter, ledger: Ledger) -> Driver {
-        Driver { prices, ledger, tally: Tally::default(), clock: Clock::system(), in_flight: false }
+        Driver { prices, ledger, tally: Tally::default(), in_flight: false }
     }
 
     /// Pushes until the leg is over; what is unanswered some time after that stays in doubt.
@@ -109,7 +108,7 @@ impl Driver {
 
     async fn push(&mut self, mut connection: Connection, address: SocketAddr, pace: &Pace, gauge: &Gauge) {
         while let Some(due) = pace.next().await {
-            self.prices.advance(self.clock.now());
+            self.prices.advance(pace.wall_time(due));
             self.in_flight = true;
             let outcome = connection.exchange(self.prices.request()).await;
             self.in_flight = false;

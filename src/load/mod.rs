@@ -49,7 +49,7 @@ pub enum LoadError {
     Start(#[source] io::Error),
     #[error("a part of the client has died")]
     Lost(#[source] tokio::task::JoinError),
-    #[error("a call outside the measurement failed")]
+    #[error("a call to the server failed")]
     Call(#[source] reqwest::Error),
     #[error("{path} was refused with {status}: {body}")]
     Refused { path: String, status: u16, body: String },
@@ -64,6 +64,8 @@ pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
     plan.check()?;
     let target = Target::resolve(&plan.url, &plan.key).await?;
     let api = Api::new(&plan.url, &plan.key, plan.say)?;
+    // A wrong address or key shows now, not after the first leg.
+    api.get("/api/me").await?;
     let loaded = match plan.load_assets {
         true => Some(assets::load(&api, plan.assets, plan.say).await?),
         false => None,

@@ -6,7 +6,8 @@
 //! hands the due requests out: tokio's timers, at a millisecond, are coarser than what is measured.
 
 use super::plan::Until;
-use crate::clock::Mark;
+use crate::clock::{Clock, Mark};
+use crate::domain::Micros;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -22,6 +23,7 @@ const LATE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Pace {
     start: Mark,
+    began: Micros,
     until: Until,
     taken: AtomicU64,
     open: Option<Open>,
@@ -39,13 +41,24 @@ impl Pace {
     /// Begins a leg, now. With a rate, the pacer works until the guard is dropped.
     pub fn start(until: Until, rate: Option<f64>, takers: usize) -> (Arc<Pace>, Option<PacerGuard>) {
         let open = rate.map(|rate| Open { rate, total: total(until, rate), due: Semaphore::new(0) });
-        let pace = Arc::new(Pace { start: Mark::now(), until, taken: AtomicU64::new(0), open });
+        let pace = Arc::new(Pace {
+            start: Mark::now(),
+            began: Clock::system().now(),
+            until,
+            taken: AtomicU64::new(0),
+            open,
+        });
         let guard = pace.open.is_some().then(|| PacerGuard::spawn(Arc::clone(&pace), takers));
         (pace, guard)
     }
 
     pub fn until(&self) -> Until {
         self.until
+    }
+
+    /// The wall clock's time for a time since the start, without reading the clock again.
+    pub fn wall_time(&self, since_start: Duration) -> Micros {
+        Micros(self.began.0 + since_start.as_micros() as i64)
     }
 
     /// Since the leg began.

@@ -52,7 +52,12 @@ impl Server {
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Hangup> {
-        assert_eq!(request.headers()["authorization"], "Bearer secret");
+        if request.headers()["authorization"] != "Bearer secret" {
+            return Ok(reply(StatusCode::UNAUTHORIZED, &json!({"code": "key_unknown"})));
+        }
+        if request.uri().path() == "/api/me" {
+            return Ok(reply(StatusCode::OK, &json!({"partner": "p"})));
+        }
         if request.method() == Method::GET {
             return Ok(reply(StatusCode::OK, &self.read(request.uri().query().unwrap())));
         }
@@ -66,7 +71,7 @@ impl Server {
             sleep(self.slow).await;
         }
         let push = self.pushes.fetch_add(1, Ordering::SeqCst) + 1;
-        let struck = |every: Option<u64>| every.is_some_and(|every| push % every == 0);
+        let struck = |every: Option<u64>| every.is_some_and(|every| push.is_multiple_of(every));
         if struck(self.refuses) {
             return Ok(reply(StatusCode::TOO_MANY_REQUESTS, &json!({"code": "rate_limited"})));
         }
@@ -235,6 +240,14 @@ async fn a_slow_server_is_charged_with_what_it_kept_waiting() {
     let least = slow.as_secs_f64() * 1e3 * requests as f64 - 9.0;
     assert!(leg.max_ms >= least, "{} ms is less than {least} ms", leg.max_ms);
     assert!(leg.p50_ms >= 90.0, "{leg:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_said_before_anything_is_pushed() {
+    let (server, url) = Server::default().listen().await;
+    let refused = load::run(&Plan { key: "guess".into(), ..plan(&url) }).await.unwrap_err();
+    assert!(matches!(refused, load::LoadError::Refused { status: 401, .. }), "{refused}");
+    assert_eq!(server.pushes.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
