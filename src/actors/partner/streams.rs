@@ -1,0 +1,119 @@
+//! The partner's numbered price streams (G1): kept in memory, recorded with the prices that moved
+//! them.
+
+use crate::domain::{ChangeKind, Micros, RecordChange, RecordKind};
+use crate::rules::gaps::{MissingRange, Noted, StreamState};
+use compact_str::CompactString;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Streams of one partner; numbers of a further one are not followed.
+pub const STREAMS_MAX: usize = 64;
+/// Records of streams are told from others of their kind by this.
+const KEY_PREFIX: &[u8] = b"stream:";
+
+#[derive(Debug, Default)]
+pub struct Streams {
+    by_name: BTreeMap<CompactString, StreamState>,
+    moved: BTreeSet<CompactString>,
+}
+
+impl Streams {
+    /// Takes a stored record back in, if it is one of a stream.
+    pub fn load(&mut self, key: &[u8], value: &[u8]) {
+        let name = key.strip_prefix(KEY_PREFIX).and_then(|name| std::str::from_utf8(name).ok());
+        if let Some((name, state)) = name.zip(serde_json::from_slice(value).ok()) {
+            self.by_name.insert(name.into(), state);
+        }
+    }
+
+    /// Notes a numbered message; `None` where the partner has too many streams already.
+    pub fn receive(&mut self, name: &CompactString, number: u64, as_of: Micros, now: Micros) -> Option<Noted> {
+        if !self.by_name.contains_key(name) && self.by_name.len() >= STREAMS_MAX {
+            return None;
+        }
+        let noted = self.by_name.entry(name.clone()).or_default().receive(number, as_of, now);
+        if !noted.repeated {
+            self.moved.insert(name.clone());
+        }
+        Some(noted)
+    }
+
+    /// What is to be sent again, of the streams that a request spoke of.
+    pub fn named(&self, streams: &BTreeSet<CompactString>, now: Micros) -> Vec<(CompactString, Vec<(u64, u64)>)> {
+        let named = |name: &CompactString| Some((name.clone(), self.by_name.get(name)?.named(now)));
+        streams.iter().filter_map(named).filter(|(_, ranges)| !ranges.is_empty()).collect()
+    }
+
+    pub fn wants_fetch(&self, now: Micros) -> bool {
+        self.by_name.values().any(|stream| stream.wants_fetch(now))
+    }
+
+    pub fn has_gap(&self) -> bool {
+        self.by_name.values().any(|stream| !stream.missing.is_empty())
+    }
+
+    /// The feed has spoken as of `snapshot`; gives back what that healed.
+    pub fn healed_by_feed(&mut self, snapshot: Micros) -> Vec<MissingRange> {
+        let mut healed = Vec::new();
+        for (name, stream) in &mut self.by_name {
+            let ranges = stream.healed_by_feed(snapshot);
+            if !ranges.is_empty() {
+                self.moved.insert(name.clone());
+            }
+            healed.extend(ranges);
+        }
+        healed
+    }
+
+    /// The records of the streams that have moved since the last call.
+    pub fn changes(&mut self) -> Vec<ChangeKind> {
+        let moved = std::mem::take(&mut self.moved);
+        moved.into_iter().filter_map(|name| self.record(&name)).collect()
+    }
+
+    fn record(&self, name: &CompactString) -> Option<ChangeKind> {
+        let state = self.by_name.get(name)?;
+        let value = serde_json::to_vec(state).expect("a plain struct serialises");
+        let key = [KEY_PREFIX, name.as_bytes()].concat().into_boxed_slice();
+        let change = RecordChange { kind: RecordKind::Stream, key, value: Some(value.into()) };
+        Some(ChangeKind::Record(Box::new(change)))
+    }
+}
+
+/// Since when something has been missing in any stream, from its stored records: prices that were
+/// received before read as `gap` (P5).
+pub fn open_since<'a>(records: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Option<Micros> {
+    let mut streams = Streams::default();
+    records.for_each(|(key, value)| streams.load(key, value));
+    streams.by_name.values().filter_map(StreamState::open_since).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn g1_streams_come_back_from_their_records() {
+        let mut streams = Streams::default();
+        streams.receive(&"a".into(), 3, Micros(1), Micros(7));
+        streams.receive(&"b".into(), 1, Micros(1), Micros(7));
+        let changes = streams.changes();
+        assert!(streams.changes().is_empty(), "each is recorded once");
+        let mut again = Streams::default();
+        for change in &changes {
+            let ChangeKind::Record(record) = change else { panic!("streams are records") };
+            again.load(&record.key, record.value.as_deref().unwrap());
+        }
+        assert_eq!(again.by_name, streams.by_name);
+        assert!(again.has_gap());
+    }
+
+    #[test]
+    fn g1_a_partner_has_at_most_so_many_streams() {
+        let mut streams = Streams::default();
+        let taken = (0..STREAMS_MAX + 1).filter(|n| {
+            streams.receive(&CompactString::from(n.to_string()), 1, Micros(1), Micros(1)).is_some()
+        });
+        assert_eq!(taken.count(), STREAMS_MAX);
+    }
+}
