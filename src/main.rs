@@ -1,1 +1,13 @@
-fn main() {}
+//! The program: hands its arguments to the verb that they name.
+
+use clap::Parser;
+use std::process::ExitCode;
+use tidegate::cli::Cli;
+
+/// Partners send many small allocations from many threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

@@ -3,6 +3,13 @@
 
 mod admission;
 mod handle;
+mod partner;
+mod storage;
+mod supervisor;
+mod tasks;
 
-pub use admission::{Admission, Limits, Permit, Shed};
+pub use admission::{Admission, Bucket, Limits, Permit, Shed};
 pub use handle::{PartnerEntry, Push, PushReply, Registry, Unavailable};
+pub use partner::Surroundings;
+pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
+pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle, partner_numbers};

@@ -1,1 +1,121 @@
-//! (cli)
+//! The command line: one verb per file, each a clap struct with a `run` that says how it ended.
+//!
+//! A verb writes its results to the `out` it is given, so that a closed pipe is an error and not a
+//! panic, and a test can read them. Logs go to standard error.
+
+mod check;
+mod demo;
+mod load;
+mod partner;
+mod serve;
+
+use crate::telemetry::logs;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The configuration is at fault (EX_CONFIG of sysexits.h).
+pub const EXIT_CONFIG: u8 = 78;
+
+/// Keeps a catalogue of assets in step with its partners: feeds pulled, prices pushed.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, propagate_version = true)]
+pub struct Cli {
+    /// How lines of the log are written to standard error; RUST_LOG says which.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    log: LogFormat,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Serve(serve::Serve),
+    Demo(demo::Demo),
+    Check(check::Check),
+    #[command(subcommand)]
+    Partner(partner::Partner),
+    /// Measure a running daemon, and a bare server beside it.
+    Load(load::LoadArgs),
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object on each line, for collectors.
+    Json,
+}
+
+/// Where the configuration is: the same for each verb that reads it.
+#[derive(Debug, Args)]
+pub struct ConfigDirectory {
+    /// The directory of tidegate.toml and partners/.
+    #[arg(long = "config", value_name = "DIR", default_value = "config")]
+    pub directory: PathBuf,
+}
+
+impl Cli {
+    /// Does what was asked. Errors are told on standard error and end with exit code 1.
+    pub fn run(self) -> ExitCode {
+        let format = match self.log {
+            LogFormat::Text => logs::Format::Text,
+            LogFormat::Json => logs::Format::Json,
+        };
+        let ended = logs::install(format, None).map_err(anyhow::Error::from).and_then(|()| {
+            let mut out = io::stdout().lock();
+            let code = self.verb.run(&mut out)?;
+            out.flush()?;
+            Ok(code)
+        });
+        ended.unwrap_or_else(|error| {
+            // nowhere is left to tell it where standard error is closed too
+            let _ = writeln!(io::stderr(), "tidegate: {error:#}");
+            ExitCode::FAILURE
+        })
+    }
+}
+
+impl Verb {
+    fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        match self {
+            Verb::Serve(serve) => block_on(serve.run(out)),
+            Verb::Demo(demo) => block_on(demo.run(out)),
+            Verb::Load(load) => block_on(async { load::run(load).await.map(|()| ExitCode::SUCCESS) }),
+            Verb::Check(check) => check.run(out),
+            Verb::Partner(partner) => partner.run(out),
+        }
+    }
+}
+
+/// Runs a verb that talks to the network.
+fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_verb_has_help() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        let mut rest = vec![command];
+        while let Some(command) = rest.pop() {
+            assert!(command.get_about().is_some(), "{} has no help", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {} has no help",
+                    command.get_name(),
+                    argument.get_id()
+                );
+            }
+            rest.extend(command.get_subcommands().filter(|verb| verb.get_name() != "help").cloned());
+        }
+    }
+}

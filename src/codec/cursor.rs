@@ -6,7 +6,12 @@
 use crate::domain::Seq;
 
 pub fn encode(journal: u32, seq: Seq) -> String {
-    format!("{journal:08x}-{}", seq.0)
+    format!("{}-{}", self::journal(journal), seq.0)
+}
+
+/// The part that all cursors of a journal begin with, before the dash.
+pub(super) fn journal(journal: u32) -> String {
+    format!("{journal:08x}")
 }
 
 /// Reads only what `encode` writes: one text for each cursor.

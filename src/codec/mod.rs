@@ -1,11 +1,13 @@
 //! Bytes to domain and back: requests, feed documents, replies, log records, SSE frames. Pure.
 
 pub mod cursor;
+pub mod iso4217;
 pub mod json;
 pub mod log;
 pub mod problem;
 pub mod record;
 pub mod render;
 pub mod request;
+mod reserved;
 pub mod snapshot;
 pub mod time;

@@ -6,11 +6,21 @@
 //! reference, never read here.
 
 mod defaults;
+mod fault;
+mod feed;
 mod key;
+mod load;
+mod mapping;
+mod raw;
 mod settings;
+mod units;
+mod validate;
 
+pub use fault::{Fault, Faults};
 pub use key::KeyHash;
+pub use load::{MAIN_FILE, PARTNERS_DIRECTORY, load, read_partner};
 pub use settings::{
     Credentials, FeedSettings, LimitSettings, PartnerSettings, ReaderSettings, SecretSource, ServerSettings,
     Settings, StoreSettings,
 };
+pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};

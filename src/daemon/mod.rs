@@ -1,1 +1,210 @@
-//! (daemon)
+//! The daemon: the only place that knows every room. It starts them in order, keeps watch over the
+//! store and the disk, follows a new configuration, and stops stage by stage.
+
+mod signals;
+mod watchers;
+
+pub use signals::{Signal, Signals};
+
+use crate::actors::{
+    Admission, ConfigureError, Registry, StorageArguments, StorageHandle, StorageState, SupervisorArguments,
+    SupervisorHandle, Surroundings, start_storage,
+};
+use crate::clock::Clock;
+use crate::config::{PartnerSettings, Settings};
+use crate::feed::{FetchError, Fetcher};
+use crate::http::{App, AppParts, Face, Health, Listener, ServerHandle};
+use crate::store::{self, Reader, StoreError, StoreOptions};
+use crate::telemetry::Metrics;
+use arc_swap::ArcSwap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// Change streams and requests under way get this long of the shutdown's time.
+const CLOSE_SHARE: f64 = 0.5;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot make the spool directory {path}: {cause}")]
+    Spool { path: String, cause: std::io::Error },
+    #[error("cannot open the store: {0}")]
+    Store(#[from] StoreError),
+    #[error("cannot start an actor: {0}")]
+    Actor(#[from] ractor::SpawnErr),
+    #[error("cannot make the feed client: {}", .0.detail)]
+    Fetcher(FetchError),
+    #[error("cannot start the partners: {0}")]
+    Partners(#[from] ConfigureError),
+    #[error("cannot listen on {address}: {cause}")]
+    Listen { address: SocketAddr, cause: std::io::Error },
+}
+
+/// How a daemon ended.
+#[derive(Debug, thiserror::Error)]
+pub enum StopError {
+    #[error("the store failed: {0}; start again, the file is recovered from its log")]
+    Storage(String),
+}
+
+/// A daemon that runs.
+pub struct Daemon {
+    app: Arc<App>,
+    supervisor: SupervisorHandle,
+    storage: StorageHandle,
+    partner_server: ServerHandle,
+    admin_server: ServerHandle,
+    watchers: Vec<JoinHandle<()>>,
+}
+
+impl Daemon {
+    /// Opens and recovers the store, starts the actors, binds the listeners; ready when it returns.
+    pub async fn start(settings: Settings, clock: Clock) -> Result<Daemon, StartError> {
+        let metrics = Metrics::install();
+        let spool = settings.store.directory.join("spool");
+        std::fs::create_dir_all(&spool)
+            .map_err(|cause| StartError::Spool { path: spool.display().to_string(), cause })?;
+        let opened = open_store(&settings).await?;
+        let recovery = &opened.recovery;
+        metrics.recovered(recovery.changes, recovery.took);
+        tracing::info!(
+            records = recovery.records,
+            changes = recovery.changes,
+            took_ms = recovery.took.as_millis() as u64,
+            durable = opened.reader.durable().0,
+            "store recovered"
+        );
+        let reader = opened.reader.clone();
+        let storage = start_storage(StorageArguments {
+            writer: opened.writer,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            group_bytes_max: settings.store.group_bytes_max,
+        })
+        .await?;
+        let registry = Registry::default();
+        let around = Surroundings {
+            reader: reader.clone(),
+            storage: storage.clone(),
+            clock: clock.clone(),
+            fetcher: Arc::new(Fetcher::new().map_err(StartError::Fetcher)?),
+            gate: Arc::new(Semaphore::new(settings.store.fetches_max)),
+            spool,
+            overlay_bytes_max: settings.store.overlay_bytes_max,
+            feeds: 0,
+        };
+        let arguments = SupervisorArguments { around, registry: registry.clone(), metrics: metrics.clone() };
+        let supervisor = SupervisorHandle::start(arguments).await?;
+        supervisor.configure(settings.partners.clone()).await?;
+
+        let health = Arc::new(Health::default());
+        let admission = Admission::new(settings.server.bytes_in_flight_max);
+        let (listen, admin_listen) = (settings.server.listen, settings.server.admin_listen);
+        let directory = settings.store.directory.clone();
+        let disk_free_bytes_min = settings.store.disk_free_bytes_min;
+        let app = App::new(AppParts {
+            registry,
+            reader,
+            settings: Arc::new(ArcSwap::from_pointee(settings)),
+            clock,
+            admission,
+            metrics: metrics.clone(),
+            health: health.clone(),
+        });
+        let partner_server = listen_on(listen, Face::Partner, &app).await?;
+        let admin_server = listen_on(admin_listen, Face::Admin, &app).await?;
+        let watchers = vec![
+            watchers::upkeep(metrics, app.reader.clone(), storage.clone()),
+            watchers::guard_writes(health.clone(), storage.clone(), directory, disk_free_bytes_min),
+        ];
+        health.set_ready(true);
+        let daemon = Daemon { app, supervisor, storage, partner_server, admin_server, watchers };
+        tracing::info!(partners = %daemon.address(), admin = %daemon.admin_address(), "daemon ready");
+        Ok(daemon)
+    }
+
+    /// Where partners and readers call.
+    pub fn address(&self) -> SocketAddr {
+        self.partner_server.local_addr()
+    }
+
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_server.local_addr()
+    }
+
+    pub fn registry(&self) -> &Registry {
+        &self.app.registry
+    }
+
+    pub fn reader(&self) -> &Reader {
+        &self.app.reader
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.app.metrics
+    }
+
+    /// Makes the running partners and keys those of `settings`. Listeners and the store stay as
+    /// they were started.
+    pub async fn reconfigure(&self, settings: Settings) -> Result<(), ConfigureError> {
+        let partners: Vec<PartnerSettings> = settings.partners.clone();
+        self.app.settings.store(Arc::new(settings));
+        self.supervisor.configure(partners).await
+    }
+
+    /// Ends when the store has failed: then the process must end and start again.
+    pub async fn failed(&self) -> String {
+        let mut state = self.storage.state();
+        let failed = state.wait_for(|state| matches!(state, StorageState::Failed(_))).await;
+        match failed.map(|state| state.clone()) {
+            Ok(StorageState::Failed(cause)) => cause,
+            _ => "the storage actor has gone".into(),
+        }
+    }
+
+    /// Stops stage by stage: refuse pushes, finish what was taken in, end the change streams, close
+    /// the listeners, checkpoint and close the file. All of it within `shutdown_timeout`, but for
+    /// the file, which is closed in any case.
+    pub async fn stop(self) -> Result<(), StopError> {
+        let whole = self.app.settings.load().server.shutdown_timeout;
+        self.app.health.start_draining();
+        if tokio::time::timeout(whole, self.supervisor.drain()).await.is_err() {
+            tracing::warn!("partners did not finish in time, closing without them");
+        }
+        self.app.end_streams();
+        let close: Duration = whole.mul_f64(CLOSE_SHARE);
+        let (cut, admin_cut) = tokio::join!(self.partner_server.stop(close), self.admin_server.stop(close));
+        if cut + admin_cut > 0 {
+            tracing::warn!(connections = cut + admin_cut, "connections cut at the deadline");
+        }
+        let ended = self.storage.close().await;
+        self.watchers.iter().for_each(JoinHandle::abort);
+        match ended {
+            StorageState::Failed(cause) => Err(StopError::Storage(cause)),
+            StorageState::Running | StorageState::Closed => {
+                tracing::info!(durable = self.app.reader.durable().0, "daemon stopped");
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn open_store(settings: &Settings) -> Result<store::Opened, StartError> {
+    let directory = settings.store.directory.clone();
+    let options = StoreOptions {
+        cache_bytes: settings.store.cache_bytes,
+        overlay_bytes_max: settings.store.overlay_bytes_max,
+        log_keep: i64::try_from(settings.store.log_keep.as_micros()).unwrap_or(i64::MAX),
+        log_bytes_max: settings.store.log_bytes_max,
+        init: false,
+    };
+    let opened = tokio::task::spawn_blocking(move || store::open(&directory, &options)).await;
+    Ok(opened.map_err(|_| StoreError::WriterPanicked)??)
+}
+
+async fn listen_on(address: SocketAddr, face: Face, app: &Arc<App>) -> Result<ServerHandle, StartError> {
+    let failed = |cause| StartError::Listen { address, cause };
+    Listener::bind(address, face).await.map_err(failed)?.serve(app.clone()).map_err(failed)
+}

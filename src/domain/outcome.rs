@@ -73,6 +73,16 @@ pub enum Rule {
 
 impl Rule {
     #[rustfmt::skip]
+    pub const ALL: [Rule; 32] = [
+        Rule::T1, Rule::T2, Rule::T3, Rule::T4,
+        Rule::D1, Rule::D2, Rule::D3, Rule::D4, Rule::D5,
+        Rule::X1, Rule::X2, Rule::X3, Rule::X4, Rule::X5,
+        Rule::F1, Rule::F2, Rule::F3, Rule::F4, Rule::F5, Rule::F6, Rule::F7, Rule::F8, Rule::F9,
+        Rule::P1, Rule::P2, Rule::P3, Rule::P4, Rule::P5,
+        Rule::G1, Rule::G2, Rule::G3, Rule::G4,
+    ];
+
+    #[rustfmt::skip]
     pub fn as_str(self) -> &'static str {
         match self {
             Rule::T1 => "T1", Rule::T2 => "T2", Rule::T3 => "T3", Rule::T4 => "T4",

@@ -1,1 +1,59 @@
-//! (feed)
+//! The feed's way in: one conditional GET, its body spooled to a file while it is hashed.
+//!
+//! A fetch either gives a complete, decoded body in a file, or says that nothing changed, or fails
+//! with a stable code; it never gives part of a body. What the body says is the codec's to read.
+//! A feed's server is not trusted: every hop, address, byte and second is bounded. Deliberately
+//! absent: retries and schedules (the partner's actor has them), cookies, proxies, connection
+//! reuse (a feed is fetched rarely, and a new connection is a newly checked address).
+
+pub mod address;
+mod body;
+mod client;
+mod credentials;
+mod error;
+mod fetch;
+pub mod retry_after;
+mod spool;
+
+pub use client::{Answers, Lookup};
+pub use error::FetchError;
+pub use fetch::Fetcher;
+
+use crate::config::FeedSettings;
+use crate::domain::Micros;
+use std::path::{Path, PathBuf};
+
+/// One fetch: what to ask for, and where to put it.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchRequest<'a> {
+    pub feed: &'a FeedSettings,
+    /// Validators of the last accepted body, where it came from this same URL.
+    pub etag: Option<&'a str>,
+    pub last_modified: Option<&'a str>,
+    /// The file to write; it is removed again if the fetch fails.
+    pub spool: &'a Path,
+    /// The wall clock's time, for a `Retry-After` that is a date.
+    pub now: Micros,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// 304 to a validator that was sent.
+    NotModified,
+    Body(Spooled),
+}
+
+/// A complete body, decoded, in a file. Not synced: a crash costs one fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spooled {
+    pub path: PathBuf,
+    /// As received, compressed or not.
+    pub wire_bytes: u64,
+    /// As written to the file.
+    pub body_bytes: u64,
+    /// Of the bytes in the file, lower-case hex.
+    pub sha256: String,
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+    pub last_modified_at: Option<Micros>,
+}

@@ -1,1 +1,133 @@
-//! (load)
+//! The load program: pushes prices as fast as they are answered, or at a fixed rate, and says what
+//! that took.
+//!
+//! Each pair of legs measures a bare hyper sink and then the daemon, with the same client, so that
+//! the ratio holds on any machine. Every connection writes to assets of its own and remembers the
+//! newest acknowledged amount of each; afterwards they are read back and compared.
+//!
+//! Client, sink and daemon share the machine, so the client is made to cost little: requests are
+//! patched in place, replies are searched rather than parsed, one thread drives all connections.
+
+mod api;
+mod assets;
+mod crew;
+mod driver;
+mod histogram;
+mod ledger;
+mod pace;
+mod plan;
+mod prices;
+mod receipt;
+mod report;
+mod sink;
+mod verify;
+mod wire;
+
+pub use histogram::Histogram;
+pub use plan::{Mode, Plan, Until};
+pub use report::{Leg, Loaded, Mismatch, Ratio, Report, Side, Verification};
+pub use sink::{Sink, serve};
+
+use api::Api;
+use crew::Crew;
+use plan::Target;
+use std::io;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// What to do about refusals by rate.
+const RATE_HINT: &str = "the partner's rate limit refuses (429): raise prices_per_second, \
+                         asset_writes_per_second and reads_per_second in its file";
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("{0}")]
+    Plan(&'static str),
+    #[error("cannot connect to the server")]
+    Connect(#[source] io::Error),
+    #[error("cannot start the client or the sink")]
+    Start(#[source] io::Error),
+    #[error("a part of the client has died")]
+    Lost(#[source] tokio::task::JoinError),
+    #[error("a call outside the measurement failed")]
+    Call(#[source] reqwest::Error),
+    #[error("{path} was refused with {status}: {body}")]
+    Refused { path: String, status: u16, body: String },
+    #[error("the reply of {0} is not understood")]
+    Reply(&'static str),
+    #[error("an asset was not taken: its outcome is {0}")]
+    AssetNotTaken(String),
+}
+
+/// Carries the plan out. Mismatches found by the verification are in the report, not an error.
+pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
+    plan.check()?;
+    let target = Target::resolve(&plan.url, &plan.key).await?;
+    let api = Api::new(&plan.url, &plan.key, plan.say)?;
+    let loaded = match plan.load_assets {
+        true => Some(assets::load(&api, plan.assets, plan.say).await?),
+        false => None,
+    };
+    let mut daemon = Crew::new(plan, Side::Daemon, target.clone());
+    let client = Client::start(plan.threads)?;
+    let legs = measure(plan, &client, &target, &mut daemon).await?;
+    let verification = match plan.verify {
+        Some(0) => None,
+        sample => Some(verify::verify(&api, &daemon, sample, plan.seed, plan.say).await?),
+    };
+    Ok(Report {
+        connections: plan.connections,
+        prices_per_request: plan.mode.items(),
+        rate: plan.rate,
+        loaded,
+        ratio: if plan.rate.is_none() { report::ratio(&legs) } else { None },
+        legs,
+        verification,
+    })
+}
+
+async fn measure(
+    plan: &Plan,
+    client: &Client,
+    target: &Target,
+    daemon: &mut Crew,
+) -> Result<Vec<Leg>, LoadError> {
+    if plan.until == Until::Elapsed(Duration::ZERO) {
+        return Ok(Vec::new());
+    }
+    if plan.pairs == 0 {
+        return Ok(vec![daemon.leg(plan, client.handle(), 1).await?]);
+    }
+    let sink = Sink::start(plan.mode).map_err(LoadError::Start)?;
+    let sink_target = Target { address: sink.address(), ..target.clone() };
+    let mut sink_crew = Crew::new(plan, Side::Sink, sink_target);
+    let mut legs = Vec::new();
+    for pair in 1..=plan.pairs {
+        legs.push(sink_crew.leg(plan, client.handle(), pair).await?);
+        legs.push(daemon.leg(plan, client.handle(), pair).await?);
+    }
+    Ok(legs)
+}
+
+/// The threads that drive the connections, apart from those of a daemon in the same process.
+struct Client(Option<Runtime>);
+
+impl Client {
+    fn start(threads: usize) -> Result<Client, LoadError> {
+        let runtime =
+            Builder::new_multi_thread().worker_threads(threads).thread_name("load").enable_all().build();
+        Ok(Client(Some(runtime.map_err(LoadError::Start)?)))
+    }
+
+    fn handle(&self) -> &tokio::runtime::Handle {
+        self.0.as_ref().expect("it is taken only when dropped").handle()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,4 +1,18 @@
 //! Decisions as pure functions: which write wins, and why (RULES.md). Sync, total, without clock,
 //! I/O or randomness; each rule's code names its id.
 
+pub mod absence;
+pub mod deliveries;
+pub mod document;
+pub mod gaps;
+pub mod guard;
+pub mod plan;
 pub mod policy;
+pub mod price;
+pub mod reading;
+pub mod restart;
+pub mod schedule;
+pub mod snapshot;
+pub mod source_time;
+pub mod survey;
+pub mod verdict;

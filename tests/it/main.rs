@@ -1,1 +1,12 @@
+//! The house as a whole, split by behaviour.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
+
+mod archive;
+mod cli;
+mod config;
+mod fault_server;
+mod feed_fetch;
+mod feed_reach;
+mod feed_server;
+mod load;

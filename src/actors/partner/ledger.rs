@@ -1,0 +1,475 @@
+//! The ledger: applies the rules to one write after another, keeps the index in step with what is
+//! decided, and gathers the changes of the write set that is being made.
+
+use super::index::{Entry, Index};
+use super::recent::RecentDocuments;
+use crate::codec::json::value_hash;
+use crate::domain::{
+    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane, Member,
+    Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, Rule, Slot, Stamp, Verb, WriteSet,
+};
+use crate::rules::document::{self, Effect, StampedWrite};
+use crate::rules::policy::{Absent, Policy};
+use crate::rules::price::{self, PriceContext, PriceDecision, UndatedPrice};
+use crate::rules::source_time::{DOCUMENT_AHEAD_MAX, is_future};
+use crate::rules::verdict::RecordFacts;
+use crate::store::Reader;
+use std::collections::HashMap;
+
+/// Documents read before the decision, with the version that they were read at.
+pub type Prefetched = HashMap<AssetId, (u32, Document)>;
+
+/// What a batch is decided by and with.
+pub struct Ledger<'a> {
+    pub partner: PartnerNo,
+    pub index: &'a mut Index,
+    pub recent: &'a mut RecentDocuments,
+    pub reader: &'a Reader,
+    pub policy: &'a Policy,
+    pub history_floor: Option<Micros>,
+    pub prefetched: Prefetched,
+    pub now: Micros,
+    pub origin: Origin,
+    pub set: WriteSet,
+    /// How things were, while decisions may have to be taken back.
+    pub undo: Vec<Undo>,
+    pub keeps_undo: bool,
+}
+
+/// One step back.
+pub enum Undo {
+    Inserted(Slot),
+    Changed(Slot, Box<Entry>, Option<Document>),
+}
+
+/// A point that the ledger can be taken back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    steps: usize,
+    changes: usize,
+}
+
+/// Where a write's time comes from: its own, a snapshot's, or the partner's receive clock.
+#[derive(Clone, Copy, Debug)]
+pub enum Lanes {
+    /// Each item has its time; `undated` stands in where it has none (T1).
+    Push { undated: Micros },
+    /// All is stamped `(S, feed)`; undated prices are kept apart (P2).
+    Feed { snapshot: Micros, fetch_started_at: Micros },
+}
+
+/// What became of an asset's write, with the parts that a run's verdict looks at.
+pub struct Decided {
+    pub item: ItemOutcome,
+    pub facts: RecordFacts,
+}
+
+/// The document could not be read: the store has failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the document of {id} cannot be read: {cause}")]
+pub struct LedgerError {
+    pub id: AssetId,
+    pub cause: String,
+}
+
+impl Ledger<'_> {
+    /// Decides one write of an asset: its document, then its prices, all in the same commit (D5).
+    /// Where one of its prices is refused, nothing of the item applies.
+    pub fn asset(&mut self, write: &AssetWrite, lanes: Lanes) -> Result<Decided, LedgerError> {
+        let mark = self.mark();
+        let kept_undo = std::mem::replace(&mut self.keeps_undo, true);
+        let decided = self.decide_asset(write, lanes);
+        if decided.as_ref().is_ok_and(|decided| is_refused(decided.item.outcome)) {
+            self.take_back(mark);
+        }
+        self.keeps_undo = kept_undo;
+        if !kept_undo {
+            self.undo.clear();
+        }
+        decided
+    }
+
+    fn decide_asset(&mut self, write: &AssetWrite, lanes: Lanes) -> Result<Decided, LedgerError> {
+        let (lane, at) = match lanes {
+            Lanes::Push { undated } => (Lane::Push, write.at.unwrap_or(undated)),
+            Lanes::Feed { snapshot, .. } => (Lane::Feed, snapshot),
+        };
+        let stamp = Stamp::new(at, lane, write.sequence);
+        let slot = self.index.find(&write.id);
+        if let Some(refused) = self.refuse(slot, write, stamp) {
+            return Ok(Decided::document_only(refused));
+        }
+        let head = slot.map_or_else(AssetHead::unborn, |slot| self.index.head(slot));
+        let document = self.current_document(slot, &head, write, stamp)?;
+        let stamped =
+            StampedWrite { verb: write.verb, stamp, members: &write.members, removed: &write.removed };
+        let decision = document::decide(&head, &document, stamped);
+        let mut item = ItemOutcome::plain(decision.outcome, decision.rule);
+        let mut facts = RecordFacts {
+            document: decision.outcome,
+            document_rule: decision.rule,
+            document_lost: !decision.superseded.is_empty(),
+            ambiguous: decision.ambiguous,
+            price: None,
+        };
+        if !decision.superseded.is_empty() {
+            item.note_mut().superseded = decision.superseded;
+        }
+        let died = decision.effect.as_ref().is_some_and(|effect| effect.head.death > head.death);
+        if let Some(effect) = decision.effect {
+            let slot = slot.unwrap_or_else(|| self.insert(&write.id));
+            self.remember(slot);
+            self.asset_changed(slot, effect, stamp);
+            item.change = Some(self.last_change());
+            if died {
+                self.bury_quotes(slot, stamp);
+            }
+        }
+        let speaks = !matches!(decision.outcome, Outcome::NotFound | Outcome::Gone);
+        if speaks && write.verb != Verb::Delete {
+            self.asset_prices(write, stamp, lanes, &mut item, &mut facts);
+        }
+        Ok(Decided { item, facts })
+    }
+
+    /// Decides one price pushed by itself.
+    pub fn price(&mut self, write: &PriceWrite, undated: Micros) -> ItemOutcome {
+        let at = write.at.unwrap_or(undated);
+        let stamp = Stamp::new(at, Lane::Price, write.sequence);
+        let decision = self.decide_price(write, stamp);
+        self.price_decided(&write.id, decision)
+    }
+
+    /// X3: the asset is in the snapshot, so its absences count from nothing again.
+    pub fn clear_absences(&mut self, slot: Slot) {
+        let head = self.index.head(slot);
+        if head.absences > 0 {
+            self.head_moved(slot, AssetHead { absences: 0, ..head });
+        }
+    }
+
+    /// X3: one more absence from an undated snapshot.
+    pub fn note_absence(&mut self, slot: Slot) {
+        let head = self.index.head(slot);
+        self.head_moved(slot, AssetHead { absences: head.absences.saturating_add(1), ..head });
+    }
+
+    /// X3, X5: the snapshot lacks the asset: it is deleted, or marked inactive, at `(S, feed)`.
+    pub fn remove_absent(&mut self, slot: Slot, stamp: Stamp) -> Result<(), LedgerError> {
+        let marks = self.policy.absent == Absent::Inactive;
+        let status = marks.then(inactive_status).into_iter().collect();
+        let write = AssetWrite {
+            verb: if marks { Verb::Patch } else { Verb::Delete },
+            id: self.index.id(slot).clone(),
+            at: Some(stamp.at),
+            sequence: stamp.sequence(),
+            members: Document::from_members(status),
+            removed: Vec::new(),
+            prices: Vec::new(),
+        };
+        self.asset(&write, Lanes::Feed { snapshot: stamp.at, fetch_started_at: stamp.at })?;
+        Ok(())
+    }
+
+    fn head_moved(&mut self, slot: Slot, head: AssetHead) {
+        self.index.set_head(slot, &head);
+        let id = self.index.id(slot).clone();
+        let change = AssetChange {
+            slot,
+            id,
+            event: AssetEvent::Stamped,
+            head,
+            set: Vec::new(),
+            removed: Vec::new(),
+            stamp: Stamp::NEVER,
+            origin: self.origin,
+        };
+        self.set.changes.push(ChangeKind::Asset(Box::new(change)));
+    }
+
+    pub fn mark(&self) -> Mark {
+        Mark { steps: self.undo.len(), changes: self.set.changes.len() }
+    }
+
+    /// Takes every step since `mark` back, newest first.
+    pub fn take_back(&mut self, mark: Mark) {
+        for step in self.undo.drain(mark.steps..).rev() {
+            match step {
+                Undo::Inserted(slot) => {
+                    self.index.remove(slot);
+                    self.recent.forget(slot);
+                }
+                Undo::Changed(slot, entry, document) => {
+                    self.index.restore(slot, *entry);
+                    match document {
+                        Some(document) => self.recent.remember(slot, document),
+                        None => self.recent.forget(slot),
+                    }
+                }
+            }
+        }
+        self.set.changes.truncate(mark.changes);
+    }
+
+    /// What no rule of stamps can take: the future (T4), what history has forgotten (X4), too many.
+    fn refuse(&self, slot: Option<Slot>, write: &AssetWrite, stamp: Stamp) -> Option<ItemOutcome> {
+        if stamp.lane() != Lane::Feed && is_future(stamp.at, self.now, DOCUMENT_AHEAD_MAX) {
+            let hint = "the write's time lies more than 5 min ahead of our clock; check the sender's clock and offset";
+            return Some(ItemOutcome::noted(Outcome::Quarantined, Rule::T4, "future_time", hint));
+        }
+        if slot.is_some() || write.verb == Verb::Patch {
+            return None;
+        }
+        if self.history_floor.is_some_and(|floor| stamp.at <= floor) {
+            let hint = "the write is older than the history that is kept, and its asset is not known";
+            return Some(ItemOutcome::noted(Outcome::Quarantined, Rule::X4, "older_than_history", hint));
+        }
+        self.index_is_full().then(too_many_assets)
+    }
+
+    fn index_is_full(&self) -> bool {
+        self.index.len() >= self.policy.assets_max as usize
+    }
+
+    /// The document that the decision rests on, where its contents matter.
+    fn current_document(
+        &self,
+        slot: Option<Slot>,
+        head: &AssetHead,
+        write: &AssetWrite,
+        stamp: Stamp,
+    ) -> Result<Document, LedgerError> {
+        let kills = write.verb == Verb::Delete && head.life <= stamp;
+        let Some(slot) = slot.filter(|_| head.is_alive() && !kills && stamp > head.death) else {
+            return Ok(Document::default());
+        };
+        self.document(slot, head.version)
+    }
+
+    fn document(&self, slot: Slot, version: u32) -> Result<Document, LedgerError> {
+        if let Some(document) = self.recent.get(slot) {
+            return Ok(document.clone());
+        }
+        let id = self.index.id(slot);
+        if let Some((_, document)) = self.prefetched.get(id).filter(|(read_at, _)| *read_at == version) {
+            return Ok(document.clone());
+        }
+        let failed = |cause: String| LedgerError { id: id.clone(), cause };
+        let row = self.reader.asset(self.partner, id).map_err(|error| failed(error.to_string()))?;
+        let row = row.ok_or_else(|| failed("it is not in the store".into()))?;
+        if row.head.version != version {
+            return Err(failed(format!("version {} is stored, {version} was decided", row.head.version)));
+        }
+        Ok(row.document)
+    }
+
+    fn insert(&mut self, id: &AssetId) -> Slot {
+        let slot = self.index.insert(id.clone());
+        if self.keeps_undo {
+            self.undo.push(Undo::Inserted(slot));
+        }
+        slot
+    }
+
+    fn remember(&mut self, slot: Slot) {
+        if !self.keeps_undo {
+            return;
+        }
+        let document = self.recent.get(slot).cloned();
+        self.undo.push(Undo::Changed(slot, Box::new(self.index.snapshot(slot)), document));
+    }
+
+    fn last_change(&self) -> u32 {
+        self.set.changes.len().saturating_sub(1) as u32
+    }
+
+    fn asset_changed(&mut self, slot: Slot, effect: Effect, stamp: Stamp) {
+        let Effect { head, event, document, set, removed } = effect;
+        self.index.set_head(slot, &head);
+        if event == AssetEvent::Created || event == AssetEvent::Updated || event == AssetEvent::Deleted {
+            self.recent.remember(slot, document);
+        }
+        let id = self.index.id(slot).clone();
+        let change = AssetChange { slot, id, event, head, set, removed, stamp, origin: self.origin };
+        self.set.changes.push(ChangeKind::Asset(Box::new(change)));
+        if event == AssetEvent::Created {
+            self.unpark(slot);
+        }
+    }
+
+    /// P3: prices that waited for their asset become visible in the commit that brings it to life.
+    fn unpark(&mut self, slot: Slot) {
+        for quote in self.index.quotes(slot).to_vec() {
+            self.push_price_change(slot, quote, true);
+        }
+    }
+
+    /// X1: the quotes at or below the death go; newer ones wait for the asset to come back (P3).
+    fn bury_quotes(&mut self, slot: Slot, death: Stamp) {
+        for quote in self.index.quotes(slot).to_vec() {
+            match price::after_death(&quote, death) {
+                None => {}
+                Some(Some(left)) => {
+                    self.index.set_quote(slot, left.clone());
+                    self.push_price_change(slot, left, false);
+                }
+                Some(None) => {
+                    self.index.remove_quote(slot, quote.name);
+                    let emptied =
+                        Quote { stamp: Stamp::NEVER, amount: None, extra: None, undated: None, ..quote };
+                    self.push_price_change(slot, emptied, false);
+                }
+            }
+        }
+    }
+
+    fn push_price_change(&mut self, slot: Slot, quote: Quote, visible: bool) {
+        let id = self.index.id(slot).clone();
+        self.set.changes.push(ChangeKind::Price(PriceChange { slot, id, visible, quote }));
+    }
+
+    fn asset_prices(
+        &mut self,
+        write: &AssetWrite,
+        stamp: Stamp,
+        lanes: Lanes,
+        item: &mut ItemOutcome,
+        facts: &mut RecordFacts,
+    ) {
+        for price in &write.prices {
+            let decision = match (lanes, price.at, price.amount) {
+                (Lanes::Feed { snapshot, fetch_started_at }, None, Some(amount)) => {
+                    let undated = UndatedPrice {
+                        quote: price.quote,
+                        amount,
+                        currency: price.currency,
+                        snapshot,
+                        fetch_started_at,
+                    };
+                    self.decide_undated(&write.id, undated)
+                }
+                (_, at, _) => {
+                    let at = at.unwrap_or(stamp.at);
+                    self.decide_price(price, Stamp::new(at, stamp.lane(), price.sequence))
+                }
+            };
+            facts.ambiguous |= decision.ambiguous;
+            let priced = self.price_decided(&write.id, decision);
+            let refused = is_refused(priced.outcome);
+            facts.price = Some(facts.price.map_or(priced.outcome, |held| louder(held, priced.outcome)));
+            merge_price(item, priced);
+            if refused {
+                return;
+            }
+        }
+    }
+
+    fn decide_price(&self, write: &PriceWrite, stamp: Stamp) -> PriceDecision {
+        let slot = self.index.find(&write.id);
+        let head = slot.map(|slot| self.index.head(slot));
+        price::decide(write, stamp, self.context(slot, head.as_ref(), write.quote))
+    }
+
+    fn decide_undated(&self, id: &AssetId, undated: UndatedPrice) -> PriceDecision {
+        let slot = self.index.find(id);
+        let head = slot.map(|slot| self.index.head(slot));
+        price::decide_undated(undated, self.context(slot, head.as_ref(), undated.quote))
+    }
+
+    fn context<'b>(
+        &'b self,
+        slot: Option<Slot>,
+        head: Option<&'b AssetHead>,
+        name: crate::domain::QuoteName,
+    ) -> PriceContext<'b> {
+        PriceContext {
+            policy: self.policy,
+            head,
+            quote: slot.and_then(|slot| self.index.quote(slot, name)),
+            quotes: slot.map_or(0, |slot| self.index.quotes(slot).len()),
+            now: self.now,
+        }
+    }
+
+    /// Records a decided price; makes a place for an id that only a price has named yet (P3).
+    fn price_decided(&mut self, id: &AssetId, decision: PriceDecision) -> ItemOutcome {
+        let mut item = decision.item;
+        let Some(quote) = decision.quote else { return item };
+        let slot = match self.index.find(id) {
+            Some(slot) => {
+                self.remember(slot);
+                slot
+            }
+            None if self.index_is_full() => return too_many_assets(),
+            None => self.reserve(id),
+        };
+        self.index.set_quote(slot, quote.clone());
+        self.push_price_change(slot, quote, decision.visible);
+        item.change = Some(self.last_change());
+        item
+    }
+
+    /// A place for an asset that is not born yet.
+    fn reserve(&mut self, id: &AssetId) -> Slot {
+        let slot = self.insert(id);
+        self.head_moved(slot, AssetHead::unborn());
+        slot
+    }
+}
+
+impl Decided {
+    fn document_only(item: ItemOutcome) -> Decided {
+        let facts = RecordFacts {
+            document: item.outcome,
+            document_rule: item.rule,
+            document_lost: false,
+            ambiguous: false,
+            price: None,
+        };
+        Decided { item, facts }
+    }
+}
+
+/// `"status": "inactive"`, as a document's member.
+fn inactive_status() -> Member {
+    const TEXT: &str = "\"inactive\"";
+    let hash = value_hash(TEXT).expect("a JSON string of our own");
+    Member { name: "status".into(), text: TEXT.into(), hash }
+}
+
+fn too_many_assets() -> ItemOutcome {
+    let hint = "the partner has as many assets as assets_max allows; raise it, or delete what is not needed";
+    ItemOutcome::noted(Outcome::Rejected, Rule::X4, "too_many_assets", hint)
+}
+
+/// Of several prices in one item, the outcome that says most.
+fn louder(a: Outcome, b: Outcome) -> Outcome {
+    let loudness = |outcome| match outcome {
+        Outcome::Rejected | Outcome::Quarantined => 3,
+        Outcome::Updated => 2,
+        Outcome::Superseded => 1,
+        _ => 0,
+    };
+    if loudness(b) > loudness(a) { b } else { a }
+}
+
+/// What an item says in sum: a price that applied makes it `updated`, one that is refused refuses
+/// all of it.
+fn merge_price(item: &mut ItemOutcome, priced: ItemOutcome) {
+    if is_refused(priced.outcome) {
+        *item = ItemOutcome { change: None, ..priced };
+        item.note_mut().pointer = "/price".into();
+        return;
+    }
+    if priced.change.is_some() {
+        item.change = priced.change;
+    }
+    if !item.outcome.applied() && priced.outcome == Outcome::Updated {
+        item.outcome = priced.outcome;
+        item.rule = priced.rule;
+    }
+}
+
+pub fn is_refused(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Rejected | Outcome::Quarantined)
+}

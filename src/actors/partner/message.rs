@@ -1,0 +1,95 @@
+//! What a partner's actor is told.
+
+use super::ledger::Prefetched;
+use crate::actors::handle::{Push, PushReply};
+use crate::clock::Mark;
+use crate::config::PartnerSettings;
+use crate::domain::{AssetId, AssetWrite, Micros, RecordFault, RunId, Seq};
+use crate::rules::snapshot::SnapshotTimes;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+#[derive(Debug)]
+pub enum PartnerMessage {
+    /// Decide a batch, and answer when it is durable.
+    Push { push: Push, prefetched: Prefetched, received: Mark, reply: oneshot::Sender<PushReply> },
+    /// The timer of the schedule went off; an older timer's call is ignored.
+    FetchDue { timer: u64 },
+    /// Fetch now instead of at the next time.
+    FetchNow,
+    /// A run's file is read: decide whether and as of when it applies.
+    BeginRun { facts: Box<SnapshotFacts>, reply: oneshot::Sender<RunStart> },
+    /// Apply some records of the run; answered when they are durable.
+    ApplyRecords { run: RunId, records: Vec<FeedRecord>, prefetched: Prefetched, reply: oneshot::Sender<Seq> },
+    /// All records are applied: look at what was absent, and close the run.
+    FinishRun { run: RunId, reply: oneshot::Sender<Seq> },
+    /// The file was the same as the last accepted one (F7).
+    RunUnchanged { run: RunId, fetched: FetchedFile, reply: oneshot::Sender<Seq> },
+    /// Nothing could be read of the feed (F1).
+    RunFailed { run: RunId, failure: RunFailure, reply: oneshot::Sender<Seq> },
+    /// The run's report is durable.
+    RunClosed { run: RunId },
+    /// The configuration of the partner has changed.
+    Reconfigure(Arc<PartnerSettings>),
+    /// For tests of supervision: the handler panics.
+    #[doc(hidden)]
+    Panic,
+}
+
+/// The body of a fetch, as far as it is kept between runs.
+#[derive(Clone, Debug)]
+pub struct FetchedFile {
+    pub started_at: Micros,
+    pub body_bytes: u64,
+    pub body_hash: String,
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+    pub url: String,
+}
+
+/// What a survey found, as far as the actor decides by it.
+#[derive(Debug)]
+pub struct SnapshotFacts {
+    pub run: RunId,
+    pub file: FetchedFile,
+    pub times: SnapshotTimes,
+    pub complete: bool,
+    pub allow_empty: bool,
+    pub records: u64,
+    pub invalid: u64,
+    /// Different ids in the file.
+    pub present: u64,
+    pub deletes_barred: bool,
+    pub faults: Vec<RecordFault>,
+}
+
+/// Whether the run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunStart {
+    Apply,
+    /// The actor has closed the run; there is nothing more to do.
+    Stop,
+}
+
+/// One id of the snapshot.
+#[derive(Debug)]
+pub struct FeedRecord {
+    pub id: AssetId,
+    pub record: u32,
+    /// `None`: present, but nothing of it may be applied (F2, F6).
+    pub write: Option<Box<AssetWrite>>,
+}
+
+#[derive(Debug)]
+pub struct RunFailure {
+    pub started_at: Micros,
+    pub code: &'static str,
+    pub detail: String,
+    pub retry_after: Option<Duration>,
+    /// F3: the file could be read, but too much of it is invalid.
+    pub refused: bool,
+    pub records: u64,
+    pub invalid: u64,
+    pub faults: Vec<RecordFault>,
+}

@@ -1,0 +1,97 @@
+//! The partner's actor: all that must happen one at a time for one partner. It owns the index, the
+//! order of what arrives, the decision by the rules, and the feed's schedule.
+//!
+//! Its handlers await nothing outside: fetches, parsing and commits run elsewhere and come back as
+//! messages. A handler that fails or panics ends the actor; the supervisor starts it again, and it
+//! loads its index from what is durable.
+
+mod feed_task;
+mod index;
+mod ledger;
+mod message;
+mod recent;
+mod reconcile;
+mod run;
+mod schedule;
+mod state;
+
+pub use ledger::Prefetched;
+pub use message::PartnerMessage;
+pub use state::Surroundings;
+
+use crate::config::PartnerSettings;
+use crate::domain::{PartnerNo, WriteSet};
+use crate::telemetry::PartnerMetrics;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use state::PartnerState;
+use std::sync::Arc;
+
+pub struct PartnerActor;
+
+#[derive(Clone)]
+pub struct PartnerArguments {
+    pub no: PartnerNo,
+    pub settings: Arc<PartnerSettings>,
+    pub around: Surroundings,
+    pub metrics: Arc<PartnerMetrics>,
+}
+
+impl Actor for PartnerActor {
+    type Msg = PartnerMessage;
+    type State = PartnerState;
+    type Arguments = PartnerArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<PartnerMessage>,
+        arguments: PartnerArguments,
+    ) -> Result<PartnerState, ActorProcessingErr> {
+        let PartnerArguments { no, settings, around, metrics } = arguments;
+        // what an earlier life decided stands in line before this empty set: once it is through,
+        // the index can be loaded from what is durable
+        around.storage.commit_and_wait(WriteSet::new(no)).await?;
+        let load = move || PartnerState::load(no, settings, around, metrics);
+        let mut state = tokio::task::spawn_blocking(load).await??;
+        state.schedule_first_fetch(&myself);
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<PartnerMessage>,
+        message: PartnerMessage,
+        state: &mut PartnerState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            PartnerMessage::Push { push, prefetched, received, reply } => {
+                state.push(push, prefetched, received, reply)?;
+            }
+            PartnerMessage::FetchDue { timer } => state.fetch_due(timer, &myself),
+            PartnerMessage::FetchNow => state.start_run(&myself),
+            PartnerMessage::BeginRun { facts, reply } => state.begin_run(*facts, reply),
+            PartnerMessage::ApplyRecords { run, records, prefetched, reply } if state.is_running(run) => {
+                state.apply_records(records, prefetched, reply)?;
+            }
+            PartnerMessage::FinishRun { run, reply } if state.is_running(run) => state.finish_run(reply)?,
+            PartnerMessage::RunUnchanged { run, fetched, reply } => {
+                state.run_unchanged(run, fetched, reply)?
+            }
+            PartnerMessage::RunFailed { run, failure, reply } => state.run_failed(run, failure, reply),
+            PartnerMessage::RunClosed { run } => state.run_closed(run, &myself),
+            PartnerMessage::Reconfigure(settings) => state.reconfigure(settings, &myself),
+            PartnerMessage::Panic => panic!("asked to panic by a test"),
+            // of a run that is no longer under way
+            PartnerMessage::ApplyRecords { .. } | PartnerMessage::FinishRun { .. } => {}
+        }
+        Ok(())
+    }
+
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<PartnerMessage>,
+        state: &mut PartnerState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.stop_timer();
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! The state of a run that is being applied, and how its end is recorded.
+
+use super::message::{FetchedFile, RunFailure, SnapshotFacts};
+use crate::domain::{
+    ChangeKind, FeedState, Micros, RecordChange, RecordKind, RunCounts, RunId, RunReport, RunStatus, Slot,
+};
+use crate::rules::guard;
+
+/// Reports kept per partner; older ones are dropped as new ones come.
+const REPORTS_KEPT: u64 = 200;
+
+/// A run between its beginning and its end.
+#[derive(Debug)]
+pub struct ActiveRun {
+    pub facts: SnapshotFacts,
+    pub snapshot: Micros,
+    pub dated: bool,
+    pub counts: RunCounts,
+    pub seen: SlotSet,
+}
+
+/// Which slots the snapshot has spoken for: one bit each.
+#[derive(Debug, Default)]
+pub struct SlotSet(Vec<u64>);
+
+impl SlotSet {
+    pub fn insert(&mut self, slot: Slot) {
+        let word = slot.0 as usize / 64;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (slot.0 % 64);
+    }
+
+    pub fn contains(&self, slot: Slot) -> bool {
+        self.0.get(slot.0 as usize / 64).is_some_and(|word| word >> (slot.0 % 64) & 1 == 1)
+    }
+}
+
+/// The feed's state after an accepted run.
+pub fn accept(state: &mut FeedState, run: &ActiveRun, now: Micros) {
+    let file = &run.facts.file;
+    state.last_snapshot_at = Some(run.snapshot.0);
+    state.last_dated = run.dated;
+    guard::remember(state, run.facts.present, run.counts.deleted, now);
+    remember_file(state, file, now);
+    state.pushes_since_run = 0;
+}
+
+/// What every fetch that found a good file leaves, the same one or another.
+pub fn remember_file(state: &mut FeedState, file: &FetchedFile, now: Micros) {
+    state.floor_at = Some(file.started_at.0);
+    state.body_hash = Some(file.body_hash.clone());
+    state.etag.clone_from(&file.etag);
+    state.last_modified.clone_from(&file.last_modified);
+    state.validators_url = Some(file.url.clone());
+    state.last_success_at = Some(now.0);
+    state.failures_in_row = 0;
+}
+
+/// The report of a run that was applied.
+pub fn applied_report(run: &ActiveRun, finished_at: Micros) -> RunReport {
+    RunReport {
+        run: run.facts.run,
+        status: RunStatus::Applied,
+        code: None,
+        detail: None,
+        started_at: run.facts.file.started_at.0,
+        finished_at: finished_at.0,
+        snapshot_at: Some(run.snapshot.0),
+        dated: run.dated,
+        body_bytes: run.facts.file.body_bytes,
+        counts: run.counts,
+        faults: run.facts.faults.clone(),
+    }
+}
+
+/// The report of a run that ended before anything was applied.
+pub fn short_report(run: RunId, status: RunStatus, file: &FetchedFile, finished_at: Micros) -> RunReport {
+    RunReport {
+        run,
+        status,
+        code: None,
+        detail: None,
+        started_at: file.started_at.0,
+        finished_at: finished_at.0,
+        snapshot_at: None,
+        dated: false,
+        body_bytes: file.body_bytes,
+        counts: RunCounts::default(),
+        faults: Vec::new(),
+    }
+}
+
+/// The report of a run whose fetch or file was bad.
+pub fn failed_report(run: RunId, failure: RunFailure, finished_at: Micros) -> RunReport {
+    RunReport {
+        run,
+        status: if failure.refused { RunStatus::Refused } else { RunStatus::Failed },
+        code: Some(failure.code.into()),
+        detail: Some(failure.detail),
+        started_at: failure.started_at.0,
+        finished_at: finished_at.0,
+        snapshot_at: None,
+        dated: false,
+        body_bytes: 0,
+        counts: RunCounts { records: failure.records, quarantined: failure.invalid, ..RunCounts::default() },
+        faults: failure.faults,
+    }
+}
+
+/// The changes that record a run's end: the feed's state, the report, one old report dropped.
+pub fn closing_changes(state: &FeedState, report: &RunReport) -> Vec<ChangeKind> {
+    let json =
+        |value: serde_json::Result<Vec<u8>>| value.expect("plain structs serialise").into_boxed_slice();
+    let record =
+        |kind, key: Box<[u8]>, value| ChangeKind::Record(Box::new(RecordChange { kind, key, value }));
+    let key = |run: u64| -> Box<[u8]> { run.to_be_bytes().into() };
+    let mut changes = vec![
+        record(RecordKind::Feed, Box::default(), Some(json(serde_json::to_vec(state)))),
+        record(RecordKind::Run, key(report.run.0), Some(json(serde_json::to_vec(report)))),
+    ];
+    if let Some(old) = report.run.0.checked_sub(REPORTS_KEPT).filter(|&old| old > 0) {
+        changes.push(record(RecordKind::Run, key(old), None));
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_set_holds_what_was_put_in() {
+        let mut seen = SlotSet::default();
+        for slot in [0, 63, 64, 1000] {
+            seen.insert(Slot(slot));
+        }
+        assert!([0, 63, 64, 1000].into_iter().all(|slot| seen.contains(Slot(slot))));
+        assert!([1, 62, 65, 999, 1001, 5000].into_iter().all(|slot| !seen.contains(Slot(slot))));
+    }
+}

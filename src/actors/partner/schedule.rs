@@ -1,0 +1,151 @@
+//! The feed's schedule: when the next run starts, and what happens when one has ended.
+
+use super::feed_task::FeedTask;
+use super::message::PartnerMessage;
+use super::state::{PartnerState, RunningFeed};
+use crate::actors::tasks::{TaskKind, spawn};
+use crate::clock::{Mark, sleep};
+use crate::config::PartnerSettings;
+use crate::domain::{RunId, RunStatus};
+use crate::rules::schedule::{ScheduleQuestion, first_wait, next_wait};
+use ractor::ActorRef;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl PartnerState {
+    /// The first fetch comes at once, spread over the feeds there are.
+    pub fn schedule_first_fetch(&mut self, myself: &ActorRef<PartnerMessage>) {
+        if self.settings.feed.is_some() {
+            self.set_timer(first_wait(self.around.feeds, chance()), myself);
+        }
+    }
+
+    pub fn fetch_due(&mut self, timer: u64, myself: &ActorRef<PartnerMessage>) {
+        if timer == self.timers {
+            self.start_run(myself);
+        }
+    }
+
+    /// Starts a run unless one is under way: a feed has at most one (A39).
+    pub fn start_run(&mut self, myself: &ActorRef<PartnerMessage>) {
+        if self.settings.feed.is_none() || self.running.is_some() {
+            return;
+        }
+        self.stop_timer();
+        let run = RunId(self.feed.last_run.0 + 1);
+        let task = FeedTask {
+            run,
+            partner: self.no,
+            settings: self.settings.clone(),
+            state: self.feed.clone(),
+            actor: myself.clone(),
+            fetcher: self.around.fetcher.clone(),
+            gate: self.around.gate.clone(),
+            spool: self.around.spool.join(format!("{}.feed", self.settings.name)),
+            reader: self.around.reader.clone(),
+            overlay_bytes_max: self.around.overlay_bytes_max,
+            clock: self.around.clock.clone(),
+        };
+        self.running = Some(RunningFeed { run, began: Mark::now(), active: None, closing: None });
+        let actor = myself.clone();
+        spawn(TaskKind::FeedRun, async move {
+            task.run().await;
+            // however the task ended, the schedule goes on
+            let _ = actor.cast(PartnerMessage::RunClosed { run });
+        });
+    }
+
+    pub fn is_running(&self, run: RunId) -> bool {
+        self.running.as_ref().is_some_and(|running| running.run == run)
+    }
+
+    /// The run's report is durable, or its task has given up: count it and plan the next one.
+    pub fn run_closed(&mut self, run: RunId, myself: &ActorRef<PartnerMessage>) {
+        if !self.is_running(run) {
+            return;
+        }
+        let Some(running) = self.running.take() else { return };
+        let Some((report, retry_after)) = running.closing else {
+            tracing::warn!(partner = %self.settings.name, run = run.0, "feed run ended without a report");
+            self.feed.failures_in_row += 1;
+            return self.schedule_next(None, myself);
+        };
+        self.metrics.feed().run_finished(
+            report.status,
+            &report.counts,
+            self.around.clock.now(),
+            running.began.elapsed(),
+        );
+        log_run(self.settings.name.as_str(), &report);
+        self.schedule_next(retry_after, myself);
+    }
+
+    pub fn reconfigure(&mut self, settings: Arc<PartnerSettings>, myself: &ActorRef<PartnerMessage>) {
+        let feed_moved = self.settings.feed != settings.feed;
+        self.settings = settings;
+        if feed_moved {
+            self.stop_timer();
+            self.schedule_first_fetch(myself);
+        }
+    }
+
+    pub fn stop_timer(&mut self) {
+        if let Some(timer) = self.timer.take() {
+            timer.abort();
+        }
+    }
+
+    fn schedule_next(&mut self, retry_after: Option<Duration>, myself: &ActorRef<PartnerMessage>) {
+        let Some(feed) = &self.settings.feed else { return };
+        let wait = next_wait(ScheduleQuestion {
+            every: feed.every,
+            jitter: feed.jitter,
+            retries: &feed.retries,
+            failures: self.feed.failures_in_row,
+            retry_after,
+            chance: chance(),
+        });
+        self.set_timer(wait, myself);
+    }
+
+    fn set_timer(&mut self, wait: Duration, myself: &ActorRef<PartnerMessage>) {
+        self.stop_timer();
+        self.timers += 1;
+        let (timer, actor) = (self.timers, myself.clone());
+        self.timer = Some(spawn(TaskKind::FetchTimer, async move {
+            sleep(wait).await;
+            // an actor that has gone has a successor with a timer of its own
+            let _ = actor.cast(PartnerMessage::FetchDue { timer });
+        }));
+    }
+}
+
+fn log_run(partner: &str, report: &crate::domain::RunReport) {
+    let counts = &report.counts;
+    let (run, status) = (report.run.0, report.status.as_str());
+    let code = report.code.as_deref().unwrap_or_default();
+    match report.status {
+        RunStatus::Failed | RunStatus::Refused => {
+            let detail = report.detail.as_deref().unwrap_or_default();
+            tracing::warn!(partner, run, status, code, detail, "feed run not applied");
+        }
+        RunStatus::Applied | RunStatus::Unchanged | RunStatus::SkippedOlder => tracing::info!(
+            partner,
+            run,
+            status,
+            code,
+            records = counts.records,
+            created = counts.created,
+            updated = counts.updated,
+            deleted = counts.deleted,
+            held = counts.held,
+            quarantined = counts.quarantined,
+            "feed run finished"
+        ),
+    }
+}
+
+/// A random number in 0.0..1.0, to spread fetches. Without entropy all go at the middle.
+fn chance() -> f64 {
+    getrandom::u32().map_or(0.5, |random| f64::from(random) / (f64::from(u32::MAX) + 1.0))
+}

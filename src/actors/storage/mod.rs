@@ -1,0 +1,121 @@
+//! The storage actor: the only writer. It owns the writer's thread and the queue before it, and
+//! tells the daemon when the store has failed.
+//!
+//! A group is gathered in the queue, not in the mailbox: a write set goes from the partner's actor
+//! to the writer's thread in one hop. The mailbox carries what is rare: the end of the thread.
+
+mod handle;
+mod queue;
+mod writer;
+
+pub use handle::{StorageHandle, approximate_bytes};
+pub use queue::{Ack, PendingSet};
+
+use crate::clock::Clock;
+use crate::store::{StoreError, Writer};
+use crate::telemetry::Metrics;
+use queue::Queue;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::watch;
+use writer::{WriterEnd, WriterLoop};
+
+/// What becomes of the storage actor, as the daemon watches it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StorageState {
+    Running,
+    /// Everything is on disk and the tables are up to the log.
+    Closed,
+    /// Nothing is acknowledged any more: end the process and start again from the file.
+    Failed(String),
+}
+
+pub struct StorageActor;
+
+#[derive(Debug)]
+pub enum StorageMessage {
+    /// Take no more, commit what waits, checkpoint, close.
+    Close,
+    /// The writer's thread has ended.
+    Ended(WriterEnd),
+}
+
+pub struct StorageArguments {
+    pub writer: Writer,
+    pub clock: Clock,
+    pub metrics: Metrics,
+    pub group_bytes_max: usize,
+}
+
+pub struct StorageActorState {
+    queue: Arc<Queue>,
+    thread: Option<JoinHandle<()>>,
+    state: watch::Sender<StorageState>,
+}
+
+/// Starts the actor and its thread.
+pub async fn start(arguments: StorageArguments) -> Result<StorageHandle, ractor::SpawnErr> {
+    let queue = Arc::new(Queue::default());
+    let (state, watched) = watch::channel(StorageState::Running);
+    let (actor, _) = Actor::spawn(None, StorageActor, (arguments, queue.clone(), state)).await?;
+    Ok(StorageHandle::new(actor, queue, watched))
+}
+
+impl Actor for StorageActor {
+    type Msg = StorageMessage;
+    type State = StorageActorState;
+    type Arguments = (StorageArguments, Arc<Queue>, watch::Sender<StorageState>);
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<StorageMessage>,
+        (arguments, queue, state): Self::Arguments,
+    ) -> Result<StorageActorState, ActorProcessingErr> {
+        let work = WriterLoop {
+            writer: arguments.writer,
+            queue: queue.clone(),
+            clock: arguments.clock,
+            metrics: arguments.metrics,
+            group_bytes_max: arguments.group_bytes_max,
+        };
+        let thread = std::thread::Builder::new().name("tidegate-writer".into()).spawn(move || {
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work.run()));
+            let ended = ended.unwrap_or(Err(StoreError::WriterPanicked));
+            // an actor that has gone has no use for the news
+            let _ = myself.cast(StorageMessage::Ended(ended));
+        })?;
+        Ok(StorageActorState { queue, thread: Some(thread), state })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<StorageMessage>,
+        message: StorageMessage,
+        state: &mut StorageActorState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            StorageMessage::Close => state.queue.close(),
+            StorageMessage::Ended(ended) => state.ended(ended),
+        }
+        Ok(())
+    }
+}
+
+impl StorageActorState {
+    fn ended(&mut self, ended: WriterEnd) {
+        self.queue.fail();
+        if let Some(thread) = self.thread.take() {
+            // the message was the thread's last act
+            let _ = thread.join();
+        }
+        let state = match ended {
+            Ok(()) => StorageState::Closed,
+            Err(error) => {
+                tracing::error!(%error, "store failed, nothing more is acknowledged");
+                StorageState::Failed(error.to_string())
+            }
+        };
+        self.state.send_replace(state);
+    }
+}

@@ -1,0 +1,256 @@
+//! The supervisor: one actor per configured partner, started again when it dies, within a budget.
+
+use super::handle::{PartnerEntry, Registry};
+use super::partner::{PartnerActor, PartnerArguments, Surroundings};
+use crate::config::PartnerSettings;
+use crate::domain::{ChangeKind, PartnerName, PartnerNo, RecordChange, RecordKind, WriteSet};
+use crate::rules::restart::RestartBudget;
+use crate::store::{ReadError, Reader};
+use crate::telemetry::Metrics;
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Where the numbers of partners are kept: a partner's number is never given to another.
+const NUMBERS: PartnerNo = PartnerNo(0);
+
+pub struct Supervisor;
+
+#[derive(Debug)]
+pub enum SupervisorMessage {
+    /// Makes the running partners those of the configuration.
+    Configure { partners: Vec<PartnerSettings>, reply: oneshot::Sender<Result<(), ConfigureError>> },
+    /// Stops every partner once it has handled what is in its mailbox.
+    Drain { reply: oneshot::Sender<()> },
+}
+
+/// The configured partners could not all be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigureError {
+    #[error("the partners' numbers cannot be read: {0}")]
+    Read(#[from] ReadError),
+    #[error("the store takes no writes")]
+    Storage,
+    #[error("partner {partner} cannot be started: {cause}")]
+    Start { partner: PartnerName, cause: String },
+}
+
+pub struct SupervisorArguments {
+    pub around: Surroundings,
+    pub registry: Registry,
+    pub metrics: Metrics,
+}
+
+pub struct SupervisorState {
+    around: Surroundings,
+    registry: Registry,
+    metrics: Metrics,
+    /// Which partner an actor is for.
+    children: HashMap<ActorId, PartnerName>,
+    budgets: BTreeMap<PartnerName, RestartBudget>,
+    draining: bool,
+}
+
+impl Actor for Supervisor {
+    type Msg = SupervisorMessage;
+    type State = SupervisorState;
+    type Arguments = SupervisorArguments;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<SupervisorMessage>,
+        arguments: SupervisorArguments,
+    ) -> Result<SupervisorState, ActorProcessingErr> {
+        Ok(SupervisorState {
+            around: arguments.around,
+            registry: arguments.registry,
+            metrics: arguments.metrics,
+            children: HashMap::new(),
+            budgets: BTreeMap::new(),
+            draining: false,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<SupervisorMessage>,
+        message: SupervisorMessage,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            SupervisorMessage::Configure { partners, reply } => {
+                // whoever asked may have gone; the partners run all the same
+                let _ = reply.send(state.configure(partners, &myself).await);
+            }
+            SupervisorMessage::Drain { reply } => {
+                state.drain().await;
+                let _ = reply.send(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<SupervisorMessage>,
+        event: SupervisionEvent,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(who, error) => {
+                state.child_failed(who.get_id(), &error.to_string(), &myself).await;
+            }
+            SupervisionEvent::ActorTerminated(who, ..) => drop(state.children.remove(&who.get_id())),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl SupervisorState {
+    async fn configure(
+        &mut self,
+        partners: Vec<PartnerSettings>,
+        myself: &ActorRef<SupervisorMessage>,
+    ) -> Result<(), ConfigureError> {
+        self.around.feeds = partners.iter().filter(|partner| partner.feed.is_some()).count();
+        let numbers = self.number(&partners).await?;
+        let wanted: Vec<PartnerName> = partners.iter().map(|partner| partner.name.clone()).collect();
+        for entry in self.registry.all() {
+            if !wanted.contains(&entry.name) {
+                self.registry.remove(&entry.name);
+                entry.stop();
+            }
+        }
+        for settings in partners {
+            match self.registry.by_name(settings.name.as_str()) {
+                Some(entry) => entry.reconfigure(settings),
+                None => {
+                    let no = numbers[&settings.name];
+                    let entry = Arc::new(PartnerEntry::new(no, settings, self.around.reader.clone()));
+                    self.start(&entry, myself).await?;
+                    self.registry.insert(entry);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every partner's number; new ones are made durable before they are used.
+    async fn number(
+        &self,
+        partners: &[PartnerSettings],
+    ) -> Result<HashMap<PartnerName, PartnerNo>, ConfigureError> {
+        let mut numbers = partner_numbers(&self.around.reader)?;
+        let mut next = numbers.values().map(|no| no.0).max().unwrap_or(0) + 1;
+        let mut set = WriteSet::new(NUMBERS);
+        for partner in partners {
+            if numbers.contains_key(&partner.name) {
+                continue;
+            }
+            numbers.insert(partner.name.clone(), PartnerNo(next));
+            set.changes.push(ChangeKind::Record(Box::new(RecordChange {
+                kind: RecordKind::Partner,
+                key: partner.name.as_str().as_bytes().into(),
+                value: Some(next.to_le_bytes().into()),
+            })));
+            next += 1;
+        }
+        if !set.changes.is_empty() {
+            self.around.storage.commit_and_wait(set).await.map_err(|_| ConfigureError::Storage)?;
+        }
+        Ok(numbers)
+    }
+
+    async fn start(
+        &mut self,
+        entry: &Arc<PartnerEntry>,
+        myself: &ActorRef<SupervisorMessage>,
+    ) -> Result<(), ConfigureError> {
+        let arguments = PartnerArguments {
+            no: entry.no,
+            settings: entry.settings.load_full(),
+            around: self.around.clone(),
+            metrics: self.metrics.partner(&entry.name),
+        };
+        let failed = |cause: String| ConfigureError::Start { partner: entry.name.clone(), cause };
+        let (actor, _) = Actor::spawn_linked(None, PartnerActor, arguments, myself.get_cell())
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        self.children.insert(actor.get_id(), entry.name.clone());
+        entry.connect(actor);
+        Ok(())
+    }
+
+    /// One partner's death is its own: it alone is started again, unless its budget is used up.
+    async fn child_failed(&mut self, who: ActorId, error: &str, myself: &ActorRef<SupervisorMessage>) {
+        let Some(name) = self.children.remove(&who) else { return };
+        let Some(entry) = self.registry.by_name(name.as_str()) else { return };
+        if self.draining {
+            return;
+        }
+        let now = self.around.clock.now();
+        if !self.budgets.entry(name.clone()).or_default().take(now) {
+            tracing::error!(partner = %name, error, "partner failed too often, left down");
+            entry.disconnect();
+            return;
+        }
+        tracing::error!(partner = %name, error, "partner failed, starting it again");
+        self.metrics.actor_restarted("partner");
+        if let Err(error) = self.start(&entry, myself).await {
+            tracing::error!(partner = %name, %error, "partner did not start again");
+            entry.disconnect();
+        }
+    }
+
+    async fn drain(&mut self) {
+        self.draining = true;
+        for entry in self.registry.all() {
+            entry.drain().await;
+        }
+    }
+}
+
+/// The numbers given so far.
+pub fn partner_numbers(reader: &Reader) -> Result<HashMap<PartnerName, PartnerNo>, ReadError> {
+    const PAGE: usize = 1_000;
+    let mut numbers = HashMap::new();
+    let mut after: Option<Box<[u8]>> = None;
+    loop {
+        let page = reader.records(RecordKind::Partner, NUMBERS, after.as_deref(), false, PAGE)?;
+        let Some((last, _)) = page.last() else { return Ok(numbers) };
+        after = Some(last.clone());
+        for (key, value) in &page {
+            let name = std::str::from_utf8(key).ok().and_then(|name| PartnerName::new(name).ok());
+            let no = (**value).try_into().ok().map(|bytes| PartnerNo(u32::from_le_bytes(bytes)));
+            numbers.extend(name.zip(no));
+        }
+    }
+}
+
+/// The supervisor as the daemon holds it.
+#[derive(Clone)]
+pub struct SupervisorHandle(ActorRef<SupervisorMessage>);
+
+impl SupervisorHandle {
+    pub async fn start(arguments: SupervisorArguments) -> Result<SupervisorHandle, ractor::SpawnErr> {
+        let (actor, _) = Actor::spawn(None, Supervisor, arguments).await?;
+        Ok(SupervisorHandle(actor))
+    }
+
+    pub async fn configure(&self, partners: Vec<PartnerSettings>) -> Result<(), ConfigureError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.cast(SupervisorMessage::Configure { partners, reply }).map_err(|_| ConfigureError::Storage)?;
+        answer.await.unwrap_or(Err(ConfigureError::Storage))
+    }
+
+    /// Ends when every partner has handled what it had taken in.
+    pub async fn drain(&self) {
+        let (reply, drained) = oneshot::channel();
+        if self.0.cast(SupervisorMessage::Drain { reply }).is_ok() {
+            // a supervisor that has gone has no partners left
+            let _ = drained.await;
+        }
+    }
+}

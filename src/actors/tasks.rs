@@ -1,0 +1,30 @@
+//! Tasks beside the actors. Each has a kind that says what its end means; none is spawned bare.
+
+use std::future::Future;
+use tokio::task::JoinHandle;
+
+/// What a task is for, and so what is lost when it ends early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskKind {
+    /// Wakes a partner's actor for its next fetch. Cancelled when the schedule moves.
+    FetchTimer,
+    /// One run of a feed. Its actor notices by the run's deadline and starts over.
+    FeedRun,
+}
+
+impl TaskKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            TaskKind::FetchTimer => "fetch_timer",
+            TaskKind::FeedRun => "feed_run",
+        }
+    }
+}
+
+/// Spawns a task that ends with the runtime, or when its handle is aborted.
+pub fn spawn(kind: TaskKind, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        tracing::trace!(kind = kind.as_str(), "task started");
+        work.await;
+    })
+}

@@ -1,0 +1,120 @@
+//! `tidegate demo`: the daemon and simulated partners in one process, over real HTTP.
+
+use crate::clock::Clock;
+use crate::config::{
+    Credentials, FeedSettings, KeyHash, PartnerSettings, ReaderSettings, SecretSource, Settings,
+};
+use crate::daemon::{Daemon, Signals};
+use crate::demo::{DEFAULT_CURRENCY, Plan, SimulatedPartner, Simulation};
+use crate::domain::Currency;
+use anyhow::Context;
+use clap::Args;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Run the daemon with simulated partners that feed, push and misbehave, and judge the outcome.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Stop after so many seconds (default: at Ctrl-C)
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Prices pushed per second, all partners together
+    #[arg(long, default_value_t = Plan::RATE)]
+    rate: u32,
+    /// Which course things take
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where the store is kept; a directory that is there already is used again
+    /// (default: a new one for each run, removed at the end)
+    #[arg(long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// Address of the partners' listener
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: std::net::SocketAddr,
+    /// Address of the status page
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    admin_listen: std::net::SocketAddr,
+}
+
+impl Demo {
+    pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let (directory, temporary) = match &self.directory {
+            Some(directory) => (directory.clone(), false),
+            None => (temporary_directory()?, true),
+        };
+        let ended = self.play(&directory, out).await;
+        if temporary {
+            std::fs::remove_dir_all(&directory).ok();
+        }
+        ended
+    }
+
+    async fn play(&self, directory: &Path, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let simulation = Simulation::prepare(Plan::standard(self.seconds, self.rate, self.seed)).await?;
+        let reader_key = format!("demo-reader-{}", getrandom::u64()?);
+        let settings = self.settings(directory, &reader_key, &simulation.partners())?;
+        let mut signals = Signals::listen()?;
+        let daemon = match Daemon::start(settings.clone(), Clock::system()).await {
+            Err(crate::daemon::StartError::Listen { address, .. }) if address == self.admin_listen => {
+                // the status page's usual port is taken: any other will do
+                let mut settings = settings;
+                settings.server.admin_listen.set_port(0);
+                Daemon::start(settings, Clock::system()).await?
+            }
+            started => started?,
+        };
+        let base_url = format!("http://{}", daemon.address());
+        writeln!(out, "status page  http://{}/", daemon.admin_address())?;
+        writeln!(out, "partners     {base_url}/api")?;
+        writeln!(out, "store        {}", directory.display())?;
+        out.flush()?;
+        let stop = async {
+            signals.next().await;
+        };
+        let report = simulation.run(&base_url, &reader_key, stop).await;
+        write!(out, "{report}")?;
+        daemon.stop().await?;
+        Ok(if report.equal() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn settings(
+        &self,
+        directory: &Path,
+        reader_key: &str,
+        partners: &[SimulatedPartner],
+    ) -> anyhow::Result<Settings> {
+        let mut settings = Settings::minimal(directory.to_owned());
+        settings.server.listen = self.listen;
+        settings.server.admin_listen = self.admin_listen;
+        settings.readers =
+            vec![ReaderSettings { name: "demo".into(), keys: vec![KeyHash::of(reader_key)] }];
+        let made: Result<Vec<_>, _> = partners.iter().map(|partner| partner_settings(directory, partner)).collect();
+        settings.partners = made?;
+        Ok(settings)
+    }
+}
+
+fn partner_settings(directory: &Path, partner: &SimulatedPartner) -> anyhow::Result<PartnerSettings> {
+    let mut settings = PartnerSettings::named(partner.name.as_str(), &partner.key);
+    settings.policy.default_currency = Currency::new(DEFAULT_CURRENCY).ok();
+    // the simulation asks far more often than a partner's own programs
+    settings.limits.reads_per_second = 100_000;
+    let Some(url) = &partner.feed_url else { return Ok(settings) };
+    let mut feed = FeedSettings::at(url);
+    feed.every = partner.feed_every;
+    feed.allow_private = true;
+    if let Some(token) = &partner.feed_token {
+        std::fs::create_dir_all(directory)?;
+        let file = directory.join(format!("{}.token", partner.name));
+        std::fs::write(&file, token).context("cannot write the token of a simulated feed")?;
+        feed.credentials = Some(Credentials::Bearer { token: SecretSource::File(file) });
+    }
+    Ok(settings.with_feed(feed))
+}
+
+fn temporary_directory() -> anyhow::Result<PathBuf> {
+    let directory = std::env::temp_dir().join(format!("tidegate-demo-{:016x}", getrandom::u64()?));
+    std::fs::create_dir_all(&directory).context("cannot make a directory for the demo's store")?;
+    Ok(directory)
+}

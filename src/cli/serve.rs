@@ -1,0 +1,58 @@
+//! `tidegate serve`: the daemon.
+
+use super::{ConfigDirectory, EXIT_CONFIG};
+use crate::clock::Clock;
+use crate::config;
+use crate::daemon::{Daemon, Signal, Signals};
+use clap::Args;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Run the daemon until SIGTERM; SIGHUP reads the configuration again.
+#[derive(Args, Debug)]
+pub struct Serve {
+    #[command(flatten)]
+    config: ConfigDirectory,
+}
+
+impl Serve {
+    pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let settings = match config::load(&self.config.directory) {
+            Ok(settings) => settings,
+            Err(faults) => {
+                writeln!(out, "{faults}")?;
+                return Ok(ExitCode::from(EXIT_CONFIG));
+            }
+        };
+        let mut signals = Signals::listen()?;
+        let daemon = Daemon::start(settings, Clock::system()).await?;
+        loop {
+            tokio::select! {
+                signal = signals.next() => match signal {
+                    Signal::Reload => self.reload(&daemon).await,
+                    Signal::Stop => break,
+                },
+                cause = daemon.failed() => {
+                    tracing::error!(cause, "store failed, ending");
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
+        }
+        tokio::select! {
+            stopped = daemon.stop() => stopped?,
+            _ = signals.next() => tracing::warn!("asked to stop twice, ending at once"),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// A faulty configuration leaves the running one as it is.
+    async fn reload(&self, daemon: &Daemon) {
+        match config::load(&self.config.directory) {
+            Err(faults) => tracing::error!(%faults, "configuration not taken over"),
+            Ok(settings) => match daemon.reconfigure(settings).await {
+                Ok(()) => tracing::info!("configuration taken over"),
+                Err(error) => tracing::error!(%error, "configuration taken over in part"),
+            },
+        }
+    }
+}

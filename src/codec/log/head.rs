@@ -1,0 +1,111 @@
+//! Heads of assets, stamps' origins and ids as bytes: shared by the log and the tables.
+
+use super::bytes::{Input, LogError, put_prefixed, put_stamp, put_varint};
+use super::quote::take_currency;
+use crate::domain::{AssetHead, AssetId, Exception, Origin};
+
+const CURRENCY: u8 = 1;
+const INACTIVE: u8 = 2;
+const HIDDEN: u8 = 4;
+
+/// Counts read from bytes reserve no more room than this before the bytes prove them.
+pub(super) const RESERVE_MAX: usize = 64;
+
+/// An id and its head: the row of one slot in the table `assets`.
+pub fn put_head_row(out: &mut Vec<u8>, id: &AssetId, head: &AssetHead) {
+    put_prefixed(out, id.as_bytes());
+    let mut flags = 0;
+    for (flag, set) in [(CURRENCY, head.currency.is_some()), (INACTIVE, head.inactive), (HIDDEN, head.hidden)]
+    {
+        flags |= if set { flag } else { 0 };
+    }
+    out.push(flags);
+    out.push(head.absences);
+    put_varint(out, u64::from(head.version));
+    for stamp in [head.life, head.death, head.base] {
+        put_stamp(out, stamp);
+    }
+    out.extend_from_slice(&head.hash.to_le_bytes());
+    if let Some(currency) = head.currency {
+        put_prefixed(out, currency.as_str().as_bytes());
+    }
+    put_varint(out, head.exceptions.len() as u64);
+    for exception in &head.exceptions {
+        put_prefixed(out, exception.name.as_bytes());
+        out.push(u8::from(exception.removed));
+        put_stamp(out, exception.stamp);
+    }
+}
+
+/// Reads a whole row of `assets`.
+pub fn head_row(row: &[u8]) -> Result<(AssetId, AssetHead), LogError> {
+    let mut input = Input::new(row);
+    let parts = take_head_row(&mut input)?;
+    input.finish()?;
+    Ok(parts)
+}
+
+pub(super) fn take_head_row(input: &mut Input<'_>) -> Result<(AssetId, AssetHead), LogError> {
+    let id = take_id(input)?;
+    let flags = input.u8()?;
+    let absences = input.u8()?;
+    let version = u32::try_from(input.varint()?).map_err(|_| LogError::Bounds("version"))?;
+    let (life, death, base) = (input.stamp()?, input.stamp()?, input.stamp()?);
+    let hash = input.u128()?;
+    let currency = if flags & CURRENCY == 0 { None } else { Some(take_currency(input.prefixed()?)?) };
+    let count = input.length()?;
+    let mut exceptions = Vec::with_capacity(count.min(RESERVE_MAX));
+    for _ in 0..count {
+        let name = input.name()?;
+        let removed = input.u8()? != 0;
+        exceptions.push(Exception { name, stamp: input.stamp()?, removed });
+    }
+    let head = AssetHead {
+        version,
+        life,
+        death,
+        base,
+        exceptions,
+        hash,
+        currency,
+        inactive: flags & INACTIVE != 0,
+        hidden: flags & HIDDEN != 0,
+        absences,
+    };
+    Ok((id, head))
+}
+
+pub(super) fn take_id(input: &mut Input<'_>) -> Result<AssetId, LogError> {
+    AssetId::new(input.text()?).map_err(|_| LogError::Bounds("asset id"))
+}
+
+pub fn put_origin(out: &mut Vec<u8>, origin: Origin) {
+    match origin {
+        Origin::Push { delivery } => {
+            out.push(0);
+            out.extend_from_slice(&delivery.to_le_bytes());
+        }
+        Origin::Feed { run, record } => {
+            out.push(1);
+            put_varint(out, run);
+            put_varint(out, u64::from(record));
+        }
+        Origin::Admin { action } => {
+            out.push(2);
+            put_varint(out, action);
+        }
+    }
+}
+
+pub fn take_origin(input: &mut Input<'_>) -> Result<Origin, LogError> {
+    match input.u8()? {
+        0 => Ok(Origin::Push { delivery: input.u64()? }),
+        1 => {
+            let run = input.varint()?;
+            let record = u32::try_from(input.varint()?).map_err(|_| LogError::Bounds("feed record"))?;
+            Ok(Origin::Feed { run, record })
+        }
+        2 => Ok(Origin::Admin { action: input.varint()? }),
+        _ => Err(LogError::Bounds("origin")),
+    }
+}

@@ -1,0 +1,225 @@
+//! Quotes as bytes, and rows of them: what the log, the overlay and the table `prices` hold.
+//!
+//! A quote is written once, into the log record; the overlay and the packed blocks copy those
+//! bytes. A row is the quotes of one asset, each led by its length, no name twice.
+//!
+//! ```text
+//! flags: 1 named · 2 amount · 4,8 market · 16 extra · 32 undated · 64,128 lane
+//! width: bits 0-2 length of the currency less one · bits 3-7 scale of the amount
+//! [name] currency at:i64 sequence:varint (received_at - at):zigzag [mantissa:zigzag varint] [extra] [undated]
+//! ```
+
+use super::bytes::{Input, LogError, put_prefixed, put_varint, put_varint128, unzigzag, zigzag};
+use crate::domain::{Currency, Decimal, Market, Micros, Quote, QuoteExtra, QuoteName, Stamp, Undated};
+
+const NAMED: u8 = 1;
+const AMOUNT: u8 = 2;
+const MARKET_SHIFT: u8 = 2;
+const EXTRA: u8 = 16;
+const UNDATED: u8 = 32;
+const LANE_SHIFT: u8 = 6;
+const RANK_LANE_SHIFT: u32 = 62;
+
+/// Appends a row that holds this one quote.
+pub fn put_quote_row(out: &mut Vec<u8>, quote: &Quote) {
+    let start = out.len();
+    out.push(0);
+    put_quote(out, quote);
+    let len = out.len() - start - 1;
+    if len < 0x80 {
+        out[start] = len as u8;
+        return;
+    }
+    let mut prefix = Vec::with_capacity(4);
+    put_varint(&mut prefix, len as u64);
+    out.splice(start..=start, prefix);
+}
+
+#[inline]
+fn put_quote(out: &mut Vec<u8>, quote: &Quote) {
+    let (at, rank) = quote.stamp.to_words();
+    let (mantissa, scale) = quote.amount.map_or((0, 0), Decimal::parts);
+    let mut flags = (quote.market as u8) << MARKET_SHIFT | ((rank >> RANK_LANE_SHIFT) as u8) << LANE_SHIFT;
+    let named = quote.name != QuoteName::PRICE;
+    for (flag, set) in [
+        (NAMED, named),
+        (AMOUNT, quote.amount.is_some()),
+        (EXTRA, quote.extra.is_some()),
+        (UNDATED, quote.undated.is_some()),
+    ] {
+        flags |= if set { flag } else { 0 };
+    }
+    let currency = quote.currency.as_str().as_bytes();
+    out.push(flags);
+    out.push((currency.len() - 1) as u8 | scale << 3);
+    if named {
+        put_prefixed(out, quote.name.as_str().as_bytes());
+    }
+    out.extend_from_slice(currency);
+    out.extend_from_slice(&at.to_le_bytes());
+    put_varint(out, quote.stamp.sequence());
+    put_varint(out, zigzag(quote.received_at.0.wrapping_sub(at)));
+    if quote.amount.is_some() {
+        put_mantissa(out, mantissa);
+    }
+    if let Some(extra) = &quote.extra {
+        put_extra(out, extra);
+    }
+    if let Some(undated) = &quote.undated {
+        put_undated(out, undated);
+    }
+}
+
+fn put_mantissa(out: &mut Vec<u8>, mantissa: i128) {
+    put_varint128(out, ((mantissa << 1) ^ (mantissa >> 127)) as u128);
+}
+
+fn put_extra(out: &mut Vec<u8>, extra: &QuoteExtra) {
+    out.push(u8::from(extra.kind.is_some()) | u8::from(extra.per.is_some()) << 1);
+    for text in [&extra.kind, &extra.per].into_iter().flatten() {
+        put_prefixed(out, text.as_bytes());
+    }
+}
+
+fn put_undated(out: &mut Vec<u8>, undated: &Undated) {
+    let (mantissa, scale) = undated.amount.parts();
+    out.extend_from_slice(&undated.snapshot.0.to_le_bytes());
+    out.extend_from_slice(&undated.first_seen.0.to_le_bytes());
+    out.push(scale);
+    put_mantissa(out, mantissa);
+    put_prefixed(out, undated.currency.as_str().as_bytes());
+}
+
+/// Reads the quotes of a row.
+pub fn quotes(row: &[u8]) -> Result<Vec<Quote>, LogError> {
+    let mut input = Input::new(row);
+    let mut quotes = Vec::with_capacity(usize::from(!row.is_empty()));
+    while !input.is_empty() {
+        quotes.push(take_quote(input.prefixed()?)?);
+    }
+    Ok(quotes)
+}
+
+/// Reads the row of one quote that a log record holds.
+pub fn take_quote_row(input: &mut Input<'_>) -> Result<Quote, LogError> {
+    take_quote(input.prefixed()?)
+}
+
+fn take_quote(bytes: &[u8]) -> Result<Quote, LogError> {
+    let mut input = Input::new(bytes);
+    let (flags, width) = (input.u8()?, input.u8()?);
+    let name = if flags & NAMED == 0 {
+        QuoteName::PRICE
+    } else {
+        QuoteName::new(input.text()?).map_err(|_| LogError::Bounds("quote name"))?
+    };
+    let currency = take_currency(input.slice(usize::from(width & 7) + 1)?)?;
+    let at = input.i64()?;
+    let sequence = input.varint()?;
+    if sequence > Stamp::SEQUENCE_MAX {
+        return Err(LogError::Bounds("sequence"));
+    }
+    let received_at = Micros(at.wrapping_add(unzigzag(input.varint()?)));
+    let amount = match flags & AMOUNT {
+        0 => None,
+        _ => Some(take_amount(&mut input, width >> 3)?),
+    };
+    let extra = if flags & EXTRA == 0 { None } else { Some(Box::new(take_extra(&mut input)?)) };
+    let undated = if flags & UNDATED == 0 { None } else { Some(Box::new(take_undated(&mut input)?)) };
+    input.finish()?;
+    Ok(Quote {
+        name,
+        currency,
+        market: market(flags >> MARKET_SHIFT & 3)?,
+        stamp: Stamp::from_words(at, u64::from(flags >> LANE_SHIFT) << RANK_LANE_SHIFT | sequence),
+        amount,
+        received_at,
+        extra,
+        undated,
+    })
+}
+
+fn market(number: u8) -> Result<Market, LogError> {
+    match number {
+        0 => Ok(Market::Unsaid),
+        1 => Ok(Market::Open),
+        2 => Ok(Market::Closed),
+        _ => Err(LogError::Bounds("market")),
+    }
+}
+
+pub(super) fn take_currency(bytes: &[u8]) -> Result<Currency, LogError> {
+    let code = std::str::from_utf8(bytes).map_err(|_| LogError::Bounds("currency"))?;
+    Currency::new(code).map_err(|_| LogError::Bounds("currency"))
+}
+
+fn take_amount(input: &mut Input<'_>, scale: u8) -> Result<Decimal, LogError> {
+    let value = input.varint128()?;
+    let mantissa = (value >> 1) as i128 ^ -((value & 1) as i128);
+    Decimal::from_parts(mantissa, scale).ok_or(LogError::Bounds("amount"))
+}
+
+fn take_extra(input: &mut Input<'_>) -> Result<QuoteExtra, LogError> {
+    let has = input.u8()?;
+    let mut text = |flag: u8| match has & flag {
+        0 => Ok(None),
+        _ => input.text().map(|text| Some(text.into())),
+    };
+    Ok(QuoteExtra { kind: text(1)?, per: text(2)? })
+}
+
+fn take_undated(input: &mut Input<'_>) -> Result<Undated, LogError> {
+    let snapshot = Micros(input.i64()?);
+    let first_seen = Micros(input.i64()?);
+    let scale = input.u8()?;
+    let amount = take_amount(input, scale)?;
+    Ok(Undated { snapshot, first_seen, amount, currency: take_currency(input.prefixed()?)? })
+}
+
+/// Puts the quotes of `new` into those of `old`: same name replaced in its place, others behind.
+/// The result replaces what is in `out`.
+pub fn merge_quote_rows(old: &[u8], new: &[u8], out: &mut Vec<u8>) -> Result<(), LogError> {
+    out.clear();
+    if replaces_whole(old, new) {
+        out.extend_from_slice(new);
+        return Ok(());
+    }
+    let new = split_row(new)?;
+    let mut used = vec![false; new.len()];
+    for (name, bytes) in split_row(old)? {
+        let place = new.iter().position(|(other, _)| *other == name);
+        if let Some(place) = place {
+            used[place] = true;
+        }
+        put_prefixed(out, place.map_or(bytes, |place| new[place].1));
+    }
+    for ((_, bytes), used) in new.iter().zip(used) {
+        if !used {
+            put_prefixed(out, bytes);
+        }
+    }
+    Ok(())
+}
+
+/// Whether `new` takes the place of all that `old` holds: the usual case, one quote that bears
+/// the usual name, known without looking further.
+#[inline]
+pub fn replaces_whole(old: &[u8], new: &[u8]) -> bool {
+    let plain = |row: &[u8]| row.len() > 1 && usize::from(row[0]) + 1 == row.len() && row[1] & NAMED == 0;
+    old.is_empty() || plain(old) && plain(new)
+}
+
+/// The quotes of a row by name, as bytes; the usual name is empty.
+fn split_row(row: &[u8]) -> Result<Vec<(&[u8], &[u8])>, LogError> {
+    let mut input = Input::new(row);
+    let mut parts = Vec::with_capacity(Quote::PER_ASSET_MAX);
+    while !input.is_empty() {
+        let bytes = input.prefixed()?;
+        let mut quote = Input::new(bytes);
+        let flags = quote.u8()?;
+        quote.u8()?;
+        let name = if flags & NAMED == 0 { &[][..] } else { quote.prefixed()? };
+        parts.push((name, bytes));
+    }
+    Ok(parts)
+}

@@ -1,0 +1,276 @@
+//! Properties: what was written is read back, and no bytes make reading panic.
+
+use super::*;
+use crate::domain::*;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+fn stamp() -> impl Strategy<Value = Stamp> {
+    let lane = prop_oneof![Just(Lane::Feed), Just(Lane::Push), Just(Lane::Price), Just(Lane::Admin)];
+    let real = (any::<i64>(), lane, 0..=Stamp::SEQUENCE_MAX, 0..63u32)
+        .prop_map(|(at, lane, sequence, shift)| Stamp::new(Micros(at), lane, sequence >> shift));
+    prop_oneof![1 => Just(Stamp::NEVER), 5 => real]
+}
+
+fn currency() -> impl Strategy<Value = Currency> {
+    "[A-Z0-9]{2,8}".prop_map(|code| Currency::new(&code).unwrap())
+}
+
+fn amount() -> impl Strategy<Value = Decimal> {
+    let bound = 10i128.pow(28) - 1;
+    (-bound..=bound, 0..90u32, 0..=18u8)
+        .prop_map(|(mantissa, shift, scale)| Decimal::from_parts(mantissa >> shift, scale).unwrap())
+}
+
+fn extra() -> impl Strategy<Value = QuoteExtra> {
+    let text = || option::of("\\PC{0,200}".prop_map(String::into_boxed_str));
+    (text(), text()).prop_map(|(kind, per)| QuoteExtra { kind, per })
+}
+
+fn undated() -> impl Strategy<Value = Undated> {
+    (any::<i64>(), any::<i64>(), amount(), currency()).prop_map(|(snapshot, first, amount, currency)| {
+        Undated { snapshot: Micros(snapshot), first_seen: Micros(first), amount, currency }
+    })
+}
+
+fn quote() -> impl Strategy<Value = Quote> {
+    let name = prop_oneof![Just("price".to_string()), "[a-z0-9_-]{1,12}"];
+    let market = prop_oneof![Just(Market::Unsaid), Just(Market::Open), Just(Market::Closed)];
+    (
+        name,
+        currency(),
+        market,
+        stamp(),
+        option::of(amount()),
+        any::<i64>(),
+        option::of(extra()),
+        option::of(undated()),
+    )
+        .prop_map(|(name, currency, market, stamp, amount, received, extra, undated)| Quote {
+            name: QuoteName::new(&name).unwrap(),
+            currency,
+            market,
+            stamp,
+            amount,
+            received_at: Micros(received),
+            extra: extra.map(Box::new),
+            undated: undated.map(Box::new),
+        })
+}
+
+fn id() -> impl Strategy<Value = AssetId> {
+    "[a-zA-Z0-9/äß]{1,60}".prop_map(|text| AssetId::new(&text).unwrap())
+}
+
+fn exception() -> impl Strategy<Value = Exception> {
+    ("[a-z]{1,30}", stamp(), any::<bool>()).prop_map(|(name, stamp, removed)| Exception {
+        name: name.into(),
+        stamp,
+        removed,
+    })
+}
+
+fn head() -> impl Strategy<Value = AssetHead> {
+    let flags = (any::<bool>(), any::<bool>(), any::<u8>());
+    (
+        any::<u32>(),
+        stamp(),
+        stamp(),
+        stamp(),
+        vec(exception(), 0..4),
+        any::<u128>(),
+        option::of(currency()),
+        flags,
+    )
+        .prop_map(
+            |(version, life, death, base, exceptions, hash, currency, (inactive, hidden, absences))| {
+                AssetHead {
+                    version,
+                    life,
+                    death,
+                    base,
+                    exceptions,
+                    hash,
+                    currency,
+                    inactive,
+                    hidden,
+                    absences,
+                }
+            },
+        )
+}
+
+fn origin() -> impl Strategy<Value = Origin> {
+    prop_oneof![
+        any::<u64>().prop_map(|delivery| Origin::Push { delivery }),
+        (any::<u64>(), any::<u32>()).prop_map(|(run, record)| Origin::Feed { run, record }),
+        any::<u64>().prop_map(|action| Origin::Admin { action }),
+    ]
+}
+
+fn asset() -> impl Strategy<Value = ChangeKind> {
+    let event = prop_oneof![
+        Just(AssetEvent::Created),
+        Just(AssetEvent::Updated),
+        Just(AssetEvent::Deleted),
+        Just(AssetEvent::Stamped),
+        Just(AssetEvent::Forgotten)
+    ];
+    let member = ("[a-z]{1,30}", "\\PC{0,60}", any::<u128>()).prop_map(|(name, text, hash)| Member {
+        name: name.into(),
+        text: text.into(),
+        hash,
+    });
+    (0..SLOT_END, id(), event, head(), vec(member, 0..4), vec("[a-z]{1,30}", 0..3), stamp(), origin())
+        .prop_map(|(slot, id, event, head, set, removed, stamp, origin)| {
+            let removed = removed.into_iter().map(Into::into).collect();
+            let slot = Slot(slot);
+            ChangeKind::Asset(Box::new(AssetChange { slot, id, event, head, set, removed, stamp, origin }))
+        })
+}
+
+fn kind() -> impl Strategy<Value = ChangeKind> {
+    let price = (0..SLOT_END, id(), any::<bool>(), quote())
+        .prop_map(|(slot, id, visible, quote)| PriceChange { slot: Slot(slot), id, visible, quote });
+    let record = (0..9usize, vec(any::<u8>(), 0..40), option::of(vec(any::<u8>(), 0..200))).prop_map(
+        |(kind, key, value)| RecordChange {
+            kind: RecordKind::ALL[kind],
+            key: key.into(),
+            value: value.map(Vec::into_boxed_slice),
+        },
+    );
+    prop_oneof![
+        price.prop_map(ChangeKind::Price),
+        asset(),
+        record.prop_map(|record| ChangeKind::Record(Box::new(record)))
+    ]
+}
+
+fn sets() -> impl Strategy<Value = Vec<WriteSet>> {
+    let set = (0..3u32, vec(kind(), 0..4))
+        .prop_map(|(partner, changes)| WriteSet { partner: PartnerNo(partner), changes });
+    vec(set, 0..4)
+}
+
+fn read_all(record: &[u8]) -> Result<Vec<(Change, RowPlace)>, LogError> {
+    let mut changes = Changes::new(record)?;
+    let mut all = Vec::new();
+    while let Some(change) = changes.read()? {
+        all.push(change);
+    }
+    Ok(all)
+}
+
+proptest! {
+    #[test]
+    fn a_record_gives_back_what_was_put_in(sets in sets(), at in any::<i64>(), before in any::<u64>()) {
+        let (mut out, mut places) = (Vec::new(), Vec::new());
+        let count = put_record(&mut out, &mut places, Micros(at), before, &sets).unwrap();
+        let head = record_head(&out).unwrap();
+        prop_assert_eq!(head, RecordHead { committed_at: Micros(at), bytes_before: before, count });
+        let sent: Vec<Change> = sets
+            .iter()
+            .flat_map(|set| set.changes.iter().map(|kind| Change { partner: set.partner, kind: kind.clone() }))
+            .collect();
+        let read = read_all(&out).unwrap();
+        prop_assert_eq!(&read.iter().map(|(change, _)| change.clone()).collect::<Vec<_>>(), &sent);
+        for ((change, read_place), place) in read.into_iter().zip(places) {
+            match change.kind {
+                ChangeKind::Price(price) => {
+                    prop_assert_eq!(&read_place, &place);
+                    prop_assert_eq!(quotes(&out[place]).unwrap(), vec![price.quote]);
+                }
+                ChangeKind::Asset(asset) => {
+                    prop_assert_eq!(&read_place, &place);
+                    prop_assert_eq!(head_row(&out[place]).unwrap(), (asset.id, asset.head));
+                }
+                ChangeKind::Record(_) => {}
+            }
+        }
+        for skipped in 0..=sent.len() {
+            let mut changes = Changes::new(&out).unwrap();
+            changes.skip(skipped as u64).unwrap();
+            let next = changes.read().unwrap().map(|(change, _)| change);
+            prop_assert_eq!(next.as_ref(), sent.get(skipped));
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_reading_panic(bytes in vec(any::<u8>(), 0..400)) {
+        let _ = read_all(&bytes);
+        let _ = quotes(&bytes);
+        let _ = head_row(&bytes);
+        let _ = take_members(&mut Input::new(&bytes));
+        let _ = merge_quote_rows(&bytes, &bytes, &mut Vec::new());
+    }
+
+    #[test]
+    fn no_mutation_of_a_record_makes_reading_panic(
+        sets in sets(), flips in vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>()
+    ) {
+        let (mut out, mut places) = (Vec::new(), Vec::new());
+        put_record(&mut out, &mut places, Micros(0), 0, &sets).unwrap();
+        let _ = read_all(&out[..cut.index(out.len())]);
+        for (place, value) in flips {
+            let place = place.index(out.len());
+            out[place] = value;
+        }
+        let _ = read_all(&out);
+    }
+
+    #[test]
+    fn rows_merge_by_name(olds in vec(quote(), 0..4), new in quote()) {
+        let mut expected: Vec<Quote> = Vec::new();
+        let (mut row, mut single, mut merged) = (Vec::new(), Vec::new(), Vec::new());
+        for quote in olds.into_iter().chain([new]) {
+            single.clear();
+            put_quote_row(&mut single, &quote);
+            merge_quote_rows(&row, &single, &mut merged).unwrap();
+            std::mem::swap(&mut row, &mut merged);
+            match expected.iter_mut().find(|other| other.name == quote.name) {
+                Some(place) => *place = quote,
+                None => expected.push(quote),
+            }
+            prop_assert_eq!(quotes(&row).unwrap(), expected.clone());
+        }
+    }
+}
+
+#[test]
+fn a_price_of_a_twenty_byte_id_takes_about_fifty_bytes() {
+    let quote = Quote {
+        name: QuoteName::PRICE,
+        currency: Currency::new("EUR").unwrap(),
+        market: Market::Open,
+        stamp: Stamp::new(Micros(1_795_000_000_000_000), Lane::Push, 0),
+        amount: Some(Decimal::parse("101.25").unwrap()),
+        received_at: Micros(1_795_000_001_500_000),
+        extra: None,
+        undated: None,
+    };
+    let id = AssetId::new("ABCDEFGHIJKLMNOPQRST").unwrap();
+    let price = PriceChange { slot: Slot(900_000), id, visible: true, quote };
+    let sets = [WriteSet { partner: PartnerNo(1), changes: vec![ChangeKind::Price(price); 2] }];
+    let (mut out, mut places) = (Vec::new(), Vec::new());
+    put_record(&mut out, &mut places, Micros(0), 0, &sets).unwrap();
+    assert!((out.len() - HEAD_LEN - 4) / 2 <= 52, "{} bytes", out.len());
+}
+
+#[test]
+fn a_slot_beyond_the_bound_is_not_written() {
+    let head = AssetHead::unborn();
+    let change = AssetChange {
+        slot: Slot(SLOT_END),
+        id: AssetId::new("a").unwrap(),
+        event: AssetEvent::Created,
+        head,
+        set: Vec::new(),
+        removed: Vec::new(),
+        stamp: Stamp::NEVER,
+        origin: Origin::Admin { action: 1 },
+    };
+    let sets = [WriteSet { partner: PartnerNo(1), changes: vec![ChangeKind::Asset(Box::new(change))] }];
+    let result = put_record(&mut Vec::new(), &mut Vec::new(), Micros(0), 0, &sets);
+    assert_eq!(result, Err(LogError::Bounds("slot")));
+}

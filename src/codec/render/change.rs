@@ -1,0 +1,191 @@
+//! Changes as the change stream shows them: values, so that no second call is needed.
+
+use super::asset::{member, shown_members};
+use super::{at, json, name, text};
+use crate::codec::cursor;
+use crate::domain::{AssetChange, AssetEvent, AssetId, ChangeKind, Committed, Micros, PriceChange, Quote};
+use crate::rules::reading;
+
+/// `{"cursor", "type", "partner", "id", "committed_at", "source_time", "set", "removed", "price"?}`.
+/// The type is given back, for the event's name; `None` and nothing written for what is internal.
+///
+/// A price's change shows what the register shows by itself; where a feed's undated price is kept
+/// beside it, that follows as `undated`: which of the two a reader sees depends on the class (P2).
+pub fn change(out: &mut Vec<u8>, committed: &Committed, partner: &str, journal: u32) -> Option<&'static str> {
+    match &committed.change.kind {
+        ChangeKind::Asset(change) => {
+            let kind = match change.event {
+                AssetEvent::Created => "asset.created",
+                AssetEvent::Updated => "asset.updated",
+                AssetEvent::Deleted => "asset.deleted",
+                AssetEvent::Stamped | AssetEvent::Forgotten => return None,
+            };
+            let head = Head { kind, partner, id: &change.id, journal, source_time: change.stamp.at };
+            open(out, committed, &head);
+            document(out, change);
+            out.push(b'}');
+            Some(kind)
+        }
+        ChangeKind::Price(change) if change.visible => price(out, committed, partner, journal, change),
+        ChangeKind::Price(_) | ChangeKind::Record(_) => None,
+    }
+}
+
+struct Head<'a> {
+    kind: &'static str,
+    partner: &'a str,
+    id: &'a AssetId,
+    journal: u32,
+    source_time: Micros,
+}
+
+fn open(out: &mut Vec<u8>, committed: &Committed, head: &Head<'_>) {
+    out.push(b'{');
+    text(out, "cursor", &cursor::encode(head.journal, committed.seq));
+    text(out, "type", head.kind);
+    text(out, "partner", head.partner);
+    text(out, "id", head.id.as_str());
+    at(out, "committed_at", Some(committed.committed_at));
+    at(out, "source_time", Some(head.source_time));
+}
+
+fn document(out: &mut Vec<u8>, change: &AssetChange) {
+    // After a delete the document is empty, whatever the change still names.
+    let shown = change.event != AssetEvent::Deleted;
+    name(out, "set");
+    out.push(b'{');
+    change.set.iter().filter(|_| shown).for_each(|set| member(out, set));
+    out.push(b'}');
+    name(out, "removed");
+    out.push(b'[');
+    for (place, removed) in change.removed.iter().filter(|_| shown).enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        json::quote(out, removed);
+    }
+    out.push(b']');
+}
+
+fn price(
+    out: &mut Vec<u8>,
+    committed: &Committed,
+    partner: &str,
+    journal: u32,
+    change: &PriceChange,
+) -> Option<&'static str> {
+    let quote = &change.quote;
+    let shown = reading::shown(quote, None)?;
+    let undated_at = quote.undated.as_ref().map(|undated| undated.snapshot);
+    let source_time = shown.as_of.or(undated_at).unwrap_or(Micros::BEGINNING);
+    let head = Head { kind: "price.updated", partner, id: &change.id, journal, source_time };
+    open(out, committed, &head);
+    out.extend_from_slice(b",\"set\":{},\"removed\":[],\"price\":{");
+    text(out, "quote", quote.name.as_str());
+    shown_members(out, quote, &shown);
+    if shown.as_of.is_some() {
+        undated(out, quote);
+    }
+    out.extend_from_slice(b"}}");
+    Some(head.kind)
+}
+
+fn undated(out: &mut Vec<u8>, quote: &Quote) {
+    let Some(undated) = &quote.undated else { return };
+    name(out, "undated");
+    out.push(b'{');
+    text(out, "amount", &undated.amount.to_string());
+    text(out, "currency", undated.currency.as_str());
+    at(out, "snapshot_at", Some(undated.snapshot));
+    at(out, "first_seen_at", Some(undated.first_seen));
+    out.push(b'}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        AssetHead, Change, Currency, Decimal, Lane, Market, Member, Origin, PartnerNo, QuoteName,
+        RecordChange, RecordKind, Seq, Slot, Stamp,
+    };
+
+    fn rendered(kind: ChangeKind) -> Option<(&'static str, String)> {
+        let change = Change { partner: PartnerNo(1), kind };
+        let committed = Committed { seq: Seq(9), committed_at: Micros(2_500_000), change };
+        let mut out = Vec::new();
+        let kind = change_of(&mut out, &committed);
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(kind.is_none(), out.is_empty());
+        kind.map(|kind| {
+            assert!(json::value(&out).is_ok(), "{out}");
+            (kind, out)
+        })
+    }
+
+    fn change_of(out: &mut Vec<u8>, committed: &Committed) -> Option<&'static str> {
+        super::change(out, committed, "acme", 1)
+    }
+
+    fn asset(event: AssetEvent) -> ChangeKind {
+        ChangeKind::Asset(Box::new(AssetChange {
+            slot: Slot(0),
+            id: AssetId::new("a").unwrap(),
+            event,
+            head: AssetHead::unborn(),
+            set: vec![Member { name: "x".into(), text: "[1,\n2]".into(), hash: 0 }],
+            removed: vec!["y".into(), "z".into()],
+            stamp: Stamp::new(Micros(1_000_000), Lane::Push, 0),
+            origin: Origin::Push { delivery: 0 },
+        }))
+    }
+
+    #[test]
+    fn an_assets_change_carries_what_was_set_and_removed() {
+        let (kind, text) = rendered(asset(AssetEvent::Updated)).unwrap();
+        assert_eq!(kind, "asset.updated");
+        assert_eq!(
+            text,
+            concat!(
+                r#"{"cursor":"00000001-9","type":"asset.updated","partner":"acme","id":"a","#,
+                r#""committed_at":"1970-01-01T00:00:02.500000Z","source_time":"1970-01-01T00:00:01Z","#,
+                r#""set":{"x":[1, 2]},"removed":["y","z"]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_delete_shows_an_empty_document() {
+        let (_, text) = rendered(asset(AssetEvent::Deleted)).unwrap();
+        assert!(text.ends_with(r#""set":{},"removed":[]}"#), "{text}");
+    }
+
+    #[test]
+    fn what_is_internal_is_not_shown() {
+        assert_eq!(rendered(asset(AssetEvent::Stamped)), None);
+        assert_eq!(rendered(asset(AssetEvent::Forgotten)), None);
+        let record = RecordChange { kind: RecordKind::Run, key: Box::new([]), value: None };
+        assert_eq!(rendered(ChangeKind::Record(Box::new(record))), None);
+        assert_eq!(rendered(price(false)), None);
+    }
+
+    fn price(visible: bool) -> ChangeKind {
+        let quote = Quote {
+            name: QuoteName::PRICE,
+            currency: Currency::new("EUR").unwrap(),
+            market: Market::Unsaid,
+            stamp: Stamp::new(Micros(1_000_000), Lane::Price, 3),
+            amount: Some(Decimal::parse("1.5").unwrap()),
+            received_at: Micros(2_000_000),
+            extra: None,
+            undated: None,
+        };
+        ChangeKind::Price(PriceChange { slot: Slot(0), id: AssetId::new("a").unwrap(), visible, quote })
+    }
+
+    #[test]
+    fn a_prices_change_carries_the_price() {
+        let (kind, text) = rendered(price(true)).unwrap();
+        assert_eq!(kind, "price.updated");
+        assert!(text.contains(r#""source_time":"1970-01-01T00:00:01Z","set":{},"removed":[],"price":{"quote":"price","amount":"1.5","#));
+    }
+}

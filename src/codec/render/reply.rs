@@ -1,0 +1,184 @@
+//! Replies to pushes: what became of each item, by which rule, and its cursor.
+
+use super::{json, name, number, text};
+use crate::codec::cursor;
+use crate::codec::request::Shape;
+use crate::domain::{ItemOutcome, Note, Outcome, Seq};
+use compact_str::CompactString;
+
+/// All that a reply says.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a> {
+    pub shape: Shape,
+    /// As `request::Decoded` gave them: one for each item.
+    pub ids: &'a [CompactString],
+    pub items: &'a [ItemOutcome],
+    pub journal: u32,
+    /// The sequence of the batch's first change.
+    pub first: Seq,
+    /// What an item without a change of its own rests on.
+    pub durable: Seq,
+    /// Of a batch, list only the items that have something to say, each with its `index`.
+    pub minimal: bool,
+}
+
+/// Single: the item itself. Batch: `{"counts", "cursor", "items"}`.
+pub fn push_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
+    debug_assert_eq!(reply.ids.len(), reply.items.len(), "each item has its id");
+    let prefix = format!("\",\"cursor\":\"{}-", cursor::journal(reply.journal));
+    let mut items = reply.ids.iter().zip(reply.items);
+    if reply.shape == Shape::Single {
+        return match items.next() {
+            Some((id, outcome)) => item(out, reply, &prefix, id, outcome, None),
+            None => out.extend_from_slice(b"{}"),
+        };
+    }
+    out.reserve(128 + if reply.minimal { 0 } else { reply.items.len() * 112 });
+    out.push(b'{');
+    counts(out, reply.items);
+    text(out, "cursor", &cursor::encode(reply.journal, reply.durable));
+    out.extend_from_slice(b",\"items\":[");
+    let mut first = true;
+    for (index, (id, outcome)) in items.enumerate() {
+        if reply.minimal && outcome.note.is_none() {
+            continue;
+        }
+        if !first {
+            out.push(b',');
+        }
+        first = false;
+        item(out, reply, &prefix, id, outcome, reply.minimal.then_some(index));
+    }
+    out.extend_from_slice(b"]}");
+}
+
+fn counts(out: &mut Vec<u8>, items: &[ItemOutcome]) {
+    let mut counts = [0u64; Outcome::ALL.len()];
+    for item in items {
+        counts[item.outcome as usize] += 1;
+    }
+    name(out, "counts");
+    out.push(b'{');
+    for outcome in Outcome::ALL {
+        let count = counts[outcome as usize];
+        if count > 0 {
+            name(out, outcome.as_str());
+            number(out, count);
+        }
+    }
+    out.push(b'}');
+}
+
+fn item(
+    out: &mut Vec<u8>,
+    reply: &Reply<'_>,
+    prefix: &str,
+    id: &str,
+    item: &ItemOutcome,
+    index: Option<usize>,
+) {
+    out.extend_from_slice(b"{\"id\":");
+    json::quote(out, id);
+    if let Some(index) = index {
+        name(out, "index");
+        number(out, index as u64);
+    }
+    let applied: &[u8] = match item.outcome.applied() {
+        true => b",\"applied\":true,\"outcome\":\"",
+        false => b",\"applied\":false,\"outcome\":\"",
+    };
+    out.extend_from_slice(applied);
+    out.extend_from_slice(item.outcome.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"rule\":\"");
+    out.extend_from_slice(item.rule.as_str().as_bytes());
+    out.extend_from_slice(prefix.as_bytes());
+    number(out, item.change.map_or(reply.durable.0, |change| reply.first.0 + u64::from(change)));
+    out.push(b'"');
+    if let Some(note) = &item.note {
+        self::note(out, note);
+    }
+    out.push(b'}');
+}
+
+fn note(out: &mut Vec<u8>, note: &Note) {
+    for (member, value) in [("code", note.code), ("hint", &note.hint), ("pointer", &note.pointer)] {
+        if !value.is_empty() {
+            text(out, member, value);
+        }
+    }
+    if !note.superseded.is_empty() {
+        name(out, "superseded");
+        out.push(b'[');
+        for (place, member) in note.superseded.iter().enumerate() {
+            if place > 0 {
+                out.push(b',');
+            }
+            json::quote(out, member);
+        }
+        out.push(b']');
+    }
+    if note.undated {
+        out.extend_from_slice(b",\"undated\":true");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Rule;
+
+    fn rendered(shape: Shape, minimal: bool) -> String {
+        let mut lost = ItemOutcome::plain(Outcome::Updated, Rule::D1);
+        lost.note_mut().superseded = vec!["title".into(), "a\"b".into()];
+        lost.note_mut().undated = true;
+        lost.change = Some(1);
+        let mut refused = ItemOutcome::noted(Outcome::Rejected, Rule::P4, "amount_zero", "send more");
+        refused.note_mut().pointer = "/amount".into();
+        let updated = ItemOutcome { change: Some(0), ..ItemOutcome::plain(Outcome::Updated, Rule::P1) };
+        let items = [updated, lost, refused];
+        let ids = ["a/1".into(), "b".into(), "".into()];
+        let (ids, items) =
+            if shape == Shape::Single { (&ids[..1], &items[..1]) } else { (&ids[..], &items[..]) };
+        let mut out = Vec::new();
+        let reply = Reply { shape, ids, items, journal: 0xA1, first: Seq(40), durable: Seq(99), minimal };
+        push_reply(&mut out, &reply);
+        let out = String::from_utf8(out).unwrap();
+        assert!(json::value(&out).is_ok(), "{out}");
+        out
+    }
+
+    #[test]
+    fn a_single_reply_is_the_item_itself() {
+        let expected =
+            r#"{"id":"a/1","applied":true,"outcome":"updated","rule":"P1","cursor":"000000a1-40"}"#;
+        assert_eq!(rendered(Shape::Single, false), expected);
+    }
+
+    #[test]
+    fn a_batch_reply_counts_and_lists_in_order() {
+        assert_eq!(
+            rendered(Shape::Batch, false),
+            concat!(
+                r#"{"counts":{"updated":2,"rejected":1},"cursor":"000000a1-99","items":["#,
+                r#"{"id":"a/1","applied":true,"outcome":"updated","rule":"P1","cursor":"000000a1-40"},"#,
+                r#"{"id":"b","applied":true,"outcome":"updated","rule":"D1","cursor":"000000a1-41","#,
+                r#""superseded":["title","a\"b"],"undated":true},"#,
+                r#"{"id":"","applied":false,"outcome":"rejected","rule":"P4","cursor":"000000a1-99","#,
+                r#""code":"amount_zero","hint":"send more","pointer":"/amount"}]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_minimal_reply_lists_only_what_has_something_to_say() {
+        let reply = rendered(Shape::Batch, true);
+        assert!(reply.contains(r#""items":[{"id":"b","index":1,"applied""#) && !reply.contains("a/1"));
+    }
+
+    #[test]
+    fn outcomes_are_counted_by_their_place_in_the_list_of_all() {
+        for (place, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome as usize, place);
+        }
+    }
+}

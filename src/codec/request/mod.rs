@@ -1,0 +1,173 @@
+//! The bodies of pushes: prices and assets, one object, an array, an envelope or NDJSON.
+//!
+//! A body that is not JSON at all, or not of a shape that is known, is refused whole
+//! (`BodyError`). What is wrong with one item stands in its place among the writes, with the rest
+//! untouched. Times are source times (T1, T2): the item's own, else the envelope's, else none.
+
+mod asset;
+mod body;
+mod fast;
+mod price;
+
+use super::problem::Problem;
+use super::reserved::Refusal;
+use crate::domain::{AssetId, ItemOutcome, Micros, Verb, Write};
+use crate::rules::policy::Policy;
+use body::Items;
+use compact_str::CompactString;
+use price::Owner;
+
+/// What one body may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyLimits {
+    pub items_max: usize,
+}
+
+/// Whether the reply is one item or a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    Single,
+    Batch,
+}
+
+/// A body that could be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    pub shape: Shape,
+    /// In the order of the items; what could not be decoded stands as its refusal.
+    pub writes: Vec<Result<Write, Box<ItemOutcome>>>,
+    /// The items' ids for the reply, empty where unreadable.
+    pub ids: Vec<CompactString>,
+}
+
+/// Why a body is refused as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct BodyError {
+    /// Stable: the codes of `JsonError`, `byte_order_mark`, `empty_body`, `body_type`,
+    /// `put_needs_one`, `patch_needs_one`, `too_many_items`, `unknown_member`, `time_format`,
+    /// `leap_second`, `member_type`.
+    pub code: &'static str,
+    /// What is wrong and what to send; never a piece of the body.
+    pub detail: String,
+    /// Bytes from the start of the body.
+    pub offset: Option<usize>,
+    /// 400, or 413 where there is too much.
+    pub status_hint: u16,
+}
+
+impl BodyError {
+    fn new(code: &'static str, detail: impl Into<String>) -> BodyError {
+        BodyError { code, detail: detail.into(), offset: None, status_hint: 400 }
+    }
+
+    /// The refusal as the partner sees it.
+    pub fn problem(&self) -> Problem {
+        let title = if self.status_hint == 413 { "The body is too large" } else { "The body cannot be read" };
+        let problem = Problem::new(self.status_hint, self.code, title, self.detail.clone());
+        match self.offset {
+            Some(offset) => problem.with("offset", offset.to_string()),
+            None => problem,
+        }
+    }
+}
+
+/// `POST /api/prices`.
+pub fn prices(body: &[u8], ndjson: bool, policy: &Policy, limits: &BodyLimits) -> Result<Decoded, BodyError> {
+    let text = body::text(body)?;
+    if let Some(writes) = fast::prices(text, ndjson, policy)
+        && writes.len() <= limits.items_max
+    {
+        let ids = writes.iter().map(|write| CompactString::from(write.id.as_str())).collect();
+        let writes = writes.into_iter().map(|write| Ok(Write::Price(write))).collect();
+        return Ok(Decoded { shape: Shape::Batch, writes, ids });
+    }
+    prices_exactly(text, ndjson, policy, limits)
+}
+
+/// The exact path: any body, item by item.
+fn prices_exactly(
+    text: &str,
+    ndjson: bool,
+    policy: &Policy,
+    limits: &BodyLimits,
+) -> Result<Decoded, BodyError> {
+    let items = body::split(text, ndjson, Some("prices"), limits)?;
+    let timestamp = items.timestamp;
+    Ok(decoded(&items, None, |raw| {
+        let mut write = price::decode(raw, Owner::Named, policy)?;
+        write.at = write.at.or(timestamp);
+        Ok(Write::Price(write))
+    }))
+}
+
+/// `POST /api/assets`, `PUT /api/assets`, `PUT · PATCH /api/assets/{id}`. A PUT or a call that
+/// names its asset in the path takes one object only.
+pub fn assets(
+    body: &[u8],
+    ndjson: bool,
+    verb: Verb,
+    path_id: Option<&AssetId>,
+    policy: &Policy,
+    limits: &BodyLimits,
+) -> Result<Decoded, BodyError> {
+    let text = body::text(body)?;
+    let one_only = verb == Verb::Put || path_id.is_some();
+    let envelope = (!one_only).then_some("assets");
+    let items = body::split(text, ndjson, envelope, limits)?;
+    if one_only && items.shape == Shape::Batch {
+        return Err(needs_one(verb));
+    }
+    let timestamp = items.timestamp;
+    Ok(decoded(&items, path_id, |raw| {
+        let mut write = asset::decode(raw, verb, path_id, policy)?;
+        write.at = write.at.or(timestamp);
+        Ok(Write::Asset(Box::new(write)))
+    }))
+}
+
+/// `PUT /api/assets/{id}/price`.
+pub fn asset_price(body: &[u8], id: &AssetId, policy: &Policy) -> Result<Decoded, BodyError> {
+    let items = body::split(body::text(body)?, false, None, &BodyLimits { items_max: 1 })?;
+    if items.shape == Shape::Batch {
+        return Err(needs_one(Verb::Put));
+    }
+    Ok(decoded(&items, Some(id), |raw| price::decode(raw, Owner::Path(id), policy).map(Write::Price)))
+}
+
+fn needs_one(verb: Verb) -> BodyError {
+    match verb {
+        Verb::Patch => {
+            BodyError::new("patch_needs_one", "a PATCH speaks for one asset: send one JSON object")
+        }
+        _ => BodyError::new(
+            "put_needs_one",
+            "a PUT speaks for one asset and never replaces the catalogue: send one JSON object, or POST a list",
+        ),
+    }
+}
+
+fn decoded(
+    items: &Items<'_>,
+    path_id: Option<&AssetId>,
+    mut decode: impl FnMut(&str) -> Result<Write, Refusal>,
+) -> Decoded {
+    let mut writes = Vec::with_capacity(items.items.len());
+    let mut ids = Vec::with_capacity(items.items.len());
+    for &raw in &items.items {
+        let write = decode(raw);
+        ids.push(match (&write, path_id) {
+            (Ok(write), _) => CompactString::from(write.id().as_str()),
+            (Err(_), Some(id)) => CompactString::from(id.as_str()),
+            (Err(_), None) => body::readable_id(raw),
+        });
+        writes.push(write.map_err(Refusal::into_outcome));
+    }
+    Decoded { shape: items.shape, writes, ids }
+}
+
+/// A time that an envelope gives to all its items.
+type Timestamp = Option<Micros>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! `tidegate.toml` and the partners' files, read key by key into [`Settings`](super::Settings).
+//!
+//! One line for each key: its name, its default, its bounds. What two keys must hold together is
+//! checked behind them.
+
+use super::fault::Wrong;
+use super::feed;
+use super::raw::{Section, duration_of, text_of};
+use super::{LimitSettings, PartnerSettings, ReaderSettings, ServerSettings, StoreSettings};
+use crate::domain::{Currency, PartnerName};
+use crate::rules::policy::{Absent, Policy};
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+use toml::de::DeValue;
+
+pub(super) const KIB: u64 = 1 << 10;
+pub(super) const MIB: u64 = 1 << 20;
+pub(super) const GIB: u64 = 1 << 30;
+const HOUR: u64 = 3_600;
+const DAY: u64 = 24 * HOUR;
+/// Items of a list of words: more would be a mistake, not a configuration.
+const WORDS_MAX: usize = 1_000;
+
+/// The daemon's own part of the settings.
+pub(super) struct House {
+    pub server: ServerSettings,
+    pub store: StoreSettings,
+    pub readers: Vec<ReaderSettings>,
+}
+
+pub(super) fn house(mut whole: Section<'_>) -> House {
+    let server = server(whole.section("server"));
+    let store = store(whole.section("store"));
+    let readers = whole.sections("readers").into_iter().filter_map(reader).collect();
+    whole.finish();
+    House { server, store, readers }
+}
+
+fn server(mut section: Section<'_>) -> ServerSettings {
+    let default = ServerSettings::default();
+    let s = &mut section;
+    let settings = ServerSettings {
+        listen: address(s, "listen", default.listen),
+        admin_listen: address(s, "admin_listen", default.admin_listen),
+        admin_token: s.key("admin_token"),
+        body_bytes_max: s.bytes("body_bytes_max", default.body_bytes_max, KIB..=GIB),
+        items_max: s.number("items_max", default.items_max, 1..=1_000_000),
+        header_bytes_max: s.bytes("header_bytes_max", default.header_bytes_max, 8 * KIB..=MIB),
+        headers_max: s.number("headers_max", default.headers_max, 16..=1_000),
+        header_timeout: s.duration("header_timeout", default.header_timeout, seconds(1, HOUR)),
+        body_timeout: s.duration("body_timeout", default.body_timeout, seconds(1, HOUR)),
+        body_idle_timeout: s.duration("body_idle_timeout", default.body_idle_timeout, seconds(1, HOUR)),
+        keep_alive_timeout: s.duration("keep_alive_timeout", default.keep_alive_timeout, seconds(1, HOUR)),
+        connections_max: s.number("connections_max", default.connections_max, 1..=1_000_000),
+        connections_per_address_max: s.number(
+            "connections_per_address_max",
+            default.connections_per_address_max,
+            1..=1_000_000,
+        ),
+        bytes_in_flight_max: s.bytes("bytes_in_flight_max", default.bytes_in_flight_max, MIB..=64 * GIB),
+        shutdown_timeout: s.duration("shutdown_timeout", default.shutdown_timeout, seconds(1, HOUR)),
+        streams_max: s.number("streams_max", default.streams_max, 1..=1_000_000),
+    };
+    check_server(s, &settings);
+    section.finish();
+    settings
+}
+
+fn check_server(section: &Section<'_>, server: &ServerSettings) {
+    if server.admin_token.is_none() && !server.admin_listen.ip().is_loopback() {
+        let rule = Wrong::rule("without an admin_token the admin listener must be on loopback");
+        section.refuse("admin_listen", rule.hint("set admin_token, or listen on 127.0.0.1"));
+    }
+    if server.listen == server.admin_listen && server.listen.port() != 0 {
+        section.refuse("admin_listen", Wrong::rule("must be another address than listen"));
+    }
+    if server.body_bytes_max > server.bytes_in_flight_max {
+        let rule = "must hold at least one body of body_bytes_max, or the largest is never taken in";
+        section.refuse("bytes_in_flight_max", Wrong::rule(rule));
+    }
+    if server.body_idle_timeout > server.body_timeout {
+        section.refuse("body_idle_timeout", Wrong::rule("must not exceed body_timeout"));
+    }
+}
+
+fn store(mut section: Section<'_>) -> StoreSettings {
+    let directory = PathBuf::from(section.text("directory").unwrap_or_else(|| "data".to_owned()));
+    let default = StoreSettings::within(section.source.directory.join(directory));
+    let s = &mut section;
+    let settings = StoreSettings {
+        cache_bytes: s.bytes("cache_bytes", default.cache_bytes, MIB..=64 * GIB),
+        overlay_bytes_max: s.bytes("overlay_bytes_max", default.overlay_bytes_max, MIB..=16 * GIB),
+        log_keep: s.duration("log_keep", default.log_keep, seconds(60, 3_660 * DAY)),
+        log_bytes_max: s.bytes("log_bytes_max", default.log_bytes_max, 16 * MIB..=16_384 * GIB),
+        group_bytes_max: s.bytes("group_bytes_max", default.group_bytes_max, 64 * KIB..=GIB),
+        disk_free_bytes_min: s.bytes("disk_free_bytes_min", default.disk_free_bytes_min, 0..=1_024 * GIB),
+        fetches_max: s.number("fetches_max", default.fetches_max, 1..=1_000),
+        directory: default.directory,
+    };
+    if settings.group_bytes_max > settings.overlay_bytes_max {
+        let rule = "must not exceed overlay_bytes_max, or one group would fill the overlay";
+        s.refuse("group_bytes_max", Wrong::rule(rule));
+    }
+    section.finish();
+    settings
+}
+
+fn reader(mut section: Section<'_>) -> Option<ReaderSettings> {
+    let name = section.text("name");
+    let keys = section.keys("keys");
+    if name.is_none() {
+        section.refuse("name", Wrong::rule("a reader needs a name, for logs and limits"));
+    }
+    if section.lacks_items("keys") {
+        section.refuse("keys", Wrong::rule("a reader needs at least one key"));
+    }
+    section.finish();
+    Some(ReaderSettings { name: name?, keys })
+}
+
+/// One partner's file. `server` is what its limits must fit to.
+pub(super) fn partner(
+    mut section: Section<'_>,
+    name: PartnerName,
+    server: &ServerSettings,
+) -> PartnerSettings {
+    let s = &mut section;
+    let keys = s.keys("keys");
+    let mut policy = policy(s);
+    let limits = limits(s.section("limits"), server);
+    let feed_section = s.optional_section("feed");
+    if s.lacks_items("keys") && feed_section.is_none() {
+        let rule = Wrong::rule("a partner needs a key to push with, a feed, or both");
+        s.refuse("keys", rule.hint(format!("tidegate partner add {name} writes a file with a key")));
+    }
+    let feed = feed_section.and_then(|feed| feed::feed(feed, &mut policy));
+    section.finish();
+    let partner = PartnerSettings { name, keys, policy, limits, feed: None };
+    match feed {
+        Some(feed) => partner.with_feed(feed),
+        None => partner,
+    }
+}
+
+fn policy(s: &mut Section<'_>) -> Policy {
+    let default = Policy::default();
+    let currency = |value: &DeValue<'_>| {
+        let code = text_of(value)?;
+        Currency::new(code).map_err(|error| Wrong::rule(error.to_string()))
+    };
+    let extra = s.list("currencies_extra", WORDS_MAX, currency);
+    let mut policy = Policy {
+        default_currency: s.read("currency", currency),
+        currencies_extra: extra.map_or(default.currencies_extra, |codes| codes.into_iter().collect()),
+        allow_zero: s.boolean("allow_zero", default.allow_zero),
+        allow_negative: s.boolean("allow_negative", default.allow_negative),
+        heartbeats: default.heartbeats,
+        statuses_extra: s.list("statuses_extra", WORDS_MAX, status).unwrap_or_default().into_iter().collect(),
+        absent: Absent::default(),
+        last_modified_is_data_time: false,
+        parked_max: s.number("parked_max", default.parked_max, 0..=10_000_000),
+        feed_interval: 0,
+        assets_max: s.number("assets_max", default.assets_max, 1..=u32::MAX),
+    };
+    let range = seconds(1, 3_660 * DAY);
+    let classes = s.section("classes").entries(|_, heartbeat| duration_of(heartbeat, &range));
+    for (class, heartbeat) in classes {
+        policy.heartbeats.insert(class, i64::try_from(heartbeat.as_micros()).unwrap_or(i64::MAX));
+    }
+    policy
+}
+
+fn status(value: &DeValue<'_>) -> Result<String, Wrong> {
+    match text_of(value)? {
+        "active" | "inactive" => Err(Wrong::rule("active and inactive are known already")),
+        word => Ok(word.to_owned()),
+    }
+}
+
+fn limits(mut section: Section<'_>, server: &ServerSettings) -> LimitSettings {
+    let default = LimitSettings::default();
+    let s = &mut section;
+    let per_second = 1..=10_000_000;
+    let limits = LimitSettings {
+        prices_per_second: s.number("prices_per_second", default.prices_per_second, per_second.clone()),
+        asset_writes_per_second: s.number(
+            "asset_writes_per_second",
+            default.asset_writes_per_second,
+            per_second.clone(),
+        ),
+        reads_per_second: s.number("reads_per_second", default.reads_per_second, per_second),
+        burst: s.duration("burst", default.burst, Duration::from_millis(100)..=Duration::from_secs(60)),
+        bytes_in_flight_max: s.bytes("bytes_in_flight_max", default.bytes_in_flight_max, KIB..=64 * GIB),
+    };
+    if limits.bytes_in_flight_max < server.body_bytes_max {
+        let rule = "must hold at least one body of server.body_bytes_max, or the largest is never taken in";
+        s.refuse("bytes_in_flight_max", Wrong::rule(rule));
+    }
+    section.finish();
+    limits
+}
+
+fn address(section: &mut Section<'_>, key: &'static str, default: SocketAddr) -> SocketAddr {
+    let read = |value: &DeValue<'_>| {
+        let address = value.as_str().and_then(|text| text.parse().ok());
+        address.ok_or_else(|| Wrong::rule("must be an address and a port, such as \"127.0.0.1:8080\""))
+    };
+    section.read(key, read).unwrap_or(default)
+}
+
+pub(super) fn seconds(least: u64, most: u64) -> RangeInclusive<Duration> {
+    Duration::from_secs(least)..=Duration::from_secs(most)
+}

@@ -1,0 +1,82 @@
+//! What a demonstration has shown.
+
+use super::partner::Partner;
+use super::tally::{Counts, Tally};
+use super::terminal;
+use super::verdict::Verdict;
+use std::fmt;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub struct Report {
+    pub verdicts: Vec<Verdict>,
+    pub counts: Counts,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    /// Lost, repeated, reordered, and fetches of the feeds, in words.
+    mischief: String,
+}
+
+impl Report {
+    pub(super) fn new(verdicts: Vec<Verdict>, partners: &[Arc<Partner>], tally: &Tally) -> Report {
+        let latencies = tally.all_latencies();
+        Report {
+            verdicts,
+            counts: tally.read(),
+            p50_ms: latencies.quantile_ms(0.5),
+            p99_ms: latencies.quantile_ms(0.99),
+            mischief: terminal::mischief(partners),
+        }
+    }
+
+    /// Every partner's truth is what the catalogue says.
+    pub fn equal(&self) -> bool {
+        self.verdicts.iter().all(Verdict::equal)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { answered, items, shed, unreached, refused, .. } = &self.counts;
+        writeln!(
+            f,
+            "{items} writes in {answered} requests, p50 {:.1} ms, p99 {:.1} ms",
+            self.p50_ms, self.p99_ms
+        )?;
+        writeln!(f, "on purpose{}", self.mischief.replacen(" |", ":", 1))?;
+        if shed + unreached > 0 {
+            writeln!(f, "tried again: {shed} times when asked to, {unreached} times without an answer")?;
+        }
+        if *refused > 0 {
+            writeln!(f, "{refused} requests were refused in part or whole:")?;
+            self.counts.refusals.iter().try_for_each(|said| writeln!(f, "        {said}"))?;
+        }
+        self.verdicts.iter().try_for_each(|verdict| writeln!(f, "{verdict}"))?;
+        let word = if self.equal() { "truth equals catalogue" } else { "truth and catalogue DIFFER" };
+        write!(f, "{word}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::compare::{Difference, Fault};
+    use super::*;
+
+    fn report(verdicts: Vec<Verdict>) -> Report {
+        Report::new(verdicts, &[], &Tally::default())
+    }
+
+    #[test]
+    fn a_report_is_equal_only_if_every_verdict_is() {
+        let equal = || Verdict { partner: "a".into(), living: 3, ..Verdict::default() };
+        assert!(report(vec![equal(), equal()]).equal());
+        let troubled = report(vec![equal(), Verdict::troubled("b", "no answer")]);
+        assert!(!troubled.equal());
+        assert!(troubled.to_string().contains("could not be compared: no answer"));
+        let difference = Difference { id: "x".into(), fault: Fault::Phantom };
+        let differs =
+            report(vec![Verdict { differences: vec![difference], differences_found: 1, ..equal() }]);
+        assert!(!differs.equal());
+        assert!(differs.to_string().contains("x: is in the catalogue"), "{differs}");
+    }
+}

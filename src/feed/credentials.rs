@@ -1,0 +1,142 @@
+//! How a feed's server is told who asks.
+//!
+//! Secrets are read anew for each fetch, so that one can be changed without a restart, and are
+//! held no longer than the fetch. They are in no error and in no `Debug`.
+
+use super::FetchError;
+use crate::config::{Credentials, SecretSource};
+use reqwest::RequestBuilder;
+use reqwest::header::{HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use std::io::Read;
+
+/// Longer than any token; a file of this size is not one.
+const SECRET_BYTES_MAX: u64 = 16 * 1024;
+
+/// What to add to a request, its secret read.
+pub enum Presented {
+    Nothing,
+    Basic { user: String, password: SecretString },
+    Bearer(SecretString),
+    Header(HeaderName, HeaderValue),
+}
+
+impl Presented {
+    /// Reads the secret; blocks on its file.
+    pub fn read(credentials: Option<&Credentials>) -> Result<Presented, FetchError> {
+        match credentials {
+            None => Ok(Presented::Nothing),
+            Some(Credentials::Basic { user, password }) => {
+                Ok(Presented::Basic { user: user.clone(), password: secret(password)? })
+            }
+            Some(Credentials::Bearer { token }) => {
+                Ok(Presented::Bearer(fit_for_header(secret(token)?, token)?))
+            }
+            Some(Credentials::Header { name, value }) => header(name, value),
+        }
+    }
+
+    pub fn is_some(&self) -> bool {
+        !matches!(self, Presented::Nothing)
+    }
+
+    /// Adds the credentials; each is marked sensitive, so that no log shows it.
+    pub fn apply(&self, request: RequestBuilder) -> RequestBuilder {
+        match self {
+            Presented::Nothing => request,
+            Presented::Basic { user, password } => request.basic_auth(user, Some(password.expose_secret())),
+            Presented::Bearer(token) => request.bearer_auth(token.expose_secret()),
+            Presented::Header(name, value) => request.header(name, value),
+        }
+    }
+}
+
+fn header(name: &str, source: &SecretSource) -> Result<Presented, FetchError> {
+    let name = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| missing(source, "is meant for a header whose name is not one"))?;
+    let mut value = HeaderValue::from_str(secret(source)?.expose_secret()).map_err(|_| unfit(source))?;
+    value.set_sensitive(true);
+    Ok(Presented::Header(name, value))
+}
+
+fn fit_for_header(token: SecretString, source: &SecretSource) -> Result<SecretString, FetchError> {
+    match HeaderValue::from_str(token.expose_secret()) {
+        Ok(_) => Ok(token),
+        Err(_) => Err(unfit(source)),
+    }
+}
+
+/// The secret without the line end that editors leave.
+fn secret(source: &SecretSource) -> Result<SecretString, FetchError> {
+    let text = match source {
+        SecretSource::Environment(name) => {
+            std::env::var(name).map_err(|_| missing(source, "is not set, or not text"))?
+        }
+        SecretSource::File(path) => {
+            let mut text = String::new();
+            let file = std::fs::File::open(path).map_err(|e| missing(source, &e.to_string()))?;
+            let read = file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text);
+            read.map_err(|e| missing(source, &e.to_string()))?;
+            text
+        }
+    };
+    let trimmed = text.trim_end_matches(['\r', '\n']);
+    if trimmed.is_empty() {
+        return Err(missing(source, "is empty"));
+    }
+    if trimmed.len() as u64 > SECRET_BYTES_MAX {
+        return Err(missing(source, "is too long to be a secret"));
+    }
+    Ok(SecretString::from(trimmed))
+}
+
+fn unfit(source: &SecretSource) -> FetchError {
+    missing(source, "holds characters that no header may hold")
+}
+
+fn missing(source: &SecretSource, what: &str) -> FetchError {
+    let detail = match source {
+        SecretSource::File(path) => format!("the secret's file {} {what}", path.display()),
+        SecretSource::Environment(name) => format!("the secret's environment variable {name} {what}"),
+    };
+    FetchError::new("credentials_missing", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_file(content: &[u8]) -> Result<SecretString, FetchError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        secret(&SecretSource::File(file.path().to_owned()))
+    }
+
+    #[test]
+    fn a_secret_is_taken_without_its_line_end_and_otherwise_as_it_is() {
+        assert_eq!(of_file(b" s3cret \r\n").unwrap().expose_secret(), " s3cret ");
+    }
+
+    #[test]
+    fn a_secret_that_is_absent_empty_or_no_text_is_missing_and_never_shown() {
+        for content in [&b""[..], b"\n", b"\xff\xfe", &[b'x'; 20_000]] {
+            assert_eq!(of_file(content).unwrap_err().code, "credentials_missing");
+        }
+        let nowhere = SecretSource::Environment("TIDEGATE_TEST_UNSET_SECRET".into());
+        let error = secret(&nowhere).unwrap_err();
+        assert!(error.detail.contains("TIDEGATE_TEST_UNSET_SECRET"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_with_a_line_break_inside_fits_no_header_and_is_not_shown() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "canary\r\nX-Other: 1").unwrap();
+        let source = SecretSource::File(file.path().to_owned());
+        let as_header = Credentials::Header { name: "X-Key".into(), value: source.clone() };
+        for credentials in [Credentials::Bearer { token: source }, as_header] {
+            let Err(error) = Presented::read(Some(&credentials)) else { panic!("accepted") };
+            assert_eq!(error.code, "credentials_missing");
+            assert!(!error.to_string().contains("canary"));
+        }
+    }
+}

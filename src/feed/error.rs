@@ -1,0 +1,107 @@
+//! The one error of this floor, and how the transport's errors become it.
+//!
+//! `detail` is read by partners and operators: it says what to do, and never holds a secret, a
+//! query or a user name. Of an address only the host is named.
+
+use super::client::{Blocked, Unresolved};
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+/// Why a fetch gave no body.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {detail}")]
+pub struct FetchError {
+    /// Stable, a label of the run and of metrics.
+    pub code: &'static str,
+    pub detail: String,
+    /// When the server asked to be left alone, within 1 s and 24 h.
+    pub retry_after: Option<Duration>,
+}
+
+impl FetchError {
+    pub(super) fn new(code: &'static str, detail: impl Into<String>) -> FetchError {
+        FetchError { code, detail: detail.into(), retry_after: None }
+    }
+
+    pub(super) fn spool(error: &io::Error) -> FetchError {
+        let advice = "check the space and the permissions of the spool directory";
+        FetchError::new("spool_failed", format!("the body could not be written: {error}; {advice}"))
+    }
+}
+
+/// What failed before the answer's head was complete.
+pub(super) fn of_answer(error: &reqwest::Error, host: &str, https: bool) -> FetchError {
+    if let Some(Blocked) = cause::<Blocked>(error) {
+        return blocked(host);
+    }
+    if let Some(unresolved) = cause::<Unresolved>(error) {
+        let advice = "check the host in the feed's url, and this machine's resolver";
+        return FetchError::new("dns_error", format!("{host} does not resolve: {unresolved}; {advice}"));
+    }
+    if error.is_timeout() {
+        let detail = format!("no connection to {host} in time; check that its server can be reached");
+        return FetchError::new("timeout", detail);
+    }
+    if error.is_connect() {
+        return of_connection(error, host, https);
+    }
+    if was_cut(error) {
+        let detail = format!("{host} closed the connection before its answer was complete");
+        return FetchError::new("truncated", detail);
+    }
+    FetchError::new("bad_response", format!("{host} does not answer in sound HTTP: {}", deepest(error)))
+}
+
+/// Refused for its address. The text is the same whatever listens there.
+pub(super) fn blocked(host: &str) -> FetchError {
+    let detail = format!(
+        "{host} stands for an address that feeds may not be fetched from; \
+         use a public one, or set allow_private for a feed inside your own network"
+    );
+    FetchError::new("ssrf_blocked", detail)
+}
+
+/// The system names its own failures; what fails above an open connection is the handshake.
+fn of_connection(error: &reqwest::Error, host: &str, https: bool) -> FetchError {
+    let by_system = cause::<io::Error>(error).is_some_and(|e| e.raw_os_error().is_some());
+    if https && !by_system {
+        let advice = "the server's certificate must be valid for this host and signed by a known authority";
+        return FetchError::new("tls_error", format!("no TLS with {host}: {}; {advice}", deepest(error)));
+    }
+    let detail = format!("no connection to {host}: {}; check that its server is up", deepest(error));
+    FetchError::new("connect_error", detail)
+}
+
+/// What failed while the body came.
+pub(super) fn of_body(error: &reqwest::Error) -> FetchError {
+    use io::ErrorKind::{InvalidData, InvalidInput};
+    let kind = cause::<io::Error>(error).map(io::Error::kind);
+    if matches!(kind, Some(InvalidData | InvalidInput)) {
+        return FetchError::new("bad_response", format!("the body is not sound HTTP: {}", deepest(error)));
+    }
+    let detail = "the connection ended before the body was complete; nothing of it was used";
+    FetchError::new("truncated", detail)
+}
+
+/// The HTTP client keeps its error types to itself, so that an early close is known by its words
+/// only; a test holds them.
+fn was_cut(error: &reqwest::Error) -> bool {
+    cause::<io::Error>(error).is_some() || deepest(error).contains("closed before message completed")
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&e| e.source())
+}
+
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    chain(error).find_map(|e| e.downcast_ref::<E>())
+}
+
+/// The innermost cause: the outer ones repeat it, or name the URL.
+fn deepest(error: &reqwest::Error) -> String {
+    match chain(error).skip(1).last() {
+        Some(inner) => inner.to_string(),
+        None => "the request could not be made".into(),
+    }
+}

@@ -1,0 +1,243 @@
+//! One fetch from end to end: address, credentials, redirects, status, body.
+
+use super::address::{self, host};
+use super::body::{self, Encoding};
+use super::client::{Clients, Lookup, SystemLookup};
+use super::credentials::Presented;
+use super::error::of_answer;
+use super::spool::Spool;
+use super::{FetchError, FetchRequest, Fetched, Spooled, retry_after};
+use crate::codec::time::parse_http_date;
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+};
+use reqwest::{Response, StatusCode, Url};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most feeds leave it at that: their client is made at start, where a failure is seen at once.
+const CONNECT_TIMEOUT_USUAL: Duration = Duration::from_secs(5);
+const REDIRECTS_MAX: usize = 3;
+/// A longer validator is not worth keeping: the next fetch is unconditional.
+const VALIDATOR_BYTES_MAX: usize = 1_024;
+const ACCEPTED_TYPES: &str = "application/json, application/x-ndjson;q=0.9, */*;q=0.1";
+
+/// Fetches feeds; shared by all partners.
+pub struct Fetcher {
+    clients: Clients,
+}
+
+impl Fetcher {
+    /// Fails where no HTTP client can be set up.
+    pub fn new() -> Result<Fetcher, FetchError> {
+        Fetcher::with_lookup(Arc::new(SystemLookup))
+    }
+
+    /// Resolves names by `lookup` instead of the system.
+    pub fn with_lookup(lookup: Arc<dyn Lookup>) -> Result<Fetcher, FetchError> {
+        let clients = Clients::new(lookup);
+        clients.get(false, CONNECT_TIMEOUT_USUAL)?;
+        Ok(Fetcher { clients })
+    }
+
+    /// Gives the whole body, or that it has not changed, or why there is none; within the feed's
+    /// `whole_timeout`. Dropping the future ends the fetch and removes what was spooled.
+    pub async fn fetch(&self, request: FetchRequest<'_>) -> Result<Fetched, FetchError> {
+        let whole = request.feed.whole_timeout;
+        match tokio::time::timeout(whole, self.run(request)).await {
+            Ok(result) => result,
+            Err(_) => Err(FetchError::new("timeout", format!("the fetch was not complete within {whole:?}"))),
+        }
+    }
+
+    async fn run(&self, request: FetchRequest<'_>) -> Result<Fetched, FetchError> {
+        let credentials = read_credentials(&request).await?;
+        let (response, credentials_dropped) = self.follow(&request, &credentials).await?;
+        match response.status() {
+            StatusCode::OK => receive(response, &request).await.map(Fetched::Body),
+            StatusCode::NOT_MODIFIED if is_conditional(&request) => Ok(Fetched::NotModified),
+            StatusCode::NOT_MODIFIED => {
+                let detail = "the server says 304 although no validator was sent; its cache is at fault";
+                Err(FetchError::new("protocol_error", detail))
+            }
+            status => {
+                let mut error = refusal(status, response.headers(), &request);
+                if error.code == "auth_failed" && credentials_dropped {
+                    error
+                        .detail
+                        .push_str("; a redirect led to another origin, which is not sent the credentials");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks, and follows redirects, each checked as the first URL was. Tells also whether the last
+    /// request went without the feed's credentials.
+    async fn follow(
+        &self,
+        request: &FetchRequest<'_>,
+        credentials: &Presented,
+    ) -> Result<(Response, bool), FetchError> {
+        let feed = request.feed;
+        let first = address::parse(&feed.url, feed.allow_private)?;
+        let mut url = first.clone();
+        for hop in 0..=REDIRECTS_MAX {
+            let same_origin = url.origin() == first.origin();
+            let presented = if same_origin { credentials } else { &Presented::Nothing };
+            let answer = self.ask(&url, request, presented).await;
+            let response = answer.map_err(|error| if hop > 0 { of_hop(error) } else { error })?;
+            if !is_redirect(response.status()) {
+                return Ok((response, !same_origin && credentials.is_some()));
+            }
+            url = next_hop(&url, response.headers(), feed.allow_private)?;
+        }
+        let detail =
+            format!("more than {REDIRECTS_MAX} redirects; put the final address into the feed's url");
+        Err(FetchError::new("redirect_refused", detail))
+    }
+
+    /// One request, up to the head of its answer.
+    async fn ask(
+        &self,
+        url: &Url,
+        request: &FetchRequest<'_>,
+        presented: &Presented,
+    ) -> Result<Response, FetchError> {
+        let feed = request.feed;
+        let mut get = self
+            .clients
+            .get(feed.allow_private, feed.connect_timeout)?
+            .get(url.clone())
+            .header(ACCEPT, ACCEPTED_TYPES)
+            .header(ACCEPT_ENCODING, "gzip");
+        if let Some(etag) = request.etag {
+            get = get.header(IF_NONE_MATCH, etag);
+        }
+        if let Some(date) = request.last_modified {
+            get = get.header(IF_MODIFIED_SINCE, date);
+        }
+        let sent = presented.apply(get).send();
+        let limit = feed.connect_timeout.saturating_add(feed.idle_timeout);
+        match tokio::time::timeout(limit, sent).await {
+            Ok(answer) => answer.map_err(|e| of_answer(&e, host(url), url.scheme() == "https")),
+            Err(_) => {
+                let detail = format!("{} gave no answer within {:?}", host(url), feed.idle_timeout);
+                Err(FetchError::new("timeout", detail))
+            }
+        }
+    }
+}
+
+/// Reading a secret may touch a slow disk: it is kept off the async workers.
+async fn read_credentials(request: &FetchRequest<'_>) -> Result<Presented, FetchError> {
+    let Some(credentials) = request.feed.credentials.clone() else { return Ok(Presented::Nothing) };
+    let read = tokio::task::spawn_blocking(move || Presented::read(Some(&credentials))).await;
+    read.unwrap_or_else(|_| Err(FetchError::new("credentials_missing", "the daemon is stopping")))
+}
+
+fn is_conditional(request: &FetchRequest<'_>) -> bool {
+    request.etag.is_some() || request.last_modified.is_some()
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Where a redirect leads, if it may be followed there.
+fn next_hop(from: &Url, headers: &HeaderMap, allow_private: bool) -> Result<Url, FetchError> {
+    let refused = |detail: String| FetchError::new("redirect_refused", detail);
+    let to = text(headers, &LOCATION)
+        .and_then(|location| from.join(location).ok())
+        .ok_or_else(|| refused(format!("{} redirects without a readable Location", host(from))))?;
+    if to.scheme() != from.scheme() && to.scheme() != "https" {
+        return Err(refused(format!("{} redirects from https to {}", host(from), to.scheme())));
+    }
+    address::check(&to, allow_private).map_err(of_hop)?;
+    Ok(to)
+}
+
+/// An address that a server, not the operator, has named.
+fn of_hop(error: FetchError) -> FetchError {
+    match error.code {
+        "ssrf_blocked" => FetchError::new("redirect_refused", format!("after a redirect: {}", error.detail)),
+        _ => error,
+    }
+}
+
+/// What a status without a usable body means.
+fn refusal(status: StatusCode, headers: &HeaderMap, request: &FetchRequest<'_>) -> FetchError {
+    let (code, advice) = match status.as_u16() {
+        401 | 403 => ("auth_failed", "check the feed's credentials"),
+        404 => ("not_found", "check the feed's url; all assets are kept"),
+        410 => ("gone", "the server says for ever; give another url or remove the feed; all assets are kept"),
+        429 | 503 => ("throttled", "the server asks for fewer fetches"),
+        500..=599 => ("server_error", "the fault is at the feed's server; the fetch is tried again"),
+        _ => ("unexpected_status", "a feed is answered with 200 and the whole document"),
+    };
+    let mut error = FetchError::new(code, format!("the server answered {}: {advice}", status.as_u16()));
+    if code == "throttled" {
+        error.retry_after =
+            text(headers, &RETRY_AFTER).and_then(|wish| retry_after::parse(wish, request.now));
+    }
+    error
+}
+
+async fn receive(response: Response, request: &FetchRequest<'_>) -> Result<Spooled, FetchError> {
+    let headers = response.headers();
+    let encoding = check_head(headers, request.feed.wire_bytes_max)?;
+    let (etag, last_modified) = (validator(headers, &ETAG), validator(headers, &LAST_MODIFIED));
+    let spool = Spool::create(request.spool).await?;
+    let spooled = body::receive(response, encoding, request.feed, spool, request.spool).await?;
+    let last_modified_at = last_modified.as_deref().and_then(parse_http_date);
+    Ok(Spooled { etag, last_modified, last_modified_at, ..spooled })
+}
+
+/// Refuses by the head what need not be received.
+fn check_head(headers: &HeaderMap, wire_bytes_max: u64) -> Result<Encoding, FetchError> {
+    if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
+        let detail =
+            "the answer has both Content-Length and Transfer-Encoding; a server or proxy is at fault";
+        return Err(FetchError::new("bad_response", detail));
+    }
+    let content_type = text(headers, &CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
+    if content_type.starts_with("text/html") || content_type.starts_with("application/xhtml") {
+        return Err(body::html());
+    }
+    let declared = text(headers, &CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > wire_bytes_max) {
+        return Err(body::too_large(wire_bytes_max));
+    }
+    encoding(headers)
+}
+
+/// One encoding, and one that was asked for.
+fn encoding(headers: &HeaderMap) -> Result<Encoding, FetchError> {
+    let mut lines = headers.get_all(CONTENT_ENCODING).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return if headers.contains_key(CONTENT_ENCODING) {
+            Err(unknown_encoding())
+        } else {
+            Ok(Encoding::Identity)
+        };
+    };
+    match line.as_bytes().trim_ascii().to_ascii_lowercase().as_slice() {
+        b"gzip" | b"x-gzip" => Ok(Encoding::Gzip),
+        b"identity" | b"" => Ok(Encoding::Identity),
+        _ => Err(unknown_encoding()),
+    }
+}
+
+fn unknown_encoding() -> FetchError {
+    let detail = "the Content-Encoding is not gzip, the only one asked for, or names more than one";
+    FetchError::new("bad_encoding", detail)
+}
+
+fn validator(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    text(headers, name).filter(|value| (1..=VALIDATOR_BYTES_MAX).contains(&value.len())).map(str::to_owned)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,131 @@
+//! The file that a body goes to, hashed on the way.
+//!
+//! Blocks are hashed and written on the blocking pool, one hop for each. A spool that was not
+//! finished leaves no file behind, also when its fetch is dropped half-way.
+
+use super::FetchError;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Large enough that the hop to the blocking pool costs nothing, small enough for hundreds of
+/// fetches at once.
+pub const BLOCK_BYTES: usize = 256 * 1024;
+
+pub struct Spool {
+    sink: Option<Sink>,
+    remains: Remains,
+    written: u64,
+}
+
+struct Sink {
+    file: File,
+    hash: Sha256,
+}
+
+/// Removes the file unless told to keep it.
+struct Remains {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl Spool {
+    pub async fn create(path: &Path) -> Result<Spool, FetchError> {
+        let remains = Remains { path: path.to_owned(), keep: false };
+        // The guard goes along: if the fetch is dropped meanwhile, it outlives the creation.
+        let create = move || File::create(&remains.path).map(|file| (file, remains));
+        let (file, remains) = on_blocking_pool(create).await?;
+        Ok(Spool { sink: Some(Sink { file, hash: Sha256::new() }), remains, written: 0 })
+    }
+
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Writes the block and empties it; its memory is used again.
+    pub async fn write(&mut self, block: &mut Vec<u8>) -> Result<(), FetchError> {
+        let mut sink =
+            self.sink.take().ok_or_else(|| FetchError::spool(&io::ErrorKind::BrokenPipe.into()))?;
+        let mut bytes = std::mem::take(block);
+        self.written += bytes.len() as u64;
+        let work = move || {
+            sink.hash.update(&bytes);
+            sink.file.write_all(&bytes)?;
+            bytes.clear();
+            Ok((sink, bytes))
+        };
+        let (sink, emptied) = on_blocking_pool(work).await?;
+        self.sink = Some(sink);
+        *block = emptied;
+        Ok(())
+    }
+
+    /// Keeps the file; gives the SHA-256 of what it holds.
+    pub fn finish(mut self) -> Result<String, FetchError> {
+        let sink = self.sink.take().ok_or_else(|| FetchError::spool(&io::ErrorKind::BrokenPipe.into()))?;
+        self.remains.keep = true;
+        Ok(hex(&sink.hash.finalize()))
+    }
+}
+
+impl Drop for Remains {
+    fn drop(&mut self) {
+        if !self.keep {
+            // A file that cannot be removed is overwritten by the partner's next fetch.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+async fn on_blocking_pool<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, FetchError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(|e| FetchError::spool(&e)),
+        Err(_) => Err(FetchError::spool(&io::Error::other("the daemon is stopping"))),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_finished_spool_is_kept_with_the_hash_of_its_bytes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("body");
+        let mut spool = Spool::create(&path).await.unwrap();
+        for part in ["ab", "c"] {
+            spool.write(&mut part.as_bytes().to_vec()).await.unwrap();
+        }
+        assert_eq!(spool.written(), 3);
+        let sha256 = spool.finish().unwrap();
+        assert_eq!(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(std::fs::read(&path).unwrap(), b"abc");
+    }
+
+    #[tokio::test]
+    async fn a_spool_that_is_dropped_leaves_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("body");
+        let mut spool = Spool::create(&path).await.unwrap();
+        spool.write(&mut b"half".to_vec()).await.unwrap();
+        drop(spool);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_is_not_there_is_named_as_the_spool_s_fault() {
+        let Err(error) = Spool::create(Path::new("/nowhere/at/all")).await else { panic!("created") };
+        assert_eq!(error.code, "spool_failed");
+    }
+}

@@ -1,0 +1,195 @@
+//! Numbered price streams (G1): which numbers are missing, since when, and what is to be done.
+//!
+//! Prices are absolute, so a gap holds nothing back: the newest applies at once, and what is
+//! missing is only remembered, named in replies, and in the end healed by the feed.
+
+use crate::domain::Micros;
+use serde::{Deserialize, Serialize};
+
+/// Missing ranges remembered per stream; beyond, the oldest is given up.
+pub const RANGES_MAX: usize = 256;
+/// A range open this long is named in replies: please send it again.
+pub const NAMED_AFTER: i64 = 2 * Micros::SECOND;
+/// A range open this long makes the feed be fetched early.
+pub const FETCH_AFTER: i64 = 10 * Micros::SECOND;
+
+/// Numbers `from..=to` that have not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingRange {
+    pub from: u64,
+    pub to: u64,
+    /// When the gap was seen, microseconds.
+    pub opened_at: i64,
+}
+
+/// What is remembered of one stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamState {
+    /// The highest number seen; 0 before the first.
+    pub last: u64,
+    /// The newest `as_of` seen, microseconds.
+    pub newest_as_of: i64,
+    /// In order of number.
+    pub missing: Vec<MissingRange>,
+}
+
+/// What a message did to the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// A range was opened.
+    pub opened: bool,
+    /// How long the range had been open that this message closed, or took from.
+    pub healed_after: Option<i64>,
+    /// Ranges given up: the stream started anew, or there were too many.
+    pub abandoned: usize,
+    /// The number had been seen before.
+    pub repeated: bool,
+}
+
+impl StreamState {
+    /// G1 for one numbered message.
+    pub fn receive(&mut self, number: u64, as_of: Micros, now: Micros) -> Noted {
+        let mut noted = Noted::default();
+        if number > self.last {
+            self.advance(number, now, &mut noted);
+        } else if let Some(opened_at) = self.take_missing(number) {
+            noted.healed_after = Some(now.since(Micros(opened_at)));
+        } else if as_of.0 > self.newest_as_of {
+            // the number fell back with newer news: the partner counts from 1 again
+            noted.abandoned += self.missing.len();
+            *self = StreamState::default();
+            self.advance(number, now, &mut noted);
+        } else {
+            noted.repeated = true;
+        }
+        self.newest_as_of = self.newest_as_of.max(as_of.0);
+        noted
+    }
+
+    /// Ranges to be named in a reply: a request to send them again.
+    pub fn named(&self, now: Micros) -> Vec<(u64, u64)> {
+        let long_open = |range: &&MissingRange| now.since(Micros(range.opened_at)) >= NAMED_AFTER;
+        self.missing.iter().filter(long_open).map(|range| (range.from, range.to)).collect()
+    }
+
+    /// Whether a range has been open so long that the feed should be asked.
+    pub fn wants_fetch(&self, now: Micros) -> bool {
+        self.missing.iter().any(|range| now.since(Micros(range.opened_at)) >= FETCH_AFTER)
+    }
+
+    /// The feed has spoken as of `snapshot`: what was missing before is in it.
+    pub fn healed_by_feed(&mut self, snapshot: Micros) -> Vec<MissingRange> {
+        let (healed, open) = self.missing.iter().partition(|range| range.opened_at < snapshot.0);
+        self.missing = open;
+        healed
+    }
+
+    /// Since when something has been missing: prices received before that read as `gap` (P5).
+    pub fn open_since(&self) -> Option<Micros> {
+        self.missing.iter().map(|range| Micros(range.opened_at)).min()
+    }
+
+    fn advance(&mut self, number: u64, now: Micros, noted: &mut Noted) {
+        if number > self.last + 1 {
+            self.missing.push(MissingRange { from: self.last + 1, to: number - 1, opened_at: now.0 });
+            noted.opened = true;
+        }
+        self.last = number;
+        noted.abandoned += self.give_up_surplus();
+    }
+
+    /// Takes one number out of the range that holds it.
+    fn take_missing(&mut self, number: u64) -> Option<i64> {
+        let place = self.missing.iter().position(|range| (range.from..=range.to).contains(&number))?;
+        let range = self.missing.remove(place);
+        if number < range.to {
+            self.missing.insert(place, MissingRange { from: number + 1, ..range });
+        }
+        if range.from < number {
+            self.missing.insert(place, MissingRange { to: number - 1, ..range });
+        }
+        self.give_up_surplus();
+        Some(range.opened_at)
+    }
+
+    fn give_up_surplus(&mut self) -> usize {
+        let surplus = self.missing.len().saturating_sub(RANGES_MAX);
+        self.missing.drain(..surplus);
+        surplus
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = Micros::SECOND;
+
+    fn receive(stream: &mut StreamState, number: u64, as_of: i64, now: i64) -> Noted {
+        stream.receive(number, Micros(as_of), Micros(now))
+    }
+
+    fn ranges(stream: &StreamState) -> Vec<(u64, u64)> {
+        stream.missing.iter().map(|range| (range.from, range.to)).collect()
+    }
+
+    #[test]
+    fn g1_the_worked_example() {
+        let mut stream = StreamState { last: 41, newest_as_of: 0, missing: Vec::new() };
+        assert!(receive(&mut stream, 43, 100, 1).opened);
+        assert_eq!(ranges(&stream), [(42, 42)]);
+        assert_eq!(receive(&mut stream, 42, 99, 4).healed_after, Some(3));
+        assert_eq!(ranges(&stream), []);
+        assert!(receive(&mut stream, 42, 99, 5).repeated);
+    }
+
+    #[test]
+    fn g1_a_range_is_named_after_two_seconds_and_fetched_after_ten() {
+        let mut stream = StreamState::default();
+        receive(&mut stream, 3, 1, 0);
+        assert!(stream.named(Micros(2 * SECOND - 1)).is_empty());
+        assert_eq!(stream.named(Micros(2 * SECOND)), [(1, 2)]);
+        assert!(!stream.wants_fetch(Micros(10 * SECOND - 1)));
+        assert!(stream.wants_fetch(Micros(10 * SECOND)));
+        assert_eq!(stream.open_since(), Some(Micros(0)));
+    }
+
+    #[test]
+    fn g1_a_late_message_splits_its_range() {
+        let mut stream = StreamState::default();
+        receive(&mut stream, 10, 100, 0);
+        receive(&mut stream, 5, 50, 1);
+        assert_eq!(ranges(&stream), [(1, 4), (6, 9)]);
+        receive(&mut stream, 1, 50, 1);
+        receive(&mut stream, 9, 50, 1);
+        assert_eq!(ranges(&stream), [(2, 4), (6, 8)]);
+    }
+
+    #[test]
+    fn g1_a_number_that_falls_back_with_newer_news_starts_anew() {
+        let mut stream = StreamState::default();
+        (1..=5).for_each(|n| drop(receive(&mut stream, n, n as i64, 0)));
+        receive(&mut stream, 8, 8, 0);
+        assert!(receive(&mut stream, 1, 8, 0).repeated, "not newer: a repeat");
+        let anew = receive(&mut stream, 1, 9, 0);
+        assert_eq!((anew.abandoned, stream.last), (1, 1));
+        assert_eq!(ranges(&stream), []);
+    }
+
+    #[test]
+    fn g1_at_most_so_many_ranges_are_remembered() {
+        let mut stream = StreamState::default();
+        let abandoned: usize = (1..=300).map(|n| receive(&mut stream, 2 * n, n as i64, 0).abandoned).sum();
+        assert_eq!((stream.missing.len(), abandoned), (RANGES_MAX, 300 - RANGES_MAX));
+        assert_eq!(stream.missing[0].from, 2 * 44 + 1);
+    }
+
+    #[test]
+    fn g1_the_feed_heals_what_was_missing_before_it_spoke() {
+        let mut stream = StreamState::default();
+        receive(&mut stream, 3, 1, 100);
+        receive(&mut stream, 6, 1, 200);
+        assert_eq!(stream.healed_by_feed(Micros(200)).len(), 1);
+        assert_eq!(ranges(&stream), [(4, 5)]);
+    }
+}

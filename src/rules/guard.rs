@@ -1,0 +1,147 @@
+//! The delete guard (F4): more deletes than a healthy feed makes are held, not applied.
+
+use crate::domain::{FeedState, Micros};
+
+/// Accepted counts that the baseline is the median of.
+pub const BASELINE_RUNS: usize = 7;
+const DAY_FACTOR: u64 = 2;
+const WEEK_FACTOR: u64 = 4;
+
+/// Whether a run's deletes may be applied without a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuardDecision {
+    Pass,
+    Held { baseline: u64, allowed: u64 },
+}
+
+/// One run's deletes against what F4 allows.
+#[derive(Clone, Copy, Debug)]
+pub struct GuardQuestion {
+    pub deletes: u64,
+    /// Living assets now.
+    pub living: u64,
+    /// The snapshot holds no record at all.
+    pub empty: bool,
+    /// The envelope says that empty is meant.
+    pub allow_empty: bool,
+    pub now: Micros,
+}
+
+/// F4 for one run.
+pub fn decide(question: GuardQuestion, state: &FeedState) -> GuardDecision {
+    if question.deletes == 0 {
+        return GuardDecision::Pass;
+    }
+    let baseline = baseline(state, question.living);
+    if question.empty {
+        let meant = question.allow_empty;
+        return if meant { GuardDecision::Pass } else { GuardDecision::Held { baseline, allowed: 0 } };
+    }
+    let per_run = allowance(baseline);
+    let within = |span: i64| -> u64 {
+        let recent = state.deletes.iter().filter(|(at, _)| *at > question.now.0 - span);
+        recent.map(|(_, count)| count).sum()
+    };
+    let left_today = (per_run * DAY_FACTOR).saturating_sub(within(Micros::DAY));
+    let left_this_week = (per_run * WEEK_FACTOR).saturating_sub(within(7 * Micros::DAY));
+    let allowed = per_run.min(left_today).min(left_this_week);
+    if question.deletes <= allowed { GuardDecision::Pass } else { GuardDecision::Held { baseline, allowed } }
+}
+
+/// Median count of the last accepted runs; without one, the number of living assets.
+pub fn baseline(state: &FeedState, living: u64) -> u64 {
+    let mut counts = state.accepted_counts.clone();
+    if counts.is_empty() {
+        return living;
+    }
+    counts.sort_unstable();
+    let middle = counts.len() / 2;
+    if counts.len() % 2 == 1 { counts[middle] } else { (counts[middle - 1] + counts[middle]).div_ceil(2) }
+}
+
+/// The greater of 5 % of the baseline, and 20 or half of it where that is less.
+fn allowance(baseline: u64) -> u64 {
+    (baseline / 20).max(20.min(baseline / 2))
+}
+
+/// Remembers an accepted run's count, and forgets what F4 no longer looks at.
+pub fn remember(state: &mut FeedState, records: u64, deletes: u64, now: Micros) {
+    state.accepted_counts.push(records);
+    let surplus = state.accepted_counts.len().saturating_sub(BASELINE_RUNS);
+    state.accepted_counts.drain(..surplus);
+    remember_deletes(state, deletes, now);
+}
+
+/// Remembers deletes that were applied without a plan, for the windows of a day and a week.
+pub fn remember_deletes(state: &mut FeedState, deletes: u64, now: Micros) {
+    if deletes > 0 {
+        state.deletes.push((now.0, deletes));
+    }
+    state.deletes.retain(|(at, _)| *at > now.0 - 7 * Micros::DAY);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Micros = Micros(100 * Micros::DAY);
+
+    fn question(deletes: u64) -> GuardQuestion {
+        GuardQuestion { deletes, living: 0, empty: false, allow_empty: false, now: NOW }
+    }
+
+    fn after(counts: &[u64]) -> FeedState {
+        FeedState { accepted_counts: counts.to_vec(), ..FeedState::default() }
+    }
+
+    #[test]
+    fn f4_six_hundred_of_ten_thousand_are_held_and_five_hundred_pass() {
+        let state = after(&[10_000; 7]);
+        assert_eq!(decide(question(500), &state), GuardDecision::Pass);
+        assert_eq!(decide(question(501), &state), GuardDecision::Held { baseline: 10_000, allowed: 500 });
+    }
+
+    #[test]
+    fn f4_a_small_feed_may_lose_up_to_half_or_twenty() {
+        assert_eq!(decide(question(1), &after(&[8])), GuardDecision::Pass);
+        assert_eq!(decide(question(4), &after(&[8])), GuardDecision::Pass);
+        assert!(matches!(decide(question(5), &after(&[8])), GuardDecision::Held { .. }));
+        assert_eq!(decide(question(20), &after(&[60])), GuardDecision::Pass);
+        assert!(matches!(decide(question(21), &after(&[60])), GuardDecision::Held { .. }));
+    }
+
+    #[test]
+    fn f4_an_empty_snapshot_is_held_unless_it_is_meant() {
+        let empty = GuardQuestion { empty: true, ..question(1) };
+        assert!(matches!(decide(empty, &after(&[8])), GuardDecision::Held { .. }));
+        assert_eq!(decide(GuardQuestion { allow_empty: true, ..empty }, &after(&[8])), GuardDecision::Pass);
+    }
+
+    #[test]
+    fn f4_a_day_allows_twice_and_a_week_four_times_as_much() {
+        let hours_ago = |hours: i64, count| (NOW.0 - hours * Micros::HOUR, count);
+        let mut state = after(&[10_000]);
+        state.deletes = vec![hours_ago(23, 500), hours_ago(1, 400)];
+        assert_eq!(decide(question(100), &state), GuardDecision::Pass);
+        assert!(matches!(decide(question(101), &state), GuardDecision::Held { allowed: 100, .. }));
+        state.deletes = vec![hours_ago(24, 900), hours_ago(1, 500)];
+        assert_eq!(
+            decide(question(500), &state),
+            GuardDecision::Pass,
+            "a day ago to the hour is no longer today"
+        );
+        state.deletes = vec![hours_ago(100, 900), hours_ago(60, 900), hours_ago(30, 150)];
+        assert_eq!(decide(question(50), &state), GuardDecision::Pass);
+        assert!(matches!(decide(question(51), &state), GuardDecision::Held { allowed: 50, .. }));
+    }
+
+    #[test]
+    fn f4_the_baseline_is_the_median_of_the_last_seven() {
+        assert_eq!(baseline(&after(&[]), 42), 42);
+        assert_eq!(baseline(&after(&[1, 100, 3]), 42), 3);
+        assert_eq!(baseline(&after(&[10, 20]), 42), 15);
+        let mut state = after(&[1, 2, 3, 4, 5, 6, 7]);
+        remember(&mut state, 8, 0, NOW);
+        assert_eq!(state.accepted_counts, vec![2, 3, 4, 5, 6, 7, 8]);
+    }
+}

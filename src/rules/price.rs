@@ -1,0 +1,271 @@
+//! Prices (P1–P4, X1 for quotes): one register per quote name, the strictly greater stamp wins.
+
+use super::document::member_stamp;
+use super::policy::Policy;
+use super::source_time::{PRICE_AHEAD_MAX, is_future};
+use crate::domain::{
+    AssetHead, Currency, Decimal, ItemOutcome, Lane, Market, Micros, Outcome, PriceWrite, Quote, QuoteName,
+    Rule, Stamp, Undated,
+};
+
+/// What a price is decided against.
+#[derive(Clone, Copy, Debug)]
+pub struct PriceContext<'a> {
+    pub policy: &'a Policy,
+    /// `None` for an id that was never known.
+    pub head: Option<&'a AssetHead>,
+    /// The register of the write's quote name, where there is one.
+    pub quote: Option<&'a Quote>,
+    /// Registers that the asset has already.
+    pub quotes: usize,
+    pub now: Micros,
+}
+
+impl PriceContext<'_> {
+    fn is_alive(&self) -> bool {
+        self.head.is_some_and(AssetHead::is_alive)
+    }
+
+    fn death(&self) -> Stamp {
+        self.head.map_or(Stamp::NEVER, |head| head.death)
+    }
+}
+
+/// What becomes of a price. `quote: None`: nothing is recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PriceDecision {
+    pub item: ItemOutcome,
+    pub quote: Option<Quote>,
+    /// Readers see a difference.
+    pub visible: bool,
+    /// Equal stamps, different amounts: the later commit won.
+    pub ambiguous: bool,
+}
+
+impl PriceDecision {
+    fn lost(item: ItemOutcome) -> PriceDecision {
+        PriceDecision { item, quote: None, visible: false, ambiguous: false }
+    }
+}
+
+/// P1: a price with a time of its own (`stamp.at`).
+pub fn decide(write: &PriceWrite, stamp: Stamp, context: PriceContext<'_>) -> PriceDecision {
+    if is_future(stamp.at, context.now, PRICE_AHEAD_MAX) {
+        return PriceDecision::lost(future_price());
+    }
+    if is_buried(context.death(), stamp.at) {
+        return PriceDecision::lost(ItemOutcome::plain(Outcome::Superseded, Rule::X1));
+    }
+    let mut ambiguous = false;
+    if let Some(held) = context.quote {
+        match against(held, write, stamp) {
+            Contest::Wins => {}
+            Contest::WinsTie => ambiguous = true,
+            Contest::Lost(item) => return PriceDecision::lost(item),
+        }
+    }
+    let currency = match currency_of(write.currency, stamp, &context) {
+        Ok(currency) => currency,
+        Err(item) => return PriceDecision::lost(*item),
+    };
+    if context.quote.is_none() && context.quotes >= Quote::PER_ASSET_MAX {
+        return PriceDecision::lost(too_many_quotes());
+    }
+    let quote = Quote {
+        name: write.quote,
+        currency,
+        market: write.market,
+        stamp,
+        amount: write.amount,
+        received_at: context.now,
+        extra: write.extra.clone(),
+        undated: context.quote.and_then(|held| held.undated.clone()),
+    };
+    let item = if context.is_alive() {
+        ItemOutcome::plain(Outcome::Updated, Rule::P1)
+    } else {
+        ItemOutcome::plain(Outcome::Parked, Rule::P3)
+    };
+    PriceDecision { item, quote: Some(quote), visible: context.is_alive(), ambiguous }
+}
+
+/// X1: quotes compare `at` alone with the death of their asset.
+pub fn is_buried(death: Stamp, at: Micros) -> bool {
+    death.happened() && at <= death.at
+}
+
+enum Contest {
+    Wins,
+    WinsTie,
+    Lost(ItemOutcome),
+}
+
+/// P1: the stamps, and what equal ones mean.
+fn against(held: &Quote, write: &PriceWrite, stamp: Stamp) -> Contest {
+    if stamp > held.stamp {
+        return Contest::Wins;
+    }
+    if stamp < held.stamp {
+        return Contest::Lost(ItemOutcome::plain(Outcome::Superseded, Rule::P1));
+    }
+    let same_currency = write.currency.is_none_or(|currency| currency == held.currency);
+    if write.amount == held.amount && same_currency {
+        return Contest::Lost(ItemOutcome::plain(Outcome::Duplicate, Rule::P1));
+    }
+    if has_whole_second(stamp.at) {
+        return Contest::WinsTie;
+    }
+    let hint = "another amount bears this very as_of; send a later as_of, or a sequence, to correct it";
+    Contest::Lost(ItemOutcome::noted(Outcome::Rejected, Rule::P1, "value_conflict", hint))
+}
+
+fn has_whole_second(at: Micros) -> bool {
+    at.0 % Micros::SECOND == 0
+}
+
+/// P4: the currency that a price is in, where it names none or another one.
+fn currency_of(
+    wanted: Option<Currency>,
+    stamp: Stamp,
+    context: &PriceContext<'_>,
+) -> Result<Currency, Box<ItemOutcome>> {
+    let stored = context.quote.map(|quote| quote.currency);
+    let documented = context.head.and_then(|head| head.currency);
+    let Some(wanted) = wanted else {
+        return stored
+            .or(documented)
+            .or(context.policy.default_currency)
+            .ok_or_else(|| Box::new(currency_missing()));
+    };
+    match stored {
+        Some(stored) if stored != wanted && !is_renamed(wanted, stamp, context) => {
+            Err(Box::new(currency_changed(stored, wanted)))
+        }
+        _ => Ok(wanted),
+    }
+}
+
+/// P4: a document newer than the stored price names the new currency.
+fn is_renamed(wanted: Currency, stamp: Stamp, context: &PriceContext<'_>) -> bool {
+    let Some(head) = context.head.filter(|head| head.currency == Some(wanted)) else { return false };
+    let named_at = member_stamp(head, "currency");
+    let priced_at = context.quote.map_or(Stamp::NEVER, newest_at);
+    named_at.at > priced_at.at && named_at.at <= stamp.at.max(context.now)
+}
+
+fn newest_at(quote: &Quote) -> Stamp {
+    let undated = quote.undated.as_ref().map_or(Stamp::NEVER, |u| Stamp::new(u.snapshot, Lane::Feed, 0));
+    quote.stamp.max(undated)
+}
+
+/// A feed's price without `as_of` (P2).
+#[derive(Clone, Copy, Debug)]
+pub struct UndatedPrice {
+    pub quote: QuoteName,
+    pub amount: Decimal,
+    pub currency: Option<Currency>,
+    /// `S` of the run.
+    pub snapshot: Micros,
+    pub fetch_started_at: Micros,
+}
+
+/// P2: kept apart, in the quote's undated register, with its run's `S`.
+pub fn decide_undated(price: UndatedPrice, context: PriceContext<'_>) -> PriceDecision {
+    if is_buried(context.death(), price.snapshot) {
+        return PriceDecision::lost(ItemOutcome::plain(Outcome::Superseded, Rule::X1));
+    }
+    let held = context.quote.and_then(|quote| quote.undated.as_deref());
+    if let Some(held) = held.filter(|held| price.snapshot <= held.snapshot) {
+        let same = held.snapshot == price.snapshot && held.amount == price.amount;
+        let outcome = if same { Outcome::Duplicate } else { Outcome::Superseded };
+        return PriceDecision::lost(ItemOutcome::plain(outcome, Rule::P2));
+    }
+    if context.quote.is_none() && context.quotes >= Quote::PER_ASSET_MAX {
+        return PriceDecision::lost(too_many_quotes());
+    }
+    let stamp = Stamp::new(price.snapshot, Lane::Feed, 0);
+    let currency = match currency_of(price.currency, stamp, &context) {
+        Ok(currency) => currency,
+        Err(item) => return PriceDecision::lost(*item),
+    };
+    let same = held.filter(|held| held.amount == price.amount && held.currency == currency);
+    let undated = Undated {
+        snapshot: price.snapshot,
+        first_seen: same.map_or(price.fetch_started_at, |held| held.first_seen),
+        amount: price.amount,
+        currency,
+    };
+    let shown_before = context.quote.is_none_or(|quote| shows_undated(quote, price.snapshot));
+    let visible = same.is_none() && shown_before;
+    let blank = Quote {
+        name: price.quote,
+        currency,
+        market: Market::Unsaid,
+        stamp: Stamp::NEVER,
+        amount: None,
+        received_at: context.now,
+        extra: None,
+        undated: None,
+    };
+    let quote = Quote { undated: Some(Box::new(undated)), ..context.quote.cloned().unwrap_or(blank) };
+    let outcome = if visible { Outcome::Updated } else { Outcome::Unchanged };
+    let item = ItemOutcome::plain(outcome, Rule::P2);
+    PriceDecision { item, quote: Some(quote), visible: visible && context.is_alive(), ambiguous: false }
+}
+
+/// P2, as far as no heartbeat is asked: an undated price shows where there is no dated one, or
+/// where a feed wrote that one before `snapshot`.
+fn shows_undated(quote: &Quote, snapshot: Micros) -> bool {
+    !quote.stamp.happened() || (quote.was_fed() && quote.stamp.at < snapshot)
+}
+
+/// X1 for a quote when its asset's death moves to `death`: what is at or below it is gone.
+/// `None`: the quote is untouched; `Some(None)`: nothing of it is left.
+pub fn after_death(quote: &Quote, death: Stamp) -> Option<Option<Quote>> {
+    let dated_gone = quote.stamp.happened() && is_buried(death, quote.stamp.at);
+    let undated_gone = quote.undated.as_ref().is_some_and(|undated| is_buried(death, undated.snapshot));
+    if !dated_gone && !undated_gone {
+        return None;
+    }
+    let mut left = quote.clone();
+    if dated_gone {
+        left.stamp = Stamp::NEVER;
+        left.amount = None;
+        left.extra = None;
+        left.market = Market::Unsaid;
+    }
+    if undated_gone {
+        left.undated = None;
+    }
+    let empty = !left.stamp.happened() && left.undated.is_none();
+    Some(if empty { None } else { Some(left) })
+}
+
+fn future_price() -> ItemOutcome {
+    let hint = "as_of lies more than 30 s ahead of our clock; check the clock and the offset of the sender";
+    ItemOutcome::noted(Outcome::Quarantined, Rule::T4, "future_time", hint)
+}
+
+fn too_many_quotes() -> ItemOutcome {
+    let hint =
+        format!("an asset has at most {} quotes; withdraw nothing, reuse a name", Quote::PER_ASSET_MAX);
+    ItemOutcome::noted(Outcome::Rejected, Rule::P4, "too_many_quotes", hint)
+}
+
+fn currency_missing() -> ItemOutcome {
+    let hint =
+        "name a currency, give the document one, or set default_currency in the partner's configuration";
+    ItemOutcome::noted(Outcome::Rejected, Rule::P4, "currency_missing", hint)
+}
+
+fn currency_changed(stored: Currency, wanted: Currency) -> ItemOutcome {
+    let (stored, wanted) = (stored.as_str(), wanted.as_str());
+    let hint = format!(
+        "the quote is in {stored}; push a newer document with currency {wanted}, or use a quote of its own for {wanted}"
+    );
+    ItemOutcome::noted(Outcome::Quarantined, Rule::P4, "currency_changed", hint)
+}
+
+#[cfg(test)]
+#[path = "price_tests.rs"]
+mod tests;

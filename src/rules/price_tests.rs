@@ -1,0 +1,193 @@
+//! Worked examples and edges of P1–P4 and X1 for quotes.
+
+use super::*;
+use crate::domain::AssetId;
+
+const NOON: i64 = 1_700_000_000_000_000;
+
+fn write(amount: &str, currency: Option<&str>) -> PriceWrite {
+    PriceWrite {
+        id: AssetId::new("a").unwrap(),
+        quote: QuoteName::PRICE,
+        amount: Some(Decimal::parse(amount).unwrap()),
+        currency: currency.map(|code| Currency::new(code).unwrap()),
+        at: None,
+        sequence: 0,
+        market: Market::Unsaid,
+        stream: None,
+        extra: None,
+    }
+}
+
+fn stamp(at: i64) -> Stamp {
+    Stamp::new(Micros(at), Lane::Price, 0)
+}
+
+fn living() -> AssetHead {
+    AssetHead { life: Stamp::new(Micros(1), Lane::Push, 0), ..AssetHead::unborn() }
+}
+
+struct Register {
+    policy: Policy,
+    head: Option<AssetHead>,
+    quote: Option<Quote>,
+}
+
+impl Register {
+    fn new() -> Register {
+        let policy = Policy { default_currency: Some(Currency::new("EUR").unwrap()), ..Policy::default() };
+        Register { policy, head: Some(living()), quote: None }
+    }
+
+    fn context(&self) -> PriceContext<'_> {
+        PriceContext {
+            policy: &self.policy,
+            head: self.head.as_ref(),
+            quote: self.quote.as_ref(),
+            quotes: usize::from(self.quote.is_some()),
+            now: Micros(NOON),
+        }
+    }
+
+    fn push(&mut self, amount: &str, at: i64) -> PriceDecision {
+        self.write(&write(amount, None), stamp(at))
+    }
+
+    fn write(&mut self, write: &PriceWrite, stamp: Stamp) -> PriceDecision {
+        let decision = decide(write, stamp, self.context());
+        self.quote = decision.quote.clone().or(self.quote.take());
+        decision
+    }
+
+    fn feed(&mut self, amount: &str, snapshot: i64) -> PriceDecision {
+        let price = UndatedPrice {
+            quote: QuoteName::PRICE,
+            amount: Decimal::parse(amount).unwrap(),
+            currency: None,
+            snapshot: Micros(snapshot),
+            fetch_started_at: Micros(snapshot + 5),
+        };
+        let decision = decide_undated(price, self.context());
+        self.quote = decision.quote.clone().or(self.quote.take());
+        decision
+    }
+}
+
+#[test]
+fn p1_only_a_strictly_greater_stamp_applies() {
+    let mut register = Register::new();
+    assert_eq!(register.push("100", NOON - 10).item.outcome, Outcome::Updated);
+    assert_eq!(register.push("101", NOON - 11).item.outcome, Outcome::Superseded);
+    assert_eq!(register.push("100", NOON - 10).item.outcome, Outcome::Duplicate);
+    let conflict = register.push("101", NOON - 10);
+    assert_eq!(conflict.item.note.unwrap().code, "value_conflict");
+    assert_eq!(register.push("101", NOON - 9).item.outcome, Outcome::Updated);
+}
+
+#[test]
+fn p1_at_an_equal_whole_second_the_later_commit_wins_and_is_counted() {
+    let mut register = Register::new();
+    register.push("100", NOON - Micros::SECOND);
+    let tied = register.push("101", NOON - Micros::SECOND);
+    assert!(tied.ambiguous && tied.item.outcome == Outcome::Updated);
+}
+
+#[test]
+fn p2_a_feeds_undated_price_does_not_turn_back_a_pushed_one() {
+    let mut register = Register::new();
+    register.push("101.5", NOON - 2 * Micros::SECOND);
+    let drift = register.feed("99", NOON);
+    assert_eq!((drift.item.outcome, drift.visible), (Outcome::Unchanged, false));
+    let quote = register.quote.unwrap();
+    assert_eq!(quote.amount.unwrap().to_string(), "101.5");
+    assert_eq!(quote.undated.unwrap().amount.to_string(), "99");
+}
+
+#[test]
+fn p2_the_next_feed_replaces_an_undated_price_and_its_age_begins_anew() {
+    let mut register = Register::new();
+    assert!(register.feed("100", 10).visible);
+    assert!(!register.feed("100", 20).visible);
+    assert_eq!(register.quote.as_ref().unwrap().undated.as_ref().unwrap().first_seen, Micros(15));
+    assert!(register.feed("101", 30).visible);
+    assert_eq!(register.quote.as_ref().unwrap().undated.as_ref().unwrap().first_seen, Micros(35));
+    assert_eq!(register.feed("102", 30).item.outcome, Outcome::Superseded);
+}
+
+#[test]
+fn p3_a_price_of_an_unknown_or_dead_asset_is_parked() {
+    let mut register = Register::new();
+    register.head = None;
+    let parked = register.push("1", 50);
+    assert_eq!((parked.item.outcome, parked.item.rule, parked.visible), (Outcome::Parked, Rule::P3, false));
+    register.head = Some(AssetHead { death: Stamp::new(Micros(60), Lane::Push, 0), ..living() });
+    assert_eq!(register.push("2", 61).item.outcome, Outcome::Parked);
+}
+
+#[test]
+fn x1_a_price_at_or_below_the_death_is_superseded_whenever_it_comes() {
+    let mut register = Register::new();
+    let head = AssetHead { death: Stamp::new(Micros(60), Lane::Feed, 0), ..living() };
+    register.head = Some(AssetHead { life: Stamp::new(Micros(70), Lane::Push, 0), ..head });
+    let late = register.push("1", 60);
+    assert_eq!((late.item.outcome, late.item.rule), (Outcome::Superseded, Rule::X1));
+    assert_eq!(register.push("1", 61).item.outcome, Outcome::Updated);
+}
+
+#[test]
+fn x1_death_takes_the_quotes_at_or_below_it() {
+    let mut register = Register::new();
+    register.push("1", 60);
+    register.feed("2", 50);
+    let quote = register.quote.unwrap();
+    let death = |at| Stamp::new(Micros(at), Lane::Push, 0);
+    assert_eq!(after_death(&quote, death(49)), None);
+    let half = after_death(&quote, death(50)).unwrap().unwrap();
+    assert!(half.undated.is_none() && half.stamp == stamp(60));
+    assert_eq!(after_death(&quote, death(60)), Some(None));
+}
+
+#[test]
+fn p4_the_currency_is_the_stored_one_else_the_documents_else_the_partners() {
+    let mut register = Register::new();
+    register.head = Some(AssetHead { currency: Currency::new("CHF").ok(), ..living() });
+    register.push("1", 10);
+    assert_eq!(register.quote.as_ref().unwrap().currency.as_str(), "CHF");
+    register.head = Some(living());
+    register.push("1", 20);
+    assert_eq!(register.quote.as_ref().unwrap().currency.as_str(), "CHF");
+    register.quote = None;
+    register.push("1", 30);
+    assert_eq!(register.quote.as_ref().unwrap().currency.as_str(), "EUR");
+    register.quote = None;
+    register.policy.default_currency = None;
+    assert_eq!(register.push("1", 40).item.note.unwrap().code, "currency_missing");
+}
+
+#[test]
+fn p4_another_currency_is_quarantined_until_a_newer_document_names_it() {
+    let mut register = Register::new();
+    register.push("1", 10);
+    let changed = register.write(&write("1", Some("USD")), stamp(20));
+    assert_eq!(changed.item.note.unwrap().code, "currency_changed");
+    let base = Stamp::new(Micros(15), Lane::Push, 0);
+    register.head = Some(AssetHead { currency: Currency::new("USD").ok(), base, ..living() });
+    assert_eq!(register.write(&write("1", Some("USD")), stamp(20)).item.outcome, Outcome::Updated);
+}
+
+#[test]
+fn t4_a_price_beyond_thirty_seconds_ahead_is_quarantined() {
+    let mut register = Register::new();
+    assert_eq!(register.push("1", NOON + 30 * Micros::SECOND).item.outcome, Outcome::Updated);
+    assert_eq!(register.push("1", NOON + 30 * Micros::SECOND + 1).item.note.unwrap().code, "future_time");
+}
+
+#[test]
+fn a_withdrawal_is_a_value_like_any_other() {
+    let mut register = Register::new();
+    register.push("1", 10);
+    let withdrawal = PriceWrite { amount: None, ..write("1", None) };
+    assert_eq!(register.write(&withdrawal, stamp(20)).item.outcome, Outcome::Updated);
+    assert!(register.quote.as_ref().unwrap().is_withdrawn());
+    assert_eq!(register.push("2", 15).item.outcome, Outcome::Superseded);
+}

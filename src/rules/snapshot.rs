@@ -1,0 +1,151 @@
+//! The time of a snapshot and whether its run goes on (T3, F5, F7).
+
+use super::source_time::{ENVELOPE_AHEAD_MAX, is_future};
+use crate::domain::{FeedState, Micros};
+
+/// The earliest time a snapshot can bear: above `Stamp::NEVER`, below every write.
+pub const EARLIEST: Micros = Micros(i64::MIN + 1);
+
+/// The times that a fetched snapshot offers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SnapshotTimes {
+    pub generated_at: Option<Micros>,
+    /// The newest `updated_at` of its records.
+    pub newest_record: Option<Micros>,
+    /// Only where the configuration says that it is the data's time.
+    pub last_modified: Option<Micros>,
+    pub fetch_started_at: Micros,
+}
+
+/// `S`, or why the run ends here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotDecision {
+    Apply {
+        snapshot: Micros,
+        dated: bool,
+    },
+    /// F5: older than what has been accepted.
+    SkippedOlder {
+        snapshot: Micros,
+    },
+    /// X4: at or below what has been forgotten.
+    OlderThanHistory {
+        snapshot: Micros,
+    },
+}
+
+/// T3: the first sane time of the four; F5 on what results. The body is known to differ from the
+/// last accepted one.
+pub fn decide(times: SnapshotTimes, state: &FeedState) -> SnapshotDecision {
+    let last = state.last_snapshot_at.map(Micros);
+    let history = state.history_floor.map(Micros);
+    let lowest = last.max(history);
+    let sane =
+        |at: Option<Micros>| at.filter(|&at| !is_future(at, times.fetch_started_at, ENVELOPE_AHEAD_MAX));
+    if let Some(stated) = sane(times.generated_at) {
+        return stated_time(stated, last, history);
+    }
+    if let Some(newest) = sane(times.newest_record) {
+        return SnapshotDecision::Apply { snapshot: above(lowest, newest), dated: true };
+    }
+    if let Some(stated) = sane(times.last_modified) {
+        return stated_time(stated, last, history);
+    }
+    let floor = state.floor_at.map_or(EARLIEST, Micros);
+    SnapshotDecision::Apply { snapshot: above(lowest, floor), dated: false }
+}
+
+/// A time that the partner states for the whole file is believed, also when it is too old (F5).
+fn stated_time(stated: Micros, last: Option<Micros>, history: Option<Micros>) -> SnapshotDecision {
+    if last.is_some_and(|last| stated < last) {
+        return SnapshotDecision::SkippedOlder { snapshot: stated };
+    }
+    if history.is_some_and(|history| stated <= history) {
+        return SnapshotDecision::OlderThanHistory { snapshot: stated };
+    }
+    let snapshot = if last == Some(stated) { stated.plus(1) } else { stated };
+    SnapshotDecision::Apply { snapshot, dated: true }
+}
+
+/// T3: raised to just above what has been accepted.
+fn above(lowest: Option<Micros>, at: Micros) -> Micros {
+    match lowest {
+        Some(lowest) if at <= lowest => lowest.plus(1),
+        _ => at,
+    }
+}
+
+/// F7: the same bytes as the last accepted run.
+pub fn is_same_body(state: &FeedState, body_hash: &str) -> bool {
+    state.body_hash.as_deref() == Some(body_hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = Micros::DAY;
+
+    fn state(last: Option<i64>, floor: Option<i64>) -> FeedState {
+        FeedState { last_snapshot_at: last, floor_at: floor, ..FeedState::default() }
+    }
+
+    fn times(fetch: i64) -> SnapshotTimes {
+        SnapshotTimes { fetch_started_at: Micros(fetch), ..SnapshotTimes::default() }
+    }
+
+    fn apply(snapshot: i64, dated: bool) -> SnapshotDecision {
+        SnapshotDecision::Apply { snapshot: Micros(snapshot), dated }
+    }
+
+    #[test]
+    fn t3_the_first_sane_time_counts() {
+        let all = SnapshotTimes {
+            generated_at: Some(Micros(300)),
+            newest_record: Some(Micros(200)),
+            last_modified: Some(Micros(100)),
+            fetch_started_at: Micros(400),
+        };
+        assert_eq!(decide(all, &state(None, Some(50))), apply(300, true));
+        let all = SnapshotTimes { generated_at: None, ..all };
+        assert_eq!(decide(all, &state(None, Some(50))), apply(200, true));
+        let all = SnapshotTimes { newest_record: None, ..all };
+        assert_eq!(decide(all, &state(None, Some(50))), apply(100, true));
+        let all = SnapshotTimes { last_modified: None, ..all };
+        assert_eq!(decide(all, &state(None, Some(50))), apply(50, false));
+        assert_eq!(decide(all, &state(None, None)), apply(EARLIEST.0, false));
+    }
+
+    #[test]
+    fn t3_an_envelope_over_a_minute_ahead_counts_as_undated() {
+        let ahead = |by| SnapshotTimes { generated_at: Some(Micros(DAY + by)), ..times(DAY) };
+        assert_eq!(
+            decide(ahead(60 * Micros::SECOND), &state(None, Some(7))),
+            apply(DAY + 60 * Micros::SECOND, true)
+        );
+        assert_eq!(decide(ahead(60 * Micros::SECOND + 1), &state(None, Some(7))), apply(7, false));
+    }
+
+    #[test]
+    fn t3_a_floor_or_record_time_not_above_the_last_is_raised_to_just_above_it() {
+        assert_eq!(decide(times(DAY), &state(Some(100), Some(100))), apply(101, false));
+        assert_eq!(decide(times(DAY), &state(Some(100), Some(101))), apply(101, false));
+        let by_record = SnapshotTimes { newest_record: Some(Micros(90)), ..times(DAY) };
+        assert_eq!(decide(by_record, &state(Some(100), None)), apply(101, true));
+    }
+
+    #[test]
+    fn f5_a_stated_time_before_the_last_is_skipped_and_an_equal_one_with_another_body_raised() {
+        let stated = |at| SnapshotTimes { generated_at: Some(Micros(at)), ..times(DAY) };
+        let last = state(Some(100), None);
+        assert_eq!(decide(stated(99), &last), SnapshotDecision::SkippedOlder { snapshot: Micros(99) });
+        assert_eq!(decide(stated(100), &last), apply(101, true));
+        assert_eq!(decide(stated(101), &last), apply(101, true));
+        let history = FeedState { history_floor: Some(200), ..last };
+        assert_eq!(
+            decide(stated(200), &history),
+            SnapshotDecision::OlderThanHistory { snapshot: Micros(200) }
+        );
+        assert_eq!(decide(stated(201), &history), apply(201, true));
+    }
+}

@@ -1,0 +1,65 @@
+//! Source time (T1, T2, T4): when the partner says that it was true.
+
+use crate::domain::Micros;
+
+/// T4: how far ahead of our clock a price may be.
+pub const PRICE_AHEAD_MAX: i64 = 30 * Micros::SECOND;
+/// T4: how far ahead of our clock a document may be.
+pub const DOCUMENT_AHEAD_MAX: i64 = 300 * Micros::SECOND;
+/// T4: an envelope further ahead of the fetch than this counts as undated.
+pub const ENVELOPE_AHEAD_MAX: i64 = 60 * Micros::SECOND;
+
+/// T4: whether `at` is too far ahead of `now` to be believed.
+pub fn is_future(at: Micros, now: Micros, ahead_max: i64) -> bool {
+    at > now.plus(ahead_max)
+}
+
+/// The receive times that stand in where a push bears no time of its own (T1): unique and rising
+/// for each partner, even where the clock goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UndatedClock {
+    last: Micros,
+}
+
+impl Default for UndatedClock {
+    fn default() -> UndatedClock {
+        UndatedClock { last: Micros::BEGINNING }
+    }
+}
+
+impl UndatedClock {
+    pub fn starting_after(last: Micros) -> UndatedClock {
+        UndatedClock { last }
+    }
+
+    pub fn last(self) -> Micros {
+        self.last
+    }
+
+    /// T1: the receive time, or one microsecond after the last one given.
+    pub fn next(&mut self, received_at: Micros) -> Micros {
+        self.last = received_at.max(self.last.plus(1));
+        self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t1_receive_times_are_unique_and_rise_even_when_the_clock_goes_back() {
+        let mut clock = UndatedClock::default();
+        assert_eq!(clock.next(Micros(100)), Micros(100));
+        assert_eq!(clock.next(Micros(100)), Micros(101));
+        assert_eq!(clock.next(Micros(50)), Micros(102));
+        assert_eq!(clock.next(Micros(200)), Micros(200));
+    }
+
+    #[test]
+    fn t4_the_edge_itself_is_still_believed() {
+        let now = Micros(1_000_000_000);
+        assert!(!is_future(now.plus(PRICE_AHEAD_MAX), now, PRICE_AHEAD_MAX));
+        assert!(is_future(now.plus(PRICE_AHEAD_MAX + 1), now, PRICE_AHEAD_MAX));
+    }
+}

@@ -1,0 +1,121 @@
+//! What a record of an applied run says about the feed and the pushes (F9).
+
+use crate::domain::{Outcome, Rule, RunCounts};
+
+/// F9: the verdict on one record, or on one absence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Verdict {
+    Agree,
+    /// A push is newer: expected.
+    FeedStale,
+    /// The feed knows newer: a push never arrived; healed now.
+    MissedPush,
+    MissedDelete,
+    Phantom,
+    Resurrected,
+    /// Equal stamps, different values.
+    ValueConflict,
+}
+
+impl Verdict {
+    pub const ALL: [Verdict; 7] = [
+        Verdict::Agree,
+        Verdict::FeedStale,
+        Verdict::MissedPush,
+        Verdict::MissedDelete,
+        Verdict::Phantom,
+        Verdict::Resurrected,
+        Verdict::ValueConflict,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Agree => "agree",
+            Verdict::FeedStale => "feed_stale",
+            Verdict::MissedPush => "missed_push",
+            Verdict::MissedDelete => "missed_delete",
+            Verdict::Phantom => "phantom",
+            Verdict::Resurrected => "resurrected",
+            Verdict::ValueConflict => "value_conflict",
+        }
+    }
+}
+
+/// What the decision on a record came to, as far as the verdict needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordFacts {
+    pub document: Outcome,
+    pub document_rule: Rule,
+    /// Members of the record lost against newer ones.
+    pub document_lost: bool,
+    pub ambiguous: bool,
+    /// `None` where the record bore no price.
+    pub price: Option<Outcome>,
+}
+
+/// F9 for one record.
+pub fn of_record(facts: RecordFacts) -> Verdict {
+    if facts.ambiguous || facts.price == Some(Outcome::Rejected) {
+        return Verdict::ValueConflict;
+    }
+    match facts.document {
+        Outcome::Created if facts.document_rule == Rule::X1 => return Verdict::Resurrected,
+        Outcome::Created | Outcome::Updated => return Verdict::MissedPush,
+        _ => {}
+    }
+    if facts.price == Some(Outcome::Updated) {
+        return Verdict::MissedPush;
+    }
+    let price_lost = facts.price == Some(Outcome::Superseded);
+    if facts.document == Outcome::Superseded || facts.document_lost || price_lost {
+        return Verdict::FeedStale;
+    }
+    Verdict::Agree
+}
+
+/// Counts a verdict in a run's report.
+pub fn count(counts: &mut RunCounts, verdict: Verdict) {
+    let place = match verdict {
+        Verdict::Agree => &mut counts.agree,
+        Verdict::FeedStale => &mut counts.feed_stale,
+        Verdict::MissedPush => &mut counts.missed_push,
+        Verdict::MissedDelete => &mut counts.missed_delete,
+        Verdict::Phantom => &mut counts.phantom,
+        Verdict::Resurrected => &mut counts.resurrected,
+        Verdict::ValueConflict => &mut counts.value_conflict,
+    };
+    *place += 1;
+}
+
+/// F9: the share of pushes that never arrived, for a partner that pushes at all.
+pub fn push_loss_rate(missed: u64, pushes: u64) -> Option<f64> {
+    (pushes > 0).then(|| missed as f64 / (missed + pushes) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(document: Outcome, price: Option<Outcome>) -> RecordFacts {
+        RecordFacts { document, document_rule: Rule::D1, document_lost: false, ambiguous: false, price }
+    }
+
+    #[test]
+    fn f9_each_record_gets_one_verdict() {
+        assert_eq!(of_record(facts(Outcome::Unchanged, None)), Verdict::Agree);
+        assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Duplicate))), Verdict::Agree);
+        assert_eq!(of_record(facts(Outcome::Superseded, None)), Verdict::FeedStale);
+        assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Superseded))), Verdict::FeedStale);
+        assert_eq!(of_record(facts(Outcome::Updated, None)), Verdict::MissedPush);
+        assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Updated))), Verdict::MissedPush);
+        let revived = RecordFacts { document_rule: Rule::X1, ..facts(Outcome::Created, None) };
+        assert_eq!(of_record(revived), Verdict::Resurrected);
+        assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Rejected))), Verdict::ValueConflict);
+    }
+
+    #[test]
+    fn f9_the_loss_rate_needs_a_partner_that_pushes() {
+        assert_eq!(push_loss_rate(5, 0), None);
+        assert_eq!(push_loss_rate(1, 99), Some(0.01));
+    }
+}

@@ -1,0 +1,309 @@
+//! The configuration: the files we ship say what the code does, and mistakes are all named.
+
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+use tidegate::config::{
+    Credentials, Fault, FeedSettings, KeyHash, LimitSettings, PartnerSettings, SecretSource, ServerSettings,
+    Settings, StoreSettings, load,
+};
+use tidegate::domain::{Currency, Field, Micros, Pointer, Source, TimeFormat};
+use tidegate::rules::policy::{Absent, Policy};
+
+const MAIN: &str = include_str!("../../config/tidegate.toml");
+const EXAMPLE: &str = include_str!("../../config/partners/example.toml");
+
+/// A directory of configuration with these files.
+fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("partners")).unwrap();
+    for (name, text) in files {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
+    directory
+}
+
+fn loaded(files: &[(&str, &str)]) -> Result<Settings, Vec<Fault>> {
+    load(directory(files).path()).map_err(|faults| faults.0)
+}
+
+/// The settings of one partner whose file holds this text beside a key.
+fn partner(text: &str) -> Result<PartnerSettings, Vec<Fault>> {
+    let text = format!("keys = [\"{}\"]\n{text}", KeyHash::of("acme"));
+    let settings = loaded(&[("tidegate.toml", ""), ("partners/acme.toml", &text)])?;
+    Ok(settings.partners.into_iter().next().unwrap())
+}
+
+/// The shipped file with its defaults written out: `#key` becomes `key`, comments stay.
+fn written_out(text: &str) -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    text.lines().map(|text| line(text) + "\n").collect()
+}
+
+fn keys_of(faults: &[Fault]) -> Vec<&str> {
+    faults.iter().map(|fault| fault.key.as_str()).collect()
+}
+
+#[test]
+fn the_shipped_files_are_sound_as_they_are() {
+    let settings = load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config"))).unwrap();
+    assert_eq!(settings.partners.len(), 1);
+    assert_eq!(settings.partners[0].feed, None);
+}
+
+#[test]
+fn the_defaults_in_the_shipped_files_are_the_defaults_of_the_code() {
+    let (main, example) = (written_out(MAIN), written_out(EXAMPLE));
+    let directory = directory(&[("tidegate.toml", &main), ("partners/example.toml", &example)]);
+    let settings = load(directory.path()).unwrap();
+    assert_eq!(settings.server, ServerSettings::default());
+    assert_eq!(settings.store, StoreSettings::within(directory.path().join("data")));
+    assert_eq!(settings.readers, []);
+    let partner = &settings.partners[0];
+    assert_eq!(partner.limits, LimitSettings::default());
+    let feed_interval = 24 * Micros::HOUR;
+    assert_eq!(partner.policy, Policy { feed_interval, ..Policy::default() });
+    let feed = FeedSettings::at("https://feeds.example.com/assets.json");
+    assert_eq!(partner.feed.as_ref(), Some(&feed));
+}
+
+#[test]
+fn nothing_said_is_the_default_too() {
+    let settings = loaded(&[("tidegate.toml", "")]).unwrap();
+    assert_eq!(settings.server, ServerSettings::default());
+    assert_eq!(partner("").unwrap().policy, Policy::default());
+    let feed = partner("[feed]\nurl = 'https://a.example/f'").unwrap().feed;
+    assert_eq!(feed, Some(FeedSettings::at("https://a.example/f")));
+}
+
+/// The keys that a section knows, as the fault about an unknown key lists them.
+fn known_keys(fault: &Fault) -> Vec<String> {
+    let hint = fault.hint.as_deref().unwrap();
+    hint.strip_prefix("known here: ").unwrap().split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn every_key_of_the_raw_shape_stands_in_the_shipped_files() {
+    let secret = "password = { file = 'tidegate.toml', zzz = 1 }, zzz = 1";
+    let bearer = "[feed]\nurl = 'https://a.example/'\n[feed.credentials]\nzzz = 1\n\
+                  bearer = { token = { env = 'PATH', zzz = 1 }, zzz = 1 }";
+    let header = "[feed]\nurl = 'https://a.example/'\n[feed.credentials]\n\
+                  header = { name = 'X', value = { env = 'PATH' }, zzz = 1 }";
+    let basic = format!(
+        "zzz = 1\n[limits]\nzzz = 1\n[feed]\nurl = 'https://a.example/'\nzzz = 1\n\
+         [feed.credentials]\nbasic = {{ user = 'u', {secret} }}\n\
+         [feed.mapping]\nzzz = 1\n[feed.mapping.price]\nzzz = 1"
+    );
+    let reader = KeyHash::of("reader");
+    let main = format!(
+        "zzz = 1\n[server]\nzzz = 1\n[store]\nzzz = 1\n[[readers]]\nname = 'r'\nkeys = ['{reader}']\nzzz = 1"
+    );
+    let mut faults = loaded(&[("tidegate.toml", &main)]).unwrap_err();
+    assert_eq!(faults.len(), 4, "{faults:?}");
+    for (text, sections) in [(&*basic, 7), (bearer, 3), (header, 1)] {
+        let found = partner(text).unwrap_err();
+        assert_eq!(found.len(), sections, "{found:?}");
+        faults.extend(found);
+    }
+    let text = format!("{MAIN}\n{EXAMPLE}");
+    let stands = |key: &String| {
+        [format!("{key} = "), format!("[{key}]"), format!("[[{key}]]"), format!(".{key}]")]
+            .iter()
+            .any(|form| text.contains(form.as_str()))
+    };
+    let known: BTreeSet<_> = faults.iter().flat_map(known_keys).collect();
+    assert!(known.len() > 70, "{known:?}");
+    let missing: Vec<_> = known.iter().filter(|key| !stands(key)).collect();
+    assert!(missing.is_empty(), "not in the shipped files: {missing:?}");
+}
+
+#[test]
+fn all_faults_are_reported_at_once_with_file_line_key_value_and_rule() {
+    let main = "[server]\nlisten = 'localhost'\nbody_bytes_max = '4MB'\ncolour = 'blue'\n\
+                [store]\nlog_keep = 7\nfetches_max = 0";
+    let acme = "keys = ['tg_plain']\ncurrency = 'eur'\n[classes]\nfund = '1 week'\n\
+                [feed]\nurl = 'ftp://a.example/'\nevery = '24'\njitter = 0.9\nretries = ['1m', 'soon']\n\
+                absent = 'keep'\n[feed.mapping]\nid = 'id'\nrecords = 5";
+    let faults = loaded(&[
+        ("tidegate.toml", main),
+        ("partners/acme.toml", acme),
+        ("partners/Bad.toml", ""),
+        ("partners/torn.toml", "keys = [\n[feed]\nurl = "),
+        ("partners/idle.toml", "keys = []"),
+        ("partners/notes.txt", "none of ours"),
+    ])
+    .unwrap_err();
+    let main_keys =
+        ["server.listen", "server.body_bytes_max", "server.colour", "store.log_keep", "store.fetches_max"];
+    let acme_keys = [
+        "keys[0]",
+        "currency",
+        "classes.fund",
+        "feed.url",
+        "feed.every",
+        "feed.jitter",
+        "feed.retries[1]",
+        "feed.mapping.records",
+        "feed.mapping.id",
+        "feed.absent",
+    ];
+    let of = |file: &str| faults.iter().filter(|f| f.file.ends_with(file)).cloned().collect::<Vec<_>>();
+    assert_eq!(keys_of(&of("tidegate.toml")), main_keys);
+    assert_eq!(keys_of(&of("acme.toml")), acme_keys);
+    assert_eq!(keys_of(&of("idle.toml")), ["keys"]);
+    assert!(of("Bad.toml")[0].rule.contains("1-64 characters"));
+    assert!(of("torn.toml").iter().all(|fault| fault.rule.starts_with("is not TOML")), "{faults:?}");
+    let every = &of("acme.toml")[4];
+    assert_eq!((every.line, every.value.as_deref()), (Some(7), Some("'24'")));
+    let said = every.to_string();
+    let expected = "acme.toml:7: feed.every = '24': must be a duration from \"1s\" to \"366d\"; \
+                    write a whole number and ms, s, m, h or d, such as \"24h\"";
+    assert!(said.ends_with(expected), "{said}");
+}
+
+#[test]
+fn keys_that_must_fit_together_are_checked_together() {
+    let main = "[server]\nadmin_listen = '0.0.0.0:8081'\nbytes_in_flight_max = '1MiB'\n\
+                body_timeout = '5s'\n[store]\ngroup_bytes_max = '65MiB'";
+    let faults = loaded(&[("tidegate.toml", main)]).unwrap_err();
+    let keys = [
+        "server.admin_listen",
+        "server.bytes_in_flight_max",
+        "server.body_idle_timeout",
+        "store.group_bytes_max",
+    ];
+    assert_eq!(keys_of(&faults), keys);
+    let token = format!("[server]\nadmin_listen = '0.0.0.0:8081'\nadmin_token = '{}'", KeyHash::of("x"));
+    assert!(loaded(&[("tidegate.toml", &token)]).is_ok());
+    let limits = partner("[limits]\nbytes_in_flight_max = '1MiB'").unwrap_err();
+    assert_eq!(keys_of(&limits), ["limits.bytes_in_flight_max"]);
+}
+
+#[test]
+fn one_key_opens_one_door_only() {
+    let key = format!("keys = ['{}']", KeyHash::of("shared"));
+    let main = format!("[[readers]]\nname = 'search'\n{key}");
+    let faults = loaded(&[("tidegate.toml", &main), ("partners/a.toml", &key), ("partners/b.toml", &key)])
+        .unwrap_err();
+    let holders: Vec<_> = faults.iter().filter(|fault| fault.rule.contains("already held by")).collect();
+    assert_eq!(holders.len(), 2, "{faults:?}");
+    assert!(holders[1].rule.ends_with("partner a"), "{:?}", holders[1]);
+}
+
+#[test]
+fn a_second_feed_has_no_place() {
+    let twice = "[feed]\nurl = 'https://a.example/'\n[feed]\nurl = 'https://b.example/'";
+    assert!(partner(twice).unwrap_err()[0].rule.starts_with("is not TOML"));
+    let list = "[[feed]]\nurl = 'https://a.example/'\n[[feed]]\nurl = 'https://b.example/'";
+    assert_eq!(keys_of(&partner(list).unwrap_err()), ["feed"]);
+}
+
+#[test]
+fn a_feed_is_read_with_schedule_credentials_and_mapping() {
+    let partner = partner(
+        "currency = 'EUR'\ncurrencies_extra = ['OSMO']\nstatuses_extra = ['frozen']\n\
+         [classes]\nfund = '30h'\nmarket = '5s'\n\
+         [feed]\nurl = 'http://127.0.0.1:9/f'\nallow_private = true\nevery = '10m'\n\
+         absent = 'inactive'\nlast_modified = 'data_time'\n\
+         credentials = { header = { name = 'X-Key', value = { env = 'PATH' } } }\n\
+         [feed.mapping]\nid = '/base'\nname = '/a~1b'\nclass = { const = 'market' }\n\
+         status = { at = '/state', map = { live = 'active' } }\nupdated_at = false\n\
+         count = false\ntime_format = 'unix_millis'\nprice.amount = '/p'\n",
+    )
+    .unwrap();
+    let policy = &partner.policy;
+    assert_eq!(policy.default_currency, Some(Currency::new("EUR").unwrap()));
+    assert_eq!(policy.currencies_extra.len(), 1);
+    assert_eq!(
+        (policy.heartbeats["fund"], policy.heartbeats["market"]),
+        (30 * Micros::HOUR, 5 * Micros::SECOND)
+    );
+    assert_eq!(policy.heartbeats["nav"], 26 * Micros::HOUR, "presets stay");
+    assert_eq!((policy.absent, policy.last_modified_is_data_time), (Absent::Inactive, true));
+    assert_eq!(policy.feed_interval, 600 * Micros::SECOND);
+    let feed = partner.feed.unwrap();
+    assert_eq!((feed.every, feed.whole_timeout), (Duration::from_secs(600), Duration::from_secs(480)));
+    let value = SecretSource::Environment("PATH".into());
+    assert_eq!(feed.credentials, Some(Credentials::Header { name: "X-Key".into(), value }));
+    let mapping = feed.mapping;
+    assert_eq!(mapping.records, Pointer(vec!["assets".into()]), "what is not mapped keeps its place");
+    assert_eq!((mapping.id, mapping.name), (Field::member("base"), Some(Field::member("a/b"))));
+    assert_eq!(mapping.class.unwrap().source, Source::Constant("market".into()));
+    assert_eq!(mapping.status.unwrap().values["live"], "active");
+    assert_eq!((mapping.updated_at, mapping.count), (None, None));
+    assert_eq!(mapping.price_amount, Some(Field::member("p")));
+    assert_eq!(mapping.time_format, TimeFormat::UnixMillis);
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_a_fault() {
+    let feed = "[feed]\nurl = 'https://a.example/'\ncredentials = ";
+    for (credentials, key) in [
+        ("{ bearer = { token = { file = 'nowhere' } } }", "feed.credentials.bearer.token.file"),
+        ("{ bearer = { token = { env = 'TIDEGATE_NEVER_SET' } } }", "feed.credentials.bearer.token.env"),
+        ("{ bearer = { token = {} } }", "feed.credentials.bearer.token.file"),
+        ("{ bearer = {} }", "feed.credentials.bearer.token"),
+        ("{ basic = { password = { env = 'PATH' } } }", "feed.credentials.basic.user"),
+        ("{ header = { name = 'Host', value = { env = 'PATH' } } }", "feed.credentials.header.name"),
+        ("{}", "feed.credentials.basic"),
+    ] {
+        let faults = partner(&format!("{feed}{credentials}")).unwrap_err();
+        assert_eq!(keys_of(&faults), [key], "{credentials}");
+    }
+}
+
+#[test]
+fn no_fault_shows_a_secret() {
+    const CANARY: &str = "hunter2";
+    for text in [
+        "keys = ['hunter2']",
+        "keys = 'hunter2'",
+        "keys = ['hunter2",
+        "keys = hunter2",
+        "[feed]\nurl = 'https://user:hunter2@a.example/'",
+        "[feed]\nurl = 'ftp://a.example/?token=hunter2'",
+        "[feed]\nurl = 'https://a.example/'\ncredentials = 'hunter2'",
+        "[feed]\nurl = 'https://a.example/'\ncredentials = { bearer = 'hunter2' }",
+        "[feed]\nurl = 'https://a.example/'\ncredentials = { bearer = { token = 'hunter2' } }",
+        "[feed]\nurl = 'https://a.example/'\ncredentials = { basic = { user = 5, password = 'hunter2' } }",
+        "[feed]\nurl = 'https://a.example/'\ncredentials = { bearer = { secret = 'hunter2' } }",
+    ] {
+        let faults = loaded(&[("tidegate.toml", ""), ("partners/a.toml", text)]).unwrap_err();
+        let said = format!("{faults:?}") + &faults.iter().map(Fault::to_string).collect::<String>();
+        assert!(!said.contains(CANARY), "{text}\n{said}");
+    }
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_one_fault() {
+    let directory = tempfile::tempdir().unwrap();
+    let faults = load(&directory.path().join("nowhere")).unwrap_err().0;
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].to_string().contains("tidegate partner add"), "{}", faults[0]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn c25_a_mutated_file_is_read_or_refused_but_never_a_panic(
+        places in prop::collection::vec((any::<prop::sample::Index>(), any::<char>()), 1..6),
+        whole in any::<bool>(),
+    ) {
+        let text = written_out(if whole { MAIN } else { EXAMPLE });
+        let mut chars: Vec<char> = text.chars().collect();
+        for (place, replacement) in places {
+            let place = place.index(chars.len());
+            chars[place] = replacement;
+        }
+        let mutated: String = chars.into_iter().collect();
+        let files = if whole { [("tidegate.toml", &*mutated), ("partners/a.toml", "")] } else { [("tidegate.toml", ""), ("partners/a.toml", &*mutated)] };
+        if let Err(faults) = loaded(&files) {
+            prop_assert!(!faults.is_empty());
+            prop_assert!(faults.iter().all(|fault| !fault.rule.is_empty()));
+        }
+    }
+}
