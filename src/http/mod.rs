@@ -1,1 +1,42 @@
-//! (http)
+//! HTTP: connections, routes, keys, replies, the change stream, the status page.
+//!
+//! hyper 1.x, HTTP/1 only. All that costs CPU per byte happens here, on the connection's task; what
+//! must happen one at a time happens in the partner's actor. Decided here is only whether a request
+//! is taken in: before its body is read it has a key, a permit for its bytes and a place in its
+//! partner's rate. A request's way: `server` → `connection` → `partner` (or `admin`) → `route`,
+//! `auth` → `push`, `read`, `list`, `changes`, `feed` → `reply`, or a `fault`.
+//!
+//! Deliberately absent: HTTP/2 and TLS (a proxy's work for now), compression, cross-origin calls.
+
+mod admin;
+mod app;
+mod auth;
+mod body;
+mod changes;
+mod condition;
+mod connection;
+mod fault;
+mod feed;
+mod intake;
+mod limit;
+mod list;
+mod partner;
+mod path;
+mod place;
+mod position;
+mod pulse;
+mod push;
+mod read;
+mod reply;
+mod route;
+mod server;
+mod status;
+mod stream;
+#[cfg(test)]
+mod testing;
+mod view;
+mod wire;
+
+pub use app::{App, AppParts, Health};
+pub use connection::Face;
+pub use server::{Listener, ServerHandle};

@@ -1,0 +1,141 @@
+//! Who calls: bearer keys of partners, tokens of readers. Looked up by their SHA-256, so that the
+//! time of a look-up says nothing about a key.
+
+use super::fault::Fault;
+use crate::config::{KeyHash, Settings};
+use crate::domain::PartnerName;
+use crate::telemetry::{Metrics, PartnerMetrics};
+use arc_swap::ArcSwap;
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Whom a key or token belongs to.
+#[derive(Clone)]
+pub enum Caller {
+    Partner { name: PartnerName, metrics: Arc<PartnerMetrics> },
+    /// May read all partners, and write nothing.
+    Reader { name: Arc<str> },
+}
+
+/// Keys by their hash, rebuilt when the settings have been replaced.
+pub struct Keys {
+    settings: Arc<ArcSwap<Settings>>,
+    metrics: Metrics,
+    table: ArcSwap<Table>,
+}
+
+struct Table {
+    built_from: Arc<Settings>,
+    callers: HashMap<[u8; 32], Caller>,
+}
+
+impl Keys {
+    pub fn new(settings: Arc<ArcSwap<Settings>>, metrics: Metrics) -> Keys {
+        let table = ArcSwap::from_pointee(Table::build(settings.load_full(), &metrics));
+        Keys { settings, metrics, table }
+    }
+
+    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Fault> {
+        let key = bearer(headers).ok_or(Fault::Unauthorized)?;
+        let hash = KeyHash::of(key);
+        if !Arc::ptr_eq(&self.table.load().built_from, &self.settings.load()) {
+            self.table.store(Arc::new(Table::build(self.settings.load_full(), &self.metrics)));
+        }
+        self.table.load().callers.get(&hash.0).cloned().ok_or(Fault::Unauthorized)
+    }
+}
+
+impl Table {
+    fn build(settings: Arc<Settings>, metrics: &Metrics) -> Table {
+        let mut callers = HashMap::new();
+        for reader in &settings.readers {
+            let name: Arc<str> = Arc::from(reader.name.as_str());
+            callers.extend(reader.keys.iter().map(|key| (key.0, Caller::Reader { name: Arc::clone(&name) })));
+        }
+        for partner in &settings.partners {
+            let metrics = metrics.partner(&partner.name);
+            let caller = || Caller::Partner { name: partner.name.clone(), metrics: Arc::clone(&metrics) };
+            callers.extend(partner.keys.iter().map(|key| (key.0, caller())));
+        }
+        Table { built_from: settings, callers }
+    }
+}
+
+/// The admin listener's token, compared in constant time. Without one configured all may pass.
+pub fn admin(settings: &Settings, headers: &HeaderMap) -> Result<(), Fault> {
+    let Some(token) = &settings.server.admin_token else { return Ok(()) };
+    match bearer(headers).is_some_and(|key| KeyHash::of(key).matches(token)) {
+        true => Ok(()),
+        false => Err(Fault::Unauthorized),
+    }
+}
+
+/// The key of the one `Authorization` header, where its scheme is Bearer.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+    let key = key.trim_matches(' ');
+    (scheme.eq_ignore_ascii_case("bearer") && !key.is_empty()).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::testing;
+    use hyper::header::HeaderValue;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        values.iter().map(|v| (AUTHORIZATION, HeaderValue::from_str(v).unwrap())).collect()
+    }
+
+    fn name(keys: &Keys, values: &[&str]) -> Option<String> {
+        match keys.caller(&headers(values)) {
+            Ok(Caller::Partner { name, .. }) => Some(name.to_string()),
+            Ok(Caller::Reader { name }) => Some(format!("reader {name}")),
+            Err(Fault::Unauthorized) => None,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_key_names_its_partner_and_a_token_its_reader() {
+        let keys = Keys::new(testing::settings(), Metrics::install());
+        assert_eq!(name(&keys, &["Bearer acme-key"]).as_deref(), Some("acme"));
+        assert_eq!(name(&keys, &["bearer  portal-token "]).as_deref(), Some("reader portal"));
+    }
+
+    #[test]
+    fn whatever_else_comes_is_nobody() {
+        let keys = Keys::new(testing::settings(), Metrics::install());
+        assert_eq!(name(&keys, &[]), None);
+        assert_eq!(name(&keys, &["Bearer acme-key", "Bearer acme-key"]), None, "two headers");
+        for bad in ["", "Bearer", "Bearer ", "acme-key", "Basic acme-key", "Bearer acme-ke", "Bearer acme-key2"] {
+            assert_eq!(name(&keys, &[bad]), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_taken_out_of_the_settings_is_refused_at_once() {
+        let settings = testing::settings();
+        let keys = Keys::new(Arc::clone(&settings), Metrics::install());
+        let mut without = Settings::clone(&settings.load());
+        without.partners.clear();
+        settings.store(Arc::new(without));
+        assert_eq!(name(&keys, &["Bearer acme-key"]), None);
+        assert_eq!(name(&keys, &["Bearer portal-token"]).as_deref(), Some("reader portal"));
+    }
+
+    #[test]
+    fn the_admin_token_is_asked_for_where_there_is_one() {
+        let settings = testing::settings();
+        let mut with_token = Settings::clone(&settings.load());
+        assert!(admin(&with_token, &HeaderMap::new()).is_ok());
+        with_token.server.admin_token = Some(KeyHash::of("root"));
+        assert!(admin(&with_token, &HeaderMap::new()).is_err());
+        assert!(admin(&with_token, &headers(&["Bearer acme-key"])).is_err());
+        assert!(admin(&with_token, &headers(&["Bearer root"])).is_ok());
+    }
+}

@@ -1,0 +1,215 @@
+//! The change stream: where to begin, what to show, and a page of it as JSON. `stream` follows it
+//! as server-sent events.
+
+use super::body::Body;
+use super::fault::Fault;
+use super::list::{self, LIMIT_MAX};
+use super::partner::Call;
+use super::read;
+use super::{reply, stream, view};
+use crate::actors::Registry;
+use crate::codec::{cursor, json};
+use crate::domain::{Committed, PartnerNo, Seq};
+use crate::store::{ReadError, Reader};
+use hyper::header::ACCEPT;
+use hyper::{Response, StatusCode};
+
+const LIMIT_DEFAULT: u64 = 100;
+/// Raw changes looked at in one go: with those of others and internal ones among them.
+const BATCH_CHANGES: usize = 1000;
+const BATCHES_MAX: usize = 20;
+/// A page ends here though it is not full.
+const PAGE_BYTES_MAX: usize = 256 * 1024;
+
+/// The changes that one reader sees.
+pub struct Window {
+    pub reader: Reader,
+    registry: Registry,
+    partners: Option<Vec<PartnerNo>>,
+    types: Option<Vec<String>>,
+}
+
+/// A piece of the stream, rendered.
+pub struct Piece {
+    pub bytes: Vec<u8>,
+    /// Everything up to here has been looked at.
+    pub at: Seq,
+    /// The last change that is in it.
+    pub shown_to: Option<Seq>,
+}
+
+/// How a change is written into a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    JsonArray,
+    Events,
+}
+
+pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+    read::known(call, &["since", "cursor", "limit", "partner", "type"])?;
+    let window = Window::of(call)?;
+    let since = since(call)?;
+    if wants_events(call) {
+        return Ok(stream::open(call.client, window, since));
+    }
+    let since = window.seq_of(since)?;
+    let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize;
+    let out = list::blocking(move || {
+        let journal = window.reader.journal();
+        let piece = window.piece(since, limit, Style::JsonArray)?;
+        let mut out = piece.bytes;
+        out.extend_from_slice(b"],\"next_cursor\":");
+        json::quote(&mut out, &cursor::encode(journal, piece.at));
+        let more = if piece.at < window.reader.durable() { ",\"more\":true}" } else { ",\"more\":false}" };
+        out.extend_from_slice(more.as_bytes());
+        Ok(out)
+    });
+    Ok(reply::json(StatusCode::OK, out.await?))
+}
+
+fn wants_events(call: &Call<'_>) -> bool {
+    let accepts = call.head.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepts.flat_map(|value| value.split(',')).any(|kind| {
+        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
+    })
+}
+
+/// Where a client wants to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// With the first change that ever was.
+    Beginning,
+    /// With what comes from here on.
+    Now,
+    Cursor { journal: u32, seq: Seq },
+}
+
+/// The header of a reconnecting client goes before what its URL said when it began.
+fn since(call: &Call<'_>) -> Result<Since, Fault> {
+    let mut headers = call.head.headers.get_all("last-event-id").iter();
+    if let Some(value) = headers.next() {
+        let text = value.to_str().map_err(|_| Fault::BadCursor)?;
+        return if headers.next().is_some() { Err(Fault::BadCursor) } else { parse_since(text) };
+    }
+    match (call.query.one("since")?, call.query.one("cursor")?) {
+        (None, None) => Ok(Since::Beginning),
+        (Some(text), None) | (None, Some(text)) => parse_since(&text),
+        (Some(_), Some(_)) => Err(Fault::query("cursor", "says the same as `since`: give one of them")),
+    }
+}
+
+fn parse_since(text: &str) -> Result<Since, Fault> {
+    match text {
+        "" => Ok(Since::Beginning),
+        "now" => Ok(Since::Now),
+        _ => {
+            let (journal, seq) = cursor::decode(text).ok_or(Fault::BadCursor)?;
+            Ok(Since::Cursor { journal, seq })
+        }
+    }
+}
+
+impl Window {
+    fn of(call: &Call<'_>) -> Result<Window, Fault> {
+        let app = call.app();
+        let named: Vec<&str> = call.query.all("partner").collect();
+        let partners = match &call.partner {
+            Some(own) if named.iter().any(|name| *name != own.name.as_str()) => return Err(Fault::NoSuchPartner),
+            Some(own) => Some(vec![own.no]),
+            None if named.is_empty() => None,
+            None => {
+                let no = |name: &&str| app.registry.by_name(name).map(|partner| partner.no);
+                Some(named.iter().map(no).collect::<Option<_>>().ok_or(Fault::NoSuchPartner)?)
+            }
+        };
+        let types: Vec<String> = call.query.all("type").map(str::to_owned).collect();
+        let types = (!types.is_empty()).then_some(types);
+        Ok(Window { reader: app.reader.clone(), registry: app.registry.clone(), partners, types })
+    }
+
+    /// The sequence after which to begin. A cursor of another journal, or from beyond our end, was
+    /// not given by the journal that we have: something is missing, and the client must know.
+    pub fn seq_of(&self, since: Since) -> Result<Seq, Fault> {
+        let durable = self.reader.durable();
+        match since {
+            Since::Beginning => Ok(Seq(0)),
+            Since::Now => Ok(durable),
+            Since::Cursor { journal, seq } if journal == self.reader.journal() && seq <= durable => Ok(seq),
+            Since::Cursor { .. } => Err(self.gone(Seq(0))),
+        }
+    }
+
+    fn gone(&self, oldest: Seq) -> Fault {
+        Fault::CursorGone { oldest: cursor::encode(self.reader.journal(), oldest) }
+    }
+
+    /// The changes after `since` that this reader sees, at most `limit`. Blocking, in short steps.
+    pub fn piece(&self, since: Seq, limit: usize, style: Style) -> Result<Piece, Fault> {
+        let mut piece = Piece { bytes: Vec::with_capacity(8 * 1024), at: since, shown_to: None };
+        if style == Style::JsonArray {
+            piece.bytes.extend_from_slice(b"{\"items\":[");
+        }
+        let mut shown = 0;
+        for _ in 0..BATCHES_MAX {
+            let page = self.reader.changes(piece.at, BATCH_CHANGES).map_err(|error| match error {
+                // the cursor before the oldest change is the oldest that still leads on
+                ReadError::Trimmed { oldest } => self.gone(Seq(oldest.0.saturating_sub(1))),
+                other => Fault::from(other),
+            })?;
+            let is_end = page.next == piece.at;
+            for change in &page.changes {
+                piece.at = change.seq;
+                if self.show(&mut piece.bytes, change, style) {
+                    shown += 1;
+                    piece.shown_to = Some(change.seq);
+                }
+                if shown == limit || piece.bytes.len() > PAGE_BYTES_MAX {
+                    return Ok(piece);
+                }
+            }
+            piece.at = page.next;
+            if is_end {
+                break;
+            }
+        }
+        Ok(piece)
+    }
+
+    /// Whether the change is one that this reader sees.
+    fn show(&self, out: &mut Vec<u8>, committed: &Committed, style: Style) -> bool {
+        let Some(kind) = view::change_type(&committed.change.kind) else { return false };
+        let partner = committed.change.partner;
+        let is_mine = self.partners.as_ref().is_none_or(|partners| partners.contains(&partner));
+        let is_wanted = self.types.as_ref().is_none_or(|types| types.iter().any(|wanted| wanted == kind));
+        let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine && is_wanted) else { return false };
+        let journal = self.reader.journal();
+        match style {
+            Style::JsonArray => {
+                list::separate(out);
+                view::change(out, journal, &partner, committed);
+            }
+            Style::Events => {
+                let mut change = Vec::with_capacity(512);
+                view::change(&mut change, journal, &partner, committed);
+                view::sse_frame(out, kind, &cursor::encode(journal, committed.seq), &change);
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d3_a_cursor_is_taken_as_given_or_refused() {
+        let cursor = cursor::encode(7, Seq(42));
+        assert_eq!(parse_since(&cursor).unwrap(), Since::Cursor { journal: 7, seq: Seq(42) });
+        assert_eq!(parse_since("now").unwrap(), Since::Now);
+        assert_eq!(parse_since("").unwrap(), Since::Beginning);
+        for bad in ["42", "x", "-1", "99999999999999999999999", "0-0-0"] {
+            assert!(matches!(parse_since(bad), Err(Fault::BadCursor)), "{bad}");
+        }
+    }
+}

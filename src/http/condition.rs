@@ -1,0 +1,194 @@
+//! Conditional requests (RFC 9110, section 13): If-Match, then If-None-Match. We send no
+//! Last-Modified, so conditions by date are ignored, as the RFC demands.
+
+use super::fault::Fault;
+use crate::domain::{Quote, Stamp};
+use crate::store::AssetRow;
+use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use xxhash_rust::xxh3::Xxh3;
+
+/// The tag of an asset as readers see it: the document's version, then a hash of document and
+/// prices. A write is conditional on the version alone, for a price that ticked meanwhile is no
+/// reason to refuse a change of the document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    version: u32,
+    content: u64,
+}
+
+impl Tag {
+    pub fn of(row: &AssetRow) -> Tag {
+        let mut hasher = Xxh3::new();
+        hasher.update(&row.head.hash.to_le_bytes());
+        hasher.update(&[u8::from(row.head.inactive), u8::from(row.head.hidden)]);
+        for quote in &row.quotes {
+            hash_quote(&mut hasher, quote);
+        }
+        Tag { version: row.head.version, content: hasher.digest() }
+    }
+
+    fn text(&self) -> String {
+        format!("{}-{:016x}", self.version, self.content)
+    }
+
+    pub fn header(&self) -> HeaderValue {
+        HeaderValue::try_from(format!("\"{}\"", self.text())).expect("digits and a dash in quotes")
+    }
+
+    fn is_version_of(&self, tag: &str) -> bool {
+        tag.split_once('-').is_some_and(|(version, _)| version.parse() == Ok(self.version))
+    }
+}
+
+/// What a reader can see of a quote; its stamp stands for the rest.
+fn hash_quote(hasher: &mut Xxh3, quote: &Quote) {
+    let words = |stamp: Stamp| stamp.to_words();
+    let (at, rank) = words(quote.stamp);
+    hasher.update(quote.name.as_str().as_bytes());
+    hasher.update(&at.to_le_bytes());
+    hasher.update(&rank.to_le_bytes());
+    hasher.update(quote.currency.as_str().as_bytes());
+    hasher.update(&quote.amount.map_or(0, |amount| amount.parts().0).to_le_bytes());
+    if let Some(undated) = &quote.undated {
+        hasher.update(&undated.snapshot.0.to_le_bytes());
+        hasher.update(&undated.amount.parts().0.to_le_bytes());
+    }
+}
+
+/// Whether a write's conditions hold; `current` is the living asset's tag.
+pub fn holds_for_write(headers: &HeaderMap, current: Option<&Tag>) -> Result<bool, Fault> {
+    if let Some(wanted) = Tags::parse(headers, &IF_MATCH)? {
+        let matches = |tag: &Tag| wanted.any(false, |text| tag.is_version_of(text));
+        if !current.is_some_and(matches) {
+            return Ok(false);
+        }
+    }
+    if let Some(unwanted) = Tags::parse(headers, &IF_NONE_MATCH)? {
+        let matches = |tag: &Tag| unwanted.any(true, |text| tag.is_version_of(text));
+        return Ok(!current.is_some_and(matches));
+    }
+    Ok(true)
+}
+
+/// What a read's conditions demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Full,
+    NotModified,
+    Failed,
+}
+
+pub fn for_read(headers: &HeaderMap, current: &Tag) -> Result<Answer, Fault> {
+    let text = current.text();
+    if Tags::parse(headers, &IF_MATCH)?.is_some_and(|tags| !tags.any(false, |tag| tag == text)) {
+        return Ok(Answer::Failed);
+    }
+    let seen = Tags::parse(headers, &IF_NONE_MATCH)?.is_some_and(|tags| tags.any(true, |tag| tag == text));
+    Ok(if seen { Answer::NotModified } else { Answer::Full })
+}
+
+pub fn is_conditional(headers: &HeaderMap) -> bool {
+    headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH)
+}
+
+/// The tags of one header field, which may stand on several lines.
+struct Tags<'a> {
+    star: bool,
+    tags: Vec<(bool, &'a str)>,
+}
+
+impl<'a> Tags<'a> {
+    fn parse(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Tags<'a>>, Fault> {
+        if !headers.contains_key(name) {
+            return Ok(None);
+        }
+        let mut tags = Tags { star: false, tags: Vec::new() };
+        for line in headers.get_all(name) {
+            let line = line.to_str().ok();
+            line.and_then(|line| tags.take_line(line)).ok_or(if *name == IF_MATCH {
+                Fault::BadHeader { name: "If-Match", fault: "is no list of tags" }
+            } else {
+                Fault::BadHeader { name: "If-None-Match", fault: "is no list of tags" }
+            })?;
+        }
+        Ok(Some(tags))
+    }
+
+    fn take_line(&mut self, line: &'a str) -> Option<()> {
+        let mut rest = line.trim();
+        if rest == "*" {
+            self.star = true;
+            return Some(());
+        }
+        while !rest.is_empty() {
+            let (weak, quoted) = match rest.strip_prefix("W/") {
+                Some(quoted) => (true, quoted),
+                None => (false, rest),
+            };
+            let (tag, after) = quoted.strip_prefix('"')?.split_once('"')?;
+            self.tags.push((weak, tag));
+            let after = after.trim_start();
+            rest = if after.is_empty() { after } else { after.strip_prefix(',')?.trim_start() };
+        }
+        Some(())
+    }
+
+    /// Weak tags count only where the comparison is weak.
+    fn any(&self, weak_comparison: bool, is_it: impl Fn(&str) -> bool) -> bool {
+        self.star || self.tags.iter().any(|&(weak, tag)| (weak_comparison || !weak) && is_it(tag))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAG: Tag = Tag { version: 7, content: 0xab };
+    const SAME: &str = "\"7-00000000000000ab\"";
+    const TICKED: &str = "\"7-00000000000000cd\"";
+    const OLDER: &str = "\"6-00000000000000ab\"";
+
+    fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
+        pairs.iter().map(|(n, v)| (n.clone(), HeaderValue::from_str(v).unwrap())).collect()
+    }
+
+    #[test]
+    fn d9_a_read_is_answered_by_the_table() {
+        let weak = format!("W/{SAME}");
+        let list = format!("{OLDER} , {SAME}");
+        for (name, value, answer) in [
+            (IF_NONE_MATCH, SAME, Answer::NotModified),
+            (IF_NONE_MATCH, &weak, Answer::NotModified),
+            (IF_NONE_MATCH, &list, Answer::NotModified),
+            (IF_NONE_MATCH, "*", Answer::NotModified),
+            (IF_NONE_MATCH, TICKED, Answer::Full),
+            (IF_MATCH, SAME, Answer::Full),
+            (IF_MATCH, "*", Answer::Full),
+            (IF_MATCH, &weak, Answer::Failed),
+            (IF_MATCH, OLDER, Answer::Failed),
+        ] {
+            assert_eq!(for_read(&headers(&[(name, value)]), &TAG).unwrap(), answer, "{value}");
+        }
+        let both = headers(&[(IF_MATCH, OLDER), (IF_NONE_MATCH, SAME)]);
+        assert_eq!(for_read(&both, &TAG).unwrap(), Answer::Failed, "If-Match comes first");
+        assert_eq!(for_read(&HeaderMap::new(), &TAG).unwrap(), Answer::Full);
+    }
+
+    #[test]
+    fn b22_a_write_is_held_to_the_version_it_was_made_on() {
+        let write = |name, value, current| holds_for_write(&headers(&[(name, value)]), current).unwrap();
+        assert!(write(IF_MATCH, SAME, Some(&TAG)) && write(IF_MATCH, "*", Some(&TAG)));
+        assert!(write(IF_MATCH, TICKED, Some(&TAG)), "a price has ticked, the document has not");
+        assert!(!write(IF_MATCH, OLDER, Some(&TAG)) && !write(IF_MATCH, "*", None));
+        assert!(!write(IF_NONE_MATCH, "*", Some(&TAG)) && write(IF_NONE_MATCH, "*", None));
+    }
+
+    #[test]
+    fn what_is_no_list_of_tags_is_refused() {
+        for bad in ["7-ab", "\"7", "\"a\" \"b\"", "w/\"a\""] {
+            assert!(for_read(&headers(&[(IF_NONE_MATCH, bad)]), &TAG).is_err(), "{bad}");
+        }
+        assert!(for_read(&headers(&[(IF_NONE_MATCH, "\"a\",")]), &TAG).is_ok());
+    }
+}

@@ -1,0 +1,121 @@
+//! One connection: hyper, a slow tick that takes its pulse, and the order to stop.
+
+use super::app::App;
+use super::body::Body;
+use super::pulse::{Deadlines, Phase, Pulse, Reason, Verdict, Watch};
+use super::wire::Wire;
+use super::{admin, partner};
+use crate::clock::sleep;
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+/// Which of the two listeners a connection came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// Partners and readers.
+    Partner,
+    /// Operators; on loopback by default.
+    Admin,
+}
+
+/// What a request's handler knows of where it came from. One per connection, so that a request
+/// touches no counter that connections share.
+pub struct Client {
+    pub app: Arc<App>,
+    pub face: Face,
+    pub pulse: Arc<Pulse>,
+}
+
+impl Client {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        self.pulse.enter(Phase::Work);
+        self.pulse.body_awaits(!request.body().is_end_stream());
+        let response = match self.face {
+            Face::Partner => partner::answer(self, request).await,
+            Face::Admin => admin::answer(&self.app, request).await,
+        };
+        let next = match response.body() {
+            Body::Whole(_) => Phase::Head,
+            Body::Stream(_) => Phase::Stream,
+        };
+        self.pulse.enter(next);
+        response
+    }
+}
+
+/// What a listener gives to all its connections.
+#[derive(Clone)]
+pub struct Terms {
+    pub http: http1::Builder,
+    pub deadlines: Deadlines,
+}
+
+/// Serves a client until either side ends it. `stop` ends it after the current request; its sender
+/// being dropped is the same.
+pub async fn serve(client: Client, socket: TcpStream, terms: &Terms, stop: oneshot::Receiver<()>) {
+    let pulse = Arc::clone(&client.pulse);
+    let client = Arc::new(client);
+    let answer = move |request| {
+        let client = Arc::clone(&client);
+        async move { client.answer(request).await }
+    };
+    drive(socket, &pulse, answer, terms, stop).await;
+}
+
+async fn drive<A, F>(
+    socket: TcpStream,
+    pulse: &Arc<Pulse>,
+    answer: A,
+    terms: &Terms,
+    stop: oneshot::Receiver<()>,
+) where
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<Body>>,
+{
+    let service = service_fn(|request| {
+        let answered = answer(request);
+        async { Ok::<_, Infallible>(answered.await) }
+    });
+    let io = TokioIo::new(Wire::new(socket, Arc::clone(pulse)));
+    let mut connection = pin!(terms.http.serve_connection(io, service));
+    let mut watch = Watch::new(terms.deadlines, pulse);
+    let mut tick = pin!(sleep(watch.tick()));
+    let mut stop = pin!(stop);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            biased;
+            // an error here is the client's: cut off, or not HTTP; hyper has answered what can be
+            _ = connection.as_mut() => return,
+            _ = stop.as_mut(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = tick.as_mut() => {
+                tick.set(sleep(watch.tick()));
+                match watch.judge(pulse) {
+                    Verdict::Sound => {}
+                    Verdict::BodyOverdue => pulse.expire_body(),
+                    Verdict::Close(reason) => {
+                        if reason == Reason::SlowConsumer {
+                            pulse.mark_consumer_slow();
+                        }
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -1,0 +1,208 @@
+//! One connection against a raw socket: what slow, greedy and deaf clients get.
+
+use super::*;
+use crate::config::ServerSettings;
+use crate::http::fault::Fault;
+use crate::http::intake::{self, Accept};
+use crate::http::testing::{until, until_closed};
+use crate::http::{reply, server};
+use bytes::Bytes;
+use futures_util::stream;
+use hyper::StatusCode;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+const BYTES_MAX: usize = 64 * 1024;
+const JSON: &str = "content-type: application/json\r\n";
+
+fn quick() -> Terms {
+    let mut terms = server::terms(&ServerSettings::default());
+    terms.deadlines = Deadlines {
+        header: Duration::from_millis(200),
+        keep_alive: Duration::from_millis(400),
+        body: Duration::from_millis(800),
+        body_idle: Duration::from_millis(200),
+        write_stall: Duration::from_millis(300),
+    };
+    terms
+}
+
+/// As the write path begins: judge the headers, read the body, say how long it was.
+async fn measure(pulse: &Pulse, request: Request<Incoming>) -> Response<Body> {
+    let (head, mut body) = request.into_parts();
+    pulse.body_awaits(!body.is_end_stream());
+    let length = async {
+        intake::announced(&head.headers, Accept::Items, BYTES_MAX)?;
+        Ok(intake::collect(&mut body, BYTES_MAX, pulse).await?.len())
+    };
+    let reply = match length.await {
+        Ok(length) => reply::json(StatusCode::OK, format!("{{\"length\":{length}}}")),
+        Err(fault) => Fault::into_response(fault),
+    };
+    pulse.enter(Phase::Head);
+    reply
+}
+
+/// An endless stream of 64 KiB frames.
+fn endless(pulse: &Pulse) -> Response<Body> {
+    pulse.enter(Phase::Stream);
+    let frames = stream::repeat(Bytes::from(vec![b'x'; 64 * 1024]));
+    reply::with_body(StatusCode::OK, "text/plain".parse().unwrap(), Body::Stream(Box::pin(frames)))
+}
+
+struct Served {
+    socket: TcpStream,
+    pulse: Arc<Pulse>,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+/// One connection that is served on these terms.
+async fn served(terms: Terms) -> Served {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (accepted, _) = listener.accept().await.unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let pulse = Arc::new(Pulse::default());
+    let serving = tokio::spawn({
+        let pulse = Arc::clone(&pulse);
+        async move {
+            let answer = |request: Request<Incoming>| {
+                let pulse = Arc::clone(&pulse);
+                async move {
+                    match request.uri().path() {
+                        "/endless" => endless(&pulse),
+                        _ => measure(&pulse, request).await,
+                    }
+                }
+            };
+            drive(accepted, &pulse, answer, &terms, stopped).await;
+        }
+    });
+    Served { socket, pulse, stop, serving }
+}
+
+async fn exchange(request: &str) -> String {
+    let mut served = served(quick()).await;
+    served.socket.write_all(request.as_bytes()).await.unwrap();
+    until_closed(&mut served.socket).await
+}
+
+#[tokio::test]
+async fn b16_who_sends_no_head_or_half_of_one_is_closed() {
+    assert_eq!(exchange("").await, "");
+    assert_eq!(exchange("GET / HTTP/1.1\r\nhost: a\r\nx-half").await, "");
+}
+
+#[tokio::test]
+async fn b16_a_body_that_stands_still_gets_408() {
+    let reply = exchange(&format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}content-length: 10\r\n\r\n[1,")).await;
+    assert!(reply.starts_with("HTTP/1.1 408 "), "{reply}");
+    assert!(reply.contains("\"code\":\"body_too_slow\""), "{reply}");
+}
+
+#[tokio::test]
+async fn b16_a_client_that_takes_nothing_is_cut_off() {
+    let mut served = served(quick()).await;
+    served.socket.write_all(b"GET /endless HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    served.serving.await.unwrap();
+    assert!(served.pulse.is_consumer_slow());
+}
+
+#[tokio::test]
+async fn an_idle_connection_serves_again_until_its_time_is_up() {
+    let mut served = served(quick()).await;
+    let request = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}content-length: 2\r\n\r\n[]");
+    for _ in 0..2 {
+        served.socket.write_all(request.as_bytes()).await.unwrap();
+        let reply = until(&mut served.socket, "{\"length\":2}").await;
+        assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+    }
+    assert_eq!(until_closed(&mut served.socket).await, "");
+    served.serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn b14_a_body_that_is_announced_too_large_is_refused_before_it_is_read() {
+    let mut served = served(quick()).await;
+    let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}content-length: 4000000\r\n\r\n");
+    served.socket.write_all(head.as_bytes()).await.unwrap();
+    // the client goes on sending, as most do: the refusal must reach it all the same
+    let sent = served.socket.write_all(&vec![b' '; 1_000_000]).await;
+    let reply = until_closed(&mut served.socket).await;
+    assert!(reply.starts_with("HTTP/1.1 413 "), "{sent:?} {reply}");
+}
+
+#[tokio::test]
+async fn b14_a_body_without_length_is_refused_at_the_limit() {
+    let mut served = served(quick()).await;
+    let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}transfer-encoding: chunked\r\n\r\n");
+    served.socket.write_all(head.as_bytes()).await.unwrap();
+    let chunk = format!("8000\r\n{}\r\n", " ".repeat(0x8000));
+    for _ in 0..3 {
+        served.socket.write_all(chunk.as_bytes()).await.unwrap();
+    }
+    let reply = until(&mut served.socket, "bytes_max").await;
+    assert!(reply.starts_with("HTTP/1.1 413 "), "{reply}");
+}
+
+#[tokio::test]
+async fn a_body_in_many_chunks_is_put_together() {
+    let mut served = served(quick()).await;
+    let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}transfer-encoding: chunked\r\n\r\n");
+    served.socket.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..20 {
+        served.socket.write_all(b"3\r\n[1,\r\n").await.unwrap();
+    }
+    served.socket.write_all(b"0\r\n\r\n").await.unwrap();
+    until(&mut served.socket, "{\"length\":60}").await;
+}
+
+#[tokio::test]
+async fn b15_too_large_a_length_is_refused_without_100_and_a_good_one_is_asked_for() {
+    let expect = "expect: 100-continue\r\n";
+    let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}{expect}content-length: 99999999\r\n\r\n");
+    let reply = exchange(&head).await;
+    assert!(reply.starts_with("HTTP/1.1 413 "), "{reply}");
+    let mut served = served(quick()).await;
+    let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}{expect}content-length: 2\r\n\r\n");
+    served.socket.write_all(head.as_bytes()).await.unwrap();
+    until(&mut served.socket, "HTTP/1.1 100 Continue\r\n\r\n").await;
+    served.socket.write_all(b"[]").await.unwrap();
+    until(&mut served.socket, "{\"length\":2}").await;
+}
+
+#[tokio::test]
+async fn b26_a_client_that_leaves_within_its_body_leaves_nothing_running() {
+    let mut served = served(quick()).await;
+    let half = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}content-length: 100\r\n\r\n[1,");
+    served.socket.write_all(half.as_bytes()).await.unwrap();
+    drop(served.socket);
+    served.serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_idle_connection_stops_at_once_and_a_busy_one_after_its_reply() {
+    let mut terms = quick();
+    terms.deadlines.keep_alive = Duration::from_secs(60);
+    let mut busy = served(terms.clone()).await;
+    let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}content-length: 2\r\n\r\n");
+    busy.socket.write_all(head.as_bytes()).await.unwrap();
+    busy.socket.write_all(b"[").await.unwrap();
+    while busy.pulse.is_body_unread() == Pulse::default().is_body_unread() {
+        tokio::task::yield_now().await;
+    }
+    busy.stop.send(()).unwrap();
+    busy.socket.write_all(b"]").await.unwrap();
+    let reply = until_closed(&mut busy.socket).await;
+    assert!(reply.contains("{\"length\":2}") && reply.contains("connection: close"), "{reply}");
+
+    let mut idle = served(terms).await;
+    let request = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}content-length: 2\r\n\r\n[]");
+    idle.socket.write_all(request.as_bytes()).await.unwrap();
+    until(&mut idle.socket, "{\"length\":2}").await;
+    drop(idle.stop);
+    idle.serving.await.unwrap();
+}

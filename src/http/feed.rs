@@ -1,0 +1,173 @@
+//! A partner's feed as the partner sees it: its state, its runs, and a run now.
+
+use super::body::Body;
+use super::fault::Fault;
+use super::list::{self, LIMIT_MAX};
+use super::partner::Call;
+use super::{read, reply};
+use crate::actors::PartnerEntry;
+use crate::codec::time;
+use crate::domain::{FeedState, Micros, RecordFault, RecordKind, RunCounts, RunReport, RunStatus};
+use crate::store::Reader;
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+use std::sync::Arc;
+
+const RUNS_DEFAULT: u64 = 20;
+
+#[derive(Serialize)]
+pub struct StateView {
+    every_seconds: u64,
+    /// Without user, password and query, which may be secrets.
+    url: String,
+    pub last_success_at: Option<String>,
+    last_snapshot_at: Option<String>,
+    pub failures_in_row: u32,
+    pub last_run: Option<RunView>,
+}
+
+#[derive(Serialize)]
+pub struct RunView {
+    run: u64,
+    pub status: RunStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    started_at: String,
+    pub finished_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot_at: Option<String>,
+    dated: bool,
+    body_bytes: u64,
+    pub counts: RunCounts,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<RecordFault>,
+}
+
+#[derive(Serialize)]
+struct RunsView {
+    items: Vec<RunView>,
+    next_cursor: Option<String>,
+}
+
+impl From<RunReport> for RunView {
+    fn from(report: RunReport) -> RunView {
+        RunView {
+            run: report.run.0,
+            status: report.status,
+            code: report.code,
+            detail: report.detail,
+            started_at: time::format(Micros(report.started_at)),
+            finished_at: time::format(Micros(report.finished_at)),
+            snapshot_at: report.snapshot_at.map(|at| time::format(Micros(at))),
+            dated: report.dated,
+            body_bytes: report.body_bytes,
+            counts: report.counts,
+            faults: report.faults,
+        }
+    }
+}
+
+pub fn state(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+    read::known(call, &[])?;
+    let view = state_view(&call.app().reader, call.partner()?)?.ok_or(Fault::NoFeed)?;
+    Ok(json(&view))
+}
+
+/// `None` where the partner has no feed.
+pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<StateView>, Fault> {
+    let settings = partner.settings.load();
+    let Some(feed) = &settings.feed else { return Ok(None) };
+    let state: FeedState =
+        reader.record(RecordKind::Feed, partner.no, &[])?.map(|bytes| parsed(&bytes)).transpose()?.unwrap_or_default();
+    let newest = reader.records(RecordKind::Run, partner.no, None, true, 1)?;
+    let last_run = newest.first().map(|(_, bytes)| parsed::<RunReport>(bytes)).transpose()?;
+    let at = |at: Option<i64>| at.map(|at| time::format(Micros(at)));
+    Ok(Some(StateView {
+        every_seconds: feed.every.as_secs(),
+        url: without_secrets(&feed.url),
+        last_success_at: at(state.last_success_at),
+        last_snapshot_at: at(state.last_snapshot_at),
+        failures_in_row: state.failures_in_row,
+        last_run: last_run.map(RunView::from),
+    }))
+}
+
+pub async fn runs(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+    read::known(call, &["limit", "cursor"])?;
+    let partner = Arc::clone(call.partner()?);
+    let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(RUNS_DEFAULT) as usize;
+    let before = call.query.one("cursor")?.map(|text| run_key(&text).ok_or(Fault::BadCursor)).transpose()?;
+    let reader = call.app().reader.clone();
+    let view = list::blocking(move || {
+        let before = before.as_ref().map(<[u8; 8]>::as_slice);
+        let rows = reader.records(RecordKind::Run, partner.no, before, true, limit)?;
+        let items = rows.iter().map(|(_, bytes)| parsed::<RunReport>(bytes).map(RunView::from));
+        let items: Vec<RunView> = items.collect::<Result<_, _>>()?;
+        let next_cursor = items.last().filter(|_| items.len() == limit).map(|last| last.run.to_string());
+        Ok(RunsView { items, next_cursor })
+    });
+    Ok(json(&view.await?))
+}
+
+pub fn run(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+    read::known(call, &[])?;
+    let key = run_key(call.route.id.unwrap_or_default()).ok_or(Fault::NoSuchRun)?;
+    let bytes = call.app().reader.record(RecordKind::Run, call.partner()?.no, &key)?.ok_or(Fault::NoSuchRun)?;
+    Ok(json(&RunView::from(parsed::<RunReport>(&bytes)?)))
+}
+
+/// Asks for a fetch now; what became of it stands in the runs.
+pub fn run_now(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+    call.query.only(&[])?;
+    let partner = call.writer()?;
+    if call.app().health.is_draining() {
+        return Err(Fault::Draining);
+    }
+    match partner.fetch_now() {
+        true => Ok(reply::json(StatusCode::ACCEPTED, &b"{\"requested\":true}"[..])),
+        false => Err(Fault::NoFeed),
+    }
+}
+
+/// Runs are keyed by their number, big-endian.
+fn run_key(text: &str) -> Option<[u8; 8]> {
+    text.parse::<u64>().ok().map(u64::to_be_bytes)
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        tracing::error!(%error, "cannot read a record of the store");
+        Fault::StoreFailed
+    })
+}
+
+fn json(view: &impl Serialize) -> Response<Body> {
+    let body = serde_json::to_vec(view).expect("texts, numbers and lists of them");
+    reply::json(StatusCode::OK, body)
+}
+
+fn without_secrets(url: &str) -> String {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let (scheme, rest) = url[..end].split_once("://").unwrap_or(("", &url[..end]));
+    let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_secret_in_an_address_is_not_shown() {
+        for (url, shown) in [
+            ("https://user:pw@feeds.example/a/b.json?key=1#x", "https://feeds.example/a/b.json"),
+            ("https://feeds.example", "https://feeds.example"),
+            ("http://feeds.example:81/p@th", "http://feeds.example:81/p@th"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Taking in the body of a push: what its headers promise is judged, and paid for with a permit,
+//! before the first byte of it is read.
+
+use super::fault::Fault;
+use super::pulse::{Phase, Pulse};
+use bytes::{Bytes, BytesMut};
+use hyper::HeaderMap;
+use hyper::body::{Body as _, Frame, Incoming};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
+/// Which content types a route takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accept {
+    /// JSON or NDJSON.
+    Items,
+    /// One JSON object.
+    Object,
+    /// One JSON object, also by the name that RFC 7396 gives to patches.
+    Patch,
+}
+
+impl Accept {
+    fn as_str(self) -> &'static str {
+        match self {
+            Accept::Items => "application/json, application/x-ndjson",
+            Accept::Object => "application/json",
+            Accept::Patch => "application/merge-patch+json, application/json",
+        }
+    }
+}
+
+/// What the headers say of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announced {
+    pub ndjson: bool,
+    /// Bytes to take a permit for: the length where it is given, else the most it may be.
+    pub bytes: usize,
+}
+
+/// Judges the headers of a request that has a body.
+pub fn announced(headers: &HeaderMap, accept: Accept, bytes_max: usize) -> Result<Announced, Fault> {
+    if headers.get(CONTENT_ENCODING).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Fault::ContentEncoding);
+    }
+    let ndjson = is_ndjson(headers, accept).ok_or(Fault::MediaType { accept: accept.as_str() })?;
+    // hyper has refused a length that is no number, and several that differ
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    match length {
+        Some(bytes) if bytes > bytes_max => Err(Fault::BodyTooLarge { bytes_max }),
+        Some(bytes) => Ok(Announced { ndjson, bytes }),
+        None => Ok(Announced { ndjson, bytes: bytes_max }),
+    }
+}
+
+/// `None` where the type is none of those accepted, or is missing.
+fn is_ndjson(headers: &HeaderMap, accept: Accept) -> Option<bool> {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
+    let (kind, parameters) = value.split_once(';').unwrap_or((value, ""));
+    if !parameters.split(';').all(is_utf8_or_blank) {
+        return None;
+    }
+    let kind = kind.trim();
+    let is = |name: &str| kind.eq_ignore_ascii_case(name);
+    if is("application/json") {
+        return Some(false);
+    }
+    match accept {
+        Accept::Items if is("application/x-ndjson") || is("application/ndjson") => Some(true),
+        Accept::Patch if is("application/merge-patch+json") => Some(false),
+        _ => None,
+    }
+}
+
+/// A charset other than UTF-8 would have us read other text than the sender wrote.
+fn is_utf8_or_blank(parameter: &str) -> bool {
+    let Some((name, value)) = parameter.trim().split_once('=') else { return parameter.trim().is_empty() };
+    let value = value.trim_matches('"');
+    !name.eq_ignore_ascii_case("charset") || value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("utf8")
+}
+
+/// Reads the body whole, up to `bytes_max`. The pulse says when it has used up its time.
+pub async fn collect(body: &mut Incoming, bytes_max: usize, pulse: &Pulse) -> Result<Bytes, Fault> {
+    pulse.enter(Phase::Body);
+    let whole = read_whole(body, bytes_max, pulse).await;
+    pulse.enter(Phase::Work);
+    if whole.is_ok() {
+        pulse.body_was_read();
+    }
+    whole
+}
+
+async fn read_whole(body: &mut Incoming, bytes_max: usize, pulse: &Pulse) -> Result<Bytes, Fault> {
+    let Some(first) = next_bytes(body, pulse).await? else { return Ok(Bytes::new()) };
+    if first.len() > bytes_max {
+        return Err(Fault::BodyTooLarge { bytes_max });
+    }
+    if body.is_end_stream() {
+        return Ok(first); // all that most pushes need: no copy
+    }
+    let rest = usize::try_from(body.size_hint().exact().unwrap_or_default()).unwrap_or_default();
+    let mut whole = BytesMut::with_capacity(first.len() + rest.min(bytes_max));
+    whole.extend_from_slice(&first);
+    while let Some(more) = next_bytes(body, pulse).await? {
+        if whole.len() + more.len() > bytes_max {
+            return Err(Fault::BodyTooLarge { bytes_max });
+        }
+        whole.extend_from_slice(&more);
+    }
+    Ok(whole.freeze())
+}
+
+/// The next piece of content; trailers are dropped.
+async fn next_bytes(body: &mut Incoming, pulse: &Pulse) -> Result<Option<Bytes>, Fault> {
+    loop {
+        let frame = poll_fn(|cx| match Pin::new(&mut *body).poll_frame(cx) {
+            Poll::Ready(frame) => Poll::Ready(Ok(frame)),
+            // the connection's tick polls us again once the time is up
+            Poll::Pending if pulse.is_body_overdue() => Poll::Ready(Err(Fault::BodyTooSlow)),
+            Poll::Pending => Poll::Pending,
+        });
+        match frame.await? {
+            None => return Ok(None),
+            Some(Err(_)) => return Err(Fault::BodyCutOff),
+            Some(Ok(frame)) => {
+                if let Ok(bytes) = Frame::into_data(frame) {
+                    return Ok(Some(bytes));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::{HeaderName, HeaderValue};
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let pair = |&(name, value): &(&str, &str)| {
+            (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap())
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    fn kind(accept: Accept, content_type: &str) -> Option<bool> {
+        announced(&headers(&[("content-type", content_type)]), accept, 10).ok().map(|a| a.ndjson)
+    }
+
+    #[test]
+    fn b17_only_types_that_a_route_takes_are_accepted() {
+        assert_eq!(kind(Accept::Items, "application/json"), Some(false));
+        assert_eq!(kind(Accept::Items, "Application/JSON; charset=UTF-8"), Some(false));
+        assert_eq!(kind(Accept::Items, "application/x-ndjson"), Some(true));
+        assert_eq!(kind(Accept::Object, "application/x-ndjson"), None);
+        assert_eq!(kind(Accept::Patch, "application/merge-patch+json"), Some(false));
+        assert_eq!(kind(Accept::Object, "application/merge-patch+json"), None);
+        for bad in ["", "text/plain", "application/jsonx", "application/json; charset=latin1"] {
+            assert_eq!(kind(Accept::Items, bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn b17_a_missing_or_doubled_type_and_an_encoded_body_are_refused() {
+        let missing = announced(&HeaderMap::new(), Accept::Items, 10);
+        assert!(matches!(missing, Err(Fault::MediaType { .. })));
+        let json = ("content-type", "application/json");
+        assert!(announced(&headers(&[json, json]), Accept::Items, 10).is_err());
+        let gzip = announced(&headers(&[json, ("content-encoding", "gzip")]), Accept::Items, 10);
+        assert!(matches!(gzip, Err(Fault::ContentEncoding)));
+        assert!(announced(&headers(&[json, ("content-encoding", "identity")]), Accept::Items, 10).is_ok());
+    }
+
+    #[test]
+    fn b14_the_length_is_judged_and_paid_for_before_the_body() {
+        let with_length = |length| {
+            let headers = headers(&[("content-type", "application/json"), ("content-length", length)]);
+            announced(&headers, Accept::Items, 100).map(|a| a.bytes)
+        };
+        assert_eq!(with_length("100").unwrap(), 100);
+        assert!(matches!(with_length("101"), Err(Fault::BodyTooLarge { bytes_max: 100 })));
+        let chunked = headers(&[("content-type", "application/json")]);
+        assert_eq!(announced(&chunked, Accept::Items, 100).unwrap().bytes, 100, "unknown: the most it may be");
+    }
+}

@@ -1,0 +1,249 @@
+//! Lists by pages: assets with their prices, and prices alone. Ordered by partner and id, so that
+//! a page's last row says where the next begins, whatever has changed meanwhile.
+
+use super::body::Body;
+use super::fault::Fault;
+use super::partner::Call;
+use super::position::Position;
+use super::push::quote_name;
+use super::{read, reply, view};
+use crate::actors::PartnerEntry;
+use crate::codec::{cursor, json};
+use crate::domain::{AssetId, Micros, QuoteName, Seq};
+use crate::store::{AssetRow, Reader};
+use hyper::{Response, StatusCode};
+use std::sync::Arc;
+
+const LIMIT_DEFAULT: u64 = 100;
+pub const LIMIT_MAX: u64 = 1000;
+/// Ids in one call for prices.
+const IDS_MAX: usize = 500;
+/// Rows read at once: what one short transaction holds in memory.
+const BATCH_ROWS: usize = 100;
+/// A page ends here though it is not full: a filter that matches little must not scan a million
+/// rows for one reply.
+const SCAN_ROWS_MAX: usize = 20_000;
+const PAGE_BYTES_MAX: usize = 4 << 20;
+
+/// What a page is made of, and from where.
+struct Page {
+    reader: Reader,
+    partners: Vec<Arc<PartnerEntry>>,
+    after: Option<Position>,
+    limit: usize,
+    filter: Filter,
+    show: Show,
+    now: Micros,
+}
+
+/// Which rows are shown.
+struct Filter {
+    status: Status,
+    class: Option<String>,
+    changed_since: Option<Seq>,
+}
+
+enum Status {
+    /// The default (X5).
+    Active,
+    Any,
+    Is(String),
+}
+
+/// What of a row is shown.
+enum Show {
+    Asset { fields: Option<Vec<String>> },
+    Price(QuoteName),
+}
+
+pub async fn assets(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+    read::known(call, &["partner", "status", "class", "changed_since", "limit", "cursor", "fields"])?;
+    let fields = call.query.one("fields")?.map(|text| text.split(',').map(str::to_owned).collect());
+    page(call, filter(call)?, Show::Asset { fields }).await
+}
+
+pub async fn prices(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+    read::known(call, &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"])?;
+    let quote = quote_name(call)?;
+    let ids = call.query.all("id").map(AssetId::new).collect::<Result<Vec<_>, _>>().map_err(Fault::BadId)?;
+    match ids.len() {
+        0 => page(call, filter(call)?, Show::Price(quote)).await,
+        1..=IDS_MAX => prices_of(call, ids, quote).await,
+        _ => Err(Fault::query("id", "is given more than 500 times")),
+    }
+}
+
+async fn page(call: &Call<'_>, filter: Filter, show: Show) -> Result<Response<Body>, Fault> {
+    let app = call.app();
+    let after = call.query.one("cursor")?;
+    let after = after.map(|text| Position::decode(&text).ok_or(Fault::BadCursor)).transpose()?;
+    let page = Page {
+        reader: app.reader.clone(),
+        partners: partners(call)?,
+        after,
+        limit: call.query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize,
+        filter,
+        show,
+        now: app.clock.now(),
+    };
+    let out = blocking(move || page.render()).await?;
+    Ok(reply::json(StatusCode::OK, out))
+}
+
+/// The partners that a list runs over, by name.
+fn partners(call: &Call<'_>) -> Result<Vec<Arc<PartnerEntry>>, Fault> {
+    let named = call.query.one("partner")?;
+    match (&call.partner, named) {
+        (Some(own), Some(named)) if named != own.name.as_str() => Err(Fault::NoSuchPartner),
+        (Some(own), _) => Ok(vec![Arc::clone(own)]),
+        (None, Some(named)) => Ok(vec![call.app().registry.by_name(&named).ok_or(Fault::NoSuchPartner)?]),
+        (None, None) => Ok(call.app().registry.all()),
+    }
+}
+
+fn filter(call: &Call<'_>) -> Result<Filter, Fault> {
+    let status = match call.query.one("status")?.as_deref() {
+        None | Some("active") => Status::Active,
+        Some("any") => Status::Any,
+        Some(other) => Status::Is(other.to_owned()),
+    };
+    let changed_since = call.query.one("changed_since")?;
+    let changed_since = changed_since.map(|text| cursor::decode(&text).ok_or(Fault::BadCursor)).transpose()?;
+    Ok(Filter {
+        status,
+        class: call.query.one("class")?.map(String::from),
+        changed_since: changed_since.map(|(_, seq)| seq),
+    })
+}
+
+impl Filter {
+    fn admits(&self, row: &AssetRow) -> bool {
+        let status = match &self.status {
+            Status::Active => !row.head.inactive,
+            Status::Any => true,
+            Status::Is(wanted) => row.document.plain_text("status") == Some(wanted),
+        };
+        let class = self.class.as_deref().is_none_or(|class| row.document.plain_text("class") == Some(class));
+        let changed = self.changed_since.is_none_or(|since| row.changed > since);
+        row.head.is_alive() && !row.head.hidden && status && class && changed
+    }
+}
+
+impl Page {
+    /// `cursor` is where the change stream stood before the first row was read: following it from
+    /// there misses nothing.
+    fn render(self) -> Result<Vec<u8>, Fault> {
+        let stands_at = cursor::encode(self.reader.journal(), self.reader.durable());
+        let mut out = Vec::with_capacity(64 * 1024);
+        out.extend_from_slice(b"{\"items\":[");
+        let next = self.render_items(&mut out)?;
+        out.extend_from_slice(b"],\"next_cursor\":");
+        match next {
+            Some(position) => json::quote(&mut out, &position.encode()),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b",\"cursor\":");
+        json::quote(&mut out, &stands_at);
+        out.push(b'}');
+        Ok(out)
+    }
+
+    /// The position of the last row looked at, where there may be more behind it.
+    fn render_items(&self, out: &mut Vec<u8>) -> Result<Option<Position>, Fault> {
+        let (mut scanned, mut shown) = (0, 0);
+        let begun = self.after.as_ref().map(|position| &position.partner);
+        for partner in self.partners.iter().filter(|partner| begun.is_none_or(|begun| partner.name >= *begun)) {
+            let resumes = self.after.as_ref().filter(|position| position.partner == partner.name);
+            let mut after = resumes.map(|position| position.id.clone());
+            loop {
+                let rows = self.reader.assets(partner.no, after.as_ref(), BATCH_ROWS)?;
+                let is_last = rows.len() < BATCH_ROWS;
+                for row in rows {
+                    scanned += 1;
+                    shown += usize::from(self.filter.admits(&row) && self.show_row(out, partner, &row));
+                    if shown == self.limit || scanned == SCAN_ROWS_MAX || out.len() > PAGE_BYTES_MAX {
+                        return Ok(Some(Position { partner: partner.name.clone(), id: row.id }));
+                    }
+                    after = Some(row.id);
+                }
+                if is_last {
+                    break;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the row had something to show.
+    fn show_row(&self, out: &mut Vec<u8>, partner: &PartnerEntry, row: &AssetRow) -> bool {
+        let quote = match &self.show {
+            Show::Asset { .. } => None,
+            Show::Price(name) => match view::quote(row, *name) {
+                Some(quote) => Some(quote),
+                None => return false,
+            },
+        };
+        separate(out);
+        match (&self.show, quote) {
+            (_, Some(quote)) => view::price(out, partner, row, quote, self.now),
+            (Show::Asset { fields: Some(fields) }, _) => {
+                let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+                view::asset(out, partner, row, self.now, Some(&fields));
+            }
+            _ => view::asset(out, partner, row, self.now, None),
+        }
+        true
+    }
+}
+
+/// The latest price of each id, in the order of the ids; those without one are named.
+async fn prices_of(call: &Call<'_>, ids: Vec<AssetId>, name: QuoteName) -> Result<Response<Body>, Fault> {
+    let partner = Arc::clone(match partners(call)?.as_slice() {
+        [only] => only,
+        _ => return Err(Fault::PartnerNeeded),
+    });
+    let (reader, now) = (call.app().reader.clone(), call.app().clock.now());
+    let out = blocking(move || {
+        let mut out = Vec::with_capacity(ids.len() * 192);
+        let mut missing = Vec::new();
+        out.extend_from_slice(b"{\"items\":[");
+        for id in &ids {
+            let row = reader.asset(partner.no, id)?.filter(|row| row.head.is_alive());
+            match row.as_ref().and_then(|row| Some((row, view::quote(row, name)?))) {
+                Some((row, quote)) => {
+                    separate(&mut out);
+                    view::price(&mut out, &partner, row, quote, now);
+                }
+                None => missing.push(id),
+            }
+        }
+        out.extend_from_slice(b"],\"missing\":[");
+        for id in missing {
+            separate(&mut out);
+            json::quote(&mut out, id.as_str());
+        }
+        out.extend_from_slice(b"]}");
+        Ok(out)
+    });
+    Ok(reply::json(StatusCode::OK, out.await?))
+}
+
+/// A comma, unless the array has just been opened.
+pub fn separate(out: &mut Vec<u8>) {
+    if out.last() != Some(&b'[') {
+        out.push(b',');
+    }
+}
+
+/// Reads of many rows leave the connection's task: they may take milliseconds.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => {
+            tracing::error!(%error, "a read ended without an answer");
+            Err(Fault::StoreFailed)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The partner listener: from a request to the handler of its route.
+
+use super::app::App;
+use super::auth::Caller;
+use super::body::Body;
+use super::connection::Client;
+use super::fault::Fault;
+use super::limit::Rate;
+use super::path::{self, Query};
+use super::route::{Resource, Route};
+use super::{changes, feed, list, position, push, read};
+use crate::actors::PartnerEntry;
+use crate::domain::AssetId;
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response};
+use std::sync::Arc;
+
+/// One request whose caller is known and may use the route.
+pub struct Call<'a> {
+    pub client: &'a Client,
+    pub head: &'a Parts,
+    pub route: &'a Route<'a>,
+    pub query: Query<'a>,
+    pub caller: Caller,
+    /// The partner that the call is about; `None` for all of them, which only readers may ask.
+    pub partner: Option<Arc<PartnerEntry>>,
+}
+
+pub async fn answer(client: &Client, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let route = match client.app.routes.find(&head.method, head.uri.path()) {
+        Ok(route) => route,
+        Err(fault) => return fault.into_response(),
+    };
+    let reply = match admitted(client, &head, &route) {
+        Ok(call) => dispatch(&call, body).await,
+        Err(fault) => Err(fault),
+    };
+    if let Some(reason) = reply.as_ref().err().and_then(Fault::shed_reason) {
+        client.app.metrics.shed(reason);
+    }
+    let reply = reply.unwrap_or_else(Fault::into_response);
+    client.app.routes.answered(&route, reply.status().as_u16());
+    reply
+}
+
+fn admitted<'a>(client: &'a Client, head: &'a Parts, route: &'a Route<'a>) -> Result<Call<'a>, Fault> {
+    let app = &client.app;
+    let caller = app.keys.caller(&head.headers)?;
+    let partner = partner_of(app, &caller, route)?;
+    let query = Query::parse(head.uri.query())?;
+    Ok(Call { client, head, route, query, caller, partner })
+}
+
+/// A partner sees its own only; of another it is not even told whether it exists.
+fn partner_of(app: &App, caller: &Caller, route: &Route<'_>) -> Result<Option<Arc<PartnerEntry>>, Fault> {
+    let named = route.partner.map(|text| path::decode(text).ok_or(Fault::NoSuchPartner)).transpose()?;
+    match (caller, named) {
+        (Caller::Partner { name, .. }, Some(named)) if named != name.as_str() => Err(Fault::NoSuchPartner),
+        (Caller::Partner { name, .. }, _) => {
+            app.registry.by_name(name.as_str()).map(Some).ok_or(Fault::PartnerStarting)
+        }
+        (Caller::Reader { .. }, Some(named)) => {
+            app.registry.by_name(&named).map(Some).ok_or(Fault::NoSuchPartner)
+        }
+        (Caller::Reader { .. }, None) => Ok(None),
+    }
+}
+
+async fn dispatch(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fault> {
+    if call.route.method != Method::GET {
+        return match call.route.resource {
+            Resource::FeedRunNow => feed::run_now(call),
+            _ => push::answer(call, body).await,
+        };
+    }
+    call.charge_read()?;
+    position::reach(call).await?;
+    match call.route.resource {
+        Resource::Asset => read::asset(call),
+        Resource::AssetPrice => read::asset_price(call),
+        Resource::Assets => list::assets(call).await,
+        Resource::Prices => list::prices(call).await,
+        Resource::Changes => changes::answer(call).await,
+        Resource::Me => read::me(call),
+        Resource::Feed => feed::state(call),
+        Resource::FeedRuns => feed::runs(call).await,
+        Resource::FeedRun => feed::run(call),
+        Resource::FeedRunNow => Err(Fault::NoSuchPath), // the route table has no GET for it
+    }
+}
+
+impl Call<'_> {
+    pub fn app(&self) -> &Arc<App> {
+        &self.client.app
+    }
+
+    /// The partner, where the call cannot be about all.
+    pub fn partner(&self) -> Result<&Arc<PartnerEntry>, Fault> {
+        self.partner.as_ref().ok_or(Fault::PartnerNeeded)
+    }
+
+    /// The partner whose own key this is.
+    pub fn writer(&self) -> Result<&Arc<PartnerEntry>, Fault> {
+        match self.caller {
+            Caller::Partner { .. } => self.partner(),
+            Caller::Reader { .. } => Err(Fault::ReadOnly),
+        }
+    }
+
+    /// The asset that the path names.
+    pub fn asset_id(&self) -> Result<AssetId, Fault> {
+        path::asset_id(self.route.id.unwrap_or_default(), &self.query)
+    }
+
+    fn charge_read(&self) -> Result<(), Fault> {
+        match self.caller {
+            Caller::Partner { .. } => Rate::Reads.charge(&self.partner()?.limits.load(), 1),
+            Caller::Reader { .. } => Ok(()),
+        }
+    }
+}

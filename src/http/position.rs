@@ -1,0 +1,94 @@
+//! Positions that clients hand back: a place in a list, and a place in the change stream that a
+//! read must have reached.
+
+use super::fault::Fault;
+use super::partner::Call;
+use crate::clock::sleep;
+use crate::codec::cursor;
+use crate::domain::{AssetId, PartnerName, Seq};
+use crate::store::Reader;
+use std::time::Duration;
+
+/// The last row of a page: lists are ordered by partner and id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub partner: PartnerName,
+    pub id: AssetId,
+}
+
+impl Position {
+    /// Opaque text, hexadecimal so that it needs no escapes.
+    pub fn encode(&self) -> String {
+        let bytes = self.partner.as_str().bytes().chain([0]).chain(self.id.as_bytes().iter().copied());
+        bytes.flat_map(|byte| [byte >> 4, byte & 15]).map(|d| char::from(HEX[usize::from(d)])).collect()
+    }
+
+    pub fn decode(text: &str) -> Option<Position> {
+        let digit = |byte: &u8| HEX.iter().position(|hex| hex == byte);
+        let pairs = text.as_bytes().chunks_exact(2);
+        if !pairs.remainder().is_empty() {
+            return None;
+        }
+        let bytes: Option<Vec<u8>> =
+            pairs.map(|pair| Some((digit(&pair[0])? << 4 | digit(&pair[1])?) as u8)).collect();
+        let text = String::from_utf8(bytes?).ok()?;
+        let (partner, id) = text.split_once('\0')?;
+        Some(Position { partner: PartnerName::new(partner).ok()?, id: AssetId::new(id).ok()? })
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// The parameters that every read knows.
+pub const READ_PARAMETERS: [&str; 2] = ["min_cursor", "wait"];
+const WAIT_SECONDS_MAX: u64 = 30;
+
+/// Waits until what `?min_cursor=` names is readable, at most `?wait=` seconds.
+pub async fn reach(call: &Call<'_>) -> Result<(), Fault> {
+    let Some(text) = call.query.one("min_cursor")? else { return Ok(()) };
+    let wait = call.query.number("wait", WAIT_SECONDS_MAX)?.unwrap_or_default();
+    let reader = &call.app().reader;
+    let seq = of_this_journal(reader, &text)?;
+    let mut durable = reader.subscribe();
+    if *durable.borrow_and_update() >= seq {
+        return Ok(());
+    }
+    tokio::select! {
+        reached = durable.wait_for(|durable| *durable >= seq) => {
+            reached.map(drop).map_err(|_| Fault::StoreFailed)
+        }
+        () = sleep(Duration::from_secs(wait)) => Err(Fault::CursorNotReached),
+    }
+}
+
+fn of_this_journal(reader: &Reader, text: &str) -> Result<Seq, Fault> {
+    let (journal, seq) = cursor::decode(text).ok_or(Fault::BadCursor)?;
+    if journal != reader.journal() {
+        return Err(Fault::CursorGone { oldest: cursor::encode(reader.journal(), reader.durable()) });
+    }
+    Ok(seq)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_comes_back_as_it_was_given() {
+        let position = Position {
+            partner: PartnerName::new("acme").unwrap(),
+            id: AssetId::new("ibc/2739 & zürich").unwrap(),
+        };
+        let text = position.encode();
+        assert!(text.bytes().all(|b| b.is_ascii_alphanumeric()));
+        assert_eq!(Position::decode(&text), Some(position));
+    }
+
+    #[test]
+    fn d10_a_tampered_position_is_none() {
+        for bad in ["", "6", "zz", "61", "6100", "0061", "610061ff", "41006161", "6100611f"] {
+            assert_eq!(Position::decode(bad), None, "{bad}");
+        }
+        assert!(Position::decode("610061").is_some());
+    }
+}

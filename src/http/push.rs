@@ -1,0 +1,332 @@
+//! The write path: admit, read, decode, charge, hand to the partner's actor, answer when it is
+//! durable. Everything that can refuse a push without its body does so before the body is read.
+
+use super::auth::Caller;
+use super::body::Body;
+use super::condition::{self, Tag};
+use super::fault::Fault;
+use super::intake::{self, Accept};
+use super::limit::Rate;
+use super::partner::Call;
+use super::route::Resource;
+use super::{reply, view};
+use crate::actors::{Admission, PartnerEntry, Permit, Push, PushReply};
+use crate::clock::Mark;
+use crate::codec::request::{self, BodyLimits, Decoded, Shape};
+use crate::codec::time;
+use crate::domain::{
+    AssetId, AssetWrite, Document, ItemOutcome, Market, Micros, Outcome, PriceWrite, QuoteName, TimeFormat, Verb,
+    Write,
+};
+use crate::telemetry::ItemKind;
+use compact_str::CompactString;
+use hyper::body::Incoming;
+use hyper::{HeaderMap, Method, Response, StatusCode};
+use std::sync::Arc;
+
+/// What a request asks to have done.
+enum Task {
+    Prices,
+    Assets(Verb),
+    Asset(Verb, AssetId),
+    AssetPrice(AssetId),
+    Withdraw(AssetId),
+}
+
+/// Words of the query and headers that steer a push.
+struct Manner {
+    atomic: bool,
+    dry_run: bool,
+    /// Applied items are left out of the reply.
+    minimal: bool,
+}
+
+pub async fn answer(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fault> {
+    let partner = call.writer()?;
+    let reply = pushed(call, partner, body).await;
+    let status = match &reply {
+        Ok(reply) => reply.status(),
+        Err(fault) => fault.status(),
+    };
+    if let Caller::Partner { metrics, .. } = &call.caller {
+        metrics.push_answered(status.as_u16());
+    }
+    reply
+}
+
+async fn pushed(call: &Call<'_>, partner: &Arc<PartnerEntry>, body: Incoming) -> Result<Response<Body>, Fault> {
+    let task = Task::of(call)?;
+    let manner = Manner::of(call)?;
+    let app = call.app();
+    if app.health.is_draining() {
+        return Err(Fault::Draining);
+    }
+    app.may_write()?;
+    let (decoded, permit, received) = match task.accept() {
+        Some(accept) => take_in(call, partner, &task, accept, body).await?,
+        None => bodyless(call, partner, &task)?,
+    };
+    check_conditions(call, partner, &task)?;
+    let Decoded { shape, writes, ids } = decoded;
+    let Manner { atomic, dry_run, minimal } = manner;
+    let push = Push { writes, received_at: app.clock.now(), atomic, dry_run, permit };
+    let done = partner.push(push).await?;
+    app.metrics.push_durable(received.elapsed());
+    count(call, task.kind(), &done);
+    let status = status_of(shape, atomic, &done.items);
+    Ok(reply::json(status, view::push_reply(app.reader.journal(), shape, &ids, &done, minimal)))
+}
+
+/// The mark is of the body's last byte.
+type Taken = (Decoded, Permit, Mark);
+
+async fn take_in(
+    call: &Call<'_>,
+    partner: &Arc<PartnerEntry>,
+    task: &Task,
+    accept: Accept,
+    mut body: Incoming,
+) -> Result<Taken, Fault> {
+    let app = call.app();
+    let (bytes_max, items_max) = {
+        let settings = app.settings.load();
+        (settings.server.body_bytes_max, settings.server.items_max)
+    };
+    let announced = intake::announced(&call.head.headers, accept, bytes_max)?;
+    let mut permit = Admission::admit(&app.admission, &partner.admission, announced.bytes)?;
+    let limits = partner.limits.load_full();
+    task.rate().charge(&limits, 1)?;
+    let bytes = intake::collect(&mut body, bytes_max, &call.client.pulse).await?;
+    let received = Mark::now();
+    if announced.bytes > bytes.len() {
+        // it came without a length and was charged for the most it might be
+        drop(permit);
+        permit = Admission::admit(&app.admission, &partner.admission, bytes.len())?;
+    }
+    let decoded = task.decode(&bytes, announced.ndjson, partner, items_max)?;
+    task.rate().charge(&limits, decoded.writes.len().saturating_sub(1))?;
+    Ok((decoded, permit, received))
+}
+
+fn bodyless(call: &Call<'_>, partner: &Arc<PartnerEntry>, task: &Task) -> Result<Taken, Fault> {
+    let permit = Admission::admit(&call.app().admission, &partner.admission, 1)?;
+    task.rate().charge(&partner.limits.load(), 1)?;
+    let (id, write) = match task {
+        Task::Asset(_, id) => (id, delete(call, id)?),
+        Task::Withdraw(id) => (id, withdrawal(call, id)?),
+        Task::Prices | Task::Assets(_) | Task::AssetPrice(_) => return Err(Fault::BodyCutOff),
+    };
+    let ids = vec![CompactString::from(id.as_str())];
+    let decoded = Decoded { shape: Shape::Single, writes: vec![Ok(write)], ids };
+    Ok((decoded, permit, Mark::now()))
+}
+
+fn delete(call: &Call<'_>, id: &AssetId) -> Result<Write, Fault> {
+    Ok(Write::Asset(Box::new(AssetWrite {
+        verb: Verb::Delete,
+        id: id.clone(),
+        at: time_of(call, "at")?,
+        sequence: 0,
+        members: Document::default(),
+        removed: Vec::new(),
+        prices: Vec::new(),
+    })))
+}
+
+fn withdrawal(call: &Call<'_>, id: &AssetId) -> Result<Write, Fault> {
+    Ok(Write::Price(PriceWrite {
+        id: id.clone(),
+        quote: quote_name(call)?,
+        amount: None,
+        currency: None,
+        at: time_of(call, "at")?,
+        sequence: 0,
+        market: Market::Unsaid,
+        stream: None,
+        extra: None,
+    }))
+}
+
+/// `?quote=`, else the quote that is meant where none is named.
+pub fn quote_name(call: &Call<'_>) -> Result<QuoteName, Fault> {
+    match call.query.one("quote")? {
+        Some(name) => QuoteName::new(&name).map_err(|_| Fault::query("quote", "cannot be the name of a quote")),
+        None => Ok(QuoteName::PRICE),
+    }
+}
+
+fn time_of(call: &Call<'_>, name: &'static str) -> Result<Option<Micros>, Fault> {
+    let Some(text) = call.query.one(name)? else { return Ok(None) };
+    let at = time::parse(&text, TimeFormat::Rfc3339);
+    at.map(Some).map_err(|error| Fault::BadTime { name, hint: error.hint })
+}
+
+/// The asset may change between this look and the actor's decision; a write that must not lose
+/// that race names its source time, by which the rules order it.
+fn check_conditions(call: &Call<'_>, partner: &PartnerEntry, task: &Task) -> Result<(), Fault> {
+    let Task::Asset(_, id) = task else { return Ok(()) };
+    if !condition::is_conditional(&call.head.headers) {
+        return Ok(());
+    }
+    let row = call.app().reader.asset(partner.no, id)?.filter(|row| row.head.is_alive());
+    let holds = condition::holds_for_write(&call.head.headers, row.as_ref().map(Tag::of).as_ref())?;
+    if holds { Ok(()) } else { Err(Fault::PreconditionFailed) }
+}
+
+impl Task {
+    fn of(call: &Call<'_>) -> Result<Task, Fault> {
+        let method = &call.route.method;
+        let verb = if *method == Method::PUT {
+            Verb::Put
+        } else if *method == Method::PATCH {
+            Verb::Patch
+        } else if *method == Method::DELETE {
+            Verb::Delete
+        } else {
+            Verb::Post
+        };
+        match (call.route.resource, verb) {
+            (Resource::Prices, _) => Ok(Task::Prices),
+            (Resource::Assets, verb) => Ok(Task::Assets(verb)),
+            (Resource::Asset, verb) => Ok(Task::Asset(verb, call.asset_id()?)),
+            (Resource::AssetPrice, Verb::Delete) => Ok(Task::Withdraw(call.asset_id()?)),
+            (Resource::AssetPrice, _) => Ok(Task::AssetPrice(call.asset_id()?)),
+            _ => Err(Fault::NoSuchPath), // the route table has no other writes
+        }
+    }
+
+    /// `None` where the request needs no body.
+    fn accept(&self) -> Option<Accept> {
+        match self {
+            Task::Prices | Task::Assets(Verb::Post) => Some(Accept::Items),
+            Task::Asset(Verb::Patch, _) => Some(Accept::Patch),
+            Task::Assets(_) | Task::AssetPrice(_) => Some(Accept::Object),
+            Task::Asset(Verb::Delete, _) | Task::Withdraw(_) => None,
+            Task::Asset(..) => Some(Accept::Object),
+        }
+    }
+
+    fn kind(&self) -> ItemKind {
+        match self {
+            Task::Prices | Task::AssetPrice(_) | Task::Withdraw(_) => ItemKind::Price,
+            Task::Assets(_) | Task::Asset(..) => ItemKind::Asset,
+        }
+    }
+
+    fn rate(&self) -> Rate {
+        match self.kind() {
+            ItemKind::Price => Rate::Prices,
+            ItemKind::Asset => Rate::AssetWrites,
+        }
+    }
+
+    fn decode(
+        &self,
+        body: &[u8],
+        ndjson: bool,
+        partner: &PartnerEntry,
+        items_max: usize,
+    ) -> Result<Decoded, Fault> {
+        let settings = partner.settings.load();
+        let policy = &settings.policy;
+        let limits = BodyLimits { items_max };
+        let decoded = match self {
+            Task::Prices => request::prices(body, ndjson, policy, &limits),
+            Task::Assets(verb) => request::assets(body, ndjson, *verb, None, policy, &limits),
+            Task::Asset(verb, id) => request::assets(body, ndjson, *verb, Some(id), policy, &limits),
+            Task::AssetPrice(id) | Task::Withdraw(id) => request::asset_price(body, id, policy),
+        };
+        decoded.map_err(Fault::Body)
+    }
+}
+
+impl Manner {
+    const PARAMETERS: [&'static str; 5] = ["id", "at", "quote", "atomic", "dry_run"];
+
+    fn of(call: &Call<'_>) -> Result<Manner, Fault> {
+        let minimal = prefers_minimal(&call.head.headers);
+        if call.head.uri.query().is_none() {
+            return Ok(Manner { atomic: false, dry_run: false, minimal });
+        }
+        call.query.only(&Self::PARAMETERS)?;
+        Ok(Manner { atomic: call.query.flag("atomic")?, dry_run: call.query.flag("dry_run")?, minimal })
+    }
+}
+
+fn prefers_minimal(headers: &HeaderMap) -> bool {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    preferences.flat_map(|value| value.split([',', ';'])).any(|word| word.trim() == "return=minimal")
+}
+
+fn count(call: &Call<'_>, kind: ItemKind, done: &PushReply) {
+    let Caller::Partner { metrics, .. } = &call.caller else { return };
+    if let [only] = done.items.as_slice() {
+        return metrics.items_decided(kind, only.outcome, 1);
+    }
+    let mut counts = [0; Outcome::ALL.len()];
+    done.items.iter().for_each(|item| counts[item.outcome as usize] += 1);
+    for (outcome, count) in Outcome::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0) {
+        metrics.items_decided(kind, outcome, count);
+    }
+}
+
+/// A batch that was read is answered with 200, whatever became of its items; a batch that was to
+/// apply whole or not at all is refused with its first refusal.
+fn status_of(shape: Shape, atomic: bool, items: &[ItemOutcome]) -> StatusCode {
+    match (shape, items) {
+        (Shape::Single, [only]) => status_of_item(only.outcome),
+        _ if atomic && items.iter().any(|item| status_of_item(item.outcome).is_client_error()) => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        _ => StatusCode::OK,
+    }
+}
+
+fn status_of_item(outcome: Outcome) -> StatusCode {
+    match outcome {
+        Outcome::Created => StatusCode::CREATED,
+        Outcome::Updated
+        | Outcome::Unchanged
+        | Outcome::Duplicate
+        | Outcome::Superseded
+        | Outcome::Deleted => StatusCode::OK,
+        Outcome::Parked | Outcome::Held | Outcome::Quarantined => StatusCode::ACCEPTED,
+        Outcome::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
+        Outcome::NotFound => StatusCode::NOT_FOUND,
+        Outcome::Gone => StatusCode::GONE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Rule;
+    use hyper::header::HeaderValue;
+
+    fn items(outcomes: &[Outcome]) -> Vec<ItemOutcome> {
+        outcomes.iter().map(|&outcome| ItemOutcome::plain(outcome, Rule::D1)).collect()
+    }
+
+    #[test]
+    fn a_single_item_is_answered_by_its_outcome() {
+        let status = |outcome| status_of(Shape::Single, false, &items(&[outcome])).as_u16();
+        assert_eq!(Outcome::ALL.map(status), [201, 200, 200, 200, 200, 200, 202, 202, 202, 422, 404, 410]);
+    }
+
+    #[test]
+    fn b20_a_batch_is_200_unless_it_was_all_or_nothing() {
+        let mixed = items(&[Outcome::Updated, Outcome::Rejected]);
+        assert_eq!(status_of(Shape::Batch, false, &mixed), StatusCode::OK);
+        assert_eq!(status_of(Shape::Batch, true, &mixed), StatusCode::UNPROCESSABLE_ENTITY);
+        let late = items(&[Outcome::Updated, Outcome::Superseded, Outcome::Parked]);
+        assert_eq!(status_of(Shape::Batch, true, &late), StatusCode::OK, "losing is no refusal");
+        assert_eq!(status_of(Shape::Batch, false, &[]), StatusCode::OK, "an empty batch does nothing");
+    }
+
+    #[test]
+    fn a_preference_is_found_among_others() {
+        let with = |value| HeaderMap::from_iter([(hyper::header::HeaderName::from_static("prefer"), HeaderValue::from_static(value))]);
+        assert!(prefers_minimal(&with("respond-async, return=minimal")));
+        assert!(!prefers_minimal(&with("return=representation")) && !prefers_minimal(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,63 @@
+//! Replies: status, the headers that all of them bear, body.
+
+use super::body::Body;
+use bytes::Bytes;
+use hyper::header::{self, HeaderValue};
+use hyper::{Response, StatusCode};
+use std::time::Duration;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NO_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
+const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// JSON that is true at this moment only.
+pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    typed(status, JSON, body)
+}
+
+pub fn problem(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
+    typed(status, PROBLEM, body)
+}
+
+pub fn typed(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Response<Body> {
+    with_body(status, content_type, Body::Whole(body.into()))
+}
+
+pub fn with_body(status: StatusCode, content_type: HeaderValue, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
+    response
+}
+
+/// JSON that may be kept as long as it is asked for again with its tag.
+pub fn tagged(body: impl Into<Bytes>, etag: HeaderValue) -> Response<Body> {
+    let mut response = json(StatusCode::OK, body);
+    tag(&mut response, etag);
+    response
+}
+
+pub fn not_modified(etag: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(Body::EMPTY);
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    tag(&mut response, etag);
+    response
+}
+
+fn tag(response: &mut Response<Body>, etag: HeaderValue) {
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, etag);
+    headers.insert(header::CACHE_CONTROL, NO_CACHE);
+    headers.insert(header::VARY, HeaderValue::from_static("authorization"));
+}
+
+/// Whole seconds, rounded up, at least one: a client that comes back too early is refused again.
+pub fn whole_seconds(wait: Duration) -> HeaderValue {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    HeaderValue::from(seconds.max(1))
+}

@@ -1,0 +1,198 @@
+//! A listener: takes connections within its bounds, and stops by a deadline.
+
+use super::app::App;
+use super::connection::{self, Client, Face, Terms};
+use super::place::Places;
+use super::pulse::{Deadlines, Pulse};
+use crate::clock::sleep;
+use crate::config::ServerSettings;
+use hyper::server::conn::http1;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::{Id, JoinHandle, JoinSet};
+
+/// Waits after a failed accept, doubled up to the second: without file descriptors a loop would spin.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+/// A client that takes nothing of a reply for so long is cut off.
+const WRITE_STALL: Duration = Duration::from_secs(30);
+/// Of a reply that a client does not take, this much is held; a stream's frames come on top.
+const BUFFER_BYTES: usize = 256 * 1024;
+/// hyper's own bound, which costs nothing; another needs an allocation for each request.
+const HYPER_HEADERS_MAX: usize = 100;
+/// For who is one too many: better than a connection that just closes.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// A bound socket that does not serve yet.
+pub struct Listener {
+    socket: TcpListener,
+    face: Face,
+}
+
+/// A listener at work. Dropping the handle stops it at once.
+pub struct ServerHandle {
+    local_addr: SocketAddr,
+    stop: oneshot::Sender<Duration>,
+    serving: JoinHandle<usize>,
+}
+
+impl Listener {
+    pub async fn bind(address: SocketAddr, face: Face) -> io::Result<Listener> {
+        Ok(Listener { socket: TcpListener::bind(address).await?, face })
+    }
+
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Begins to take connections. Bounds and time-outs are those of the settings at this moment.
+    pub fn serve(self, app: Arc<App>) -> io::Result<ServerHandle> {
+        let local_addr = self.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(Server::new(self, app).run(stopped));
+        Ok(ServerHandle { local_addr, stop, serving })
+    }
+}
+
+impl ServerHandle {
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Takes no more connections, ends change streams, lets requests finish; after `deadline` cuts
+    /// what is left and says how many connections that were.
+    pub async fn stop(self, deadline: Duration) -> usize {
+        // the receiver is gone only where the task has ended
+        let _ = self.stop.send(deadline);
+        self.serving.await.unwrap_or_default()
+    }
+}
+
+struct Server {
+    socket: TcpListener,
+    face: Face,
+    app: Arc<App>,
+    terms: Arc<Terms>,
+    places: Arc<Places>,
+    connections: JoinSet<()>,
+    /// Dropping one stops its connection.
+    stops: HashMap<Id, oneshot::Sender<()>>,
+}
+
+impl Server {
+    fn new(listener: Listener, app: Arc<App>) -> Server {
+        let settings = app.settings.load();
+        let server = &settings.server;
+        let terms = Arc::new(terms(server));
+        let places = Places::new(server.connections_max, server.connections_per_address_max);
+        drop(settings);
+        let Listener { socket, face } = listener;
+        Server { socket, face, app, terms, places, connections: JoinSet::new(), stops: HashMap::new() }
+    }
+
+    async fn run(mut self, mut stop: oneshot::Receiver<Duration>) -> usize {
+        let mut back_off = BACK_OFF.0;
+        let deadline = loop {
+            tokio::select! {
+                biased;
+                deadline = &mut stop => break deadline.unwrap_or_default(),
+                Some(ended) = self.connections.join_next_with_id(), if !self.connections.is_empty() => {
+                    self.forget(ended);
+                }
+                accepted = self.socket.accept() => match accepted {
+                    Ok((socket, from)) => {
+                        back_off = BACK_OFF.0;
+                        self.take(socket, from);
+                    }
+                    Err(error) if is_of_the_peer(&error) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept connections");
+                        sleep(back_off).await;
+                        back_off = (back_off * 2).min(BACK_OFF.1);
+                    }
+                },
+            }
+        };
+        self.finish(deadline).await
+    }
+
+    fn take(&mut self, socket: TcpStream, from: SocketAddr) {
+        let Some(place) = self.places.take(from.ip()) else {
+            self.app.metrics.shed("connections");
+            // best effort: whoever floods us gets no place to wait in
+            let _ = socket.try_write(FULL);
+            return;
+        };
+        // without it small replies may wait for an acknowledgement; a socket that refuses is dying
+        let _ = socket.set_nodelay(true);
+        let client = Client { app: Arc::clone(&self.app), face: self.face, pulse: Arc::new(Pulse::default()) };
+        let terms = Arc::clone(&self.terms);
+        let (stop, stopped) = oneshot::channel();
+        let task = self.connections.spawn(async move {
+            let _place = place;
+            connection::serve(client, socket, &terms, stopped).await;
+        });
+        self.stops.insert(task.id(), stop);
+    }
+
+    fn forget(&mut self, ended: Result<(Id, ()), tokio::task::JoinError>) {
+        let id = match ended {
+            Ok((id, ())) => id,
+            Err(error) => {
+                if error.is_panic() {
+                    tracing::error!("a request's handler panicked");
+                }
+                error.id()
+            }
+        };
+        self.stops.remove(&id);
+    }
+
+    async fn finish(mut self, deadline: Duration) -> usize {
+        drop(self.socket);
+        if self.face == Face::Partner {
+            self.app.end_streams();
+        }
+        self.stops.clear();
+        let connections = &mut self.connections;
+        tokio::select! {
+            () = async { while connections.join_next().await.is_some() {} } => {}
+            () = sleep(deadline) => {}
+        }
+        let cut = self.connections.len();
+        self.connections.shutdown().await;
+        cut
+    }
+}
+
+/// What a connection is held to.
+pub fn terms(server: &ServerSettings) -> Terms {
+    let mut http = http1::Builder::new();
+    http.header_read_timeout(None) // `pulse` covers it
+        .max_header_size(server.header_bytes_max)
+        .max_buf_size(BUFFER_BYTES);
+    if server.headers_max != HYPER_HEADERS_MAX {
+        http.max_headers(server.headers_max);
+    }
+    let deadlines = Deadlines {
+        header: server.header_timeout,
+        keep_alive: server.keep_alive_timeout,
+        body: server.body_timeout,
+        body_idle: server.body_idle_timeout,
+        write_stall: WRITE_STALL,
+    };
+    Terms { http, deadlines }
+}
+
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

@@ -1,0 +1,162 @@
+//! The two listeners against raw sockets: routes, keys, bounds and stopping.
+
+use super::*;
+use crate::config::{KeyHash, Settings};
+use crate::http::testing::{self, raw, until, until_closed};
+use tokio::io::AsyncWriteExt;
+
+async fn listening(face: Face, change: impl FnOnce(&mut Settings)) -> (Arc<App>, ServerHandle) {
+    let settings = testing::settings();
+    let mut changed = Settings::clone(&settings.load());
+    change(&mut changed);
+    settings.store(Arc::new(changed));
+    let app = testing::app(settings);
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), face).await.unwrap();
+    let handle = listener.serve(Arc::clone(&app)).unwrap();
+    (app, handle)
+}
+
+fn get(path: &str, more: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{more}connection: close\r\n\r\n").into_bytes()
+}
+
+fn status(reply: &str) -> &str {
+    reply.get(9..12).unwrap_or(reply)
+}
+
+#[tokio::test]
+async fn liveness_and_readiness_say_what_they_must() {
+    let (app, server) = listening(Face::Admin, |_| ()).await;
+    let at = server.local_addr();
+    assert_eq!(status(&raw(at, &get("/livez", "")).await), "200");
+    assert!(raw(at, &get("/readyz", "")).await.ends_with("starting\n"));
+    app.health.set_ready(true);
+    assert_eq!(status(&raw(at, &get("/readyz", "")).await), "200");
+    app.health.start_draining();
+    let reply = raw(at, &get("/readyz", "")).await;
+    assert!(status(&reply) == "503" && reply.ends_with("draining\n"), "{reply}");
+    assert_eq!(status(&raw(at, &get("/livez", "")).await), "200");
+}
+
+#[tokio::test]
+async fn d11_the_admin_listener_asks_for_its_token_and_shows_its_page_without() {
+    let token = |settings: &mut Settings| settings.server.admin_token = Some(KeyHash::of("root"));
+    let (_app, server) = listening(Face::Admin, token).await;
+    let at = server.local_addr();
+    for path in ["/metrics", "/admin/status", "/admin/partners", "/admin/nothing"] {
+        let reply = raw(at, &get(path, "")).await;
+        assert!(status(&reply) == "401" && reply.contains("www-authenticate: Bearer"), "{path} {reply}");
+    }
+    let reply = raw(at, &get("/metrics", "authorization: Bearer root\r\n")).await;
+    assert!(status(&reply) == "200" && reply.contains("tidegate_build_info"), "{reply}");
+    for path in ["/", "/status.js", "/status.css"] {
+        let reply = raw(at, &get(path, "")).await;
+        assert!(status(&reply) == "200" && reply.contains("content-security-policy"), "{path} {reply}");
+    }
+    let reply = raw(at, b"POST /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    assert!(status(&reply) == "405" && reply.contains("allow: GET, HEAD"), "{reply}");
+}
+
+#[tokio::test]
+async fn d11_without_a_token_only_our_own_names_are_answered() {
+    let (_app, server) = listening(Face::Admin, |_| ()).await;
+    let foreign = b"GET /metrics HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
+    assert_eq!(status(&raw(server.local_addr(), foreign).await), "403");
+    assert_eq!(status(&raw(server.local_addr(), &get("/metrics", "")).await), "200");
+}
+
+#[tokio::test]
+async fn head_is_a_get_without_body() {
+    let (_app, server) = listening(Face::Admin, |_| ()).await;
+    let reply = raw(server.local_addr(), b"HEAD /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    assert!(status(&reply) == "200" && reply.contains("content-length: 6"), "{reply}");
+    assert!(reply.ends_with("\r\n\r\n"), "{reply}");
+}
+
+#[tokio::test]
+async fn b13_b18_unknown_paths_methods_and_keys_get_their_answers() {
+    let (_app, server) = listening(Face::Partner, |_| ()).await;
+    let at = server.local_addr();
+    assert_eq!(status(&raw(at, &get("/api/nothing", "")).await), "404");
+    assert_eq!(status(&raw(at, &get("/metrics", "")).await), "404", "admin's paths are not served here");
+    let none = raw(at, &get("/api/me", "")).await;
+    let wrong = raw(at, &get("/api/me", "authorization: Bearer acme-kez\r\n")).await;
+    let body = |reply: &str| reply.split_once("\r\n\r\n").unwrap().1.to_owned();
+    assert!(status(&none) == "401" && none.contains("www-authenticate: Bearer"), "{none}");
+    assert_eq!(body(&none), body(&wrong), "no key and a wrong one look the same");
+    let reader = "authorization: Bearer portal-token\r\n";
+    let foreign = raw(at, &get("/api/partners/other/assets", "authorization: Bearer acme-key\r\n")).await;
+    let unknown = raw(at, &get("/api/partners/other/assets", reader)).await;
+    assert_eq!((status(&foreign), body(&foreign)), ("404", body(&unknown)));
+    let write = format!("POST /api/prices HTTP/1.1\r\nhost: a\r\n{reader}connection: close\r\ncontent-length: 2\r\n\r\n[]");
+    assert_eq!(status(&raw(at, write.as_bytes()).await), "403");
+    let patch = raw(at, b"PATCH /api/prices HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    assert!(status(&patch) == "405" && patch.contains("allow: GET, HEAD, POST\r\n"), "{patch}");
+}
+
+#[tokio::test]
+async fn b29_too_many_headers_and_too_large_ones_get_431() {
+    let (_app, server) = listening(Face::Admin, |_| ()).await;
+    let at = server.local_addr();
+    let many = |n| (0..n).map(|i| format!("x-{i}: 1\r\n")).collect::<String>();
+    assert_eq!(status(&raw(at, &get("/livez", &many(98))).await), "200");
+    assert_eq!(status(&raw(at, &get("/livez", &many(99))).await), "431");
+    let large = |n| format!("x: {}\r\n", "a".repeat(n));
+    assert_eq!(status(&raw(at, &get("/livez", &large(15 * 1024))).await), "200");
+    assert_eq!(status(&raw(at, &get("/livez", &large(17 * 1024))).await), "431");
+}
+
+#[tokio::test]
+async fn b27_what_two_servers_might_read_differently_is_refused() {
+    let (_app, server) = listening(Face::Partner, |_| ()).await;
+    for request in [
+        "POST /api/prices HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /api/prices HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcdef",
+        "POST /api/prices HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "POST /api/prices HTTP/1.1\r\nhost: a\r\ncontent-length: +5\r\n\r\nabcde",
+        "GET /api/me HTTP/1.1\r\nhost : a\r\n\r\n",
+        "GET /api/me HTTP/1.1\r\nhost: a\r\nx: 1\r\n folded\r\n\r\n",
+        "GET /api/me HTTP/2.9\r\nhost: a\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ] {
+        let reply = raw(server.local_addr(), request.as_bytes()).await;
+        assert!(matches!(status(&reply), "400" | ""), "{request:?} {reply}");
+    }
+}
+
+#[tokio::test]
+async fn b29_who_is_one_too_many_is_told_so_and_a_place_that_is_left_is_given_again() {
+    let (_app, server) = listening(Face::Admin, |settings| settings.server.connections_max = 1).await;
+    let at = server.local_addr();
+    let mut first = TcpStream::connect(at).await.unwrap();
+    first.write_all(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    until(&mut first, "alive").await;
+    let mut second = TcpStream::connect(at).await.unwrap();
+    let refusal = until_closed(&mut second).await;
+    assert!(status(&refusal) == "503" && refusal.contains("retry-after: 1"), "{refusal}");
+    drop(first);
+    let answered = async { while status(&raw(at, &get("/livez", "")).await) != "200" {} };
+    tokio::time::timeout(Duration::from_secs(20), answered).await.expect("the place is free again");
+}
+
+#[tokio::test]
+async fn a_stopped_listener_closes_idle_connections_and_takes_no_new_ones() {
+    let (_app, server) = listening(Face::Admin, |_| ()).await;
+    let at = server.local_addr();
+    let mut idle = TcpStream::connect(at).await.unwrap();
+    idle.write_all(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    until(&mut idle, "alive").await;
+    assert_eq!(server.stop(Duration::from_secs(20)).await, 0);
+    assert_eq!(until_closed(&mut idle).await, "");
+    assert!(TcpStream::connect(at).await.is_err());
+}
+
+#[tokio::test]
+async fn what_does_not_end_by_the_deadline_is_cut() {
+    let (_app, server) = listening(Face::Admin, |_| ()).await;
+    let mut half = TcpStream::connect(server.local_addr()).await.unwrap();
+    half.write_all(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\nGET /liv").await.unwrap();
+    until(&mut half, "alive").await;
+    assert!(server.stop(Duration::ZERO).await <= 1);
+    assert_eq!(until_closed(&mut half).await, "");
+}

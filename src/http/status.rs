@@ -1,0 +1,90 @@
+//! What operators see: the daemon and its partners at one glance, as JSON.
+
+use super::app::App;
+use super::fault::Fault;
+use super::feed::{self, StateView};
+use super::list::blocking;
+use crate::actors::PartnerEntry;
+use crate::codec::{cursor, time};
+use crate::domain::Micros;
+use crate::store::Reader;
+use serde::Serialize;
+use std::sync::Arc;
+
+#[derive(Serialize)]
+struct DaemonView {
+    version: &'static str,
+    now: String,
+    uptime_seconds: i64,
+    ready: bool,
+    draining: bool,
+    storage_failed: bool,
+    durable_sequence: u64,
+    cursor: String,
+    overlay_bytes: usize,
+    overlay_bytes_max: usize,
+    streams_open: usize,
+    partners: Vec<PartnerView>,
+}
+
+#[derive(Serialize)]
+struct PartnerView {
+    name: String,
+    number: u32,
+    prices_per_second_max: u32,
+    asset_writes_per_second_max: u32,
+    feed: Option<StateView>,
+}
+
+#[derive(Serialize)]
+struct PartnersView {
+    items: Vec<PartnerView>,
+}
+
+pub async fn of_daemon(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
+    let app = Arc::clone(app);
+    blocking(move || {
+        let now = app.clock.now();
+        let durable = app.reader.durable();
+        let settings = app.settings.load();
+        let streams_max = settings.server.streams_max;
+        rendered(&DaemonView {
+            version: env!("CARGO_PKG_VERSION"),
+            now: time::format(now),
+            uptime_seconds: now.since(app.started_at) / Micros::SECOND,
+            ready: app.health.is_ready(),
+            draining: app.health.is_draining(),
+            storage_failed: app.health.has_storage_failed(),
+            durable_sequence: durable.0,
+            cursor: cursor::encode(app.reader.journal(), durable),
+            overlay_bytes: app.reader.overlay_bytes(),
+            overlay_bytes_max: settings.store.overlay_bytes_max,
+            streams_open: streams_max.saturating_sub(app.streams.available_permits()),
+            partners: partners(&app.reader, &app.registry.all())?,
+        })
+    })
+    .await
+}
+
+pub async fn of_partners(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
+    let app = Arc::clone(app);
+    blocking(move || rendered(&PartnersView { items: partners(&app.reader, &app.registry.all())? })).await
+}
+
+fn partners(reader: &Reader, partners: &[Arc<PartnerEntry>]) -> Result<Vec<PartnerView>, Fault> {
+    let view = |partner: &Arc<PartnerEntry>| {
+        let limits = partner.settings.load().limits.clone();
+        Ok(PartnerView {
+            name: partner.name.to_string(),
+            number: partner.no.0,
+            prices_per_second_max: limits.prices_per_second,
+            asset_writes_per_second_max: limits.asset_writes_per_second,
+            feed: feed::state_view(reader, partner)?,
+        })
+    };
+    partners.iter().map(view).collect()
+}
+
+fn rendered(view: &impl Serialize) -> Result<Vec<u8>, Fault> {
+    Ok(serde_json::to_vec(view).expect("texts, numbers and lists of them"))
+}

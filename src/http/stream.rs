@@ -1,0 +1,229 @@
+//! Server-sent events: replay from a cursor, then follow, without a gap between the two, for both
+//! read the log by sequence and the watch only says how far it goes.
+//!
+//! Frames are made when the client takes them, so a slow one holds no memory but hyper's buffer;
+//! one that takes nothing is cut off by the pulse and resumes by its cursor.
+
+use super::app::App;
+use super::body::Body;
+use super::changes::{Piece, Since, Style, Window};
+use super::connection::Client;
+use super::fault::Fault;
+use super::pulse::{Phase, Pulse};
+use super::{list, reply, view};
+use crate::clock::{Mark, sleep};
+use crate::codec::{cursor, json};
+use crate::domain::Seq;
+use bytes::Bytes;
+use futures_util::stream::unfold;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+/// Proxies cut what is silent for longer (FAULTS 2.9 asks for at most 15 s).
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Commits come every fraction of a millisecond; a stream reads them in swarms.
+const PACE: Duration = Duration::from_millis(5);
+/// Further behind than this, a read leaves the connection's task.
+const NEAR_CHANGES: u64 = 256;
+const EVENTS_MAX: usize = 500;
+/// Clients come back after this, and up to `RETRY_SPREAD_MS` later, so that they do not all come at once.
+const RETRY_MS: i64 = 1000;
+const RETRY_SPREAD_MS: i64 = 2000;
+const RETRY_WHEN_FULL_MS: i64 = 10_000;
+
+/// A browser gives up for good at any status but 200: where there is no place left, the stream
+/// opens, says when to come back, and ends.
+pub fn open(client: &Client, window: Window, since: Since) -> Response<Body> {
+    let app = &client.app;
+    let body = match Arc::clone(&app.streams).try_acquire_owned() {
+        Ok(place) => follow(client, window, since, place),
+        Err(_) => {
+            app.metrics.shed("streams");
+            Body::Whole(retry(app, RETRY_WHEN_FULL_MS).into())
+        }
+    };
+    let mut response = reply::with_body(StatusCode::OK, HeaderValue::from_static("text/event-stream"), body);
+    // a proxy that buffers would hold events back
+    response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+fn follow(client: &Client, window: Window, since: Since, place: OwnedSemaphorePermit) -> Body {
+    let app = Arc::clone(&client.app);
+    app.metrics.stream_opened();
+    let follower = Follower {
+        next: Next::Begin(since),
+        durable: window.reader.subscribe(),
+        window: Arc::new(window),
+        end: app.streams_end(),
+        read_at: Mark::now(),
+        sent_at: Mark::now(),
+        told: Seq(0),
+        attendance: Attendance { app, pulse: Arc::clone(&client.pulse), reason: "client", _place: place },
+    };
+    Body::Stream(Box::pin(unfold(follower, Follower::frame)))
+}
+
+fn retry(app: &App, least_ms: i64) -> String {
+    let spread = app.clock.now().0.rem_euclid(RETRY_SPREAD_MS);
+    format!("retry: {}\n\n", least_ms + spread)
+}
+
+/// Counts the stream for as long as it lives, and says why it ended.
+struct Attendance {
+    app: Arc<App>,
+    pulse: Arc<Pulse>,
+    reason: &'static str,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        let slow = self.pulse.is_consumer_slow();
+        self.app.metrics.stream_ended(if slow { "slow_consumer" } else { self.reason });
+        self.pulse.enter(Phase::Head);
+    }
+}
+
+enum Next {
+    Begin(Since),
+    After(Seq),
+    End,
+}
+
+struct Follower {
+    next: Next,
+    window: Arc<Window>,
+    durable: watch::Receiver<Seq>,
+    end: watch::Receiver<bool>,
+    read_at: Mark,
+    sent_at: Mark,
+    /// The newest sequence that the client knows of.
+    told: Seq,
+    attendance: Attendance,
+}
+
+impl Follower {
+    /// The next bytes for the client, however long they take to come.
+    async fn frame(mut self) -> Option<(Bytes, Follower)> {
+        let bytes = match self.next {
+            Next::Begin(since) => self.begin(since),
+            Next::After(at) => self.after(at).await,
+            Next::End => return None,
+        };
+        self.sent_at = Mark::now();
+        Some((bytes.into(), self))
+    }
+
+    fn begin(&mut self, since: Since) -> Vec<u8> {
+        let mut out = retry(&self.attendance.app, RETRY_MS).into_bytes();
+        match self.window.seq_of(since) {
+            Ok(at) => {
+                self.next = Next::After(at);
+                self.told = at;
+            }
+            Err(fault) => self.give_up(&mut out, &fault),
+        }
+        out
+    }
+
+    async fn after(&mut self, mut at: Seq) -> Vec<u8> {
+        loop {
+            if *self.end.borrow_and_update() {
+                return self.farewell(at);
+            }
+            let durable = *self.durable.borrow_and_update();
+            if durable > at {
+                match self.read(at, durable).await {
+                    Ok(piece) => {
+                        at = piece.at;
+                        self.next = Next::After(at);
+                        if let Some(shown) = piece.shown_to {
+                            self.told = shown;
+                            return piece.bytes;
+                        }
+                    }
+                    Err(fault) => {
+                        let mut out = Vec::new();
+                        self.give_up(&mut out, &fault);
+                        return out;
+                    }
+                }
+            }
+            let silence = KEEP_ALIVE.saturating_sub(self.sent_at.elapsed());
+            if silence.is_zero() {
+                return self.keep_alive(at);
+            }
+            if self.wait(at, silence).await.is_err() {
+                return self.farewell(at); // the store has been closed
+            }
+        }
+    }
+
+    async fn read(&mut self, at: Seq, durable: Seq) -> Result<Piece, Fault> {
+        let pause = PACE.saturating_sub(self.read_at.elapsed());
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
+        let window = Arc::clone(&self.window);
+        let read = move || window.piece(at, EVENTS_MAX, Style::Events);
+        let piece = if durable.0 - at.0 <= NEAR_CHANGES { read() } else { list::blocking(read).await };
+        self.read_at = Mark::now();
+        piece
+    }
+
+    /// Until there is more to read, or to say.
+    async fn wait(&mut self, at: Seq, silence: Duration) -> Result<(), watch::error::RecvError> {
+        let is_behind = *self.durable.borrow() > at;
+        if is_behind {
+            return Ok(());
+        }
+        tokio::select! {
+            changed = self.durable.changed() => changed,
+            ended = self.end.changed() => ended,
+            () = sleep(silence) => Ok(()),
+        }
+    }
+
+    /// Proof that the connection lives; and where changes were passed over that this reader does
+    /// not see, of how far it has come.
+    fn keep_alive(&mut self, at: Seq) -> Vec<u8> {
+        if at == self.told {
+            return b":\n\n".to_vec();
+        }
+        self.told = at;
+        let mut out = Vec::new();
+        self.say(&mut out, "progress", at);
+        out
+    }
+
+    fn farewell(&mut self, at: Seq) -> Vec<u8> {
+        self.next = Next::End;
+        self.attendance.reason = "shutdown";
+        let mut out = retry(&self.attendance.app, RETRY_MS).into_bytes();
+        self.say(&mut out, "end", at);
+        out
+    }
+
+    /// Ends the stream with the reason. Where changes are missing, an event without id tells the
+    /// client to begin anew; never is a gap passed over in silence.
+    fn give_up(&mut self, out: &mut Vec<u8>, fault: &Fault) {
+        self.next = Next::End;
+        self.attendance.reason = "failed";
+        if let Fault::CursorGone { oldest } = fault {
+            self.attendance.reason = "reset";
+            let data = format!("{{\"oldest_cursor\":{},\"catalogue\":\"/api/assets\"}}", json::quoted(oldest));
+            out.extend_from_slice(format!("event: reset\nid:\ndata: {data}\n\n").as_bytes());
+        }
+    }
+
+    fn say(&self, out: &mut Vec<u8>, event: &str, at: Seq) {
+        let text = cursor::encode(self.window.reader.journal(), at);
+        let data = format!("{{\"cursor\":{}}}", json::quoted(&text));
+        view::sse_frame(out, event, &text, data.as_bytes());
+    }
+}
+
