@@ -1,43 +1,26 @@
 //! The store: one redb file, of which the log is the truth and the tables are checkpoints.
 //! Nothing else knows redb.
+//!
+//! `Writer` (one thread) appends a log record for each group commit and writes the tables behind;
+//! `Reader` (any thread) sees tables and overlay as one, at one durable sequence.
+//!
+//! - A change is visible, and acknowledged, only after the sync of its record.
+//! - A slot's prices are seen once an asset's change has named the slot; `Forgotten` frees it.
+//! - Deliberately absent: rules. The store applies facts and compares nothing but sequences.
 
+mod checkpoint;
+mod error;
+mod open;
+mod overlay;
 mod read;
+mod recovery;
+mod shared;
+mod tables;
+mod trim;
+mod writer;
 
-pub use read::{AssetRow, ChangesPage, ReadError, Reader};
-
-// --- stub, replaced at merge
-use crate::domain::{Micros, Seq, WriteSet};
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("the writer's thread panicked")]
-    WriterPanicked,
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    Idle,
-    Slice,
-    Finished,
-}
-pub struct Group {
-    pub first: Seq,
-    pub last: Seq,
-    pub bytes: usize,
-}
-pub struct Writer;
-impl Writer {
-    pub fn commit(&mut self, _sets: &mut Vec<WriteSet>, _now: Micros) -> Result<Group, StoreError> {
-        todo!()
-    }
-    pub fn checkpoint_slice(&mut self) -> Result<Progress, StoreError> {
-        todo!()
-    }
-    pub fn wants_checkpoint(&self) -> bool {
-        todo!()
-    }
-    pub fn checkpoint_all(&mut self) -> Result<(), StoreError> {
-        todo!()
-    }
-    pub fn trim(&mut self, _now: Micros) -> Result<u64, StoreError> {
-        todo!()
-    }
-}
+pub use checkpoint::Progress;
+pub use error::{ReadError, StoreError};
+pub use open::{Opened, Recovery, StoreOptions, open, open_backend};
+pub use read::{AssetRow, ChangesPage, Reader};
+pub use writer::{Group, Writer};

@@ -1,9 +1,23 @@
 //! Reading: tables plus overlay, at one durable sequence.
+//!
+//! Each call takes what it needs of the overlay, and a read transaction that belongs to it, at one
+//! moment; the tables are read without the lock. Transactions end with the call: a held one would
+//! pin every page that is freed after it began.
 
+mod assets;
+mod changes;
+mod index;
+mod records;
+mod slot;
+
+use super::ReadError;
+use super::shared::Shared;
 use crate::domain::{
     AssetHead, AssetId, Committed, Document, Micros, Origin, PartnerNo, Quote, RecordKind, Seq, Slot,
 };
 use compact_str::CompactString;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 
 /// One asset as readers see it, dead ones included (their document is empty).
@@ -14,7 +28,7 @@ pub struct AssetRow {
     pub id: AssetId,
     pub head: AssetHead,
     pub document: Document,
-    /// Who wrote the base, and when we learned it.
+    /// Who wrote the base, and when we learned it; the asset's first writer where it has no base.
     pub base_origin: (Origin, Micros),
     /// Who wrote each exception, in the order of `head.exceptions`.
     pub exception_origins: Vec<(CompactString, Origin, Micros)>,
@@ -23,74 +37,87 @@ pub struct AssetRow {
     pub changed: Seq,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The log has been trimmed beyond that point; `oldest` is the first change still there.
-    #[error("changes before {} are no longer kept", oldest.0)]
-    Trimmed { oldest: Seq },
-    #[error("the store failed: {0}")]
-    Store(String),
-}
-
 pub struct ChangesPage {
     pub changes: Vec<Committed>,
     /// Where to go on: the last sequence looked at, which may be beyond the last change given.
     pub next: Seq,
 }
 
+/// Key and value of a record.
+pub type RecordRow = (Box<[u8]>, Box<[u8]>);
+
 /// Cheap to clone. Calls are short and blocking: a page at a time.
 #[derive(Clone)]
-pub struct Reader;
+pub struct Reader {
+    shared: Arc<Shared>,
+}
 
-#[expect(unused_variables, reason = "seam")]
 impl Reader {
+    pub(super) fn new(shared: Arc<Shared>) -> Reader {
+        Reader { shared }
+    }
+
     /// The identity of this journal, made at creation: part of every cursor.
     pub fn journal(&self) -> u32 {
-        todo!()
+        self.shared.journal
     }
+
+    /// Everything up to here is on disk and visible.
     pub fn durable(&self) -> Seq {
-        todo!()
+        *self.shared.durable.borrow()
     }
+
     /// Follows the durable sequence.
     pub fn subscribe(&self) -> watch::Receiver<Seq> {
-        todo!()
+        self.shared.durable.subscribe()
     }
+
+    /// What admission is measured by: the memory of changes that are not in the tables yet.
     pub fn overlay_bytes(&self) -> usize {
-        todo!()
+        self.shared.overlay_bytes.load(Ordering::Relaxed)
     }
+
     pub fn asset(&self, partner: PartnerNo, id: &AssetId) -> Result<Option<AssetRow>, ReadError> {
-        todo!()
+        assets::one(&self.shared, partner, id)
     }
-    /// Rows in order of id after `after` (from the first where `None`), dead ones included.
+
+    /// Rows in order of id after `after` (from the first where `None`), dead ones included. Fewer
+    /// than `limit` only at the end.
     pub fn assets(
         &self,
         partner: PartnerNo,
         after: Option<&AssetId>,
         limit: usize,
     ) -> Result<Vec<AssetRow>, ReadError> {
-        todo!()
+        assets::page(&self.shared, partner, after, limit)
     }
-    /// Quotes alone, without reading the document.
+
+    /// Quotes alone, by name, without reading the document.
     pub fn quotes(&self, partner: PartnerNo, id: &AssetId) -> Result<Option<(Slot, Vec<Quote>)>, ReadError> {
-        todo!()
+        assets::quotes(&self.shared, partner, id)
     }
-    /// Every asset of a partner, for building its index. Short transactions inside.
+
+    /// Every asset of a partner in order of slot, for building its index. Short transactions
+    /// inside: what is committed meanwhile may be seen or not, each asset whole.
     pub fn index(
         &self,
         partner: PartnerNo,
         visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
     ) -> Result<(), ReadError> {
-        todo!()
+        index::visit_all(&self.shared, partner, visit)
     }
+
     pub fn record(
         &self,
         kind: RecordKind,
         partner: PartnerNo,
         key: &[u8],
     ) -> Result<Option<Box<[u8]>>, ReadError> {
-        todo!()
+        records::one(&self.shared, (kind, partner), key)
     }
-    /// Records in order of key, after `after`, or before it where `newest_first`.
+
+    /// Records in order of key, after `after`, or before it where `newest_first`. Fewer than
+    /// `limit` only at the end.
     pub fn records(
         &self,
         kind: RecordKind,
@@ -98,11 +125,12 @@ impl Reader {
         after: Option<&[u8]>,
         newest_first: bool,
         limit: usize,
-    ) -> Result<Vec<(Box<[u8]>, Box<[u8]>)>, ReadError> {
-        todo!()
+    ) -> Result<Vec<RecordRow>, ReadError> {
+        records::page(&self.shared, (kind, partner), after, newest_first, limit)
     }
-    /// Changes after `since`, internal ones included.
+
+    /// Changes after `since`, internal ones included; at most `limit`, and some megabytes.
     pub fn changes(&self, since: Seq, limit: usize) -> Result<ChangesPage, ReadError> {
-        todo!()
+        changes::page(&self.shared, since, limit)
     }
 }

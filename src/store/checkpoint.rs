@@ -1,0 +1,304 @@
+//! Checkpoints: what the log says is written behind into the tables, in slices.
+//!
+//! The overlay's active generation is frozen and written in the order of the tables' keys, packed
+//! blocks first. A slice is one transaction without a sync: the next group commit makes it
+//! durable, and a crash before that costs nothing, because the log still says it all. The
+//! checkpoint's position moves in the transaction of the last slice. Each value bears the sequence
+//! up to which it is applied, so writing one twice, in this life or after a crash, changes nothing.
+
+use super::StoreError;
+use super::overlay::{Family, Generation, SlotBlock, SlotEntry, SlotMap};
+use super::tables::block::{Block, BlockWriter};
+use super::tables::documents::DocumentRow;
+use super::tables::{assets, documents, meta, prices, records};
+use super::writer::Writer;
+use crate::clock::Mark;
+use crate::codec::log::{LogError, merge_quote_rows, replaces_whole};
+use crate::domain::{AssetId, PartnerNo, RecordKind, Seq};
+use redb::{Durability, ReadableTable, Table, WriteTransaction};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A slice goes on at least to here: fewer values cost more in transactions than in pages.
+const SLICE_VALUES_MIN: usize = 64;
+/// Beyond the fewest values, a slice ends at the first of these two. Rows that lie together cost
+/// far less than rows scattered over a large table, which only the time tells. Group commits wait
+/// behind a slice, and the next one syncs its pages.
+const SLICE_TIME: Duration = Duration::from_micros(1_200);
+const SLICE_BYTES: usize = 1 << 20;
+
+/// A checkpoint begins when this share of the overlay's bound is taken: a larger generation has
+/// more changes for each block that is rewritten, but the next one needs its room meanwhile.
+const FREEZE_SHARE: (usize, usize) = (3, 8);
+/// It also begins when recovery would have to read this much of the log, however few rows it is.
+const TAIL_BYTES_MAX: usize = 256 << 20;
+
+/// How a call to `checkpoint_slice` ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There is nothing to write.
+    Idle,
+    /// More is to be written.
+    Slice,
+    /// All of a generation is in the tables.
+    Finished,
+}
+
+/// A generation on its way into the tables.
+pub struct Checkpoint {
+    generation: Arc<Generation>,
+    next: Next,
+}
+
+/// What is to be written next.
+enum Next {
+    Prices(PartnerNo, u32),
+    Heads(PartnerNo, u32),
+    /// Behind this id.
+    Documents(PartnerNo, Option<AssetId>),
+    /// Behind this key.
+    Records(Family, Option<Box<[u8]>>),
+    Nothing,
+}
+
+impl Writer {
+    /// Whether there is cause to call `checkpoint_slice` soon.
+    pub fn wants_checkpoint(&self) -> bool {
+        let full = |overlay: &super::overlay::Overlay| {
+            let (share, whole) = FREEZE_SHARE;
+            overlay.active.bytes() >= self.options.overlay_bytes_max / whole * share
+                || overlay.active.log_bytes >= TAIL_BYTES_MAX
+        };
+        self.checkpoint.is_some() || self.shared.overlay().is_ok_and(|overlay| full(&overlay))
+    }
+
+    /// Writes one slice, beginning a checkpoint where none is under way and the overlay holds
+    /// anything. The caller paces: at least one commit between two slices while there is work.
+    pub fn checkpoint_slice(&mut self) -> Result<Progress, StoreError> {
+        self.guarded(Writer::slice)
+    }
+
+    /// Brings all of the log into the tables and makes that durable.
+    pub fn checkpoint_all(&mut self) -> Result<(), StoreError> {
+        self.guarded(|writer| {
+            while writer.slice()? != Progress::Idle {}
+            writer.begin(Durability::Immediate)?.commit()?;
+            Ok(())
+        })
+    }
+
+    pub(super) fn slice(&mut self) -> Result<Progress, StoreError> {
+        let checkpoint = match self.checkpoint.take() {
+            Some(checkpoint) => Some(checkpoint),
+            None => self.freeze()?,
+        };
+        let Some(mut checkpoint) = checkpoint else { return Ok(Progress::Idle) };
+        let txn = self.begin(Durability::None)?;
+        checkpoint.write_slice(&txn)?;
+        if !matches!(checkpoint.next, Next::Nothing) {
+            txn.commit()?;
+            self.checkpoint = Some(checkpoint);
+            return Ok(Progress::Slice);
+        }
+        let position = checkpoint.generation.last;
+        txn.open_table(meta::TABLE)?.insert(meta::CHECKPOINT, position.0)?;
+        txn.commit()?;
+        self.position = position;
+        drop(checkpoint);
+        self.shared.drop_frozen()?;
+        Ok(Progress::Finished)
+    }
+
+    fn freeze(&self) -> Result<Option<Checkpoint>, StoreError> {
+        let mut overlay = self.shared.overlay_mut()?;
+        if overlay.active.is_empty() {
+            return Ok(None);
+        }
+        let generation = Arc::new(std::mem::take(&mut overlay.active));
+        overlay.frozen = Some(generation.clone());
+        Ok(Some(Checkpoint { generation, next: Next::Prices(PartnerNo(0), 0) }))
+    }
+}
+
+/// What a slice has done so far.
+struct Spent {
+    values: usize,
+    bytes: usize,
+    since: Mark,
+}
+
+impl Spent {
+    fn add(&mut self, bytes: usize) {
+        self.values += 1;
+        self.bytes += bytes;
+    }
+
+    fn enough(&self) -> bool {
+        self.values >= SLICE_VALUES_MIN && (self.bytes >= SLICE_BYTES || self.since.elapsed() >= SLICE_TIME)
+    }
+}
+
+impl Checkpoint {
+    fn write_slice(&mut self, txn: &WriteTransaction) -> Result<(), StoreError> {
+        let mut spent = Spent { values: 0, bytes: 0, since: Mark::now() };
+        let generation = &*self.generation;
+        while !spent.enough() {
+            self.next = match &self.next {
+                Next::Prices(partner, number) => {
+                    let mut table = txn.open_table(prices::TABLE)?;
+                    let target = Target { name: "prices", applied: generation.last, row: price_row };
+                    match target.write(&generation.prices, &mut table, (*partner, *number), &mut spent)? {
+                        Some((partner, number)) => Next::Prices(partner, number),
+                        None => Next::Heads(PartnerNo(0), 0),
+                    }
+                }
+                Next::Heads(partner, number) => {
+                    let mut table = txn.open_table(assets::TABLE)?;
+                    let target = Target { name: "assets", applied: generation.last, row: head_row };
+                    match target.write(&generation.heads, &mut table, (*partner, *number), &mut spent)? {
+                        Some((partner, number)) => Next::Heads(partner, number),
+                        None => Next::Documents(PartnerNo(0), None),
+                    }
+                }
+                Next::Documents(partner, after) => {
+                    write_documents(generation, txn, (*partner, after.as_ref()), &mut spent)?
+                }
+                Next::Records(family, after) => {
+                    write_records(generation, txn, (*family, after.as_deref()), &mut spent)?
+                }
+                Next::Nothing => break,
+            };
+        }
+        Ok(())
+    }
+}
+
+/// A table of packed blocks, and how an entry and the row in the table make the new row.
+struct Target {
+    name: &'static str,
+    applied: Seq,
+    row: for<'a> fn(&'a [u8], &'a SlotEntry, &'a mut Vec<u8>) -> Result<&'a [u8], LogError>,
+}
+
+fn head_row<'a>(_: &'a [u8], entry: &'a SlotEntry, _: &'a mut Vec<u8>) -> Result<&'a [u8], LogError> {
+    Ok(entry.row())
+}
+
+fn price_row<'a>(
+    old: &'a [u8],
+    entry: &'a SlotEntry,
+    scratch: &'a mut Vec<u8>,
+) -> Result<&'a [u8], LogError> {
+    if entry.cleared || replaces_whole(old, entry.row()) {
+        return Ok(entry.row());
+    }
+    merge_quote_rows(old, entry.row(), scratch)?;
+    Ok(scratch)
+}
+
+impl Target {
+    /// Rewrites blocks from the one named on; returns the block to go on with, `None` at the end.
+    fn write<const WIDTH: usize>(
+        &self,
+        map: &SlotMap<WIDTH>,
+        table: &mut Table<'_, (u32, u32), &'static [u8]>,
+        from: (PartnerNo, u32),
+        spent: &mut Spent,
+    ) -> Result<Option<(PartnerNo, u32)>, StoreError> {
+        let mut from = from;
+        let mut packed = Vec::new();
+        while let Some((partner, number, entries)) = map.block_from(from.0, from.1) {
+            if spent.enough() {
+                return Ok(Some((partner, number)));
+            }
+            let key = (partner.0, number);
+            let old = table.get(key)?;
+            self.pack(old.as_ref().map(|guard| guard.value()), entries, &mut packed)
+                .map_err(StoreError::corrupt(self.name))?;
+            drop(old);
+            table.insert(key, packed.as_slice())?;
+            spent.add(packed.len());
+            from = (partner, number + 1);
+        }
+        Ok(None)
+    }
+
+    fn pack<const WIDTH: usize>(
+        &self,
+        old: Option<&[u8]>,
+        entries: &SlotBlock<WIDTH>,
+        packed: &mut Vec<u8>,
+    ) -> Result<(), LogError> {
+        let mut block = old.map_or(Ok(Block::absent()), Block::new)?;
+        let mut writer = BlockWriter::new(packed, self.applied.max(block.applied));
+        let mut scratch = Vec::new();
+        for place in 0..WIDTH {
+            let row = block.next_row()?;
+            match entries.get(place) {
+                Some(entry) if entry.seq > block.applied => {
+                    writer.push((self.row)(row, entry, &mut scratch)?);
+                }
+                _ => writer.push(row),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_documents(
+    generation: &Generation,
+    txn: &WriteTransaction,
+    (partner, after): (PartnerNo, Option<&AssetId>),
+    spent: &mut Spent,
+) -> Result<Next, StoreError> {
+    let mut table = txn.open_table(documents::TABLE)?;
+    let mut bytes = Vec::new();
+    for (partner, id, patch) in generation.documents.from(partner, after) {
+        let key = (partner.0, id.as_bytes());
+        let old = table.get(key)?.map(|row| DocumentRow::take(row.value())).transpose();
+        let old = old.map_err(StoreError::corrupt("documents"))?;
+        if old.as_ref().is_none_or(|row| row.applied < patch.seq) {
+            match patch.apply(old) {
+                Some(row) => {
+                    row.put(&mut bytes);
+                    table.insert(key, bytes.as_slice())?;
+                }
+                None => drop(table.remove(key)?),
+            }
+        }
+        spent.add(bytes.len());
+        if spent.enough() {
+            return Ok(Next::Documents(partner, Some(id.clone())));
+        }
+    }
+    Ok(Next::Records((RecordKind::ALL[0], PartnerNo(0)), None))
+}
+
+fn write_records(
+    generation: &Generation,
+    txn: &WriteTransaction,
+    (family, after): (Family, Option<&[u8]>),
+    spent: &mut Spent,
+) -> Result<Next, StoreError> {
+    let mut table = txn.open_table(records::TABLE)?;
+    let mut bytes = Vec::new();
+    for (family, key, entry) in generation.records.from(family, after) {
+        let place = (family.0 as u8, family.1.0, key);
+        let applied = table.get(place)?.map(|row| records::take(row.value()).map(|(seq, _)| seq)).transpose();
+        let applied = applied.map_err(StoreError::corrupt("records"))?;
+        if applied.is_none_or(|applied| applied < entry.seq) {
+            match &entry.value {
+                Some(value) => {
+                    records::put(&mut bytes, entry.seq, value);
+                    table.insert(place, bytes.as_slice())?;
+                }
+                None => drop(table.remove(place)?),
+            }
+        }
+        spent.add(bytes.len());
+        if spent.enough() {
+            return Ok(Next::Records(family, Some(key.into())));
+        }
+    }
+    Ok(Next::Nothing)
+}

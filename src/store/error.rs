@@ -1,0 +1,96 @@
+//! What can fail in the store, with causes kept.
+
+use crate::codec::log::LogError;
+use std::io;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("cannot make or write the directory {path}: check that it exists and belongs to this user")]
+    Directory { path: PathBuf, source: io::Error },
+    #[error("cannot open the database {place}")]
+    Open { place: String, source: Box<redb::Error> },
+    /// Another process, or another part of this one, has the file (C11).
+    #[error("{place} is already open: another Tidegate runs on this directory; stop it first")]
+    AlreadyOpen { place: String },
+    /// The file was here once and is not any more (C9).
+    #[error(
+        "{path} is missing or empty, but {marker} says that it existed: restore the file from a backup, \
+         or start with --init to begin with an empty catalogue"
+    )]
+    Missing { path: PathBuf, marker: PathBuf },
+    /// Written by a newer release (C10).
+    #[error(
+        "the database has schema {found}, this release knows up to {known}: start the release that wrote \
+         it, or a newer one, or restore a backup made before the upgrade"
+    )]
+    Newer { found: u64, known: u64 },
+    #[error("the table {table} holds bytes that are not ours: restore a backup")]
+    Corrupt { table: &'static str, source: LogError },
+    #[error("the log has a hole: change {expected} should follow, {found} does: restore a backup")]
+    Gap { expected: u64, found: u64 },
+    /// A change that could not be read back is not written.
+    #[error("a change cannot be written")]
+    Unwritable { source: LogError },
+    #[error("the database failed")]
+    Database { source: Box<redb::Error> },
+    #[error("no random numbers for the journal's identity")]
+    Random { source: getrandom::Error },
+    /// After an error nothing more is written until the store has been opened again.
+    #[error("the store has failed before and writes nothing more until it is opened again")]
+    Latched,
+    /// A panic while the overlay was being changed.
+    #[error("the overlay is torn by a panic; the store must be opened again")]
+    Torn,
+}
+
+impl StoreError {
+    pub(super) fn corrupt(table: &'static str) -> impl Fn(LogError) -> StoreError {
+        move |source| StoreError::Corrupt { table, source }
+    }
+}
+
+impl From<redb::Error> for StoreError {
+    fn from(error: redb::Error) -> StoreError {
+        StoreError::Database { source: Box::new(error) }
+    }
+}
+
+impl From<redb::TransactionError> for StoreError {
+    fn from(error: redb::TransactionError) -> StoreError {
+        redb::Error::from(error).into()
+    }
+}
+
+impl From<redb::TableError> for StoreError {
+    fn from(error: redb::TableError) -> StoreError {
+        redb::Error::from(error).into()
+    }
+}
+
+impl From<redb::StorageError> for StoreError {
+    fn from(error: redb::StorageError) -> StoreError {
+        redb::Error::from(error).into()
+    }
+}
+
+impl From<redb::CommitError> for StoreError {
+    fn from(error: redb::CommitError) -> StoreError {
+        redb::Error::from(error).into()
+    }
+}
+
+impl From<redb::SetDurabilityError> for StoreError {
+    fn from(error: redb::SetDurabilityError) -> StoreError {
+        redb::Error::from(error).into()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The log has been trimmed beyond that point; `oldest` is the first change still there.
+    #[error("changes before {} are no longer kept", oldest.0)]
+    Trimmed { oldest: crate::domain::Seq },
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}

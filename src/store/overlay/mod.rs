@@ -1,0 +1,112 @@
+//! The overlay: committed changes that are not in the tables yet.
+//!
+//! Two generations: `active` takes what is committed now; `frozen` is what a checkpoint is writing
+//! to the tables, and is dropped when it has. Readers look at active, then frozen, then tables.
+//! Every layer may repeat what lies below it; none may miss it. So a read transaction and an
+//! overlay belong together as long as no generation has been dropped between taking the two,
+//! which `finished` tells.
+
+mod documents;
+mod records;
+mod slots;
+
+pub use documents::{DocumentPatch, Documents};
+pub use records::{Family, Records};
+pub use slots::{SlotBlock, SlotEntry, SlotMap};
+
+use super::tables::{assets, prices};
+use crate::codec::log::{LogError, RowPlace, merge_quote_rows, replaces_whole};
+use crate::domain::{AssetChange, AssetEvent, ChangeKind, Micros, PartnerNo, Seq, Slot};
+use std::sync::Arc;
+
+/// Where a change stands in the log, beside what it says.
+#[derive(Clone, Copy)]
+pub struct Commit<'a> {
+    pub seq: Seq,
+    pub committed_at: Micros,
+    pub partner: PartnerNo,
+    /// The record that holds the change.
+    pub record: &'a [u8],
+}
+
+/// The changes of one stretch of the log, summed up.
+#[derive(Debug, Default)]
+pub struct Generation {
+    pub prices: SlotMap<{ prices::WIDTH }>,
+    pub heads: SlotMap<{ assets::WIDTH }>,
+    pub documents: Documents,
+    pub records: Records,
+    /// The last change in it.
+    pub last: Seq,
+    /// Bytes of the log's records in it: what recovery would have to read.
+    pub log_bytes: usize,
+    merged: Vec<u8>,
+}
+
+impl Generation {
+    pub fn bytes(&self) -> usize {
+        self.prices.bytes + self.heads.bytes + self.documents.bytes + self.records.bytes
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.last == Seq(0)
+    }
+
+    /// Takes in one change; `place` is where its row lies in the record.
+    #[inline]
+    pub fn add(&mut self, commit: Commit<'_>, kind: ChangeKind, place: RowPlace) -> Result<(), LogError> {
+        let row = commit.record.get(place).ok_or(LogError::Truncated)?;
+        self.last = commit.seq;
+        match kind {
+            ChangeKind::Price(price) => return self.add_price(commit, price.slot, row),
+            ChangeKind::Asset(asset) => self.add_asset(commit, *asset, row),
+            ChangeKind::Record(record) => self.records.add(commit.seq, commit.partner, *record),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn add_price(&mut self, commit: Commit<'_>, slot: Slot, row: &[u8]) -> Result<(), LogError> {
+        let Generation { prices, merged, .. } = self;
+        prices.update(commit.seq, commit.partner, slot, |entry| {
+            if replaces_whole(entry.row(), row) {
+                entry.set_row(row);
+                return Ok(());
+            }
+            merge_quote_rows(entry.row(), row, merged)?;
+            entry.set_row(merged);
+            Ok(())
+        })
+    }
+
+    fn add_asset(&mut self, commit: Commit<'_>, asset: AssetChange, row: &[u8]) {
+        let (seq, partner) = (commit.seq, commit.partner);
+        if asset.event == AssetEvent::Forgotten {
+            self.heads.update(seq, partner, asset.slot, SlotEntry::clear);
+            self.prices.update(seq, partner, asset.slot, SlotEntry::clear);
+        } else {
+            self.heads.update(seq, partner, asset.slot, |entry| entry.set_row(row));
+        }
+        self.documents.add(seq, commit.committed_at, partner, asset);
+    }
+}
+
+/// What readers need beside the tables, under one lock.
+#[derive(Debug, Default)]
+pub struct Overlay {
+    pub active: Generation,
+    pub frozen: Option<Arc<Generation>>,
+    /// Generations dropped so far.
+    pub finished: u64,
+}
+
+impl Overlay {
+    pub fn bytes(&self) -> usize {
+        self.active.bytes() + self.frozen.as_ref().map_or(0, |frozen| frozen.bytes())
+    }
+
+    /// From the lowest layer up: the order in which they are laid over the tables.
+    pub fn layers(&self) -> impl Iterator<Item = &Generation> {
+        self.frozen.as_deref().into_iter().chain([&self.active])
+    }
+}

@@ -1,0 +1,59 @@
+//! Changes: the log, read back record by record.
+
+use super::ChangesPage;
+use crate::codec::log::Changes;
+use crate::domain::{Committed, Seq};
+use crate::store::shared::Shared;
+use crate::store::tables::{log, meta};
+use crate::store::{ReadError, StoreError};
+use redb::ReadOnlyTable;
+
+/// A page ends when its changes take this many bytes of the log.
+const PAGE_BYTES: usize = 4 << 20;
+
+pub fn page(shared: &Shared, since: Seq, limit: usize) -> Result<ChangesPage, ReadError> {
+    // what is on disk but not yet published is not shown: the overlay may not have it yet
+    let durable = *shared.durable.borrow();
+    let txn = shared.begin_read()?;
+    let oldest = meta::number(&txn.open_table(meta::TABLE).map_err(StoreError::from)?, meta::OLDEST)?;
+    let oldest = oldest.unwrap_or(1);
+    if since.0.saturating_add(1) < oldest {
+        return Err(ReadError::Trimmed { oldest: Seq(oldest) });
+    }
+    let mut page = ChangesPage { changes: Vec::new(), next: since };
+    if since < durable && limit > 0 {
+        let table = txn.open_table(log::TABLE).map_err(StoreError::from)?;
+        fill(&table, &mut page, limit, durable)?;
+    }
+    Ok(page)
+}
+
+fn fill(
+    table: &ReadOnlyTable<u64, &'static [u8]>,
+    page: &mut ChangesPage,
+    limit: usize,
+    durable: Seq,
+) -> Result<(), StoreError> {
+    let wanted = page.next.0 + 1;
+    let holding = table.range(..=wanted)?.next_back().transpose()?;
+    let from = holding.map_or(wanted, |(key, _)| key.value());
+    let mut bytes = 0;
+    for row in table.range(from..=durable.0)? {
+        let (key, record) = row?;
+        let skipped = (page.next.0 + 1).checked_sub(key.value());
+        let skipped = skipped.ok_or(StoreError::Gap { expected: page.next.0 + 1, found: key.value() })?;
+        let corrupt = StoreError::corrupt("log");
+        let mut changes = Changes::new(record.value()).map_err(&corrupt)?;
+        changes.skip(skipped).map_err(&corrupt)?;
+        let (start, committed_at) = (changes.position(), changes.head.committed_at);
+        while let Some((change, _)) = changes.read().map_err(&corrupt)? {
+            page.next.0 += 1;
+            page.changes.push(Committed { seq: page.next, committed_at, change });
+            if page.changes.len() == limit || bytes + changes.position() - start >= PAGE_BYTES {
+                return Ok(());
+            }
+        }
+        bytes += changes.position() - start;
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! Every asset of a partner, block by block in order of slot.
+
+use super::slot::{BlockTable, SlotView};
+use crate::domain::{AssetHead, AssetId, PartnerNo, Quote, Slot};
+use crate::store::overlay::{Overlay, SlotMap};
+use crate::store::shared::Shared;
+use crate::store::tables::block::Block;
+use crate::store::tables::{assets, prices};
+use crate::store::{ReadError, StoreError};
+use redb::{AccessGuard, ReadTransaction};
+
+/// Slots read at once; whole blocks of both tables.
+const CHUNK: u32 = 4_096;
+const _: () = assert!(CHUNK as usize % assets::WIDTH == 0 && CHUNK as usize % prices::WIDTH == 0);
+
+type Guard = AccessGuard<'static, &'static [u8]>;
+
+/// The packed blocks of a chunk, `None` where one is not there.
+struct Blocks {
+    heads: Vec<Option<Guard>>,
+    prices: Vec<Option<Guard>>,
+    /// Beyond the last slot in the table.
+    end: u32,
+}
+
+pub fn visit_all(
+    shared: &Shared,
+    partner: PartnerNo,
+    visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
+) -> Result<(), ReadError> {
+    let mut base = 0u32;
+    loop {
+        let scout = |txn: &ReadTransaction| Blocks::read(txn, partner, base);
+        let collect = |overlay: &Overlay, _: &Blocks| views(overlay, partner, base);
+        let (_txn, blocks, (views, overlay_end)) = shared.together(scout, collect)?;
+        visit_chunk(base, &blocks, &views, visit)?;
+        let end = blocks.end.max(overlay_end);
+        match base.checked_add(CHUNK) {
+            Some(next) if next < end => base = next,
+            _ => return Ok(()),
+        }
+    }
+}
+
+impl Blocks {
+    fn read(txn: &ReadTransaction, partner: PartnerNo, base: u32) -> Result<Blocks, StoreError> {
+        let heads = txn.open_table(assets::TABLE)?;
+        let last = heads.range((partner.0, 0)..=(partner.0, u32::MAX))?.next_back().transpose()?;
+        let end = last.map_or(0, |(key, _)| (key.value().1 + 1).saturating_mul(assets::WIDTH as u32));
+        Ok(Blocks {
+            heads: read_blocks(&heads, partner, base / assets::WIDTH as u32, assets::WIDTH)?,
+            prices: read_blocks(
+                &txn.open_table(prices::TABLE)?,
+                partner,
+                base / prices::WIDTH as u32,
+                prices::WIDTH,
+            )?,
+            end,
+        })
+    }
+}
+
+fn read_blocks(
+    table: &BlockTable,
+    partner: PartnerNo,
+    first: u32,
+    width: usize,
+) -> Result<Vec<Option<Guard>>, StoreError> {
+    let count = CHUNK / width as u32;
+    let mut blocks: Vec<Option<Guard>> = (0..count).map(|_| None).collect();
+    for row in table.range((partner.0, first)..(partner.0, first + count))? {
+        let (key, block) = row?;
+        blocks[(key.value().1 - first) as usize] = Some(block);
+    }
+    Ok(blocks)
+}
+
+/// What the overlay says of the chunk's slots, and the slot that it reaches to.
+fn views(overlay: &Overlay, partner: PartnerNo, base: u32) -> (Vec<SlotView>, u32) {
+    let mut views = vec![SlotView::default(); CHUNK as usize];
+    for layer in overlay.layers() {
+        each_entry(&layer.heads, partner, base, |place, entry| views[place].add_head(entry));
+        each_entry(&layer.prices, partner, base, |place, entry| views[place].add_price(entry));
+    }
+    let end = overlay.layers().map(|layer| layer.heads.slot_end(partner)).max().unwrap_or(0);
+    (views, end)
+}
+
+fn each_entry<const WIDTH: usize>(
+    map: &SlotMap<WIDTH>,
+    partner: PartnerNo,
+    base: u32,
+    mut visit: impl FnMut(usize, &crate::store::overlay::SlotEntry),
+) {
+    let first = base / WIDTH as u32;
+    let mut next = first;
+    while let Some((found, number, block)) = map.block_from(partner, next) {
+        if found != partner || number >= first + CHUNK / WIDTH as u32 {
+            return;
+        }
+        let start = (number - first) as usize * WIDTH;
+        (0..WIDTH)
+            .filter_map(|place| Some((place, block.get(place)?)))
+            .for_each(|(p, e)| visit(start + p, e));
+        next = number + 1;
+    }
+}
+
+fn visit_chunk(
+    base: u32,
+    blocks: &Blocks,
+    views: &[SlotView],
+    visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
+) -> Result<(), StoreError> {
+    let mut heads = Rows::new(&blocks.heads, assets::WIDTH, "assets");
+    let mut prices = Rows::new(&blocks.prices, prices::WIDTH, "prices");
+    for (place, view) in views.iter().enumerate() {
+        let (head, price) = (heads.next_row(place)?, prices.next_row(place)?);
+        if let Some((id, head)) = view.head(head)? {
+            visit(Slot(base + place as u32), id, head, view.quotes(price)?);
+        }
+    }
+    Ok(())
+}
+
+/// The rows of consecutive blocks, one after the other.
+struct Rows<'a> {
+    blocks: &'a [Option<Guard>],
+    width: usize,
+    table: &'static str,
+    block: Block<'a>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(blocks: &'a [Option<Guard>], width: usize, table: &'static str) -> Rows<'a> {
+        Rows { blocks, width, table, block: Block::absent() }
+    }
+
+    /// The row of the slot at `place` in the chunk; places come one after the other.
+    fn next_row(&mut self, place: usize) -> Result<&'a [u8], StoreError> {
+        let corrupt = StoreError::corrupt(self.table);
+        if place % self.width == 0 {
+            self.block = match &self.blocks[place / self.width] {
+                Some(guard) => Block::new(guard.value()).map_err(&corrupt)?,
+                None => Block::absent(),
+            };
+        }
+        self.block.next_row().map_err(&corrupt)
+    }
+}

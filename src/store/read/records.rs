@@ -1,0 +1,127 @@
+//! Records by key: one, or a page in either direction.
+
+use super::RecordRow;
+use crate::store::overlay::{Family, Overlay};
+use crate::store::shared::Shared;
+use crate::store::tables::records::{TABLE, take};
+use crate::store::{ReadError, StoreError};
+use redb::ReadTransaction;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+pub fn one(shared: &Shared, family: Family, key: &[u8]) -> Result<Option<Box<[u8]>>, ReadError> {
+    let scout = |txn: &ReadTransaction| {
+        let row = txn.open_table(TABLE)?.get((family.0 as u8, family.1.0, key))?;
+        let value = row.map(|row| take(row.value()).map(|(_, value)| Box::<[u8]>::from(value)));
+        value.transpose().map_err(StoreError::corrupt("records"))
+    };
+    let collect = |overlay: &Overlay, _: &Option<Box<[u8]>>| {
+        let entries = overlay.layers().filter_map(|layer| layer.records.get(family, key));
+        entries.last().map(|entry| entry.value.clone())
+    };
+    let (_, stored, newer) = shared.together(scout, collect)?;
+    Ok(newer.unwrap_or(stored))
+}
+
+pub fn page(
+    shared: &Shared,
+    family: Family,
+    after: Option<&[u8]>,
+    backwards: bool,
+    limit: usize,
+) -> Result<Vec<RecordRow>, ReadError> {
+    let mut rows = Vec::new();
+    let mut after: Option<Box<[u8]>> = after.map(Into::into);
+    // a stretch may hold less than asked for, where records in it are removed
+    while rows.len() < limit {
+        let search = Search { family, after: after.as_deref(), backwards, limit: limit - rows.len() };
+        let (_, mut found, newer) =
+            shared.together(|txn| search.stored(txn), |overlay, found| search.newer(overlay, found))?;
+        found.rows.extend(newer.rows);
+        let mut keys: Vec<RecordRow> = found
+            .rows
+            .into_iter()
+            .filter(|(key, _)| newer.end.as_ref().is_none_or(|end| !search.beyond(key, end)))
+            .filter_map(|(key, value)| Some((key, value?)))
+            .collect();
+        if backwards {
+            keys.reverse();
+        }
+        rows.extend(keys);
+        if newer.end.is_none() {
+            break;
+        }
+        after = newer.end;
+    }
+    rows.truncate(limit);
+    Ok(rows)
+}
+
+/// What is looked for in tables and layers.
+struct Search<'a> {
+    family: Family,
+    after: Option<&'a [u8]>,
+    backwards: bool,
+    limit: usize,
+}
+
+/// Records by key, `None` for removed ones.
+#[derive(Default)]
+struct Stretch {
+    rows: BTreeMap<Box<[u8]>, Option<Box<[u8]>>>,
+    /// The last key that was looked at in all layers; `None` where that was all.
+    end: Option<Box<[u8]>>,
+}
+
+impl Search<'_> {
+    fn beyond(&self, key: &[u8], end: &[u8]) -> bool {
+        if self.backwards { key < end } else { key > end }
+    }
+
+    fn stored(&self, txn: &ReadTransaction) -> Result<Stretch, StoreError> {
+        let table = txn.open_table(TABLE)?;
+        let (kind, partner) = (self.family.0 as u8, self.family.1.0);
+        let start = Bound::Included((kind, partner, &[][..]));
+        let end = match partner.checked_add(1) {
+            Some(next) => Bound::Excluded((kind, next, &[][..])),
+            None => Bound::Excluded((kind + 1, 0, &[][..])),
+        };
+        let after = self.after.map(|key| Bound::Excluded((kind, partner, key)));
+        let bounds =
+            if self.backwards { (start, after.unwrap_or(end)) } else { (after.unwrap_or(start), end) };
+        let mut range = table.range::<(u8, u32, &[u8])>(bounds)?;
+        let mut stretch = Stretch::default();
+        while let Some(row) = if self.backwards { range.next_back() } else { range.next() } {
+            let (key, row) = row?;
+            let (_, value) = take(row.value()).map_err(StoreError::corrupt("records"))?;
+            let key: Box<[u8]> = key.value().2.into();
+            stretch.rows.insert(key.clone(), Some(value.into()));
+            if stretch.rows.len() == self.limit {
+                stretch.end = Some(key);
+                break;
+            }
+        }
+        Ok(stretch)
+    }
+
+    fn newer(&self, overlay: &Overlay, stored: &Stretch) -> Stretch {
+        let mut stretch = Stretch { rows: BTreeMap::new(), end: stored.end.clone() };
+        let after = self.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let bounds = if self.backwards { (Bound::Unbounded, after) } else { (after, Bound::Unbounded) };
+        for layer in overlay.layers() {
+            let mut present = 0;
+            for (key, entry) in layer.records.range(self.family, bounds, self.backwards) {
+                if stretch.end.as_ref().is_some_and(|end| self.beyond(key, end)) {
+                    break;
+                }
+                stretch.rows.insert(key.into(), entry.value.clone());
+                present += usize::from(entry.value.is_some());
+                if present == self.limit {
+                    stretch.end = Some(key.into());
+                    break;
+                }
+            }
+        }
+        stretch
+    }
+}

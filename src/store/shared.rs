@@ -1,0 +1,84 @@
+//! What writer and readers share: the database, the overlay, the durable sequence.
+
+use super::overlay::Overlay;
+use super::{ReadError, StoreError};
+use crate::domain::Seq;
+use redb::{Database, ReadTransaction, ReadableDatabase};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::watch;
+
+/// A reader that a finishing checkpoint overtook this often reads under the lock instead.
+const ATTEMPTS: usize = 3;
+
+pub struct Shared {
+    pub db: Database,
+    pub journal: u32,
+    pub durable: watch::Sender<Seq>,
+    pub overlay_bytes: AtomicUsize,
+    overlay: RwLock<Overlay>,
+    /// Mirrors `Overlay::finished`, for a look before the lock is taken.
+    finished: AtomicU64,
+}
+
+impl Shared {
+    pub fn new(db: Database, journal: u32, durable: Seq) -> Shared {
+        Shared {
+            db,
+            journal,
+            durable: watch::Sender::new(durable),
+            overlay_bytes: AtomicUsize::new(0),
+            overlay: RwLock::default(),
+            finished: AtomicU64::new(0),
+        }
+    }
+
+    pub fn overlay(&self) -> Result<RwLockReadGuard<'_, Overlay>, StoreError> {
+        self.overlay.read().map_err(|_| StoreError::Torn)
+    }
+
+    /// Only the writer's thread asks for this.
+    pub fn overlay_mut(&self) -> Result<RwLockWriteGuard<'_, Overlay>, StoreError> {
+        self.overlay.write().map_err(|_| StoreError::Torn)
+    }
+
+    /// Lets the frozen generation go; what it said is in the tables that are visible from now on.
+    pub fn drop_frozen(&self) -> Result<(), StoreError> {
+        let mut overlay = self.overlay_mut()?;
+        let frozen = overlay.frozen.take();
+        overlay.finished += 1;
+        self.finished.store(overlay.finished, Ordering::Release);
+        self.overlay_bytes.store(overlay.bytes(), Ordering::Relaxed);
+        drop(overlay);
+        drop(frozen); // after the lock: it frees tens of megabytes
+        Ok(())
+    }
+
+    /// Reads from the tables and from the overlay at one moment. `scout` reads the tables without
+    /// the lock; `collect` then takes what belongs to it from the overlay, in memory only.
+    pub fn together<S, T>(
+        &self,
+        scout: impl Fn(&ReadTransaction) -> Result<S, StoreError>,
+        collect: impl Fn(&Overlay, &S) -> T,
+    ) -> Result<(ReadTransaction, S, T), ReadError> {
+        for _ in 0..ATTEMPTS {
+            let finished = self.finished.load(Ordering::Acquire);
+            let txn = self.begin_read()?;
+            let scouted = scout(&txn)?;
+            let overlay = self.overlay()?;
+            if overlay.finished == finished {
+                let collected = collect(&overlay, &scouted);
+                return Ok((txn, scouted, collected));
+            }
+        }
+        let overlay = self.overlay()?;
+        let txn = self.begin_read()?;
+        let scouted = scout(&txn)?;
+        let collected = collect(&overlay, &scouted);
+        Ok((txn, scouted, collected))
+    }
+
+    pub fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
+        Ok(self.db.begin_read()?)
+    }
+}

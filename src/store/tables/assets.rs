@@ -1,0 +1,10 @@
+//! `assets`: id and head of each slot, in packed blocks. Row: `codec::log::put_head_row`; an
+//! empty row is a free slot.
+
+use redb::TableDefinition;
+
+/// (partner, slot / WIDTH) → block.
+pub const TABLE: TableDefinition<'static, (u32, u32), &'static [u8]> = TableDefinition::new("assets");
+
+/// Slots in a block: about 16 kB of heads with 20-byte ids.
+pub const WIDTH: usize = 128;

@@ -1,0 +1,111 @@
+//! `documents`: members of each asset, and who wrote them. A dead asset keeps a row without
+//! members, so that it is known to have lived.
+
+use crate::codec::log::{
+    Input, LogError, put_members, put_origin, put_prefixed, put_varint, take_members, take_origin,
+};
+use crate::domain::{Document, Micros, Origin, Seq, Slot};
+use compact_str::CompactString;
+use redb::TableDefinition;
+
+/// (partner, id) → row.
+pub const TABLE: TableDefinition<'static, (u32, &'static [u8]), &'static [u8]> =
+    TableDefinition::new("documents");
+
+const VERSION: u8 = 1;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct DocumentRow {
+    pub applied: Seq,
+    pub slot: Slot,
+    /// The last change that readers saw.
+    pub changed: Seq,
+    pub base_origin: (Origin, Micros),
+    pub members: Document,
+    /// Who wrote each exception, in the order of the head's.
+    pub exceptions: Vec<(CompactString, Origin, Micros)>,
+}
+
+impl DocumentRow {
+    /// Writes the row over what is in `out`.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        out.clear();
+        out.push(VERSION);
+        out.extend_from_slice(&self.applied.0.to_le_bytes());
+        put_varint(out, u64::from(self.slot.0));
+        put_varint(out, self.changed.0);
+        put_origin_at(out, self.base_origin);
+        put_members(out, self.members.members());
+        put_varint(out, self.exceptions.len() as u64);
+        for (name, origin, at) in &self.exceptions {
+            put_prefixed(out, name.as_bytes());
+            put_origin_at(out, (*origin, *at));
+        }
+    }
+
+    pub fn take(row: &[u8]) -> Result<DocumentRow, LogError> {
+        let (applied, slot, mut input) = take_front(row)?;
+        let changed = Seq(input.varint()?);
+        let base_origin = take_origin_at(&mut input)?;
+        let members = Document::from_members(take_members(&mut input)?);
+        let mut exceptions = Vec::new();
+        for _ in 0..input.length()? {
+            let name = input.name()?;
+            let (origin, at) = take_origin_at(&mut input)?;
+            exceptions.push((name, origin, at));
+        }
+        input.finish()?;
+        Ok(DocumentRow { applied, slot, changed, base_origin, members, exceptions })
+    }
+
+    /// The slot alone.
+    pub fn take_slot(row: &[u8]) -> Result<Slot, LogError> {
+        take_front(row).map(|(_, slot, _)| slot)
+    }
+}
+
+fn take_front(row: &[u8]) -> Result<(Seq, Slot, Input<'_>), LogError> {
+    let mut input = Input::new(row);
+    match input.u8()? {
+        VERSION => {}
+        other => return Err(LogError::Version(other)),
+    }
+    let applied = Seq(input.u64()?);
+    let slot = u32::try_from(input.varint()?).map_err(|_| LogError::Bounds("slot"))?;
+    Ok((applied, Slot(slot), input))
+}
+
+fn put_origin_at(out: &mut Vec<u8>, (origin, at): (Origin, Micros)) {
+    put_origin(out, origin);
+    out.extend_from_slice(&at.0.to_le_bytes());
+}
+
+fn take_origin_at(input: &mut Input<'_>) -> Result<(Origin, Micros), LogError> {
+    Ok((take_origin(input)?, Micros(input.i64()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Member;
+
+    #[test]
+    fn a_row_gives_back_what_was_put_in() {
+        let member = Member { name: "title".into(), text: "\"x\"".into(), hash: u128::MAX };
+        let row = DocumentRow {
+            applied: Seq(12),
+            slot: Slot(700_000),
+            changed: Seq(11),
+            base_origin: (Origin::Feed { run: 3, record: 9 }, Micros(-4)),
+            members: Document::from_members(vec![member]),
+            exceptions: vec![("title".into(), Origin::Push { delivery: 8 }, Micros(5))],
+        };
+        let mut out = Vec::new();
+        row.put(&mut out);
+        assert_eq!(DocumentRow::take(&out).unwrap(), row);
+        assert_eq!(DocumentRow::take_slot(&out), Ok(Slot(700_000)));
+        for cut in 0..out.len() {
+            assert!(DocumentRow::take(&out[..cut]).is_err());
+        }
+    }
+}

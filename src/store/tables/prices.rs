@@ -1,0 +1,9 @@
+//! `prices`: the quotes of each slot, in packed blocks. Row: `codec::log::put_quote_row`.
+
+use redb::TableDefinition;
+
+/// (partner, slot / WIDTH) → block.
+pub const TABLE: TableDefinition<'static, (u32, u32), &'static [u8]> = TableDefinition::new("prices");
+
+/// Slots in a block: with one quote each about 6 kB, which fits two pages.
+pub const WIDTH: usize = 256;

@@ -1,0 +1,172 @@
+//! A daemon in this process, on loopback ports of its own, in a directory of its own, with a clock
+//! that the test moves or the system's; and the calls that tests make of it.
+
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::Duration;
+use tempfile::TempDir;
+use tidegate::clock::{self, Clock, Mark};
+use tidegate::config::{FeedSettings, KeyHash, PartnerSettings, ReaderSettings, Settings};
+use tidegate::daemon::Daemon;
+use tidegate::domain::Micros;
+
+pub const READER: &str = "reader-token";
+/// How long a test waits for a state before it gives up.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct House {
+    pub daemon: Option<Daemon>,
+    pub settings: Settings,
+    pub clock: Clock,
+    pub client: Client,
+    _directory: Option<TempDir>,
+}
+
+/// A partner with a key made of its name, and limits that no test meets by accident.
+pub fn partner(name: &str) -> PartnerSettings {
+    let mut settings = PartnerSettings::named(name, &key(name));
+    settings.limits.prices_per_second = 10_000_000;
+    settings.limits.asset_writes_per_second = 10_000_000;
+    settings.limits.reads_per_second = 10_000_000;
+    settings.policy.default_currency = tidegate::domain::Currency::new("EUR").ok();
+    settings
+}
+
+pub fn key(partner: &str) -> String {
+    format!("key-of-{partner}")
+}
+
+/// A feed on loopback that is fetched at the start, and then when the test asks.
+pub fn feed(url: &str) -> FeedSettings {
+    let mut feed = FeedSettings::at(url);
+    feed.allow_private = true;
+    feed
+}
+
+impl House {
+    pub async fn start(partners: Vec<PartnerSettings>, clock: Clock) -> House {
+        let directory = TempDir::new().expect("a directory for the store");
+        let mut house = House::start_in(directory.path().to_owned(), partners, clock).await;
+        house._directory = Some(directory);
+        house
+    }
+
+    /// On a directory that outlives the house.
+    pub async fn start_in(directory: PathBuf, partners: Vec<PartnerSettings>, clock: Clock) -> House {
+        let mut settings = Settings::minimal(directory);
+        settings.store.disk_free_bytes_min = 0;
+        settings.readers = vec![ReaderSettings { name: "test".into(), keys: vec![KeyHash::of(READER)] }];
+        settings.partners = partners;
+        let daemon = Daemon::start(settings.clone(), clock.clone()).await.expect("the daemon starts");
+        let client = Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
+        House { daemon: Some(daemon), settings, clock, client, _directory: None }
+    }
+
+    pub fn daemon(&self) -> &Daemon {
+        self.daemon.as_ref().expect("the daemon runs")
+    }
+
+    /// Stops in stages and starts again on the same file.
+    pub async fn restart(&mut self) {
+        if let Some(daemon) = self.daemon.take() {
+            daemon.stop().await.expect("the daemon stops");
+        }
+        let started = Daemon::start(self.settings.clone(), self.clock.clone()).await;
+        self.daemon = Some(started.expect("the daemon starts again"));
+    }
+
+    pub async fn stop(mut self) {
+        if let Some(daemon) = self.daemon.take() {
+            daemon.stop().await.expect("the daemon stops");
+        }
+    }
+
+    pub fn now(&self) -> Micros {
+        self.clock.now()
+    }
+
+    /// A request as `partner`.
+    pub fn call(&self, partner: &str, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("http://{}{path}", self.daemon().address());
+        self.client.request(method, url).bearer_auth(key(partner))
+    }
+
+    /// A request with the reader's token.
+    pub fn read(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("http://{}{path}", self.daemon().address())).bearer_auth(READER)
+    }
+
+    pub fn admin(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.daemon().admin_address()))
+    }
+
+    pub async fn post(&self, partner: &str, path: &str, body: &Value) -> (StatusCode, Value) {
+        answer(self.call(partner, Method::POST, path).json(body)).await
+    }
+
+    pub async fn put(&self, partner: &str, path: &str, body: &Value) -> (StatusCode, Value) {
+        answer(self.call(partner, Method::PUT, path).json(body)).await
+    }
+
+    pub async fn get(&self, partner: &str, path: &str) -> (StatusCode, Value) {
+        answer(self.call(partner, Method::GET, path)).await
+    }
+
+    pub async fn delete(&self, partner: &str, path: &str) -> (StatusCode, Value) {
+        answer(self.call(partner, Method::DELETE, path)).await
+    }
+
+    /// The partner's runs, newest first.
+    pub async fn runs(&self, partner: &str) -> Vec<Value> {
+        let (status, body) = self.get(partner, "/api/feed/runs").await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Waits until the partner has a report of run `run` and gives it.
+    pub async fn run_report(&self, partner: &str, run: u64) -> Value {
+        wait_for(format!("run {run} of {partner}"), async || {
+            let runs = self.runs(partner).await;
+            runs.into_iter().find(|report| report["run"] == run)
+        })
+        .await
+    }
+
+    /// All assets that the reader sees of a partner, whatever their status, by id.
+    pub async fn catalogue(&self, partner: &str) -> std::collections::BTreeMap<String, Value> {
+        let mut assets = std::collections::BTreeMap::new();
+        let mut cursor = String::new();
+        loop {
+            let path = format!("/api/partners/{partner}/assets?limit=1000&status=any{cursor}");
+            let (status, page) = answer(self.read(&path)).await;
+            assert_eq!(status, StatusCode::OK, "{page}");
+            for item in page["items"].as_array().expect("items") {
+                assets.insert(item["id"].as_str().expect("an id").to_owned(), item.clone());
+            }
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return assets,
+            }
+        }
+    }
+}
+
+pub async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
+    let response = request.send().await.expect("an answer");
+    let status = response.status();
+    let body = response.bytes().await.expect("a body");
+    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+}
+
+/// Asks again and again until there is an answer; fails the test after `PATIENCE`.
+pub async fn wait_for<T>(what: impl std::fmt::Display, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = Mark::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited too long for {what}");
+        clock::sleep(Duration::from_millis(5)).await;
+    }
+}

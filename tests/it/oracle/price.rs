@@ -1,0 +1,287 @@
+//! X1, P1–P4: what becomes of one price of one asset.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use super::amount::normal;
+use super::asset::Asset;
+use super::currency;
+use super::types::{Lane, Outcome, Policy, PriceIn, Stamp, Verdict};
+
+/// Quotes that one asset may have.
+const QUOTES_MAX: usize = 4;
+/// T4.
+const PRICE_AHEAD_MAX_US: i64 = 30_000_000;
+const SECOND_US: i64 = 1_000_000;
+
+/// A price with a source time; `stamp.at` is its `as_of`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DatedPrice {
+    pub quote: String,
+    /// Normalised; `None` is a withdrawal.
+    pub amount: Option<String>,
+    pub currency: Option<String>,
+    pub stamp: Stamp,
+    pub commit: u64,
+    pub received: i64,
+    pub stream: Option<String>,
+    pub closed: bool,
+}
+
+impl DatedPrice {
+    fn same_content(&self, other: &DatedPrice) -> bool {
+        (&self.amount, &self.currency, self.closed)
+            == (&other.amount, &other.currency, other.closed)
+    }
+}
+
+/// P2: a feed's price without `as_of`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UndatedPrice {
+    pub quote: String,
+    pub amount: Option<String>,
+    pub currency: Option<String>,
+    pub s: i64,
+    pub fetch_start: i64,
+    pub closed: bool,
+}
+
+/// P3.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parked {
+    pub price: DatedPrice,
+    pub since: i64,
+}
+
+/// How a price came.
+#[derive(Clone, Copy)]
+pub struct Arrival {
+    pub now: i64,
+    pub commit: u64,
+    pub lane: Lane,
+    /// T2: the price's `as_of`, or what stands in for it.
+    pub at: i64,
+    /// P3: the partner may park one more.
+    pub room: bool,
+}
+
+impl Asset {
+    /// The dated register of a quote: the greatest stamp above death.
+    pub fn dated(&self, quote: &str) -> Option<&DatedPrice> {
+        let mine = self.prices.iter().filter(|p| p.quote == quote);
+        mine.filter(|p| !self.buries_price(p.stamp.at)).max_by_key(|p| (p.stamp, p.commit))
+    }
+
+    /// The undated register of a quote: that of the newest run.
+    pub fn undated(&self, quote: &str) -> Option<&UndatedPrice> {
+        let mine = self.undated.iter().filter(|p| p.quote == quote);
+        mine.filter(|p| !self.buries_price(p.s)).max_by_key(|p| p.s)
+    }
+
+    /// P2: the first fetch that held what the undated register holds, without a break.
+    pub fn first_held(&self, quote: &str) -> Option<i64> {
+        let newest = self.undated(quote)?;
+        let mine = self.undated.iter().rev().filter(|p| p.quote == quote);
+        let same =
+            |p: &&UndatedPrice| (&p.amount, &p.currency) == (&newest.amount, &newest.currency);
+        mine.take_while(same).map(|p| p.fetch_start).min()
+    }
+
+    pub fn quotes(&self) -> BTreeSet<String> {
+        let dated = self.prices.iter().map(|p| &p.quote).filter(|q| self.dated(q).is_some());
+        let undated = self.undated.iter().map(|p| &p.quote).filter(|q| self.undated(q).is_some());
+        dated.chain(undated).chain(self.parked.keys()).cloned().collect()
+    }
+
+    /// P3: as the asset dies, its quotes newer than the death park; as it lives, they join.
+    pub fn settle_prices(&mut self, now: i64) {
+        if self.alive() {
+            let joining = std::mem::take(&mut self.parked);
+            self.prices.extend(joining.into_values().map(|p| p.price));
+            return;
+        }
+        for quote in self.quotes() {
+            if let Some(price) = self.dated(&quote).cloned() {
+                self.parked.insert(quote, Parked { price, since: now });
+            }
+        }
+        self.prices.clear();
+        let death = self.death();
+        self.parked.retain(|_, p| death.is_none_or(|d| p.price.stamp.at > d.at));
+    }
+
+    /// P4: the currency that a quote has, and since when.
+    fn stored_currency(&self, quote: &str) -> Option<(String, i64)> {
+        let dated = self.prices.iter().filter(|p| p.quote == quote && p.currency.is_some());
+        let dated = dated.filter(|p| !self.buries_price(p.stamp.at));
+        if let Some(price) = dated.max_by_key(|p| (p.stamp, p.commit)) {
+            return Some((price.currency.clone()?, price.stamp.at));
+        }
+        let undated = self.undated(quote)?;
+        Some((undated.currency.clone()?, undated.s))
+    }
+
+    /// P4: a document newer than the stored price names this currency.
+    fn document_names(&self, currency: &str, since: i64) -> bool {
+        let registers = self.registers();
+        let (order, value) = registers.last_word("currency");
+        self.alive()
+            && value.and_then(|v| v.as_str()) == Some(currency)
+            && order.is_some_and(|o| o.stamp.at > since)
+    }
+}
+
+/// P4: the amount and the currency as far as the price itself tells.
+pub fn fault(policy: &Policy, price: &PriceIn) -> Option<&'static str> {
+    if let Some(text) = &price.amount {
+        let Some(amount) = normal(text) else { return Some("amount_format") };
+        if amount == "0" && !policy.allow_zero {
+            return Some("amount_zero");
+        }
+        if amount.starts_with('-') && !policy.allow_negative {
+            return Some("amount_negative");
+        }
+    }
+    let code = price.currency.as_ref()?;
+    (!currency::known(policy, code)).then_some("currency_unknown")
+}
+
+/// T4.
+pub fn future(price: &PriceIn, at: i64, now: i64) -> bool {
+    price.as_of.unwrap_or(at) > now + PRICE_AHEAD_MAX_US
+}
+
+/// P4: the price's own, the stored one, the document's, the partner's default.
+fn resolve_currency(policy: &Policy, asset: &Asset, price: &PriceIn) -> Option<String> {
+    let stored = || asset.stored_currency(&price.quote).map(|(code, _)| code);
+    let named = || asset.text_member("currency");
+    price
+        .currency
+        .clone()
+        .or_else(stored)
+        .or_else(named)
+        .or_else(|| policy.default_currency.clone())
+}
+
+/// P4: another currency than the stored one, and no newer document that names it.
+fn currency_changed(asset: &Asset, quote: &str, currency: Option<&str>) -> bool {
+    match (asset.stored_currency(quote), currency) {
+        (Some((stored, since)), Some(new)) => stored != new && !asset.document_names(new, since),
+        _ => false,
+    }
+}
+
+/// What is refused whatever is stored, and the currency.
+fn admit(policy: &Policy, asset: &Asset, price: &PriceIn) -> Result<Option<String>, Verdict> {
+    if let Some(reason) = fault(policy, price) {
+        return Err(Verdict::because(Outcome::Rejected, "P4", reason));
+    }
+    let quotes = asset.quotes();
+    if !quotes.contains(&price.quote) && quotes.len() >= QUOTES_MAX {
+        return Err(Verdict::because(Outcome::Rejected, "P1", "quotes_max"));
+    }
+    let currency = resolve_currency(policy, asset, price);
+    if currency.is_none() && price.amount.is_some() {
+        return Err(Verdict::because(Outcome::Rejected, "P4", "currency_missing"));
+    }
+    Ok(currency)
+}
+
+/// One dated price, from any lane. The asset changes only where the verdict says so.
+pub fn apply_dated(policy: &Policy, asset: &mut Asset, price: &PriceIn, by: Arrival) -> Verdict {
+    if future(price, by.at, by.now) {
+        return Verdict::because(Outcome::Quarantined, "T4", "future_time");
+    }
+    let currency = match admit(policy, asset, price) {
+        Ok(currency) => currency,
+        Err(verdict) => return verdict,
+    };
+    let arriving = DatedPrice {
+        quote: price.quote.clone(),
+        amount: price.amount.as_deref().and_then(normal),
+        currency,
+        stamp: Stamp { at: by.at, lane: by.lane, sequence: price.sequence },
+        commit: by.commit,
+        received: by.now,
+        stream: price.stream.as_ref().map(|(name, _)| name.clone()),
+        closed: price.closed,
+    };
+    if asset.buries_price(by.at) {
+        return Verdict::new(Outcome::Superseded, "X1");
+    }
+    if asset.alive() { apply_living(asset, arriving) } else { park(asset, arriving, by) }
+}
+
+fn apply_living(asset: &mut Asset, arriving: DatedPrice) -> Verdict {
+    let stored = asset.dated(&arriving.quote);
+    let contest = contest(stored, &arriving);
+    // A price that loses anyway is superseded whatever its currency.
+    let loses = contest.as_ref().is_some_and(|v| v.outcome == Outcome::Superseded);
+    if !loses && currency_changed(asset, &arriving.quote, arriving.currency.as_deref()) {
+        return Verdict::because(Outcome::Quarantined, "P4", "currency_changed");
+    }
+    if let Some(verdict) = contest {
+        return verdict;
+    }
+    let unchanged = stored.is_some_and(|s| s.same_content(&arriving));
+    asset.prices.push(arriving);
+    // D2: a newer stamp with equal content (choice A6).
+    match unchanged {
+        true => Verdict::new(Outcome::Unchanged, "D2"),
+        false => Verdict::new(Outcome::Updated, "P1"),
+    }
+}
+
+/// P1: the verdict on a price that does not apply.
+fn contest(stored: Option<&DatedPrice>, arriving: &DatedPrice) -> Option<Verdict> {
+    let stored = stored?;
+    match arriving.stamp.cmp(&stored.stamp) {
+        Ordering::Greater => None,
+        Ordering::Less => Some(Verdict::new(Outcome::Superseded, "P1")),
+        Ordering::Equal if stored.amount == arriving.amount => {
+            Some(Verdict::new(Outcome::Duplicate, "P1"))
+        }
+        Ordering::Equal if arriving.stamp.at % SECOND_US == 0 => None,
+        Ordering::Equal => Some(Verdict::because(Outcome::Rejected, "P1", "value_conflict")),
+    }
+}
+
+/// P3: the newest one per quote. Currencies are not compared here (choice A8).
+fn park(asset: &mut Asset, arriving: DatedPrice, by: Arrival) -> Verdict {
+    let parked = asset.parked.get(&arriving.quote).map(|p| &p.price);
+    if let Some(verdict) = contest(parked, &arriving) {
+        return verdict;
+    }
+    if parked.is_none() && !by.room {
+        // Choice A9.
+        return Verdict::because(Outcome::Quarantined, "P3", "parked_full");
+    }
+    asset.parked.insert(arriving.quote.clone(), Parked { price: arriving, since: by.now });
+    Verdict::new(Outcome::Parked, "P3")
+}
+
+/// P2: a feed's price without `as_of`. True where it differs from the dated one: drift.
+pub fn apply_undated(
+    policy: &Policy,
+    asset: &mut Asset,
+    price: &PriceIn,
+    s: i64,
+    fetch_start: i64,
+) -> Result<bool, Verdict> {
+    let currency = admit(policy, asset, price)?;
+    if currency_changed(asset, &price.quote, currency.as_deref()) {
+        return Err(Verdict::because(Outcome::Quarantined, "P4", "currency_changed"));
+    }
+    let undated = UndatedPrice {
+        quote: price.quote.clone(),
+        amount: price.amount.as_deref().and_then(normal),
+        currency,
+        s,
+        fetch_start,
+        closed: price.closed,
+    };
+    let differs = |d: &DatedPrice| (&d.amount, &d.currency) != (&undated.amount, &undated.currency);
+    let drift = asset.dated(&price.quote).is_some_and(differs);
+    asset.undated.push(undated);
+    Ok(drift)
+}

@@ -1,0 +1,130 @@
+//! What a reader sees of one asset: P2's choice between the two registers, P5's states.
+
+use std::collections::BTreeMap;
+
+use super::asset::Asset;
+use super::price::{DatedPrice, UndatedPrice};
+use super::types::{Policy, QuoteState, Visible, VisibleAsset, VisibleQuote};
+
+/// A quote as chosen by P2, before the clock comes into it.
+pub struct Shown<'a> {
+    amount: Option<&'a str>,
+    currency: Option<&'a str>,
+    as_of: Option<i64>,
+    age_from: i64,
+    closed: bool,
+    dated: Option<&'a DatedPrice>,
+}
+
+/// What counts as visible content: all but times and states.
+pub type Content = (BTreeMap<String, serde_json::Value>, BTreeMap<String, QuoteContent>);
+pub type QuoteContent = (Option<String>, Option<String>, bool);
+
+/// P5: by the document's class.
+fn heartbeat(policy: &Policy, asset: &Asset) -> Option<i64> {
+    policy.heartbeats.get(&asset.text_member("class")?).copied()
+}
+
+/// P2: the dated price, unless a feed wrote it before S, or it is older than S by more than three
+/// heartbeats.
+fn prefers_undated(dated: &DatedPrice, undated: &UndatedPrice, heartbeat: Option<i64>) -> bool {
+    let by_feed_before = dated.stamp.lane == super::types::Lane::Feed && dated.stamp.at < undated.s;
+    let outlived = heartbeat.is_some_and(|h| undated.s - dated.stamp.at > 3 * h);
+    by_feed_before || outlived
+}
+
+pub fn shown_quotes<'a>(policy: &Policy, asset: &'a Asset) -> BTreeMap<String, Shown<'a>> {
+    if !asset.alive() {
+        return BTreeMap::new();
+    }
+    let heartbeat = heartbeat(policy, asset);
+    let mut shown = BTreeMap::new();
+    for quote in asset.quotes() {
+        let pick = match (asset.dated(&quote), asset.undated(&quote)) {
+            (Some(d), Some(u)) if prefers_undated(d, u, heartbeat) => from_undated(asset, u),
+            (Some(d), _) => from_dated(d),
+            (None, Some(u)) => from_undated(asset, u),
+            (None, None) => continue,
+        };
+        shown.insert(quote, pick);
+    }
+    shown
+}
+
+fn from_dated(dated: &DatedPrice) -> Shown<'_> {
+    Shown {
+        amount: dated.amount.as_deref(),
+        currency: dated.currency.as_deref(),
+        as_of: Some(dated.stamp.at),
+        age_from: dated.stamp.at,
+        closed: dated.closed,
+        dated: Some(dated),
+    }
+}
+
+fn from_undated<'a>(asset: &Asset, undated: &'a UndatedPrice) -> Shown<'a> {
+    Shown {
+        amount: undated.amount.as_deref(),
+        currency: undated.currency.as_deref(),
+        as_of: None,
+        age_from: asset.first_held(&undated.quote).unwrap_or(undated.fetch_start),
+        closed: undated.closed,
+        dated: None,
+    }
+}
+
+/// Document and quotes by content; equal before and after means that nothing visible changed.
+pub fn content(policy: &Policy, asset: &Asset) -> Content {
+    let members = asset.document().into_iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
+    let quotes = shown_quotes(policy, asset).into_iter().map(|(quote, s)| {
+        (quote, (s.amount.map(String::from), s.currency.map(String::from), s.closed))
+    });
+    (members, quotes.collect())
+}
+
+/// `gapped(stream, received)` says whether the stream has a gap opened after that time (G1).
+pub fn visible(
+    policy: &Policy,
+    asset: &Asset,
+    now: i64,
+    gapped: impl Fn(&str, i64) -> bool,
+) -> Visible {
+    if !asset.known() {
+        return Visible::Unknown;
+    }
+    if !asset.alive() {
+        return Visible::Dead;
+    }
+    let heartbeat = heartbeat(policy, asset);
+    let quotes = shown_quotes(policy, asset).into_iter().map(|(quote, shown)| {
+        let gap = shown
+            .dated
+            .is_some_and(|d| d.stream.as_ref().is_some_and(|stream| gapped(stream, d.received)));
+        (quote, read(&shown, now, heartbeat, gap))
+    });
+    Visible::Alive(VisibleAsset {
+        quotes: quotes.collect(),
+        members: asset.document().into_iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
+        status: asset.status(),
+    })
+}
+
+/// P5; the first that fits of withdrawn, gap, closed, age (choice A10).
+fn read(shown: &Shown<'_>, now: i64, heartbeat: Option<i64>, gap: bool) -> VisibleQuote {
+    let age_us = now - shown.age_from;
+    let state = match heartbeat {
+        _ if shown.amount.is_none() => QuoteState::Withdrawn,
+        _ if gap => QuoteState::Gap,
+        _ if shown.closed => QuoteState::Closed,
+        Some(h) if age_us > 3 * h => QuoteState::Stale,
+        Some(h) if age_us > h => QuoteState::Delayed,
+        _ => QuoteState::Live,
+    };
+    VisibleQuote {
+        amount: shown.amount.map(String::from),
+        currency: shown.currency.map(String::from),
+        as_of: shown.as_of,
+        age_us,
+        state,
+    }
+}
