@@ -109,10 +109,11 @@ const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'stat
 /// Classes of status codes, from 1xx.
 const CODES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Reasons known from the start. Others that the program names are added when they first occur.
-const SHED_REASONS: [&str; 5] = ["partner_rate", "partner_bytes", "daemon_bytes", "beyond_burst", "storage"];
-const COMMIT_FAILURE_REASONS: [&str; 2] = ["io", "disk_full"];
-const SSE_REASONS: [&str; 3] = ["client", "slow_consumer", "shutdown"];
-const ACTORS: [&str; 2] = ["partner", "storage"];
+const SHED_REASONS: [&str; 7] =
+    ["partner_rate", "partner_bytes", "daemon_bytes", "beyond_burst", "storage", "connections", "streams"];
+const COMMIT_FAILURE_REASONS: [&str; 1] = ["store"];
+const SSE_REASONS: [&str; 5] = ["client", "slow_consumer", "reset", "failed", "shutdown"];
+const ACTORS: [&str; 1] = ["partner"];
 
 /// What an item of a push speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ fn published() -> (Metrics, String) {
     metrics.push_durable(Duration::from_micros(700));
     metrics.commit_finished(Duration::from_micros(400), 64);
     metrics.checkpoint_finished(Duration::from_millis(80));
-    metrics.commit_failed("io");
+    metrics.commit_failed("store");
     metrics.shed("partner_rate");
     metrics.stream_opened();
     metrics.recovered(12, Duration::from_millis(250));
