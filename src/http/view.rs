@@ -2,20 +2,17 @@
 //! codec's rendering.
 
 use crate::actors::{PartnerEntry, PushReply};
-use crate::codec::render::{self, AssetView, PushView};
+use crate::codec::render::{self, AssetView, PriceView, Reply};
 use crate::codec::request::Shape;
 use crate::domain::{AssetEvent, ChangeKind, Committed, Micros, Quote, QuoteName};
 use crate::store::AssetRow;
 use compact_str::CompactString;
 
-/// Bytes that an item of a reply takes, roughly: one allocation instead of ten.
-const ITEM_BYTES: usize = 96;
-
 pub fn push_reply(journal: u32, shape: Shape, ids: &[CompactString], done: &PushReply, minimal: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(ITEM_BYTES * (1 + if minimal { 0 } else { done.items.len() }));
+    let mut out = Vec::with_capacity(256);
     let PushReply { items, first, durable } = done;
-    let view = PushView { shape, ids, items, journal, first: *first, durable: *durable, minimal };
-    render::push_reply(&mut out, &view);
+    let reply = Reply { shape, ids, items, journal, first: *first, durable: *durable, minimal };
+    render::push_reply(&mut out, &reply);
     out
 }
 
@@ -26,7 +23,7 @@ pub fn asset(out: &mut Vec<u8>, partner: &PartnerEntry, row: &AssetRow, now: Mic
         id: &row.id,
         head: &row.head,
         document: &row.document,
-        learned_at: row.base_origin.1,
+        cursor: None,
         quotes: &row.quotes,
         policy: &settings.policy,
         now,
@@ -36,18 +33,14 @@ pub fn asset(out: &mut Vec<u8>, partner: &PartnerEntry, row: &AssetRow, now: Mic
 
 pub fn price(out: &mut Vec<u8>, partner: &PartnerEntry, row: &AssetRow, quote: &Quote, now: Micros) {
     let settings = partner.settings.load();
-    let view = AssetView {
+    let view = PriceView {
         partner: partner.name.as_str(),
         id: &row.id,
-        head: &row.head,
-        document: &row.document,
-        learned_at: row.base_origin.1,
-        quotes: &row.quotes,
-        policy: &settings.policy,
+        quote,
+        heartbeat: render::heartbeat(&row.document, &settings.policy),
         now,
-        fields: None,
     };
-    render::price(out, &view, quote);
+    render::price(out, &view);
 }
 
 pub fn quote(row: &AssetRow, name: QuoteName) -> Option<&Quote> {
@@ -69,7 +62,7 @@ pub fn change_type(change: &ChangeKind) -> Option<&'static str> {
 }
 
 pub fn change(out: &mut Vec<u8>, journal: u32, partner: &PartnerEntry, change: &Committed) {
-    render::change(out, journal, partner.name.as_str(), change);
+    render::change(out, change, partner.name.as_str(), journal);
 }
 
 pub fn sse_frame(out: &mut Vec<u8>, event: &str, id: &str, data: &[u8]) {
