@@ -72,7 +72,7 @@ pub fn breaches(files: &Files) -> Vec<String> {
             let own = import.split("::").next() == Some(room);
             let known = ROOMS.iter().any(|(name, _)| import.split("::").next() == Some(name));
             let fits = |allowed: &&str| import == *allowed || import.starts_with(&format!("{allowed}::"));
-            if known && !own && !allowed.iter().any(|allowed| fits(&allowed)) {
+            if known && !own && !allowed.iter().any(fits) {
                 let line = line_of(&code, place);
                 breaches.push(format!("{path}:{line}: `{room}` must not import `{import}`"));
             }
@@ -138,7 +138,7 @@ fn imports(path: &str, code: &str) -> Vec<(usize, String)> {
     let depth = path.split('/').count() - 1 - usize::from(path.ends_with("/mod.rs"));
     let supers = "super::".repeat(depth.max(1));
     for (place, _) in code.match_indices(&supers) {
-        let before = code[..place].as_bytes().last().copied().unwrap_or(b' ');
+        let before = code.as_bytes()[..place].last().copied().unwrap_or(b' ');
         let after = &code[place + supers.len()..];
         if !is_word(before) && before != b':' && !after.starts_with("super::") {
             imports.extend(branches(after).into_iter().map(|import| (place, import)));
