@@ -81,7 +81,10 @@ pub enum Since {
     Beginning,
     /// With what comes from here on.
     Now,
-    Cursor { journal: u32, seq: Seq },
+    Cursor {
+        journal: u32,
+        seq: Seq,
+    },
 }
 
 /// The header of a reconnecting client goes before what its URL said when it began.
@@ -114,7 +117,9 @@ impl Window {
         let app = call.app();
         let named: Vec<&str> = call.query.all("partner").collect();
         let partners = match &call.partner {
-            Some(own) if named.iter().any(|name| *name != own.name.as_str()) => return Err(Fault::NoSuchPartner),
+            Some(own) if named.iter().any(|name| *name != own.name.as_str()) => {
+                return Err(Fault::NoSuchPartner);
+            }
             Some(own) => Some(vec![own.no]),
             None if named.is_empty() => None,
             None => {
@@ -181,7 +186,9 @@ impl Window {
         let partner = committed.change.partner;
         let is_mine = self.partners.as_ref().is_none_or(|partners| partners.contains(&partner));
         let is_wanted = self.types.as_ref().is_none_or(|types| types.iter().any(|wanted| wanted == kind));
-        let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine && is_wanted) else { return false };
+        let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine && is_wanted) else {
+            return false;
+        };
         let journal = self.reader.journal();
         match style {
             Style::JsonArray => {

@@ -108,7 +108,8 @@ fn filter(call: &Call<'_>) -> Result<Filter, Fault> {
         Some(other) => Status::Is(other.to_owned()),
     };
     let changed_since = call.query.one("changed_since")?;
-    let changed_since = changed_since.map(|text| cursor::decode(&text).ok_or(Fault::BadCursor)).transpose()?;
+    let changed_since =
+        changed_since.map(|text| cursor::decode(&text).ok_or(Fault::BadCursor)).transpose()?;
     Ok(Filter {
         status,
         class: call.query.one("class")?.map(String::from),
@@ -152,7 +153,8 @@ impl Page {
     fn render_items(&self, out: &mut Vec<u8>) -> Result<Option<Position>, Fault> {
         let (mut scanned, mut shown) = (0, 0);
         let begun = self.after.as_ref().map(|position| &position.partner);
-        for partner in self.partners.iter().filter(|partner| begun.is_none_or(|begun| partner.name >= *begun)) {
+        for partner in self.partners.iter().filter(|partner| begun.is_none_or(|begun| partner.name >= *begun))
+        {
             let resumes = self.after.as_ref().filter(|position| position.partner == partner.name);
             let mut after = resumes.map(|position| position.id.clone());
             loop {

@@ -8,7 +8,13 @@ use crate::domain::{AssetEvent, ChangeKind, Committed, Micros, Quote, QuoteName}
 use crate::store::AssetRow;
 use compact_str::CompactString;
 
-pub fn push_reply(journal: u32, shape: Shape, ids: &[CompactString], done: &PushReply, minimal: bool) -> Vec<u8> {
+pub fn push_reply(
+    journal: u32,
+    shape: Shape,
+    ids: &[CompactString],
+    done: &PushReply,
+    minimal: bool,
+) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     let PushReply { items, first, durable } = done;
     let reply = Reply { shape, ids, items, journal, first: *first, durable: *durable, minimal };
@@ -16,19 +22,28 @@ pub fn push_reply(journal: u32, shape: Shape, ids: &[CompactString], done: &Push
     out
 }
 
-pub fn asset(out: &mut Vec<u8>, partner: &PartnerEntry, row: &AssetRow, now: Micros, fields: Option<&[&str]>) {
+pub fn asset(
+    out: &mut Vec<u8>,
+    partner: &PartnerEntry,
+    row: &AssetRow,
+    now: Micros,
+    fields: Option<&[&str]>,
+) {
     let settings = partner.settings.load();
-    render::asset(out, &AssetView {
-        partner: partner.name.as_str(),
-        id: &row.id,
-        head: &row.head,
-        document: &row.document,
-        cursor: None,
-        quotes: &row.quotes,
-        policy: &settings.policy,
-        now,
-        fields,
-    });
+    render::asset(
+        out,
+        &AssetView {
+            partner: partner.name.as_str(),
+            id: &row.id,
+            head: &row.head,
+            document: &row.document,
+            cursor: None,
+            quotes: &row.quotes,
+            policy: &settings.policy,
+            now,
+            fields,
+        },
+    );
 }
 
 pub fn price(out: &mut Vec<u8>, partner: &PartnerEntry, row: &AssetRow, quote: &Quote, now: Micros) {
