@@ -1,0 +1,71 @@
+//! A feed's document, read record by record with bounded memory (DESIGN §6, F1).
+//!
+//! An array of records, an object that holds the array somewhere, or NDJSON. The document's syntax
+//! is checked to its last byte; what a record means is for `record::decode`. Names repeated within
+//! a record, and its limits, are the record's own fault (F2); broken syntax, half characters and
+//! half surrogate pairs anywhere fail the run. An NDJSON file cut between two lines cannot be told
+//! from a shorter one: only arrays and objects prove that they are whole.
+
+mod source;
+mod walk;
+
+use crate::domain::{Mapping, Micros};
+use source::Source;
+use std::io::Read;
+use walk::Walk;
+
+/// What one document may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotLimits {
+    pub record_bytes_max: usize,
+    pub records_max: u64,
+}
+
+/// What the document says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Its own time; `None` where it has none, or none that can be read (T3: not sane).
+    pub generated_at: Option<Micros>,
+    pub count: Option<u64>,
+    /// `false` where it says so (F8), or says `complete` with anything that is not a boolean.
+    pub complete: bool,
+    /// Empty on purpose (F4).
+    pub allow_empty: bool,
+    /// Records read.
+    pub records: u64,
+}
+
+/// One record's source text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawRecord<'a> {
+    /// Its place, from 0.
+    pub record: u64,
+    /// Its first byte in the document.
+    pub offset: u64,
+    pub text: &'a str,
+}
+
+/// Why a run fails (F1). Records may have been visited before: they must not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail} (byte {offset})")]
+pub struct SnapshotError {
+    /// `empty_body`, `html`, `truncated`, `malformed`, `bad_utf8`, `no_records`,
+    /// `record_too_large`, `too_many_records`, `count_mismatch`, `read_failed`.
+    pub code: &'static str,
+    pub offset: u64,
+    /// What is wrong and what to do; never a piece of the document.
+    pub detail: String,
+}
+
+/// Reads a whole document, and shows each record to `visit` in order.
+pub fn scan<R: Read>(
+    source: R,
+    mapping: &Mapping,
+    limits: &SnapshotLimits,
+    visit: impl FnMut(RawRecord<'_>),
+) -> Result<Envelope, SnapshotError> {
+    Walk::new(Source::new(source), mapping, limits, visit).document()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! The bytes of a document: a window that is filled as it is read, and grows to hold one value.
+
+use super::SnapshotError;
+use crate::codec::json::{JsonError, Rules, Scanner};
+use std::io::{ErrorKind, Read};
+
+/// Bytes read at once; many records for each refill.
+const WINDOW_BYTES: usize = 256 * 1024;
+
+pub(super) struct Source<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    /// What has been read and not yet passed: `buffer[start..end]`.
+    start: usize,
+    end: usize,
+    /// The place of `start` in the document.
+    offset: u64,
+    ended: bool,
+}
+
+impl<R: Read> Source<R> {
+    pub fn new(reader: R) -> Source<R> {
+        Source { reader, buffer: Vec::new(), start: 0, end: 0, offset: 0, ended: false }
+    }
+
+    /// Where the next byte stands in the document.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    pub fn window(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    pub fn pass(&mut self, bytes: usize) {
+        self.start += bytes;
+        self.offset += bytes as u64;
+    }
+
+    /// The next byte, or `None` at the end.
+    pub fn peek(&mut self) -> Result<Option<u8>, SnapshotError> {
+        while self.start == self.end {
+            if !self.fill()? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.buffer[self.start]))
+    }
+
+    pub fn skip_space(&mut self) -> Result<(), SnapshotError> {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek()? {
+            self.pass(1);
+        }
+        Ok(())
+    }
+
+    /// Takes one byte order mark away.
+    pub fn strip_mark(&mut self) -> Result<(), SnapshotError> {
+        const MARK: &[u8] = b"\xef\xbb\xbf";
+        while self.window().len() < MARK.len() && self.fill()? {}
+        if self.window().starts_with(MARK) {
+            self.pass(MARK.len());
+        }
+        Ok(())
+    }
+
+    /// The length of the value that begins here, its syntax checked; `None` where it is longer
+    /// than `bytes_max`. The window then holds the whole value. A scan that runs into the end of
+    /// the window is begun again with twice as much: the work stays within twice the length.
+    pub fn value_length(&mut self, bytes_max: usize) -> Result<Option<usize>, SnapshotError> {
+        loop {
+            let window = self.window();
+            let mut scanner = Scanner::new(window, &Rules::SYNTAX);
+            let scanned = scanner.value(0);
+            let length = scanner.at();
+            match scanned {
+                // A number at the window's end may go on behind it.
+                Ok(()) if length < window.len() || self.ended => {
+                    return Ok((length <= bytes_max).then_some(length));
+                }
+                Err(error) if self.ended || !error.is_early_end(window.len()) => {
+                    return Err(self.broken(error));
+                }
+                _ if window.len() > bytes_max => return Ok(None),
+                _ => self.fill().map(|_| ())?,
+            }
+        }
+    }
+
+    /// The next byte that is no space after `length` more bytes; nothing is passed.
+    pub fn byte_after(&mut self, length: usize) -> Result<Option<u8>, SnapshotError> {
+        let mut at = length;
+        loop {
+            match self.window().get(at).copied() {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => at += 1,
+                Some(byte) => return Ok(Some(byte)),
+                None if !self.fill()? => return Ok(None),
+                None => {}
+            }
+        }
+    }
+
+    /// The next bytes as text.
+    pub fn text(&self, length: usize) -> Result<&str, SnapshotError> {
+        std::str::from_utf8(&self.window()[..length])
+            .map_err(|e| bad_utf8(self.offset + e.valid_up_to() as u64))
+    }
+
+    fn broken(&self, error: JsonError) -> SnapshotError {
+        let window = self.window();
+        let offset = self.offset + error.offset as u64;
+        if error.is_early_end(window.len()) {
+            return truncated(offset);
+        }
+        match std::str::from_utf8(&window[error.offset..]) {
+            Err(e) if e.valid_up_to() == 0 && e.error_len().is_some() => bad_utf8(offset),
+            _ => SnapshotError { code: "malformed", offset, detail: error.detail },
+        }
+    }
+
+    /// Reads on until the window is full; `false` at the end of the document.
+    fn fill(&mut self) -> Result<bool, SnapshotError> {
+        if self.ended {
+            return Ok(false);
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.end == self.buffer.len() {
+            self.buffer.resize((self.buffer.len() * 2).max(WINDOW_BYTES), 0);
+        }
+        while self.end < self.buffer.len() {
+            match self.reader.read(&mut self.buffer[self.end..]) {
+                Ok(0) => {
+                    self.ended = true;
+                    break;
+                }
+                Ok(bytes) => self.end += bytes,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => {
+                    let detail = format!("the document could not be read: {e}");
+                    let offset = self.offset + self.end as u64;
+                    return Err(SnapshotError { code: "read_failed", offset, detail });
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+pub(super) fn truncated(offset: u64) -> SnapshotError {
+    let detail = "the document ends before its JSON is closed: serve it whole".to_owned();
+    SnapshotError { code: "truncated", offset, detail }
+}
+
+fn bad_utf8(offset: u64) -> SnapshotError {
+    let detail = "this is not UTF-8: serve the document as UTF-8".to_owned();
+    SnapshotError { code: "bad_utf8", offset, detail }
+}

@@ -1,0 +1,237 @@
+use super::*;
+use crate::codec::{json, record};
+use crate::domain::{Pointer, TimeFormat};
+use crate::rules::policy::Policy;
+use proptest::prelude::*;
+
+const LIMITS: SnapshotLimits = SnapshotLimits { record_bytes_max: 1_000, records_max: 1_000 };
+
+/// A source that gives a few bytes at a time.
+struct Drip<'a> {
+    rest: &'a [u8],
+    bytes: usize,
+}
+
+impl Read for Drip<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.bytes.min(self.rest.len()).min(out.len());
+        out[..length].copy_from_slice(&self.rest[..length]);
+        self.rest = &self.rest[length..];
+        Ok(length)
+    }
+}
+
+fn pointer(parts: &[&str]) -> Pointer {
+    Pointer(parts.iter().map(|&part| part.into()).collect())
+}
+
+fn run(body: &[u8], mapping: &Mapping) -> Result<(Envelope, Vec<String>), SnapshotError> {
+    let mut records = Vec::new();
+    let envelope = scan(Drip { rest: body, bytes: 7 }, mapping, &LIMITS, |raw| {
+        assert_eq!(raw.record, records.len() as u64);
+        assert!(body[raw.offset as usize..].starts_with(raw.text.as_bytes()));
+        records.push(raw.text.to_owned());
+    })?;
+    assert_eq!(envelope.records, records.len() as u64);
+    Ok((envelope, records))
+}
+
+fn records(body: &str) -> Vec<String> {
+    run(body.as_bytes(), &Mapping::default()).unwrap().1
+}
+
+fn code(body: &[u8]) -> &'static str {
+    run(body, &Mapping::default()).unwrap_err().code
+}
+
+const OURS: &str = r#" {"count": 2, "other": {"deep": [1, {"x": "}"}]}, "complete": true,
+    "assets": [ {"id": "a", "t": "]\"é"} ,{"id":"b","l":[[1],{}]} ], "allow_empty": false,
+    "generated_at": "1970-01-01T00:00:01Z"} "#;
+
+#[test]
+fn an_object_an_array_and_lines_hold_the_same_records() {
+    let expected = [r#"{"id": "a", "t": "]\"é"}"#, r#"{"id":"b","l":[[1],{}]}"#];
+    let (envelope, found) = run(OURS.as_bytes(), &Mapping::default()).unwrap();
+    assert_eq!(found, expected);
+    assert_eq!((envelope.generated_at, envelope.count), (Some(Micros(1_000_000)), Some(2)));
+    assert!(envelope.complete && !envelope.allow_empty);
+    assert_eq!(records(&format!("\u{feff}[{}]", expected.join(","))), expected);
+    assert_eq!(records(&expected.join("\n")), expected);
+    assert_eq!(records(&(expected.join("\r\n\r\n") + "\n")), expected);
+}
+
+#[test]
+fn f1_a_body_cut_at_any_byte_is_never_accepted() {
+    let array = r#"[{"id":"a","n":-1.5e3},{"id":"b","s":"\u00e9\ud83d\ude00é"},true]"#;
+    for body in [OURS.trim(), array] {
+        assert!(run(body.as_bytes(), &Mapping::default()).is_ok());
+        for cut in 0..body.len() {
+            let error = run(&body.as_bytes()[..cut], &Mapping::default()).expect_err(&body[..cut.min(3)]);
+            let expected = if cut == 0 { "empty_body" } else { "truncated" };
+            assert_eq!(error.code, expected, "cut at {cut}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a07_a06_what_is_no_document_fails_by_its_own_code() {
+    for (body, expected) in [
+        (&b""[..], "empty_body"),
+        (b" \n\t", "empty_body"),
+        (b"\xef\xbb\xbf", "empty_body"),
+        (b"\n<!DOCTYPE html><html>", "html"),
+        (b"Service unavailable", "malformed"),
+        (b"\"fine\"", "no_records"),
+        (b"null", "no_records"),
+        (b"{\"id\":\"a\"}", "no_records"),
+        (b"{\"assets\":{}}", "no_records"),
+        (b"{\"assets\":null}", "no_records"),
+        (b"[1,]", "malformed"),
+        (b"[1 2]", "malformed"),
+        (b"[{\"a\" 1}]", "malformed"),
+        (b"{\"assets\":[],}", "malformed"),
+        (b"{\"assets\":[]}]", "malformed"),
+        (b"{\"assets\":[]}{\"assets\":[]}", "malformed"),
+        (b"{\"assets\":[],\"assets\":[{}]}", "malformed"),
+        (b"[]x", "malformed"),
+        (b"{\"id\":1}\n[2]", "malformed"),
+        (b"{\"id\":1}\n{\"id\":}", "malformed"),
+        (b"[\"a\x01\"]", "malformed"),
+        (b"[\"\\ud800\"]", "malformed"),
+        (b"[{\"a\":\"\xff\"}]", "bad_utf8"),
+        (b"\xff\xfe[\0", "bad_utf8"),
+        (b"{\"x\":\"\xe9\",\"assets\":[]}", "bad_utf8"),
+        (b"{\"assets\":[],\"count\":1}", "count_mismatch"),
+        (b"{\"assets\":[],\"count\":\"many\"}", "count_mismatch"),
+    ] {
+        assert_eq!(code(body), expected, "{}", String::from_utf8_lossy(body));
+    }
+}
+
+#[test]
+fn a26_bad_text_is_named_by_its_byte() {
+    let error = run(b"[{\"a\":1},{\"b\":\"x\xff\"}]", &Mapping::default()).unwrap_err();
+    assert_eq!((error.code, error.offset), ("bad_utf8", 16));
+}
+
+#[test]
+fn limits_hold_at_both_edges() {
+    let record = |length: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
+    assert_eq!(records(&format!("[{}]", record(1_000))).len(), 1);
+    assert_eq!(code(format!("[{}]", record(1_001)).as_bytes()), "record_too_large");
+    assert_eq!(code(format!("{}\n{}", record(1_000), record(1_001)).as_bytes()), "record_too_large");
+    assert_eq!(records(&format!("[{}]", vec!["1"; 1_000].join(","))).len(), 1_000);
+    assert_eq!(code(format!("[{}]", vec!["1"; 1_001].join(",")).as_bytes()), "too_many_records");
+}
+
+#[test]
+fn a27_deep_or_endless_values_fail_within_bounds() {
+    let deep = "[".repeat(1_000_000);
+    assert_eq!(code(deep.as_bytes()), "malformed");
+    assert_eq!(code(format!("{{\"x\":{deep}").as_bytes()), "malformed");
+    let endless = format!("{{\"x\":\"{}\"}}", "y".repeat(1_000_000));
+    assert_eq!(code(endless.as_bytes()), "malformed");
+}
+
+#[test]
+fn a30_a_record_that_repeats_a_name_does_not_fail_the_document() {
+    let found = records(r#"[{"id":"a","x":1,"x":2},{"id":"b"}]"#);
+    let error = record::decode(&found[0], &Mapping::default(), &Policy::default()).unwrap_err();
+    assert_eq!((error.code, error.id.unwrap().as_str()), ("json_duplicate_name", "a"));
+}
+
+#[test]
+fn records_and_envelope_are_found_at_any_depth() {
+    let mapping = Mapping {
+        records: pointer(&["data", "0", "items"]),
+        generated_at: Some(pointer(&["meta", "at"])),
+        count: Some(pointer(&["data", "0", "n"])),
+        time_format: TimeFormat::UnixSeconds,
+        ..Mapping::default()
+    };
+    let body = r#"{"data":[{"items":[{"id":1}],"n":"1"},{"items":[{"id":2}]}],"meta":{"at":3,"x":[{}]}}"#;
+    let (envelope, found) = run(body.as_bytes(), &mapping).unwrap();
+    assert_eq!(found, ["{\"id\":1}"]);
+    assert_eq!((envelope.generated_at, envelope.count), (Some(Micros(3_000_000)), Some(1)));
+    assert_eq!(run(b"{\"data\":[]}", &mapping).unwrap_err().code, "no_records");
+}
+
+#[test]
+fn a_single_object_is_a_record_only_where_the_mapping_says_so() {
+    let mapping = Mapping { records: Pointer::default(), ..Mapping::default() };
+    assert_eq!(run(b"{\"id\":1}", &mapping).unwrap().1, ["{\"id\":1}"]);
+    assert_eq!(run(b"{\"id\":1}{\"id\":2}", &mapping).unwrap().1.len(), 2);
+    assert_eq!(run(b"[{\"id\":1}]", &mapping).unwrap().1.len(), 1);
+}
+
+#[test]
+fn f8_only_true_is_complete_and_only_true_allows_empty() {
+    let read =
+        |member: &str| run(format!("{{\"assets\":[],{member}}}").as_bytes(), &Mapping::default()).unwrap().0;
+    for (member, complete, allow_empty) in [
+        ("\"complete\":false", false, false),
+        ("\"complete\":\"yes\"", false, false),
+        ("\"complete\":null", true, false),
+        ("\"allow_empty\":true", true, true),
+        ("\"allow_empty\":1", true, false),
+        ("\"generated_at\":\"soon\"", true, false),
+    ] {
+        let envelope = read(member);
+        assert_eq!((envelope.complete, envelope.allow_empty), (complete, allow_empty), "{member}");
+        assert_eq!(envelope.generated_at, None);
+    }
+}
+
+#[test]
+fn a_source_that_fails_fails_the_run() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("reset"))
+        }
+    }
+    let source = std::io::Cursor::new(b"[{},").chain(Broken);
+    let error = scan(source, &Mapping::default(), &LIMITS, |_| {}).unwrap_err();
+    assert_eq!(error.code, "read_failed");
+}
+
+#[test]
+fn records_across_the_windows_edge_are_whole() {
+    let record = |n: usize| format!("{{\"id\":\"{n}\",\"x\":\"{}é\"}}", "y".repeat(n * 7 % 900));
+    let body = format!("[{}]", (0..900).map(record).collect::<Vec<_>>().join(", "));
+    assert!(body.len() > 300_000);
+    let (_, found) = run(body.as_bytes(), &Mapping::default()).unwrap();
+    assert!(found.iter().enumerate().all(|(n, text)| *text == record(n)));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_end_in_a_document_or_an_error(
+        bytes: Vec<u8>,
+        text in "[\\[\\]{}\":,a1 \n\\\\]{0,40}",
+        cut in any::<prop::sample::Index>(),
+        piece in "[\\[\\]{}\":,a1 \n\\\\]{0,3}",
+    ) {
+        let _ = run(&bytes, &Mapping::default());
+        let _ = run(text.as_bytes(), &Mapping::default());
+        let mut damaged = OURS.as_bytes().to_vec();
+        let at = cut.index(damaged.len());
+        damaged.splice(at..at, piece.bytes());
+        // what is taken is JSON, but for names that come twice
+        if let Ok((envelope, _)) = run(&damaged, &Mapping::default()) {
+            let sound = std::str::from_utf8(&damaged).is_ok_and(|text| serde_json::from_str::<serde_json::Value>(text).is_ok());
+            prop_assert!(sound);
+            prop_assert!(envelope.count.is_none_or(|count| count == envelope.records));
+        }
+    }
+
+    #[test]
+    fn the_records_are_the_elements(items in prop::collection::vec("[a-z]{0,5}", 0..8), bytes in 1usize..9) {
+        let list: Vec<String> = items.iter().map(|item| format!("{{\"id\":{}}}", json::quoted(item))).collect();
+        let body = format!("{{\"assets\":[{}],\"count\":{}}}", list.join(" ,\n"), list.len());
+        let mut found = Vec::new();
+        scan(Drip { rest: body.as_bytes(), bytes }, &Mapping::default(), &LIMITS, |raw| found.push(raw.text.to_owned()))
+            .unwrap();
+        prop_assert_eq!(found, list);
+    }
+}
