@@ -1,1 +1,5 @@
-
+mod simdisk;
+mod store_crash;
+mod store_model;
+mod store_open;
+mod store_world;
