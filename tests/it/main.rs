@@ -10,3 +10,8 @@ mod feed_fetch;
 mod feed_reach;
 mod feed_server;
 mod load;
+mod simdisk;
+mod store_crash;
+mod store_model;
+mod store_open;
+mod store_world;
