@@ -113,7 +113,8 @@ mod tests {
         for own in ["localhost", "localhost:8081", "127.0.0.1:8081", "[::1]:8081", "[::1]"] {
             assert!(is_literal_or_localhost(own), "{own}");
         }
-        for foreign in ["evil.example", "evil.example:8081", "localhost.evil.example", "", "127.0.0.1.nip.io"] {
+        for foreign in ["evil.example", "evil.example:8081", "localhost.evil.example", "", "127.0.0.1.nip.io"]
+        {
             assert!(!is_literal_or_localhost(foreign), "{foreign}");
         }
     }

@@ -14,9 +14,14 @@ use std::sync::Arc;
 /// Whom a key or token belongs to.
 #[derive(Clone)]
 pub enum Caller {
-    Partner { name: PartnerName, metrics: Arc<PartnerMetrics> },
+    Partner {
+        name: PartnerName,
+        metrics: Arc<PartnerMetrics>,
+    },
     /// May read all partners, and write nothing.
-    Reader { name: Arc<str> },
+    Reader {
+        name: Arc<str>,
+    },
 }
 
 /// Keys by their hash, rebuilt when the settings have been replaced.
@@ -112,7 +117,9 @@ mod tests {
         let keys = Keys::new(testing::settings(), Metrics::install());
         assert_eq!(name(&keys, &[]), None);
         assert_eq!(name(&keys, &["Bearer acme-key", "Bearer acme-key"]), None, "two headers");
-        for bad in ["", "Bearer", "Bearer ", "acme-key", "Basic acme-key", "Bearer acme-ke", "Bearer acme-key2"] {
+        for bad in
+            ["", "Bearer", "Bearer ", "acme-key", "Basic acme-key", "Bearer acme-ke", "Bearer acme-key2"]
+        {
             assert_eq!(name(&keys, &[bad]), None, "{bad}");
         }
     }

@@ -81,7 +81,10 @@ pub enum Since {
     Beginning,
     /// With what comes from here on.
     Now,
-    Cursor { journal: u32, seq: Seq },
+    Cursor {
+        journal: u32,
+        seq: Seq,
+    },
 }
 
 /// The header of a reconnecting client goes before what its URL said when it began.
@@ -114,7 +117,9 @@ impl Window {
         let app = call.app();
         let named: Vec<&str> = call.query.all("partner").collect();
         let partners = match &call.partner {
-            Some(own) if named.iter().any(|name| *name != own.name.as_str()) => return Err(Fault::NoSuchPartner),
+            Some(own) if named.iter().any(|name| *name != own.name.as_str()) => {
+                return Err(Fault::NoSuchPartner);
+            }
             Some(own) => Some(vec![own.no]),
             None if named.is_empty() => None,
             None => {
@@ -177,22 +182,21 @@ impl Window {
 
     /// Whether the change is one that this reader sees.
     fn show(&self, out: &mut Vec<u8>, committed: &Committed, style: Style) -> bool {
-        let Some(kind) = view::change_type(&committed.change.kind) else { return false };
         let partner = committed.change.partner;
         let is_mine = self.partners.as_ref().is_none_or(|partners| partners.contains(&partner));
-        let is_wanted = self.types.as_ref().is_none_or(|types| types.iter().any(|wanted| wanted == kind));
-        let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine && is_wanted) else { return false };
+        let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine) else { return false };
         let journal = self.reader.journal();
+        let mut change = Vec::with_capacity(512);
+        let Some(kind) = view::change(&mut change, journal, &partner, committed) else { return false };
+        if self.types.as_ref().is_some_and(|types| types.iter().all(|wanted| wanted != kind)) {
+            return false;
+        }
         match style {
             Style::JsonArray => {
                 list::separate(out);
-                view::change(out, journal, &partner, committed);
+                out.extend_from_slice(&change);
             }
-            Style::Events => {
-                let mut change = Vec::with_capacity(512);
-                view::change(&mut change, journal, &partner, committed);
-                view::sse_frame(out, kind, &cursor::encode(journal, committed.seq), &change);
-            }
+            Style::Events => view::sse_frame(out, kind, &cursor::encode(journal, committed.seq), &change),
         }
         true
     }

@@ -17,7 +17,9 @@ use std::time::Duration;
 #[derive(Debug)]
 pub enum Fault {
     NoSuchPath,
-    MethodNotAllowed { allow: &'static str },
+    MethodNotAllowed {
+        allow: &'static str,
+    },
     Unauthorized,
     /// A reader's token on a write.
     ReadOnly,
@@ -31,13 +33,28 @@ pub enum Fault {
     ForeignOrigin,
     BadPath,
     BadId(AssetIdError),
-    BadQuery { name: &'static str, fault: &'static str },
-    BadTime { name: &'static str, hint: String },
-    QueryUnknown { known: String },
-    BadHeader { name: &'static str, fault: &'static str },
-    MediaType { accept: &'static str },
+    BadQuery {
+        name: &'static str,
+        fault: &'static str,
+    },
+    BadTime {
+        name: &'static str,
+        hint: String,
+    },
+    QueryUnknown {
+        known: String,
+    },
+    BadHeader {
+        name: &'static str,
+        fault: &'static str,
+    },
+    MediaType {
+        accept: &'static str,
+    },
     ContentEncoding,
-    BodyTooLarge { bytes_max: usize },
+    BodyTooLarge {
+        bytes_max: usize,
+    },
     BodyTooSlow,
     BodyCutOff,
     Body(BodyError),
@@ -48,13 +65,18 @@ pub enum Fault {
     NoSuchAsset,
     AssetDeleted,
     NoPrice,
-    PriceTooOld { age_seconds: i64, price_max_age: u64 },
+    PriceTooOld {
+        age_seconds: u64,
+        price_max_age: u64,
+    },
     PreconditionFailed,
     NoFeed,
     NoSuchRun,
     BadCursor,
     /// Trimmed, ahead of us, or of another journal: changes in between may be missing.
-    CursorGone { oldest: String },
+    CursorGone {
+        oldest: String,
+    },
     CursorNotReached,
     /// The cause has been logged where it was met.
     StoreFailed,
@@ -182,9 +204,7 @@ impl Fault {
             Fault::MethodNotAllowed { allow } => Some((header::ALLOW, HeaderValue::from_static(allow))),
             Fault::Unauthorized => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Fault::MediaType { accept } => Some((header::ACCEPT, HeaderValue::from_static(accept))),
-            Fault::ContentEncoding => {
-                Some((header::ACCEPT_ENCODING, HeaderValue::from_static("identity")))
-            }
+            Fault::ContentEncoding => Some((header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))),
             Fault::BodyTooSlow | Fault::BodyCutOff => {
                 Some((header::CONNECTION, HeaderValue::from_static("close")))
             }
@@ -207,7 +227,8 @@ impl Fault {
     fn problem(&self) -> Problem {
         let Words { status, code, title, hint } = self.words();
         let detail = Some(self.detail()).filter(|detail| !detail.is_empty());
-        let mut problem = Problem::new(status.as_u16(), code, title, detail.unwrap_or_else(|| title.to_owned()));
+        let mut problem =
+            Problem::new(status.as_u16(), code, title, detail.unwrap_or_else(|| title.to_owned()));
         problem.hint = match self {
             Fault::BadTime { hint, .. } => Some(hint.clone()),
             _ => hint.map(str::to_owned),
@@ -295,9 +316,15 @@ mod tests {
     fn overload_says_when_to_come_back_and_whose_it_is() {
         let rate = Shed::PartnerRate { retry_after: Duration::from_millis(1200) };
         let response = Fault::from(rate).into_response();
-        assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (429, &HeaderValue::from(2)));
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["retry-after"]),
+            (429, &HeaderValue::from(2))
+        );
         let response = Fault::from(Shed::DaemonBytes).into_response();
-        assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &HeaderValue::from(1)));
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["retry-after"]),
+            (503, &HeaderValue::from(1))
+        );
         let response = Fault::from(Shed::BeyondBurst { burst: 20 }).into_response();
         assert_eq!((response.status().as_u16(), response.headers().get("retry-after")), (413, None));
     }

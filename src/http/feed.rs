@@ -79,8 +79,11 @@ pub fn state(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<StateView>, Fault> {
     let settings = partner.settings.load();
     let Some(feed) = &settings.feed else { return Ok(None) };
-    let state: FeedState =
-        reader.record(RecordKind::Feed, partner.no, &[])?.map(|bytes| parsed(&bytes)).transpose()?.unwrap_or_default();
+    let state: FeedState = reader
+        .record(RecordKind::Feed, partner.no, &[])?
+        .map(|bytes| parsed(&bytes))
+        .transpose()?
+        .unwrap_or_default();
     let newest = reader.records(RecordKind::Run, partner.no, None, true, 1)?;
     let last_run = newest.first().map(|(_, bytes)| parsed::<RunReport>(bytes)).transpose()?;
     let at = |at: Option<i64>| at.map(|at| time::format(Micros(at)));
@@ -114,7 +117,8 @@ pub async fn runs(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 pub fn run(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     read::known(call, &[])?;
     let key = run_key(call.route.id.unwrap_or_default()).ok_or(Fault::NoSuchRun)?;
-    let bytes = call.app().reader.record(RecordKind::Run, call.partner()?.no, &key)?.ok_or(Fault::NoSuchRun)?;
+    let bytes =
+        call.app().reader.record(RecordKind::Run, call.partner()?.no, &key)?.ok_or(Fault::NoSuchRun)?;
     Ok(json(&RunView::from(parsed::<RunReport>(&bytes)?)))
 }
 

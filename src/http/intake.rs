@@ -42,7 +42,8 @@ pub struct Announced {
 
 /// Judges the headers of a request that has a body.
 pub fn announced(headers: &HeaderMap, accept: Accept, bytes_max: usize) -> Result<Announced, Fault> {
-    if headers.get(CONTENT_ENCODING).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if headers.get(CONTENT_ENCODING).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
         return Err(Fault::ContentEncoding);
     }
     let ndjson = is_ndjson(headers, accept).ok_or(Fault::MediaType { accept: accept.as_str() })?;
@@ -79,7 +80,9 @@ fn is_ndjson(headers: &HeaderMap, accept: Accept) -> Option<bool> {
 fn is_utf8_or_blank(parameter: &str) -> bool {
     let Some((name, value)) = parameter.trim().split_once('=') else { return parameter.trim().is_empty() };
     let value = value.trim_matches('"');
-    !name.eq_ignore_ascii_case("charset") || value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("utf8")
+    !name.eq_ignore_ascii_case("charset")
+        || value.eq_ignore_ascii_case("utf-8")
+        || value.eq_ignore_ascii_case("utf8")
 }
 
 /// Reads the body whole, up to `bytes_max`. The pulse says when it has used up its time.
@@ -183,6 +186,10 @@ mod tests {
         assert_eq!(with_length("100").unwrap(), 100);
         assert!(matches!(with_length("101"), Err(Fault::BodyTooLarge { bytes_max: 100 })));
         let chunked = headers(&[("content-type", "application/json")]);
-        assert_eq!(announced(&chunked, Accept::Items, 100).unwrap().bytes, 100, "unknown: the most it may be");
+        assert_eq!(
+            announced(&chunked, Accept::Items, 100).unwrap().bytes,
+            100,
+            "unknown: the most it may be"
+        );
     }
 }

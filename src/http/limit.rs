@@ -64,10 +64,13 @@ mod tests {
 
     #[test]
     fn a_used_up_rate_names_itself_and_when_it_is_back() {
-        let settings = LimitSettings { reads_per_second: 1, burst: Duration::from_secs(2), ..LimitSettings::default() };
+        let settings =
+            LimitSettings { reads_per_second: 1, burst: Duration::from_secs(2), ..LimitSettings::default() };
         let limits = Limits::new(&settings);
         assert!(Rate::Reads.charge(&limits, 2).is_ok());
-        let Err(Fault::RateLimited(used)) = Rate::Reads.charge(&limits, 1) else { panic!("the bucket is empty") };
+        let Err(Fault::RateLimited(used)) = Rate::Reads.charge(&limits, 1) else {
+            panic!("the bucket is empty")
+        };
         assert_eq!(used.headers()[0], ("ratelimit-policy", "\"reads\";q=1;w=1".to_owned()));
         assert!(matches!(Rate::Reads.charge(&limits, 3), Err(Fault::Shed(Shed::BeyondBurst { burst: 2 }))));
         assert!(Rate::Prices.charge(&limits, 1).is_ok(), "each kind of work has its own bucket");

@@ -15,8 +15,8 @@ use crate::clock::Mark;
 use crate::codec::request::{self, BodyLimits, Decoded, Shape};
 use crate::codec::time;
 use crate::domain::{
-    AssetId, AssetWrite, Document, ItemOutcome, Market, Micros, Outcome, PriceWrite, QuoteName, TimeFormat, Verb,
-    Write,
+    AssetId, AssetWrite, Document, ItemOutcome, Market, Micros, Outcome, PriceWrite, QuoteName, TimeFormat,
+    Verb, Write,
 };
 use crate::telemetry::ItemKind;
 use compact_str::CompactString;
@@ -54,7 +54,11 @@ pub async fn answer(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, F
     reply
 }
 
-async fn pushed(call: &Call<'_>, partner: &Arc<PartnerEntry>, body: Incoming) -> Result<Response<Body>, Fault> {
+async fn pushed(
+    call: &Call<'_>,
+    partner: &Arc<PartnerEntry>,
+    body: Incoming,
+) -> Result<Response<Body>, Fault> {
     let task = Task::of(call)?;
     let manner = Manner::of(call)?;
     let app = call.app();
@@ -150,7 +154,9 @@ fn withdrawal(call: &Call<'_>, id: &AssetId) -> Result<Write, Fault> {
 /// `?quote=`, else the quote that is meant where none is named.
 pub fn quote_name(call: &Call<'_>) -> Result<QuoteName, Fault> {
     match call.query.one("quote")? {
-        Some(name) => QuoteName::new(&name).map_err(|_| Fault::query("quote", "cannot be the name of a quote")),
+        Some(name) => {
+            QuoteName::new(&name).map_err(|_| Fault::query("quote", "cannot be the name of a quote"))
+        }
         None => Ok(QuoteName::PRICE),
     }
 }
@@ -169,7 +175,8 @@ fn check_conditions(call: &Call<'_>, partner: &PartnerEntry, task: &Task) -> Res
         return Ok(());
     }
     let row = call.app().reader.asset(partner.no, id)?.filter(|row| row.head.is_alive());
-    let holds = condition::holds_for_write(&call.head.headers, row.as_ref().map(Tag::of).as_ref())?;
+    let tag = row.as_ref().map(|row| Tag::of(row, &call.scene(partner)));
+    let holds = condition::holds_for_write(&call.head.headers, tag.as_ref())?;
     if holds { Ok(()) } else { Err(Fault::PreconditionFailed) }
 }
 
@@ -325,7 +332,12 @@ mod tests {
 
     #[test]
     fn a_preference_is_found_among_others() {
-        let with = |value| HeaderMap::from_iter([(hyper::header::HeaderName::from_static("prefer"), HeaderValue::from_static(value))]);
+        let with = |value| {
+            HeaderMap::from_iter([(
+                hyper::header::HeaderName::from_static("prefer"),
+                HeaderValue::from_static(value),
+            )])
+        };
         assert!(prefers_minimal(&with("respond-async, return=minimal")));
         assert!(!prefers_minimal(&with("return=representation")) && !prefers_minimal(&HeaderMap::new()));
     }

@@ -140,7 +140,9 @@ mod tests {
     #[test]
     fn b18_an_unknown_path_is_404_and_an_unknown_method_405_with_what_is_allowed() {
         let routes = routes();
-        for path in ["/", "/api", "/api/", "/api/assets/", "/api/assets/a/b", "/api/partners/acme", "//api/me", "*"] {
+        for path in
+            ["/", "/api", "/api/", "/api/assets/", "/api/assets/a/b", "/api/partners/acme", "//api/me", "*"]
+        {
             assert!(matches!(routes.find(&Method::GET, path), Err(Fault::NoSuchPath)), "{path}");
         }
         let refused = routes.find(&Method::DELETE, "/api/prices").unwrap_err();

@@ -25,7 +25,8 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// hyper's own bound, which costs nothing; another needs an allocation for each request.
 const HYPER_HEADERS_MAX: usize = 100;
 /// For who is one too many: better than a connection that just closes.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// A bound socket that does not serve yet.
 pub struct Listener {
@@ -129,7 +130,8 @@ impl Server {
         };
         // without it small replies may wait for an acknowledgement; a socket that refuses is dying
         let _ = socket.set_nodelay(true);
-        let client = Client { app: Arc::clone(&self.app), face: self.face, pulse: Arc::new(Pulse::default()) };
+        let client =
+            Client { app: Arc::clone(&self.app), face: self.face, pulse: Arc::new(Pulse::default()) };
         let terms = Arc::clone(&self.terms);
         let (stop, stopped) = oneshot::channel();
         let task = self.connections.spawn(async move {

@@ -68,7 +68,8 @@ async fn d11_without_a_token_only_our_own_names_are_answered() {
 #[tokio::test]
 async fn head_is_a_get_without_body() {
     let (_app, server) = listening(Face::Admin, |_| ()).await;
-    let reply = raw(server.local_addr(), b"HEAD /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    let reply =
+        raw(server.local_addr(), b"HEAD /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     assert!(status(&reply) == "200" && reply.contains("content-length: 6"), "{reply}");
     assert!(reply.ends_with("\r\n\r\n"), "{reply}");
 }
@@ -88,7 +89,9 @@ async fn b13_b18_unknown_paths_methods_and_keys_get_their_answers() {
     let foreign = raw(at, &get("/api/partners/other/assets", "authorization: Bearer acme-key\r\n")).await;
     let unknown = raw(at, &get("/api/partners/other/assets", reader)).await;
     assert_eq!((status(&foreign), body(&foreign)), ("404", body(&unknown)));
-    let write = format!("POST /api/prices HTTP/1.1\r\nhost: a\r\n{reader}connection: close\r\ncontent-length: 2\r\n\r\n[]");
+    let write = format!(
+        "POST /api/prices HTTP/1.1\r\nhost: a\r\n{reader}connection: close\r\ncontent-length: 2\r\n\r\n[]"
+    );
     assert_eq!(status(&raw(at, write.as_bytes()).await), "403");
     let patch = raw(at, b"PATCH /api/prices HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     assert!(status(&patch) == "405" && patch.contains("allow: GET, HEAD, POST\r\n"), "{patch}");

@@ -47,7 +47,9 @@ pub fn open(client: &Client, window: Window, since: Since) -> Response<Body> {
     };
     let mut response = reply::with_body(StatusCode::OK, HeaderValue::from_static("text/event-stream"), body);
     // a proxy that buffers would hold events back
-    response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }
 
@@ -215,7 +217,8 @@ impl Follower {
         self.attendance.reason = "failed";
         if let Fault::CursorGone { oldest } = fault {
             self.attendance.reason = "reset";
-            let data = format!("{{\"oldest_cursor\":{},\"catalogue\":\"/api/assets\"}}", json::quoted(oldest));
+            let data =
+                format!("{{\"oldest_cursor\":{},\"catalogue\":\"/api/assets\"}}", json::quoted(oldest));
             out.extend_from_slice(format!("event: reset\nid:\ndata: {data}\n\n").as_bytes());
         }
     }
@@ -226,4 +229,3 @@ impl Follower {
         view::sse_frame(out, event, &text, data.as_bytes());
     }
 }
-
