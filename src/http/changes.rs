@@ -182,24 +182,28 @@ impl Window {
 
     /// Whether the change is one that this reader sees.
     fn show(&self, out: &mut Vec<u8>, committed: &Committed, style: Style) -> bool {
-        let Some(kind) = view::change_type(&committed.change.kind) else { return false };
         let partner = committed.change.partner;
         let is_mine = self.partners.as_ref().is_none_or(|partners| partners.contains(&partner));
+<<<<<<< HEAD
         let is_wanted = self.types.as_ref().is_none_or(|types| types.iter().any(|wanted| wanted == kind));
         let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine && is_wanted) else {
             return false;
         };
+=======
+        let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine) else { return false };
+>>>>>>> http
         let journal = self.reader.journal();
+        let mut change = Vec::with_capacity(512);
+        let Some(kind) = view::change(&mut change, journal, &partner, committed) else { return false };
+        if self.types.as_ref().is_some_and(|types| types.iter().all(|wanted| wanted != kind)) {
+            return false;
+        }
         match style {
             Style::JsonArray => {
                 list::separate(out);
-                view::change(out, journal, &partner, committed);
+                out.extend_from_slice(&change);
             }
-            Style::Events => {
-                let mut change = Vec::with_capacity(512);
-                view::change(&mut change, journal, &partner, committed);
-                view::sse_frame(out, kind, &cursor::encode(journal, committed.seq), &change);
-            }
+            Style::Events => view::sse_frame(out, kind, &cursor::encode(journal, committed.seq), &change),
         }
         true
     }

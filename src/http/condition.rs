@@ -2,7 +2,8 @@
 //! Last-Modified, so conditions by date are ignored, as the RFC demands.
 
 use super::fault::Fault;
-use crate::domain::{Quote, Stamp};
+use super::view::Scene;
+use crate::domain::{Decimal, Quote};
 use crate::store::AssetRow;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
@@ -18,12 +19,15 @@ pub struct Tag {
 }
 
 impl Tag {
-    pub fn of(row: &AssetRow) -> Tag {
+    pub fn of(row: &AssetRow, scene: &Scene<'_>) -> Tag {
         let mut hasher = Xxh3::new();
         hasher.update(&row.head.hash.to_le_bytes());
-        hasher.update(&[u8::from(row.head.inactive), u8::from(row.head.hidden)]);
+        hasher.update(&row.changed.0.to_le_bytes());
         for quote in &row.quotes {
             hash_quote(&mut hasher, quote);
+            // a price that has gone stale looks different, though nothing was written
+            let state = scene.reading(row, quote).map_or("", |reading| reading.state.as_str());
+            hasher.update(state.as_bytes());
         }
         Tag { version: row.head.version, content: hasher.digest() }
     }
@@ -43,17 +47,22 @@ impl Tag {
 
 /// What a reader can see of a quote; its stamp stands for the rest.
 fn hash_quote(hasher: &mut Xxh3, quote: &Quote) {
-    let words = |stamp: Stamp| stamp.to_words();
-    let (at, rank) = words(quote.stamp);
+    let (at, rank) = quote.stamp.to_words();
     hasher.update(quote.name.as_str().as_bytes());
     hasher.update(&at.to_le_bytes());
     hasher.update(&rank.to_le_bytes());
     hasher.update(quote.currency.as_str().as_bytes());
-    hasher.update(&quote.amount.map_or(0, |amount| amount.parts().0).to_le_bytes());
+    hash_amount(hasher, quote.amount);
     if let Some(undated) = &quote.undated {
         hasher.update(&undated.snapshot.0.to_le_bytes());
-        hasher.update(&undated.amount.parts().0.to_le_bytes());
+        hash_amount(hasher, Some(undated.amount));
     }
+}
+
+fn hash_amount(hasher: &mut Xxh3, amount: Option<Decimal>) {
+    let (mantissa, scale) = amount.map_or((0, u8::MAX), Decimal::parts);
+    hasher.update(&mantissa.to_le_bytes());
+    hasher.update(&[scale]);
 }
 
 /// Whether a write's conditions hold; `current` is the living asset's tag.

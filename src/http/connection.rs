@@ -7,6 +7,7 @@ use super::wire::Wire;
 use super::{admin, partner};
 use crate::clock::sleep;
 use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -38,10 +39,16 @@ impl Client {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         self.pulse.enter(Phase::Work);
         self.pulse.body_awaits(!request.body().is_end_stream());
-        let response = match self.face {
+        let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
+        let mut response = match self.face {
             Face::Partner => partner::answer(self, request).await,
             Face::Admin => admin::answer(&self.app, request).await,
         };
+        if is_chunked {
+            // hyper drops a Content-Length that stood beside it, and we cannot know whether there
+            // was one: a proxy that believed it would see another end of this request than we did
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let next = match response.body() {
             Body::Whole(_) => Phase::Head,
             Body::Stream(_) => Phase::Stream,

@@ -6,7 +6,8 @@ use super::fault::Fault;
 use super::partner::Call;
 use super::position::Position;
 use super::push::quote_name;
-use super::{read, reply, view};
+use super::view::Scene;
+use super::{read, reply};
 use crate::actors::PartnerEntry;
 use crate::codec::{cursor, json};
 use crate::domain::{AssetId, Micros, QuoteName, Seq};
@@ -156,13 +157,14 @@ impl Page {
         for partner in self.partners.iter().filter(|partner| begun.is_none_or(|begun| partner.name >= *begun))
         {
             let resumes = self.after.as_ref().filter(|position| position.partner == partner.name);
+            let scene = Scene { partner, journal: self.reader.journal(), now: self.now };
             let mut after = resumes.map(|position| position.id.clone());
             loop {
                 let rows = self.reader.assets(partner.no, after.as_ref(), BATCH_ROWS)?;
                 let is_last = rows.len() < BATCH_ROWS;
                 for row in rows {
                     scanned += 1;
-                    shown += usize::from(self.filter.admits(&row) && self.show_row(out, partner, &row));
+                    shown += usize::from(self.filter.admits(&row) && self.show_row(out, &scene, &row));
                     if shown == self.limit || scanned == SCAN_ROWS_MAX || out.len() > PAGE_BYTES_MAX {
                         return Ok(Some(Position { partner: partner.name.clone(), id: row.id }));
                     }
@@ -177,25 +179,26 @@ impl Page {
     }
 
     /// Whether the row had something to show.
-    fn show_row(&self, out: &mut Vec<u8>, partner: &PartnerEntry, row: &AssetRow) -> bool {
-        let quote = match &self.show {
-            Show::Asset { .. } => None,
-            Show::Price(name) => match view::quote(row, *name) {
-                Some(quote) => Some(quote),
-                None => return false,
-            },
-        };
-        separate(out);
-        match (&self.show, quote) {
-            (_, Some(quote)) => view::price(out, partner, row, quote, self.now),
-            (Show::Asset { fields: Some(fields) }, _) => {
-                let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-                view::asset(out, partner, row, self.now, Some(&fields));
+    fn show_row(&self, out: &mut Vec<u8>, scene: &Scene<'_>, row: &AssetRow) -> bool {
+        match &self.show {
+            Show::Asset { fields } => {
+                let fields: Option<Vec<&str>> =
+                    fields.as_ref().map(|fields| fields.iter().map(String::as_str).collect());
+                separate(out);
+                scene.asset(out, row, fields.as_deref());
+                true
             }
-            _ => view::asset(out, partner, row, self.now, None),
+            Show::Price(name) => show_price(out, scene, row, *name),
         }
-        true
     }
+}
+
+/// Whether the asset has such a price.
+fn show_price(out: &mut Vec<u8>, scene: &Scene<'_>, row: &AssetRow, name: QuoteName) -> bool {
+    let Some(quote) = scene.quote(row, name) else { return false };
+    separate(out);
+    scene.price(out, row, quote);
+    true
 }
 
 /// The latest price of each id, in the order of the ids; those without one are named.
@@ -208,15 +211,12 @@ async fn prices_of(call: &Call<'_>, ids: Vec<AssetId>, name: QuoteName) -> Resul
     let out = blocking(move || {
         let mut out = Vec::with_capacity(ids.len() * 192);
         let mut missing = Vec::new();
+        let scene = Scene { partner: &partner, journal: reader.journal(), now };
         out.extend_from_slice(b"{\"items\":[");
         for id in &ids {
             let row = reader.asset(partner.no, id)?.filter(|row| row.head.is_alive());
-            match row.as_ref().and_then(|row| Some((row, view::quote(row, name)?))) {
-                Some((row, quote)) => {
-                    separate(&mut out);
-                    view::price(&mut out, &partner, row, quote, now);
-                }
-                None => missing.push(id),
+            if !row.is_some_and(|row| show_price(&mut out, &scene, &row, name)) {
+                missing.push(id);
             }
         }
         out.extend_from_slice(b"],\"missing\":[");

@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::limit::Rate;
 use super::path::{self, Query};
 use super::route::{Resource, Route};
+use super::view::Scene;
 use super::{changes, feed, list, position, push, read};
 use crate::actors::PartnerEntry;
 use crate::domain::AssetId;
@@ -99,6 +100,11 @@ impl Call<'_> {
     /// The partner, where the call cannot be about all.
     pub fn partner(&self) -> Result<&Arc<PartnerEntry>, Fault> {
         self.partner.as_ref().ok_or(Fault::PartnerNeeded)
+    }
+
+    pub fn scene<'p>(&self, partner: &'p PartnerEntry) -> Scene<'p> {
+        let app = self.app();
+        Scene { partner, journal: app.reader.journal(), now: app.clock.now() }
     }
 
     /// The partner whose own key this is.

@@ -174,7 +174,8 @@ fn check_conditions(call: &Call<'_>, partner: &PartnerEntry, task: &Task) -> Res
         return Ok(());
     }
     let row = call.app().reader.asset(partner.no, id)?.filter(|row| row.head.is_alive());
-    let holds = condition::holds_for_write(&call.head.headers, row.as_ref().map(Tag::of).as_ref())?;
+    let tag = row.as_ref().map(|row| Tag::of(row, &call.scene(partner)));
+    let holds = condition::holds_for_write(&call.head.headers, tag.as_ref())?;
     if holds { Ok(()) } else { Err(Fault::PreconditionFailed) }
 }
 

@@ -7,10 +7,10 @@ use super::fault::Fault;
 use super::partner::Call;
 use super::position::READ_PARAMETERS;
 use super::push::quote_name;
-use super::{reply, view};
+use super::reply;
 use crate::actors::PartnerEntry;
 use crate::codec::{cursor, json, time};
-use crate::domain::{Micros, Quote};
+use crate::domain::{Micros, Stamp};
 use crate::store::AssetRow;
 use hyper::{Response, StatusCode};
 
@@ -18,7 +18,8 @@ pub fn asset(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     known(call, &["id", "fields"])?;
     let partner = call.partner()?;
     let row = living(call, partner)?;
-    let tag = Tag::of(&row);
+    let scene = call.scene(partner);
+    let tag = Tag::of(&row, &scene);
     match condition::for_read(&call.head.headers, &tag)? {
         Answer::Failed => Err(Fault::PreconditionFailed),
         Answer::NotModified => Ok(reply::not_modified(tag.header())),
@@ -26,7 +27,7 @@ pub fn asset(call: &Call<'_>) -> Result<Response<Body>, Fault> {
             let fields = call.query.one("fields")?;
             let fields: Option<Vec<&str>> = fields.as_deref().map(|text| text.split(',').collect());
             let mut out = Vec::with_capacity(1024);
-            view::asset(&mut out, partner, &row, call.app().clock.now(), fields.as_deref());
+            scene.asset(&mut out, &row, fields.as_deref());
             Ok(reply::tagged(out, tag.header()))
         }
     }
@@ -38,32 +39,23 @@ pub fn asset_price(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let max_age = call.query.number("max_age", u64::from(u32::MAX))?;
     let partner = call.partner()?;
     let row = living(call, partner)?;
-    let quote = view::quote(&row, name).ok_or(Fault::NoPrice)?;
-    let now = call.app().clock.now();
-    if let Some(price_max_age) = max_age {
-        let age_seconds = age(quote, now) / Micros::SECOND;
-        if u64::try_from(age_seconds).is_ok_and(|age| age > price_max_age) {
-            return Err(Fault::PriceTooOld { age_seconds, price_max_age });
-        }
+    let scene = call.scene(partner);
+    let quote = scene.quote(&row, name).ok_or(Fault::NoPrice)?;
+    let reading = scene.reading(&row, quote).ok_or(Fault::NoPrice)?;
+    let age_seconds = reading.age.unsigned_abs() / Micros::SECOND.unsigned_abs();
+    if let Some(price_max_age) = max_age.filter(|max_age| age_seconds > *max_age) {
+        return Err(Fault::PriceTooOld { age_seconds, price_max_age });
     }
     let mut out = Vec::with_capacity(256);
-    view::price(&mut out, partner, &row, quote, now);
+    scene.price(&mut out, &row, quote);
     Ok(reply::json(StatusCode::OK, out))
-}
-
-/// An undated price is as old as the first fetch that held it (P2).
-fn age(quote: &Quote, now: Micros) -> i64 {
-    match &quote.undated {
-        Some(undated) if !quote.stamp.happened() => now.since(undated.first_seen),
-        _ => now.since(quote.stamp.at),
-    }
 }
 
 fn living(call: &Call<'_>, partner: &PartnerEntry) -> Result<AssetRow, Fault> {
     let row = call.app().reader.asset(partner.no, &call.asset_id()?)?.ok_or(Fault::NoSuchAsset)?;
     if row.head.is_alive() {
         Ok(row)
-    } else if row.head.death > crate::domain::Stamp::NEVER {
+    } else if row.head.death > Stamp::NEVER {
         Err(Fault::AssetDeleted)
     } else {
         Err(Fault::NoSuchAsset) // only a price that waits for it

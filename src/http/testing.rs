@@ -5,12 +5,13 @@ use crate::actors::{Admission, Registry};
 use crate::clock::Clock;
 use crate::config::{KeyHash, PartnerSettings, ReaderSettings, Settings};
 use crate::domain::Micros;
-use crate::store::Reader;
+use crate::store::{self, StoreOptions};
 use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -21,11 +22,21 @@ pub fn settings() -> Arc<ArcSwap<Settings>> {
     Arc::new(ArcSwap::from_pointee(settings))
 }
 
-/// An app over an empty registry: enough for all that needs neither store nor partner.
+/// An app over an empty store and an empty registry: enough for all that needs no partner.
 pub fn app(settings: Arc<ArcSwap<Settings>>) -> Arc<App> {
+    let directory = TempDir::new().unwrap();
+    let options = StoreOptions {
+        cache_bytes: 1 << 20,
+        overlay_bytes_max: 1 << 20,
+        log_keep: Micros::DAY,
+        log_bytes_max: 1 << 20,
+        init: false,
+    };
+    // on Unix the open file outlives its directory, and nothing is left behind
+    let opened = store::open(directory.path(), &options).unwrap();
     App::new(AppParts {
         registry: Registry::default(),
-        reader: Reader,
+        reader: opened.reader,
         admission: Admission::new(settings.load().server.bytes_in_flight_max),
         settings,
         clock: Clock::manual(Micros(0)),

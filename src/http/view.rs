@@ -4,9 +4,13 @@
 use crate::actors::{PartnerEntry, PushReply};
 use crate::codec::render::{self, AssetView, PriceView, Reply};
 use crate::codec::request::Shape;
-use crate::domain::{AssetEvent, ChangeKind, Committed, Micros, Quote, QuoteName};
+use crate::domain::{Committed, Micros, Quote, QuoteName};
+use crate::rules::reading::{self, Reading};
 use crate::store::AssetRow;
 use compact_str::CompactString;
+
+/// Bytes that a single item's reply takes, roughly.
+const ITEM_BYTES: usize = 160;
 
 pub fn push_reply(
     journal: u32,
@@ -15,71 +19,75 @@ pub fn push_reply(
     done: &PushReply,
     minimal: bool,
 ) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
+    let mut out = Vec::with_capacity(ITEM_BYTES);
     let PushReply { items, first, durable } = done;
     let reply = Reply { shape, ids, items, journal, first: *first, durable: *durable, minimal };
     render::push_reply(&mut out, &reply);
     out
 }
 
-pub fn asset(
-    out: &mut Vec<u8>,
-    partner: &PartnerEntry,
-    row: &AssetRow,
-    now: Micros,
-    fields: Option<&[&str]>,
-) {
-    let settings = partner.settings.load();
-    render::asset(
-        out,
-        &AssetView {
-            partner: partner.name.as_str(),
+/// Whose rows are shown, and as of when.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    pub partner: &'a PartnerEntry,
+    pub journal: u32,
+    pub now: Micros,
+}
+
+impl Scene<'_> {
+    pub fn asset(&self, out: &mut Vec<u8>, row: &AssetRow, fields: Option<&[&str]>) {
+        let settings = self.partner.settings.load();
+        let view = AssetView {
+            partner: self.partner.name.as_str(),
             id: &row.id,
             head: &row.head,
             document: &row.document,
-            cursor: None,
             quotes: &row.quotes,
+            cursor: Some((self.journal, row.changed)),
+            now: self.now,
             policy: &settings.policy,
-            now,
             fields,
-        },
-    );
-}
+        };
+        render::asset(out, &view);
+    }
 
-pub fn price(out: &mut Vec<u8>, partner: &PartnerEntry, row: &AssetRow, quote: &Quote, now: Micros) {
-    let settings = partner.settings.load();
-    let view = PriceView {
-        partner: partner.name.as_str(),
-        id: &row.id,
-        quote,
-        heartbeat: render::heartbeat(&row.document, &settings.policy),
-        now,
-    };
-    render::price(out, &view);
-}
+    /// Writes nothing where the register holds no price.
+    pub fn price(&self, out: &mut Vec<u8>, row: &AssetRow, quote: &Quote) {
+        let view = PriceView {
+            partner: self.partner.name.as_str(),
+            id: &row.id,
+            quote,
+            heartbeat: self.heartbeat(row),
+            now: self.now,
+        };
+        render::price(out, &view);
+    }
 
-pub fn quote(row: &AssetRow, name: QuoteName) -> Option<&Quote> {
-    row.quotes.iter().find(|quote| quote.name == name)
-}
+    /// What a reader sees of a quote; `None` where the register holds no price.
+    pub fn reading(&self, row: &AssetRow, quote: &Quote) -> Option<Reading> {
+        reading::read(quote, self.heartbeat(row), false, self.now)
+    }
 
-/// What readers of the change stream call a change; `None` for what they do not see.
-pub fn change_type(change: &ChangeKind) -> Option<&'static str> {
-    match change {
-        ChangeKind::Asset(change) => match change.event {
-            AssetEvent::Created => Some("asset.created"),
-            AssetEvent::Updated => Some("asset.updated"),
-            AssetEvent::Deleted => Some("asset.deleted"),
-            AssetEvent::Stamped | AssetEvent::Forgotten => None,
-        },
-        ChangeKind::Price(change) => change.visible.then_some("price.updated"),
-        ChangeKind::Record(_) => None,
+    /// The quote of that name, where it holds a price.
+    pub fn quote<'r>(&self, row: &'r AssetRow, name: QuoteName) -> Option<&'r Quote> {
+        row.quotes.iter().find(|quote| quote.name == name).filter(|quote| self.reading(row, quote).is_some())
+    }
+
+    fn heartbeat(&self, row: &AssetRow) -> Option<i64> {
+        render::heartbeat(&row.document, &self.partner.settings.load().policy)
     }
 }
 
-pub fn change(out: &mut Vec<u8>, journal: u32, partner: &PartnerEntry, change: &Committed) {
-    render::change(out, change, partner.name.as_str(), journal);
+/// The change's type; `None`, and nothing written, for what readers do not see.
+pub fn change(
+    out: &mut Vec<u8>,
+    journal: u32,
+    partner: &PartnerEntry,
+    change: &Committed,
+) -> Option<&'static str> {
+    render::change(out, change, partner.name.as_str(), journal)
 }
 
-pub fn sse_frame(out: &mut Vec<u8>, event: &str, id: &str, data: &[u8]) {
-    render::sse_frame(out, event, id, data);
+pub fn sse_frame(out: &mut Vec<u8>, event: &str, id: &str, body: &[u8]) {
+    render::sse_frame(out, event, id, body);
 }
