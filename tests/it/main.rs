@@ -5,11 +5,13 @@
 mod archive;
 mod cli;
 mod config;
+mod daemon;
 mod fault_server;
 mod feed_fetch;
 mod feed_reach;
 mod feed_server;
 mod load;
+mod oracle;
 mod simdisk;
 mod store_crash;
 mod store_model;
