@@ -305,8 +305,9 @@ fn near_body() -> impl Strategy<Value = (String, bool)> {
         0.2,
         (any::<prop::sample::Index>(), prop::sample::select(vec!["", "}", ",", "\n", "\"", "{", " ", "é"])),
     );
-    (items, 0..4, damage).prop_map(|(items, shape, damage)| {
+    (items, 0..5, damage).prop_map(|(items, shape, damage)| {
         let mut body = match shape {
+            4 => items.first().cloned().unwrap_or_default(),
             0 => format!("[{}]", items.join(",")),
             1 => format!("{{\"timestamp\":\"2026-11-24\",\"prices\":[{}]}}", items.join(" , ")),
             2 => items.join("\n"),
@@ -322,7 +323,7 @@ fn near_body() -> impl Strategy<Value = (String, bool)> {
             };
             body.replace_range(at..end.unwrap_or(at).min(body.len()).max(at), piece);
         }
-        (body, shape >= 2)
+        (body, (2..4).contains(&shape))
     })
 }
 
@@ -332,12 +333,11 @@ proptest! {
     #[test]
     fn the_fast_path_accepts_only_what_the_exact_path_reads_alike((body, ndjson) in near_body()) {
         let policy = Policy::default();
-        if let Some(fast) = fast::decode(&body, ndjson, &policy) {
+        if let Some((shape, fast)) = fast::prices(&body, ndjson, &policy) {
             let exact = prices_exactly(&body, ndjson, &policy, &LIMITS);
             let exact = exact.map_err(|e| TestCaseError::fail(format!("{body}: {e}")))?;
-            let fast: Vec<_> = fast.into_iter().map(|write| Ok(Write::Price(write))).collect();
             prop_assert_eq!(&exact.writes, &fast, "{}", body);
-            prop_assert_eq!(exact.ids.len(), fast.len());
+            prop_assert_eq!((exact.shape, exact.ids.len()), (shape, fast.len()));
         }
     }
 }
@@ -356,15 +356,18 @@ proptest! {
 }
 
 #[test]
-fn an_ordinary_batch_takes_the_fast_path() {
+fn what_is_ordinary_takes_the_fast_path() {
     let item =
         r#"{"id":"a/1","amount":"101.25","currency":"EUR","as_of":"2026-11-24T03:10:00Z","sequence":5}"#;
     let policy = Policy::default();
     let list = format!("[{}]", vec![item; 20].join(","));
-    assert_eq!(fast::prices(&list, false, &policy).map(|w| w.len()), Some(20));
+    let taken =
+        |body: &str, ndjson| fast::prices(body, ndjson, &policy).map(|(shape, writes)| (shape, writes.len()));
+    assert_eq!(taken(&list, false), Some((Shape::Batch, 20)));
     let lines = vec![item; 20].join("\n") + "\n";
-    assert_eq!(fast::prices(&lines, true, &policy).map(|w| w.len()), Some(20));
+    assert_eq!(taken(&lines, true), Some((Shape::Batch, 20)));
     let envelope = format!("{{\"timestamp\":null,\"prices\":{list}}}");
-    assert_eq!(fast::prices(&envelope, false, &policy).map(|w| w.len()), Some(20));
-    assert_eq!(fast::prices(&list.replacen("\"101.25\"", "101.25", 1), false, &policy), None);
+    assert_eq!(taken(&envelope, false), Some((Shape::Batch, 20)));
+    assert_eq!(taken(&list.replacen("\"101.25\"", "101.25", 1), false), None);
+    assert_eq!(taken(item, false), Some((Shape::Single, 1)));
 }
