@@ -5,8 +5,12 @@
 mod archive;
 mod cli;
 mod config;
+mod daemon;
 mod fault_server;
 mod feed_fetch;
 mod feed_reach;
 mod feed_server;
+mod http_changes;
+mod http_push;
+mod http_read;
 mod load;
