@@ -87,9 +87,9 @@ impl Demo {
         let mut settings = Settings::minimal(directory.to_owned());
         settings.server.listen = self.listen;
         settings.server.admin_listen = self.admin_listen;
-        settings.readers =
-            vec![ReaderSettings { name: "demo".into(), keys: vec![KeyHash::of(reader_key)] }];
-        let made: Result<Vec<_>, _> = partners.iter().map(|partner| partner_settings(directory, partner)).collect();
+        settings.readers = vec![ReaderSettings { name: "demo".into(), keys: vec![KeyHash::of(reader_key)] }];
+        let made: Result<Vec<_>, _> =
+            partners.iter().map(|partner| partner_settings(directory, partner)).collect();
         settings.partners = made?;
         Ok(settings)
     }

@@ -64,7 +64,7 @@ impl Cli {
             LogFormat::Json => logs::Format::Json,
         };
         let ended = logs::install(format, None).map_err(anyhow::Error::from).and_then(|()| {
-            let mut out = io::stdout().lock();
+            let mut out = io::stdout();
             let code = self.verb.run(&mut out)?;
             out.flush()?;
             Ok(code)

@@ -66,7 +66,11 @@ pub enum Fault {
     AssetDeleted,
     NoPrice,
     PriceTooOld {
+<<<<<<< HEAD
+        age_seconds: i64,
+=======
         age_seconds: u64,
+>>>>>>> http
         price_max_age: u64,
     },
     PreconditionFailed,

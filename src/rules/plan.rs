@@ -70,10 +70,7 @@ impl Plan {
 }
 
 /// F4: of a run's deletes, those that no held plan has already.
-pub fn not_yet_held<'a>(
-    deletes: impl Iterator<Item = &'a str>,
-    held: &BTreeSet<&str>,
-) -> Vec<&'a str> {
+pub fn not_yet_held<'a>(deletes: impl Iterator<Item = &'a str>, held: &BTreeSet<&str>) -> Vec<&'a str> {
     deletes.filter(|id| !held.contains(id)).collect()
 }
 

@@ -19,13 +19,15 @@ use redb::{Durability, ReadableTable, Table, WriteTransaction};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A slice goes on at least to here: fewer values cost more in transactions than in pages.
+/// A slice goes on at least to this many values: fewer cost more in transactions than in pages.
+/// Beyond that it ends at the first of time and bytes. Rows that lie together cost far less than
+/// rows scattered over a large table, which only the time tells. Group commits wait behind a
+/// slice, and the next one syncs its pages.
 const SLICE_VALUES_MIN: usize = 64;
-/// Beyond the fewest values, a slice ends at the first of these two. Rows that lie together cost
-/// far less than rows scattered over a large table, which only the time tells. Group commits wait
-/// behind a slice, and the next one syncs its pages.
 const SLICE_TIME: Duration = Duration::from_micros(1_200);
 const SLICE_BYTES: usize = 1 << 20;
+/// An overlay smaller than this has slices smaller in proportion.
+const OVERLAY_BYTES_USUAL: usize = 64 << 20;
 
 /// A checkpoint begins when this share of the overlay's bound is taken: a larger generation has
 /// more changes for each block that is rewritten, but the next one needs its room meanwhile.
@@ -94,7 +96,7 @@ impl Writer {
         };
         let Some(mut checkpoint) = checkpoint else { return Ok(Progress::Idle) };
         let txn = self.begin(Durability::None)?;
-        checkpoint.write_slice(&txn)?;
+        checkpoint.write_slice(&txn, self.options.overlay_bytes_max)?;
         if !matches!(checkpoint.next, Next::Nothing) {
             txn.commit()?;
             self.checkpoint = Some(checkpoint);
@@ -120,27 +122,38 @@ impl Writer {
     }
 }
 
-/// What a slice has done so far.
+/// What a slice has done so far, and when that is enough.
 struct Spent {
     values: usize,
     bytes: usize,
     since: Mark,
+    values_min: usize,
+    bytes_max: usize,
 }
 
 impl Spent {
+    fn nothing(overlay_bytes_max: usize) -> Spent {
+        let part = |whole: usize| {
+            let shrink = OVERLAY_BYTES_USUAL / overlay_bytes_max.clamp(1, OVERLAY_BYTES_USUAL);
+            (whole / shrink).max(1)
+        };
+        let (values_min, bytes_max) = (part(SLICE_VALUES_MIN), part(SLICE_BYTES));
+        Spent { values: 0, bytes: 0, since: Mark::now(), values_min, bytes_max }
+    }
+
     fn add(&mut self, bytes: usize) {
         self.values += 1;
         self.bytes += bytes;
     }
 
     fn enough(&self) -> bool {
-        self.values >= SLICE_VALUES_MIN && (self.bytes >= SLICE_BYTES || self.since.elapsed() >= SLICE_TIME)
+        self.values >= self.values_min && (self.bytes >= self.bytes_max || self.since.elapsed() >= SLICE_TIME)
     }
 }
 
 impl Checkpoint {
-    fn write_slice(&mut self, txn: &WriteTransaction) -> Result<(), StoreError> {
-        let mut spent = Spent { values: 0, bytes: 0, since: Mark::now() };
+    fn write_slice(&mut self, txn: &WriteTransaction, overlay_bytes_max: usize) -> Result<(), StoreError> {
+        let mut spent = Spent::nothing(overlay_bytes_max);
         let generation = &*self.generation;
         while !spent.enough() {
             self.next = match &self.next {

@@ -12,11 +12,14 @@ use crate::domain::Seq;
 use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable};
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 const FILE: &str = "tidegate.redb";
+/// A file in the making: redb cannot open one whose making was cut short, so only a whole one gets
+/// the real name.
+const NEW_FILE: &str = "tidegate.redb.new";
 const MARKER: &str = "tidegate.exists";
 const MARKER_TEXT: &str = "tidegate.redb lies beside this file. If it is missing, it has been lost: \
     Tidegate then refuses to start with an empty catalogue unless told so with --init.\n";
@@ -62,8 +65,10 @@ pub fn open(directory: &Path, options: &StoreOptions) -> Result<Opened, StoreErr
     if existed && !there && !options.init {
         return Err(StoreError::Missing { path, marker });
     }
-    let place = path.display().to_string();
-    let db = builder(options).create(&path).map_err(|error| open_error(error, directory, place))?;
+    if !there {
+        make(directory, &path, options)?;
+    }
+    let db = builder(options).create(&path).map_err(|error| open_error(error, &path))?;
     if existed && !options.init && meta::read(&db.begin_read()?)?.is_none() {
         return Err(StoreError::Missing { path, marker });
     }
@@ -72,15 +77,28 @@ pub fn open(directory: &Path, options: &StoreOptions) -> Result<Opened, StoreErr
     Ok(opened)
 }
 
+/// Makes a whole, empty store under another name, then gives it the real one.
+fn make(directory: &Path, path: &Path, options: &StoreOptions) -> Result<(), StoreError> {
+    let in_directory = |source| StoreError::Directory { path: directory.into(), source };
+    let new = directory.join(NEW_FILE);
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(in_directory(error)),
+        _ => {}
+    }
+    let db = builder(options).create(&new).map_err(|error| open_error(error, &new))?;
+    begin_journal(&db)?;
+    drop(db);
+    fs::rename(&new, path).and_then(|()| sync_directory(directory)).map_err(in_directory)
+}
+
 /// Opens the store in a backend of the caller's: for tests that make the disk fail.
 pub fn open_backend<B: redb::StorageBackend>(
     backend: B,
     options: &StoreOptions,
 ) -> Result<Opened, StoreError> {
-    let place = "the given backend".to_string();
     let db = builder(options)
         .create_with_backend(backend)
-        .map_err(|error| open_error(error, &PathBuf::new(), place))?;
+        .map_err(|error| open_error(error, Path::new("the given backend")))?;
     open_database(db, options)
 }
 
@@ -90,20 +108,21 @@ fn builder(options: &StoreOptions) -> Builder {
     builder
 }
 
-fn open_error(error: DatabaseError, directory: &Path, place: String) -> StoreError {
+fn open_error(error: DatabaseError, path: &Path) -> StoreError {
+    let place = path.display().to_string();
     use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
     match error {
         DatabaseError::DatabaseAlreadyOpen => StoreError::AlreadyOpen { place },
         DatabaseError::Storage(redb::StorageError::Io(source))
             if matches!(source.kind(), NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem) =>
         {
-            StoreError::Directory { path: directory.into(), source }
+            StoreError::Directory { path: path.parent().unwrap_or(path).into(), source }
         }
         error => StoreError::Open { place, source: Box::new(error.into()) },
     }
 }
 
-/// Makes the marker, and both files' names durable.
+/// Makes the marker, durably.
 fn mark(directory: &Path, marker: &Path) -> io::Result<()> {
     if marker.exists() {
         return Ok(());
@@ -111,6 +130,11 @@ fn mark(directory: &Path, marker: &Path) -> io::Result<()> {
     let mut file = File::create(marker)?;
     file.write_all(MARKER_TEXT.as_bytes())?;
     file.sync_all()?;
+    sync_directory(directory)
+}
+
+/// Makes the names in a directory durable.
+fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 

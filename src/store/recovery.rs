@@ -16,8 +16,9 @@ use redb::Durability;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
-/// Records read in one transaction: a longer one would pin the pages that checkpoints set free.
-const CHUNK_BYTES: usize = 8 << 20;
+/// Of the log this much is read in one transaction, as a share of the overlay's bound: the overlay
+/// grows about as fast, and a longer transaction would pin the pages that checkpoints set free.
+const CHUNK_SHARE: usize = 8;
 
 /// Applies the tail, and says how much it was.
 pub fn run(writer: &mut Writer) -> Result<Recovery, StoreError> {
@@ -47,7 +48,7 @@ impl Tail {
         let table = writer.shared.begin_read()?.open_table(log::TABLE)?;
         let mut bytes = 0;
         for row in table.range(self.next..)? {
-            if bytes >= CHUNK_BYTES {
+            if bytes >= writer.options.overlay_bytes_max / CHUNK_SHARE {
                 return Ok(ControlFlow::Continue(()));
             }
             let (key, value) = row?;

@@ -14,3 +14,8 @@ mod http_changes;
 mod http_push;
 mod http_read;
 mod load;
+mod simdisk;
+mod store_crash;
+mod store_model;
+mod store_open;
+mod store_world;

@@ -15,7 +15,7 @@ use crate::domain::{
 use crate::feed::Fetcher;
 use crate::rules::source_time::UndatedClock;
 use crate::store::{ReadError, Reader};
-use crate::telemetry::{ItemKind, PartnerMetrics};
+use crate::telemetry::PartnerMetrics;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
@@ -141,7 +141,7 @@ impl PartnerState {
             set.changes.push(undated_record(undated.last()));
             self.undated = undated;
         }
-        self.count(&items);
+        self.count_pushes(&items);
         let (durable, ticket) = self.recent.next_ticket();
         let bytes = approximate_bytes(&set);
         let ack = Some(Ack::Push { reply, items, received, _permit: push.permit });
@@ -160,18 +160,10 @@ impl PartnerState {
         let _: Result<(), Unavailable> = self.around.storage.commit(pending);
     }
 
-    fn count(&mut self, items: &[ItemOutcome]) {
-        let mut counts = [0u64; Outcome::ALL.len()];
-        for item in items {
-            counts[item.outcome as usize] += 1;
-        }
-        let counted = Outcome::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0);
-        for (outcome, count) in counted {
-            self.metrics.items_decided(ItemKind::Price, outcome, count);
-            if outcome.applied() {
-                self.feed.pushes_since_run += count;
-            }
-        }
+    /// F9: what a partner has pushed since its feed last spoke.
+    fn count_pushes(&mut self, items: &[ItemOutcome]) {
+        let applied = items.iter().filter(|item| item.outcome.applied()).count();
+        self.feed.pushes_since_run += applied as u64;
     }
 }
 

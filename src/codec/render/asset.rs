@@ -1,6 +1,6 @@
 //! Assets and prices as readers see them.
 
-use super::{at, json, name, number, one_line, text};
+use super::{at, name, number, one_line, text};
 use crate::codec::cursor;
 use crate::domain::{AssetHead, AssetId, Document, Market, Member, Micros, Quote, QuoteName, Seq};
 use crate::rules::policy::Policy;
@@ -160,6 +160,7 @@ pub(super) fn shown_members(out: &mut Vec<u8>, quote: &Quote, shown: &Shown) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::json;
     use crate::domain::{Currency, Decimal, Exception, Lane, QuoteExtra, Stamp};
 
     fn quote(quote_name: &str, amount: Option<&str>) -> Quote {

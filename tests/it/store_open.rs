@@ -1,0 +1,160 @@
+//! Opening: who may, and what is refused (FAULTS C7, C9, C10, C11).
+
+use crate::simdisk::SimDisk;
+use crate::store_world::{Random, World};
+use redb::{Database, ReadableDatabase, TableDefinition};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use tidegate::domain::{Micros, Seq};
+use tidegate::store::{StoreError, StoreOptions, open, open_backend};
+
+const OPTIONS: StoreOptions = StoreOptions {
+    cache_bytes: 1 << 20,
+    overlay_bytes_max: 1 << 20,
+    log_keep: i64::MAX,
+    log_bytes_max: u64::MAX,
+    init: false,
+};
+
+const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+
+fn error_of(directory: &Path, options: &StoreOptions) -> StoreError {
+    open(directory, options).map(|_| ()).expect_err("opening is refused")
+}
+
+/// Something to lose.
+fn fill(directory: &Path) -> World {
+    let mut world = World::default();
+    let mut opened = open(directory, &OPTIONS).unwrap();
+    let mut random = Random(1);
+    while world.last() < Seq(20) {
+        opened.writer.commit(&mut world.random_sets(&mut random, Micros(1)), Micros(1)).unwrap();
+    }
+    world
+}
+
+#[test]
+fn c9_a_file_that_is_missing_or_emptied_is_refused_unless_told_to_begin_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tidegate.redb");
+    fill(directory.path());
+    for lose in [|file: &Path| fs::remove_file(file).unwrap(), |file: &Path| fs::write(file, "").unwrap()] {
+        lose(&file);
+        let error = error_of(directory.path(), &OPTIONS);
+        assert!(
+            matches!(error, StoreError::Missing { .. }) && error.to_string().contains("--init"),
+            "{error}"
+        );
+        let opened = open(directory.path(), &StoreOptions { init: true, ..OPTIONS }).unwrap();
+        assert_eq!(opened.reader.durable(), Seq(0));
+        drop(opened);
+        drop(open(directory.path(), &OPTIONS).unwrap());
+    }
+}
+
+#[test]
+fn c8_a_file_that_is_not_ours_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tidegate.redb");
+    fs::write(&file, "this is no database").unwrap();
+    assert!(matches!(error_of(directory.path(), &OPTIONS), StoreError::Open { .. }));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "this is no database");
+}
+
+#[test]
+fn a_file_whose_making_was_cut_short_is_made_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let new = directory.path().join("tidegate.redb.new");
+    fs::write(&new, vec![0; 5_000]).unwrap();
+    drop(open(directory.path(), &OPTIONS).unwrap());
+    assert!(!new.exists());
+}
+
+#[test]
+fn c10_a_newer_schema_is_refused_with_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = fill(directory.path());
+    let set_schema = |schema: u64| {
+        let db = Database::open(directory.path().join("tidegate.redb")).unwrap();
+        let txn = db.begin_write().unwrap();
+        txn.open_table(META).unwrap().insert("schema", schema).unwrap();
+        txn.commit().unwrap();
+    };
+    set_schema(2);
+    let error = error_of(directory.path(), &OPTIONS);
+    assert!(matches!(error, StoreError::Newer { found: 2, known: 1 }), "{error}");
+    assert!(error.to_string().contains("restore a backup"));
+    set_schema(1);
+    let opened = open(directory.path(), &OPTIONS).unwrap();
+    world.assert_shown_by(&opened.reader, &mut Random(2));
+}
+
+#[test]
+fn c11_a_second_opener_is_refused_and_the_first_unharmed() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut opened = open(directory.path(), &OPTIONS).unwrap();
+    assert!(matches!(error_of(directory.path(), &OPTIONS), StoreError::AlreadyOpen { .. }));
+    let status = second_process(directory.path());
+    assert!(status.success(), "the second process is told that the file is open: {status}");
+    let (mut world, mut random) = (World::default(), Random(3));
+    opened.writer.commit(&mut world.random_sets(&mut random, Micros(1)), Micros(1)).unwrap();
+    world.assert_shown_by(&opened.reader, &mut random);
+    drop(opened);
+    assert!(!second_process(directory.path()).success(), "now nothing keeps it out");
+}
+
+const DIRECTORY: &str = "TIDEGATE_TEST_DIRECTORY";
+
+fn second_process(directory: &Path) -> std::process::ExitStatus {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "store_open::opening_in_a_second_process_is_refused", "--ignored"]);
+    command.env(DIRECTORY, directory).output().unwrap().status
+}
+
+#[test]
+#[ignore = "run by c11 in a process of its own"]
+fn opening_in_a_second_process_is_refused() {
+    let directory = std::env::var_os(DIRECTORY).expect("run by c11 only");
+    let error = error_of(Path::new(&directory), &OPTIONS);
+    assert!(matches!(error, StoreError::AlreadyOpen { .. }), "{error}");
+}
+
+#[test]
+fn c11_a_backend_of_ours_keeps_the_lock() {
+    let disk = SimDisk::default();
+    let opened = open_backend(disk.clone(), &OPTIONS).unwrap();
+    let second = open_backend(disk.clone(), &OPTIONS).map(|_| ());
+    assert!(matches!(second, Err(StoreError::AlreadyOpen { .. })));
+    drop(opened);
+    assert!(open_backend(disk, &OPTIONS).is_ok());
+}
+
+#[test]
+fn c7_a_directory_that_cannot_be_made_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a file");
+    fs::write(&file, "").unwrap();
+    let error = error_of(&file.join("below"), &OPTIONS);
+    assert!(matches!(error, StoreError::Directory { .. }), "{error}");
+    assert!(error.to_string().contains("below"));
+}
+
+#[test]
+fn tables_and_keys_are_pinned() {
+    let directory = tempfile::tempdir().unwrap();
+    fill(directory.path());
+    let db = Database::open(directory.path().join("tidegate.redb")).unwrap();
+    let txn = db.begin_read().unwrap();
+    txn.open_table(TableDefinition::<u64, &[u8]>::new("log")).unwrap();
+    txn.open_table(TableDefinition::<(u32, &[u8]), &[u8]>::new("documents")).unwrap();
+    txn.open_table(TableDefinition::<(u32, u32), &[u8]>::new("assets")).unwrap();
+    txn.open_table(TableDefinition::<(u32, u32), &[u8]>::new("prices")).unwrap();
+    txn.open_table(TableDefinition::<(u8, u32, &[u8]), &[u8]>::new("records")).unwrap();
+    let meta = txn.open_table(META).unwrap();
+    for (name, value) in [("schema", 1), ("checkpoint", 0), ("oldest", 1)] {
+        assert_eq!(meta.get(name).unwrap().unwrap().value(), value, "{name}");
+    }
+    assert!(meta.get("journal").unwrap().is_some());
+    assert_eq!(txn.list_tables().unwrap().count(), 6);
+}
