@@ -2,7 +2,6 @@
 
 use super::admission::{Admission, Limits, Permit};
 use super::partner::{PartnerMessage, Prefetched};
-use crate::clock::Mark;
 use crate::config::PartnerSettings;
 use crate::domain::{ItemOutcome, Micros, PartnerName, PartnerNo, Seq, Write};
 use crate::store::Reader;
@@ -66,10 +65,9 @@ impl PartnerEntry {
 
     /// Has the partner's actor decide a batch, and waits until the decision is durable.
     pub async fn push(&self, push: Push) -> Result<PushReply, Unavailable> {
-        let received = Mark::now();
         let prefetched = self.prefetch(&push);
         let (reply, answer) = oneshot::channel();
-        self.tell(PartnerMessage::Push { push, prefetched, received, reply })?;
+        self.tell(PartnerMessage::Push { push, prefetched, reply })?;
         answer.await.map_err(|_| Unavailable)
     }
 

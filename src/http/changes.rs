@@ -184,14 +184,7 @@ impl Window {
     fn show(&self, out: &mut Vec<u8>, committed: &Committed, style: Style) -> bool {
         let partner = committed.change.partner;
         let is_mine = self.partners.as_ref().is_none_or(|partners| partners.contains(&partner));
-<<<<<<< HEAD
-        let is_wanted = self.types.as_ref().is_none_or(|types| types.iter().any(|wanted| wanted == kind));
-        let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine && is_wanted) else {
-            return false;
-        };
-=======
         let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine) else { return false };
->>>>>>> http
         let journal = self.reader.journal();
         let mut change = Vec::with_capacity(512);
         let Some(kind) = view::change(&mut change, journal, &partner, committed) else { return false };

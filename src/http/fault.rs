@@ -66,11 +66,7 @@ pub enum Fault {
     AssetDeleted,
     NoPrice,
     PriceTooOld {
-<<<<<<< HEAD
-        age_seconds: i64,
-=======
         age_seconds: u64,
->>>>>>> http
         price_max_age: u64,
     },
     PreconditionFailed,

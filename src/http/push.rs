@@ -75,6 +75,7 @@ async fn pushed(
     let Manner { atomic, dry_run, minimal } = manner;
     let push = Push { writes, received_at: app.clock.now(), atomic, dry_run, permit };
     let done = partner.push(push).await?;
+    app.metrics.push_durable(received.elapsed());
     count(call, task.kind(), &done);
     let status = status_of(shape, atomic, &done.items);
     Ok(reply::json(status, view::push_reply(app.reader.journal(), shape, &ids, &done, minimal)))

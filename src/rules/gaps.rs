@@ -168,7 +168,9 @@ mod tests {
     #[test]
     fn g1_a_number_that_falls_back_with_newer_news_starts_anew() {
         let mut stream = StreamState::default();
-        (1..=5).for_each(|n| drop(receive(&mut stream, n, n as i64, 0)));
+        for n in 1..=5 {
+            receive(&mut stream, n, n as i64, 0);
+        }
         receive(&mut stream, 8, 8, 0);
         assert!(receive(&mut stream, 1, 8, 0).repeated, "not newer: a repeat");
         let anew = receive(&mut stream, 1, 9, 0);

@@ -102,11 +102,11 @@ impl House {
     }
 
     pub async fn post(&self, partner: &str, path: &str, body: &Value) -> (StatusCode, Value) {
-        answer(self.call(partner, Method::POST, path).json(body)).await
+        answer(json(self.call(partner, Method::POST, path), body)).await
     }
 
     pub async fn put(&self, partner: &str, path: &str, body: &Value) -> (StatusCode, Value) {
-        answer(self.call(partner, Method::PUT, path).json(body)).await
+        answer(json(self.call(partner, Method::PUT, path), body)).await
     }
 
     pub async fn get(&self, partner: &str, path: &str) -> (StatusCode, Value) {
@@ -150,6 +150,10 @@ impl House {
             }
         }
     }
+}
+
+pub fn json(request: RequestBuilder, body: &Value) -> RequestBuilder {
+    request.header("content-type", "application/json").body(body.to_string())
 }
 
 pub async fn answer(request: RequestBuilder) -> (StatusCode, Value) {

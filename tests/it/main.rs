@@ -14,6 +14,7 @@ mod http_changes;
 mod http_push;
 mod http_read;
 mod load;
+mod oracle;
 mod simdisk;
 mod store_crash;
 mod store_model;

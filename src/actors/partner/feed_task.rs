@@ -120,7 +120,6 @@ impl FeedTask {
             complete: envelope.complete,
             allow_empty: envelope.allow_empty,
             records: surveyed.records,
-            invalid: surveyed.invalid,
             present: surveyed.present.len() as u64,
             deletes_barred: surveyed.deletes_barred,
             faults: surveyed.faults,

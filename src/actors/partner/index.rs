@@ -117,11 +117,6 @@ impl Index {
         self.living
     }
 
-    /// Slots handed out so far, free ones included: the bound of every slot's number.
-    pub fn slots(&self) -> usize {
-        self.entries.len()
-    }
-
     /// Makes a place for an id that is not yet known.
     pub fn insert(&mut self, id: AssetId) -> Slot {
         let place = self.free.pop().unwrap_or(self.entries.len() as u32);
@@ -200,10 +195,6 @@ impl Index {
         entry.hidden = head.hidden;
         entry.absences = head.absences;
         self.living = self.living + usize::from(is_alive) - usize::from(was_alive);
-    }
-
-    pub fn version(&self, slot: Slot) -> u32 {
-        self.entry(slot).version
     }
 
     pub fn quotes(&self, slot: Slot) -> &[Quote] {

@@ -2,7 +2,6 @@
 
 use super::ledger::Prefetched;
 use crate::actors::handle::{Push, PushReply};
-use crate::clock::Mark;
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, AssetWrite, Micros, RecordFault, RunId, Seq};
 use crate::rules::snapshot::SnapshotTimes;
@@ -13,7 +12,7 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub enum PartnerMessage {
     /// Decide a batch, and answer when it is durable.
-    Push { push: Push, prefetched: Prefetched, received: Mark, reply: oneshot::Sender<PushReply> },
+    Push { push: Push, prefetched: Prefetched, reply: oneshot::Sender<PushReply> },
     /// The timer of the schedule went off; an older timer's call is ignored.
     FetchDue { timer: u64 },
     /// Fetch now instead of at the next time.
@@ -57,7 +56,6 @@ pub struct SnapshotFacts {
     pub complete: bool,
     pub allow_empty: bool,
     pub records: u64,
-    pub invalid: u64,
     /// Different ids in the file.
     pub present: u64,
     pub deletes_barred: bool,

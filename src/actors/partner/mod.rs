@@ -63,9 +63,7 @@ impl Actor for PartnerActor {
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            PartnerMessage::Push { push, prefetched, received, reply } => {
-                state.push(push, prefetched, received, reply)?;
-            }
+            PartnerMessage::Push { push, prefetched, reply } => state.push(push, prefetched, reply)?,
             PartnerMessage::FetchDue { timer } => state.fetch_due(timer, &myself),
             PartnerMessage::FetchNow => state.start_run(&myself),
             PartnerMessage::BeginRun { facts, reply } => state.begin_run(*facts, reply),

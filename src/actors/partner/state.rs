@@ -116,7 +116,6 @@ impl PartnerState {
         &mut self,
         push: Push,
         prefetched: Prefetched,
-        received: Mark,
         reply: oneshot::Sender<PushReply>,
     ) -> Result<(), LedgerError> {
         let mut undated = self.undated;
@@ -144,7 +143,7 @@ impl PartnerState {
         self.count_pushes(&items);
         let (durable, ticket) = self.recent.next_ticket();
         let bytes = approximate_bytes(&set);
-        let ack = Some(Ack::Push { reply, items, received, _permit: push.permit });
+        let ack = Some(Ack::Push { reply, items, _permit: push.permit });
         let pending = PendingSet { set, bytes, ack, ticket: Some((durable, ticket)) };
         // where the store takes no more the callers see "unknown", and the daemon is going down
         let _: Result<(), Unavailable> = self.around.storage.commit(pending);

@@ -5,7 +5,6 @@
 
 use crate::actors::admission::Permit;
 use crate::actors::handle::PushReply;
-use crate::clock::Mark;
 use crate::domain::{ItemOutcome, Seq, WriteSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

@@ -94,8 +94,7 @@ impl WriterLoop {
     /// A caller who has gone is no error: its write stands.
     fn acknowledge(&self, ack: Ack, first: Seq, durable: Seq) {
         match ack {
-            Ack::Push { reply, items, received, _permit } => {
-                self.metrics.push_durable(received.elapsed());
+            Ack::Push { reply, items, _permit } => {
                 let _ = reply.send(PushReply { items, first, durable });
             }
             Ack::Internal(reply) => {

@@ -29,19 +29,12 @@ impl Model {
         self.guard.baseline_doubled(living)
     }
 
-    pub(super) fn absent(
-        &mut self,
-        now: i64,
-        file: &Accepted,
-        baseline: usize,
-        report: &mut RunReport,
-    ) {
+    pub(super) fn absent(&mut self, now: i64, file: &Accepted, baseline: usize, report: &mut RunReport) {
         if !file.deletes {
             return;
         }
         let mut candidates = Vec::new();
-        let absent =
-            self.assets.iter_mut().filter(|(id, a)| a.alive() && !file.present.contains(*id));
+        let absent = self.assets.iter_mut().filter(|(id, a)| a.alive() && !file.present.contains(*id));
         for (id, asset) in absent {
             let spoken = self.guard.holds(id) || self.guard.declined(id);
             match fate(asset, file, spoken) {

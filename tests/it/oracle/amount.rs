@@ -26,11 +26,8 @@ pub fn normal(text: &str) -> Option<String> {
     }
     let (whole, fraction) = shift(whole, fraction, exponent);
     let whole = whole.trim_start_matches('0');
-    let significant = if whole.is_empty() {
-        fraction.trim_start_matches('0').len()
-    } else {
-        whole.len() + fraction.len()
-    };
+    let significant =
+        if whole.is_empty() { fraction.trim_start_matches('0').len() } else { whole.len() + fraction.len() };
     if significant > DIGITS_MAX || fraction.len() > SCALE_MAX {
         return None;
     }

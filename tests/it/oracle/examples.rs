@@ -9,8 +9,7 @@ fn d1_a_title_pushed_after_the_feed_was_generated_is_kept() {
     let mut m = model();
     m.put(at(0, 30, 0), "a", Some(at(0, 30, 0)), &doc(&[("title", "old"), ("city", "old")]), None);
     m.post(at(1, 20, 0), "a", Some(at(1, 20, 0)), &doc(&[("title", "pushed")]), None);
-    let file =
-        dated(oclock(1), oclock(2), vec![record("a", &[("title", "feed"), ("city", "feed")])]);
+    let file = dated(oclock(1), oclock(2), vec![record("a", &[("title", "feed"), ("city", "feed")])]);
     let report = run(&mut m, file);
     assert_eq!(report.verdicts["feed_stale"], 1);
     assert_eq!((report.updated, report.unchanged), (1, 0));
@@ -58,8 +57,7 @@ fn d1_a_post_of_one_member_changes_that_member_only() {
     let mut m = model();
     let all = [("title", "t"), ("legal_status", "free"), ("images", "i")];
     m.put(oclock(1), "a", Some(oclock(1)), &doc(&all), None);
-    let verdict =
-        m.post(oclock(2), "a", Some(oclock(2)), &doc(&[("legal_status", "frozen")]), None);
+    let verdict = m.post(oclock(2), "a", Some(oclock(2)), &doc(&[("legal_status", "frozen")]), None);
     assert_eq!(verdict.outcome, Outcome::Updated);
     let expected = [("title", "t"), ("legal_status", "frozen"), ("images", "i")];
     assert_eq!(members(&m, "a"), doc(&expected));
@@ -98,10 +96,8 @@ fn p2_a_price_stale_since_the_first_of_march_yields_to_the_feed() {
 #[test]
 fn g1_a_gap_holds_nothing_back_and_a_late_message_closes_it() {
     let mut m = model();
-    let numbered = |id: &str, n: u64| PriceIn {
-        stream: Some(("s".into(), n)),
-        ..usd(id, "1", oclock(1) + n as i64)
-    };
+    let numbered =
+        |id: &str, n: u64| PriceIn { stream: Some(("s".into(), n)), ..usd(id, "1", oclock(1) + n as i64) };
     for id in ["a", "b", "c"] {
         m.put(oclock(1), id, Some(oclock(1)), &doc(&[]), None);
     }

@@ -2,8 +2,7 @@
 
 use super::fixture::*;
 use super::types::{
-    Lane, Members, Outcome, Policy, PriceIn, PushIn, PushKind, QuoteState, RecordIn, RunStatus,
-    Visible,
+    Lane, Members, Outcome, Policy, PriceIn, PushIn, PushKind, QuoteState, RecordIn, RunStatus, Visible,
 };
 use super::{BEGINNING, Model};
 
@@ -92,8 +91,7 @@ fn x1_prices_compare_the_time_alone() {
 #[test]
 fn patch_neither_creates_nor_revives_nor_lives() {
     let mut m = model();
-    let patch =
-        |m: &mut Model, at| m.patch(oclock(1), "a", Some(at), &doc(&[("p", "1")]), None).outcome;
+    let patch = |m: &mut Model, at| m.patch(oclock(1), "a", Some(at), &doc(&[("p", "1")]), None).outcome;
     assert_eq!(patch(&mut m, 1), Outcome::NotFound);
     put(&mut m, 2, &[]);
     assert_eq!(patch(&mut m, 20), Outcome::Updated);
@@ -212,8 +210,7 @@ fn t4_documents_may_be_5_minutes_ahead_and_prices_30_seconds() {
 fn p1_equal_stamps() {
     let mut m = model();
     put(&mut m, 5, &[]);
-    let send =
-        |m: &mut Model, amount: &str, as_of| m.price(oclock(1), usd("a", amount, as_of)).outcome;
+    let send = |m: &mut Model, amount: &str, as_of| m.price(oclock(1), usd("a", amount, as_of)).outcome;
     assert_eq!(send(&mut m, "101.5", SECOND), Outcome::Updated);
     assert_eq!(send(&mut m, "101.50", SECOND), Outcome::Duplicate);
     assert_eq!(send(&mut m, "102", SECOND), Outcome::Updated);

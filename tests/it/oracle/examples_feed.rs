@@ -130,8 +130,7 @@ fn f4_an_empty_snapshot_is_held_dated_or_not() {
             m = model();
             run(&mut m, undated(oclock(1), numbered(100)));
         }
-        let empty =
-            if is_dated { dated(oclock(2), oclock(2), vec![]) } else { undated(oclock(2), vec![]) };
+        let empty = if is_dated { dated(oclock(2), oclock(2), vec![]) } else { undated(oclock(2), vec![]) };
         let report = run(&mut m, empty);
         assert_eq!((report.held, report.deleted, report.absent_once), (100, 0, 0));
         assert_eq!(m.catalogue(oclock(3)).len(), 100);
@@ -141,8 +140,7 @@ fn f4_an_empty_snapshot_is_held_dated_or_not() {
 #[test]
 fn f4_empty_on_purpose_deletes_without_a_plan() {
     let mut m = catalogue(100);
-    let empty =
-        SnapshotIn { count: Some(0), allow_empty: true, ..dated(oclock(2), oclock(2), vec![]) };
+    let empty = SnapshotIn { count: Some(0), allow_empty: true, ..dated(oclock(2), oclock(2), vec![]) };
     assert_eq!(run(&mut m, empty).deleted, 100);
 }
 
@@ -228,10 +226,8 @@ fn f5_yesterdays_file_from_a_cache_is_skipped() {
 fn f6_the_same_id_twice() {
     let twice = |first: Option<i64>, second: Option<i64>, title: &str| {
         let mut m = catalogue(1);
-        let one = |updated_at, title: &str| RecordIn {
-            updated_at,
-            ..record("asset-00000", &[("title", title)])
-        };
+        let one =
+            |updated_at, title: &str| RecordIn { updated_at, ..record("asset-00000", &[("title", title)]) };
         let file = dated(oclock(2), oclock(2), vec![one(first, "one"), one(second, title)]);
         let report = run(&mut m, file);
         (report.quarantined, report.repeated, member(&m, "asset-00000", "title").expect("a title"))

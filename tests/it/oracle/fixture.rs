@@ -3,9 +3,7 @@
 use serde_json::Value;
 
 use super::model::Model;
-use super::types::{
-    Members, Policy, PriceIn, RecordIn, RunReport, SnapshotIn, Visible, VisibleAsset,
-};
+use super::types::{Members, Policy, PriceIn, RecordIn, RunReport, SnapshotIn, Visible, VisibleAsset};
 
 pub const SECOND: i64 = 1_000_000;
 pub const HOUR: i64 = 3_600 * SECOND;
@@ -32,13 +30,7 @@ pub fn doc(pairs: &[(&str, &str)]) -> Members {
 }
 
 pub fn record(id: &str, pairs: &[(&str, &str)]) -> RecordIn {
-    RecordIn {
-        id: Some(id.into()),
-        updated_at: None,
-        members: doc(pairs),
-        price: None,
-        valid: true,
-    }
+    RecordIn { id: Some(id.into()), updated_at: None, members: doc(pairs), price: None, valid: true }
 }
 
 pub fn priced(id: &str, amount: &str, as_of: Option<i64>) -> RecordIn {

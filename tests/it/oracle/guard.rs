@@ -58,9 +58,7 @@ impl Guard {
             let recent = self.applied.iter().filter(|(at, _)| now - at < window);
             deletes + recent.map(|(_, n)| n).sum::<usize>()
         };
-        40 * deletes > limit
-            || 40 * within(DAY_US) > 2 * limit
-            || 40 * within(7 * DAY_US) > 4 * limit
+        40 * deletes > limit || 40 * within(DAY_US) > 2 * limit || 40 * within(7 * DAY_US) > 4 * limit
     }
 
     pub fn open(&mut self, now: i64, s: i64, ids: Vec<String>, baseline_doubled: usize) -> u64 {

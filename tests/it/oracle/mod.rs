@@ -41,7 +41,6 @@ pub use self::amount::normal;
 pub use self::guard::{Guard, PlanState, PlanView};
 pub use self::model::{BEGINNING, Model};
 pub use self::types::{
-    Absent, Lane, Members, Outcome, Policy, PriceIn, PushIn, PushKind, QuarantineRow, QuoteState,
-    RecordIn, RunReport, RunStatus, SnapshotIn, Stamp, Verdict, Visible, VisibleAsset,
-    VisibleQuote,
+    Absent, Lane, Members, Outcome, Policy, PriceIn, PushIn, PushKind, QuarantineRow, QuoteState, RecordIn,
+    RunReport, RunStatus, SnapshotIn, Stamp, Verdict, Visible, VisibleAsset, VisibleQuote,
 };

@@ -10,8 +10,8 @@ use super::price::{Arrival, apply_dated};
 use super::reading;
 use super::snapshot::Feed;
 use super::types::{
-    Lane, Members, Outcome, Policy, PriceIn, PushIn, PushKind, QuarantineRow, RunReport,
-    SnapshotIn, Stamp, Verdict, Visible, VisibleAsset,
+    Lane, Members, Outcome, Policy, PriceIn, PushIn, PushKind, QuarantineRow, RunReport, SnapshotIn, Stamp,
+    Verdict, Visible, VisibleAsset,
 };
 
 /// T3: the beginning of time (choice A12).
@@ -110,8 +110,7 @@ impl Model {
         let write = Write { stamp, commit: self.next_commit(), kind: Kind::Delete };
         let mut after = before.clone();
         after.add(write.clone(), now);
-        let changed =
-            reading::content(&self.policy, &before) != reading::content(&self.policy, &after);
+        let changed = reading::content(&self.policy, &before) != reading::content(&self.policy, &after);
         self.commit_push(now, id, after);
         judge_delete(&before, &write, changed)
     }
@@ -189,11 +188,7 @@ impl Model {
                 let keep = now < parked.since + PARKED_FOR_US;
                 if !keep {
                     let reason = "parked_expired";
-                    self.quarantine.push(QuarantineRow {
-                        id: Some(id.clone()),
-                        reason,
-                        price: None,
-                    });
+                    self.quarantine.push(QuarantineRow { id: Some(id.clone()), reason, price: None });
                 }
                 keep
             });
@@ -207,8 +202,7 @@ impl Model {
         let old = |asset: &Asset| {
             !asset.alive() && asset.parked.is_empty() && asset.died.is_some_and(|t| t + age <= now)
         };
-        let gone =
-            self.assets.values().filter(|a| old(a)).filter_map(|a| Some(a.death()?.at)).max();
+        let gone = self.assets.values().filter(|a| old(a)).filter_map(|a| Some(a.death()?.at)).max();
         self.history_floor = self.history_floor.max(gone);
         self.assets.retain(|_, asset| !old(asset));
     }
@@ -295,13 +289,7 @@ impl Model {
     }
 }
 
-fn item(
-    kind: PushKind,
-    id: &str,
-    at: Option<i64>,
-    members: &Members,
-    price: Option<PriceIn>,
-) -> PushIn {
+fn item(kind: PushKind, id: &str, at: Option<i64>, members: &Members, price: Option<PriceIn>) -> PushIn {
     let members = members.clone();
     PushIn { kind, id: id.to_string(), at, lane: Lane::Push, sequence: 0, members, price }
 }

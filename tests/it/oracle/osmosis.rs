@@ -18,10 +18,7 @@ pub fn replay(files: impl Iterator<Item = (i64, Vec<u8>)>, dated: bool) -> Vec<R
 }
 
 /// As `replay`, with the model as it ends.
-pub fn replay_into(
-    files: impl Iterator<Item = (i64, Vec<u8>)>,
-    dated: bool,
-) -> (Model, Vec<RunReport>) {
+pub fn replay_into(files: impl Iterator<Item = (i64, Vec<u8>)>, dated: bool) -> (Model, Vec<RunReport>) {
     let policy = Policy { last_modified_is_data_time: dated, ..Policy::default() };
     let mut model = Model::new(policy);
     let mut reports = Vec::new();
@@ -116,10 +113,7 @@ mod tests {
             add("suppressed", report.suppressed);
             let first = index % 2 == 0;
             add("first fetches applied", usize::from(first && report.status == RunStatus::Applied));
-            add(
-                "first fetches unchanged",
-                usize::from(first && report.status == RunStatus::Unchanged),
-            );
+            add("first fetches unchanged", usize::from(first && report.status == RunStatus::Unchanged));
             let still = report.created + report.updated + report.deleted + report.absent_once == 0;
             add("versions without a change", usize::from(first && still));
             add("versions with quarantine", usize::from(first && report.quarantined > 0));
@@ -147,9 +141,8 @@ mod tests {
         };
         let versions = versions(&folder);
         for dated in [true, false] {
-            let files = versions
-                .iter()
-                .map(|(at, path)| (*at, std::fs::read(path).expect("a version can be read")));
+            let files =
+                versions.iter().map(|(at, path)| (*at, std::fs::read(path).expect("a version can be read")));
             let reports = replay(files, dated);
             let totals = totals(&reports);
             println!("dated {dated}: {totals:#?}");

@@ -30,8 +30,7 @@ pub struct DatedPrice {
 
 impl DatedPrice {
     fn same_content(&self, other: &DatedPrice) -> bool {
-        (&self.amount, &self.currency, self.closed)
-            == (&other.amount, &other.currency, other.closed)
+        (&self.amount, &self.currency, self.closed) == (&other.amount, &other.currency, other.closed)
     }
 }
 
@@ -82,8 +81,7 @@ impl Asset {
     pub fn first_held(&self, quote: &str) -> Option<i64> {
         let newest = self.undated(quote)?;
         let mine = self.undated.iter().rev().filter(|p| p.quote == quote);
-        let same =
-            |p: &&UndatedPrice| (&p.amount, &p.currency) == (&newest.amount, &newest.currency);
+        let same = |p: &&UndatedPrice| (&p.amount, &p.currency) == (&newest.amount, &newest.currency);
         mine.take_while(same).map(|p| p.fetch_start).min()
     }
 
@@ -155,12 +153,7 @@ pub fn future(price: &PriceIn, at: i64, now: i64) -> bool {
 fn resolve_currency(policy: &Policy, asset: &Asset, price: &PriceIn) -> Option<String> {
     let stored = || asset.stored_currency(&price.quote).map(|(code, _)| code);
     let named = || asset.text_member("currency");
-    price
-        .currency
-        .clone()
-        .or_else(stored)
-        .or_else(named)
-        .or_else(|| policy.default_currency.clone())
+    price.currency.clone().or_else(stored).or_else(named).or_else(|| policy.default_currency.clone())
 }
 
 /// P4: another currency than the stored one, and no newer document that names it.
@@ -238,9 +231,7 @@ fn contest(stored: Option<&DatedPrice>, arriving: &DatedPrice) -> Option<Verdict
     match arriving.stamp.cmp(&stored.stamp) {
         Ordering::Greater => None,
         Ordering::Less => Some(Verdict::new(Outcome::Superseded, "P1")),
-        Ordering::Equal if stored.amount == arriving.amount => {
-            Some(Verdict::new(Outcome::Duplicate, "P1"))
-        }
+        Ordering::Equal if stored.amount == arriving.amount => Some(Verdict::new(Outcome::Duplicate, "P1")),
         Ordering::Equal if arriving.stamp.at % SECOND_US == 0 => None,
         Ordering::Equal => Some(Verdict::because(Outcome::Rejected, "P1", "value_conflict")),
     }

@@ -32,16 +32,8 @@ fn push_step() -> impl Strategy<Value = Step> {
     let id = || 0..IDS.len();
     let price = || prop::option::of(1..9u8);
     prop_oneof![
-        (id(), some_members(), price()).prop_map(|(id, members, price)| Step::Put {
-            id,
-            members,
-            price
-        }),
-        (id(), some_members(), price()).prop_map(|(id, members, price)| Step::Post {
-            id,
-            members,
-            price
-        }),
+        (id(), some_members(), price()).prop_map(|(id, members, price)| Step::Put { id, members, price }),
+        (id(), some_members(), price()).prop_map(|(id, members, price)| Step::Post { id, members, price }),
         id().prop_map(|id| Step::Delete { id }),
         (id(), 1..9u8).prop_map(|(id, amount)| Step::Price { id, amount }),
     ]
@@ -67,11 +59,7 @@ fn time(place: usize) -> i64 {
 
 fn text(members: &[(usize, u8)]) -> super::Members {
     let pairs: Vec<_> = members.iter().map(|(n, v)| (NAMES[*n], v.to_string())).collect();
-    pairs
-        .iter()
-        .map(|(n, v)| (n.to_string(), v.as_str().into()))
-        .chain(doc(&[("class", "market")]))
-        .collect()
+    pairs.iter().map(|(n, v)| (n.to_string(), v.as_str().into())).chain(doc(&[("class", "market")])).collect()
 }
 
 fn file(place: usize, complete: bool, records: &[Fed]) -> SnapshotIn {
@@ -136,8 +124,7 @@ fn feeds_in_order(steps: &[Step], order: &[usize]) -> Vec<usize> {
     let mut feeds: Vec<usize> = order.iter().filter(is_feed).copied().collect();
     feeds.sort_unstable();
     let mut feeds = feeds.into_iter();
-    let next =
-        |place: &usize| if is_feed(&place) { feeds.next().expect("as many") } else { *place };
+    let next = |place: &usize| if is_feed(&place) { feeds.next().expect("as many") } else { *place };
     order.iter().map(next).collect()
 }
 

@@ -78,8 +78,7 @@ impl Model {
             Outcome::Superseded => (outcome, judgement.lost_by()),
             _ => (outcome, "D2"),
         });
-        let changed =
-            reading::content(&self.policy, before) != reading::content(&self.policy, after);
+        let changed = reading::content(&self.policy, before) != reading::content(&self.policy, after);
         let revived = if before.known() { "X1" } else { "D1" };
         let first = match () {
             () if after.alive() && !before.alive() => Some((Outcome::Created, revived)),
@@ -91,18 +90,13 @@ impl Model {
         let best = [Outcome::Updated, Outcome::Parked, Outcome::Unchanged, Outcome::Duplicate]
             .into_iter()
             .find_map(|o| plain.into_iter().chain(priced).find(|(outcome, _)| *outcome == o));
-        let (outcome, rule) =
-            first.or(best).or(plain).or(priced).unwrap_or((Outcome::Unchanged, "D2"));
+        let (outcome, rule) = first.or(best).or(plain).or(priced).unwrap_or((Outcome::Unchanged, "D2"));
         Verdict { superseded_members, ..Verdict::new(outcome, rule) }
     }
 }
 
 /// X5, P4: the reserved members whose values the rules speak of.
-pub(super) fn member_fault(
-    policy: &Policy,
-    members: &Members,
-    partial: bool,
-) -> Option<&'static str> {
+pub(super) fn member_fault(policy: &Policy, members: &Members, partial: bool) -> Option<&'static str> {
     let given = |name: &str| members.get(name).filter(|v| !(partial && v.is_null()));
     let good_status = |v: &Value| {
         let extra = |s: &str| policy.statuses_extra.iter().any(|e| e == s);

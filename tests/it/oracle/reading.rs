@@ -76,19 +76,14 @@ fn from_undated<'a>(asset: &Asset, undated: &'a UndatedPrice) -> Shown<'a> {
 /// Document and quotes by content; equal before and after means that nothing visible changed.
 pub fn content(policy: &Policy, asset: &Asset) -> Content {
     let members = asset.document().into_iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
-    let quotes = shown_quotes(policy, asset).into_iter().map(|(quote, s)| {
-        (quote, (s.amount.map(String::from), s.currency.map(String::from), s.closed))
-    });
+    let quotes = shown_quotes(policy, asset)
+        .into_iter()
+        .map(|(quote, s)| (quote, (s.amount.map(String::from), s.currency.map(String::from), s.closed)));
     (members, quotes.collect())
 }
 
 /// `gapped(stream, received)` says whether the stream has a gap opened after that time (G1).
-pub fn visible(
-    policy: &Policy,
-    asset: &Asset,
-    now: i64,
-    gapped: impl Fn(&str, i64) -> bool,
-) -> Visible {
+pub fn visible(policy: &Policy, asset: &Asset, now: i64, gapped: impl Fn(&str, i64) -> bool) -> Visible {
     if !asset.known() {
         return Visible::Unknown;
     }
@@ -97,9 +92,8 @@ pub fn visible(
     }
     let heartbeat = heartbeat(policy, asset);
     let quotes = shown_quotes(policy, asset).into_iter().map(|(quote, shown)| {
-        let gap = shown
-            .dated
-            .is_some_and(|d| d.stream.as_ref().is_some_and(|stream| gapped(stream, d.received)));
+        let gap =
+            shown.dated.is_some_and(|d| d.stream.as_ref().is_some_and(|stream| gapped(stream, d.received)));
         (quote, read(&shown, now, heartbeat, gap))
     });
     Visible::Alive(VisibleAsset {

@@ -57,8 +57,7 @@ impl<'a> Sorted<'a> {
     fn choose(&mut self, id: &'a str, same_id: &[&'a RecordIn]) {
         let newest = same_id.iter().map(|r| r.updated_at).max().flatten();
         let all_dated = same_id.iter().all(|r| r.updated_at.is_some());
-        let top: Vec<&RecordIn> =
-            same_id.iter().copied().filter(|r| r.updated_at == newest).collect();
+        let top: Vec<&RecordIn> = same_id.iter().copied().filter(|r| r.updated_at == newest).collect();
         if all_equal(same_id) || (all_dated && all_equal(&top)) {
             self.good.insert(id, top[0]);
             self.repeated += same_id.len() - 1;

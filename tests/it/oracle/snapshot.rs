@@ -11,8 +11,7 @@ use super::price::{apply_dated, apply_undated};
 use super::reading::content;
 use super::records::Sorted;
 use super::types::{
-    Lane, Outcome, PriceIn, QuarantineRow, RecordIn, RunReport, RunStatus, SnapshotIn, Stamp,
-    Verdict,
+    Lane, Outcome, PriceIn, QuarantineRow, RecordIn, RunReport, RunStatus, SnapshotIn, Stamp, Verdict,
 };
 
 /// T4.
@@ -70,8 +69,7 @@ impl Model {
     pub(super) fn run(&mut self, now: i64, snapshot: &SnapshotIn) -> RunReport {
         let last = self.feed.last.clone();
         // F7: 304, or the same bytes as the last accepted run.
-        if let Some(last) =
-            last.filter(|l| snapshot.not_modified || l.body_hash == snapshot.body_hash)
+        if let Some(last) = last.filter(|l| snapshot.not_modified || l.body_hash == snapshot.body_hash)
             && snapshot.closed
         {
             self.feed.fetches.push((snapshot.fetch_start, last.body_hash));
@@ -188,8 +186,7 @@ impl Model {
             Ok(fared) => fared,
             Err(refusal) => {
                 report.quarantined += 1;
-                let row =
-                    QuarantineRow { id: record.id.clone(), reason: refusal.reason, price: None };
+                let row = QuarantineRow { id: record.id.clone(), reason: refusal.reason, price: None };
                 return self.quarantine.push(row);
             }
         };
@@ -274,12 +271,7 @@ impl Model {
 }
 
 /// F9 (choice A20).
-fn verdict(
-    fared: &Fared,
-    before: &Asset,
-    judgement: &Judgement,
-    priced: PriceFared,
-) -> &'static str {
+fn verdict(fared: &Fared, before: &Asset, judgement: &Judgement, priced: PriceFared) -> &'static str {
     match () {
         () if fared.suppressed => "feed_stale",
         () if fared.created && before.known() => "resurrected",

@@ -45,10 +45,7 @@ impl Default for Policy {
             statuses_extra: Vec::new(),
             allow_zero: false,
             allow_negative: false,
-            heartbeats: presets
-                .iter()
-                .map(|(class, s)| (class.to_string(), s * 1_000_000))
-                .collect(),
+            heartbeats: presets.iter().map(|(class, s)| (class.to_string(), s * 1_000_000)).collect(),
             last_modified_is_data_time: false,
             parked_max: 10_000,
             asset_interval_us: 3_600_000_000,
