@@ -1,6 +1,6 @@
 //! Pushes over real HTTP: what becomes of them, and what is refused before and after the body.
 
-use super::daemon::{House, answer, key, partner};
+use super::daemon::{House, READER, answer, json as with_json, key, partner};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -36,8 +36,8 @@ async fn single_pushes_are_answered_by_their_outcome() {
     assert_eq!((status, &body["outcome"]), (StatusCode::ACCEPTED, &json!("parked")), "{body}");
     let (status, body) = house.post("acme", "/api/prices", &price("a", "x", "2026-01-03T00:00:00Z")).await;
     assert_eq!((status, &body["outcome"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("rejected")), "{body}");
-    let patch = house.call("acme", Method::PATCH, "/api/assets/nobody").json(&json!({"name": "x"}));
-    let (status, body) = answer(patch).await;
+    let patch = house.call("acme", Method::PATCH, "/api/assets/nobody");
+    let (status, body) = answer(with_json(patch, &json!({"name": "x"}))).await;
     assert_eq!((status, &body["outcome"]), (StatusCode::NOT_FOUND, &json!("not_found")), "{body}");
     house.stop().await;
 }
@@ -114,7 +114,7 @@ async fn b20_b21_a_batch_answers_item_by_item_and_an_atomic_one_as_a_whole() {
     let (status, body) = house.post("acme", "/api/prices", &json!([])).await;
     assert_eq!((status, &body["items"]), (StatusCode::OK, &json!([])), "{body}");
     let minimal = house.call("acme", Method::POST, "/api/prices").header("prefer", "return=minimal");
-    let (status, body) = answer(minimal.json(&batch)).await;
+    let (status, body) = answer(with_json(minimal, &batch)).await;
     assert_eq!((status, body["items"].as_array().unwrap().len()), (StatusCode::OK, 1), "{body}");
     let lines =
         "{\"id\":\"a\",\"amount\":\"3\",\"currency\":\"EUR\",\"as_of\":\"2026-01-03T00:00:00Z\"}\n".repeat(2);
@@ -164,7 +164,8 @@ async fn b22_a_conditional_write_is_held_to_the_version_it_names() {
     let read = house.call("acme", Method::GET, "/api/assets/a").send().await.unwrap();
     let etag = read.headers()["etag"].to_str().unwrap().to_owned();
     let put = |name: &'static str, value: &str, path: &str| {
-        answer(house.call("acme", Method::PUT, path).header(name, value).json(&json!({"name": "B"})))
+        let request = house.call("acme", Method::PUT, path).header(name, value);
+        answer(with_json(request, &json!({"name": "B"})))
     };
     assert_eq!(put("if-none-match", "*", "/api/assets/a").await.0, StatusCode::PRECONDITION_FAILED);
     assert_eq!(
@@ -193,7 +194,7 @@ async fn b13_a_partner_reaches_its_own_only_and_a_reader_writes_nothing() {
     assert_eq!((foreign.0, &foreign.1["code"]), (StatusCode::NOT_FOUND, &json!("no_such_partner")));
     let address = house.daemon().address();
     let write = house.client.put(format!("http://{address}/api/partners/acme/assets/a"));
-    let (status, body) = answer(write.bearer_auth(super::daemon::READER).json(&json!({}))).await;
+    let (status, body) = answer(with_json(write.bearer_auth(READER), &json!({}))).await;
     assert_eq!((status, &body["code"]), (StatusCode::FORBIDDEN, &json!("read_only")));
     house.stop().await;
 }
@@ -208,7 +209,7 @@ async fn b25_who_is_over_its_quota_is_told_when_to_come_back() {
     let items: Vec<Value> = (0..3).map(|i| price("a", &i.to_string(), "2026-01-01T00:00:00Z")).collect();
     let (status, body) = house.post("acme", "/api/prices", &json!(items)).await;
     assert_eq!((status, &body["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("beyond_burst")), "{body}");
-    let request = || house.call("acme", Method::POST, "/api/prices").json(&items[..2]);
+    let request = || with_json(house.call("acme", Method::POST, "/api/prices"), &json!(items[..2]));
     let refused = loop {
         let response = request().send().await.unwrap();
         if response.status() != StatusCode::OK {
