@@ -27,7 +27,6 @@ pub enum Ack {
     Push {
         reply: oneshot::Sender<PushReply>,
         items: Vec<ItemOutcome>,
-        received: Mark,
         _permit: Permit,
     },
     /// The actors' own: run state, numbers of partners.
