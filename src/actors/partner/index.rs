@@ -11,6 +11,10 @@ use compact_str::CompactString;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use std::hash::BuildHasher;
 
+/// Names of members are forgotten from this many on where no exception bears them any more: a
+/// partner must not fill our memory with names.
+const NAMES_KEPT: usize = 1 << 14;
+
 #[derive(Default)]
 pub struct Index {
     places: HashTable<u32>,
@@ -18,6 +22,8 @@ pub struct Index {
     entries: Vec<Option<Entry>>,
     free: Vec<u32>,
     names: Interned<CompactString>,
+    /// How many names were in use when it was last looked.
+    names_in_use: usize,
     kinds: Interned<QuoteKind>,
     currencies: Interned<Currency>,
     living: usize,
@@ -276,6 +282,19 @@ impl Index {
         let entry = self.pack(held.id, head, held.quotes);
         self.living = self.living + usize::from(entry.is_alive()) - usize::from(was_alive);
         self.entries[slot.0 as usize] = Some(entry);
+        if self.names.values.len() >= NAMES_KEPT.max(2 * self.names_in_use) {
+            self.forget_names();
+        }
+    }
+
+    fn forget_names(&mut self) {
+        let before = std::mem::take(&mut self.names);
+        for rare in self.entries.iter_mut().flatten().filter_map(|entry| entry.rare.as_mut()) {
+            for held in &mut rare.exceptions {
+                held.name = self.names.number(before.value(held.name));
+            }
+        }
+        self.names_in_use = self.names.values.len();
     }
 
     /// The asset's quotes, in the order in which they came.
@@ -405,70 +424,5 @@ impl Index {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{Lane, Micros};
-
-    fn id(text: &str) -> AssetId {
-        AssetId::new(text).unwrap()
-    }
-
-    fn living(at: i64) -> AssetHead {
-        let exception =
-            |name: &str| Exception { name: name.into(), stamp: Stamp::NEVER, removed: name == "b" };
-        AssetHead {
-            life: Stamp::new(Micros(at), Lane::Push, 0),
-            hash: u128::MAX - 5,
-            exceptions: vec![exception("a"), exception("b")],
-            ..AssetHead::unborn()
-        }
-    }
-
-    #[test]
-    fn an_exception_costs_twenty_four_bytes_and_an_asset_with_a_quote_a_hundred_and_fifty() {
-        assert_eq!(size_of::<Held>(), 24);
-        assert!(size_of::<Option<Entry>>() <= 152, "{}", size_of::<Option<Entry>>());
-    }
-
-    #[test]
-    fn a_head_comes_back_as_it_was_set() {
-        let mut index = Index::default();
-        let slot = index.insert(id("x"));
-        assert_eq!((index.living(), index.len()), (0, 1));
-        index.set_head(slot, &living(5));
-        assert_eq!(index.head(slot), living(5));
-        assert_eq!((index.living(), index.find(&id("x"))), (1, Some(slot)));
-        assert_eq!(index.find(&id("y")), None);
-    }
-
-    #[test]
-    fn a_removed_slot_is_used_again() {
-        let mut index = Index::default();
-        let (a, b) = (index.insert(id("a")), index.insert(id("b")));
-        index.set_head(a, &living(1));
-        index.remove(a);
-        assert_eq!((index.find(&id("a")), index.find(&id("b")), index.living()), (None, Some(b), 0));
-        assert_eq!(index.insert(id("c")), a);
-    }
-
-    #[test]
-    fn many_ids_are_found_again_while_the_table_grows() {
-        let mut index = Index::default();
-        let slots: Vec<Slot> = (0..10_000).map(|n| index.insert(id(&format!("asset-{n}")))).collect();
-        for (n, slot) in slots.iter().enumerate() {
-            assert_eq!(index.find(&id(&format!("asset-{n}"))), Some(*slot));
-        }
-    }
-
-    #[test]
-    fn loading_leaves_the_gaps_free() {
-        let mut index = Index::default();
-        index.load(Slot(3), id("d"), &living(1), Vec::new());
-        index.load(Slot(1), id("b"), &living(1), Vec::new());
-        index.collect_free();
-        assert_eq!(index.living(), 2);
-        assert_eq!(index.insert(id("a")), Slot(0));
-        assert_eq!(index.insert(id("c")), Slot(2));
-        assert_eq!(index.insert(id("e")), Slot(4));
-    }
-}
+#[path = "index_tests.rs"]
+mod tests;
