@@ -204,6 +204,7 @@ mod tests {
             quotes,
             cursor: Some((1, Seq(7))),
             now: Micros(105_000_000),
+            gap_since: None,
             policy: &Policy::default(),
             fields,
         };
@@ -259,8 +260,14 @@ mod tests {
         let full = quote("bid", Some("1"));
         let empty = Quote { stamp: Stamp::NEVER, ..full.clone() };
         let mut out = Vec::new();
-        let view =
-            |quote| PriceView { partner: "p", id: &id, quote, heartbeat: None, now: Micros(5_000_000) };
+        let view = |quote| PriceView {
+            partner: "p",
+            id: &id,
+            quote,
+            heartbeat: None,
+            now: Micros(5_000_000),
+            gap_since: None,
+        };
         assert!(price(&mut out, &view(&full)));
         assert!(
             out.starts_with(
