@@ -37,11 +37,14 @@ impl Kinds {
     /// Charges what has not been charged before the body was read: one item.
     pub fn charge_rest(&self, limits: &Limits) -> Result<(), Fault> {
         match self {
-            Kinds::All(kind, count) => rate_of(*kind).charge(limits, count.saturating_sub(1)),
+            Kinds::All(kind, count) => rate_of(*kind).charge_rest(limits, *count),
             Kinds::Each(kinds) => {
                 let assets = kinds.iter().filter(|kind| **kind == ItemKind::Asset).count();
-                Rate::AssetWrites.charge(limits, assets)?;
-                Rate::Prices.charge(limits, (kinds.len() - assets).saturating_sub(1))
+                if assets > 0 {
+                    Rate::AssetWrites.charge_first(limits)?;
+                    Rate::AssetWrites.charge_rest(limits, assets)?;
+                }
+                Rate::Prices.charge_rest(limits, kinds.len() - assets)
             }
         }
     }

@@ -129,7 +129,7 @@ async fn take_in(
     let announced = intake::announced(&call.head.headers, accept, bytes_max)?;
     let mut permit = Admission::admit(&app.admission, &partner.admission, announced.bytes)?;
     let limits = partner.limits.load_full();
-    task.rate().charge(&limits, 1)?;
+    task.rate().charge_first(&limits)?;
     let bytes = intake::collect(&mut body, bytes_max, &call.client.pulse).await?;
     let received = Mark::now();
     if announced.bytes > bytes.len() {
@@ -150,7 +150,7 @@ fn bodyless(
     id: Option<&str>,
 ) -> Result<Taken, Fault> {
     let permit = Admission::admit(&call.app().admission, &partner.admission, 1)?;
-    task.rate().charge(&partner.limits.load(), 1)?;
+    task.rate().charge_first(&partner.limits.load())?;
     let (asset, write) = match task {
         Task::Asset(_, asset) => (asset, delete(call, asset)?),
         Task::Withdraw(asset) => (asset, withdrawal(call, asset)?),

@@ -133,6 +133,7 @@ impl PartnerState {
         let mut ledger = self.ledger(push.origin(), prefetched);
         ledger.keeps_undo = push.atomic || push.dry_run;
         let start = ledger.mark();
+        ledger.expect(&push.writes);
         let mut items = Vec::with_capacity(push.writes.len());
         let mut numbered = Vec::new();
         let mut decided = Decided::before(&push);

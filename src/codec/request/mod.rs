@@ -76,12 +76,15 @@ impl BodyError {
 /// `POST /api/prices`.
 pub fn prices(body: &[u8], ndjson: bool, policy: &Policy, limits: &BodyLimits) -> Result<Decoded, BodyError> {
     let text = body::text(body)?;
-    if let Some(writes) = fast::prices(text, ndjson, policy)
+    if let Some((shape, writes)) = fast::prices(text, ndjson, policy)
         && writes.len() <= limits.items_max
     {
-        let ids = writes.iter().map(|write| CompactString::from(write.id.as_str())).collect();
-        let writes = writes.into_iter().map(|write| Ok(Write::Price(write))).collect();
-        return Ok(Decoded { shape: Shape::Batch, writes, ids });
+        let id = |write: &Result<Write, _>| match write {
+            Ok(write) => CompactString::from(write.id().as_str()),
+            Err(_) => CompactString::default(),
+        };
+        let ids = writes.iter().map(id).collect();
+        return Ok(Decoded { shape, writes, ids });
     }
     prices_exactly(text, ndjson, policy, limits)
 }
