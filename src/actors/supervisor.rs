@@ -173,6 +173,7 @@ impl SupervisorState {
             settings: entry.settings.load_full(),
             around: self.around.clone(),
             metrics: self.metrics.partner(&entry.name),
+            gap: entry.gap.clone(),
         };
         let failed = |cause: String| ConfigureError::Start { partner: entry.name.clone(), cause };
         let (actor, _) = Actor::spawn_linked(None, PartnerActor, arguments, myself.get_cell())
