@@ -63,6 +63,7 @@ pub struct PartnerState {
 /// A run under way: its task, and its state once it applies.
 pub struct RunningFeed {
     pub run: RunId,
+    pub task: JoinHandle<()>,
     pub began: Mark,
     pub active: Option<Box<ActiveRun>>,
     /// What its report will say, once that is durable.
