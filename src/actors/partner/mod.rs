@@ -103,7 +103,7 @@ impl Actor for PartnerActor {
         _myself: ActorRef<PartnerMessage>,
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
-        state.stop_timer();
+        state.stop_tasks().await;
         state.gaps.stop_timer();
         Ok(())
     }
