@@ -1,7 +1,7 @@
 //! What the edge holds of the actors: a registry by partner, and typed calls.
 
 use super::admission::{Admission, Limits, Permit};
-use super::partner::{PartnerMessage, Prefetched};
+use super::partner::{Operated, Order, PartnerMessage, Prefetched};
 use crate::config::PartnerSettings;
 use crate::domain::{ItemOutcome, Micros, PartnerName, PartnerNo, Seq, Write};
 use crate::store::Reader;
@@ -68,6 +68,17 @@ impl PartnerEntry {
         let prefetched = self.prefetch(&push);
         let (reply, answer) = oneshot::channel();
         self.tell(PartnerMessage::Push { push, prefetched, reply })?;
+        answer.await.map_err(|_| Unavailable)
+    }
+
+    /// Has the partner's actor decide an operator's order.
+    pub async fn operate(&self, order: Order) -> Result<Operated, Unavailable> {
+        let mut prefetched = Prefetched::new();
+        if let Ok(Some(row)) = self.reader.asset(self.no, &order.id) {
+            prefetched.insert(order.id.clone(), (row.head.version, row.document));
+        }
+        let (reply, answer) = oneshot::channel();
+        self.tell(PartnerMessage::Operate { order, prefetched, reply })?;
         answer.await.map_err(|_| Unavailable)
     }
 

@@ -8,7 +8,9 @@
 mod feed_task;
 mod index;
 mod ledger;
+mod lost;
 mod message;
+mod operator;
 mod recent;
 mod reconcile;
 mod run;
@@ -17,6 +19,7 @@ mod state;
 
 pub use ledger::Prefetched;
 pub use message::PartnerMessage;
+pub use operator::{Deed, Operated, Order};
 pub use state::Surroundings;
 
 use crate::config::PartnerSettings;
@@ -64,6 +67,9 @@ impl Actor for PartnerActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             PartnerMessage::Push { push, prefetched, reply } => state.push(push, prefetched, reply)?,
+            PartnerMessage::Operate { order, prefetched, reply } => {
+                state.operate(order, prefetched, reply)?
+            }
             PartnerMessage::FetchDue { timer } => state.fetch_due(timer, &myself),
             PartnerMessage::FetchNow => state.start_run(&myself),
             PartnerMessage::BeginRun { facts, reply } => state.begin_run(*facts, reply),

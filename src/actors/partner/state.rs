@@ -2,6 +2,8 @@
 
 use super::index::Index;
 use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
+use super::lost::{Loss, LostBook};
+use super::operator;
 use super::recent::RecentDocuments;
 use super::run::ActiveRun;
 use crate::actors::handle::{Push, PushReply, Unavailable};
@@ -47,6 +49,9 @@ pub struct PartnerState {
     pub index: Index,
     pub recent: RecentDocuments,
     pub undated: UndatedClock,
+    pub lost: LostBook,
+    /// The number of the last operator's action.
+    pub last_action: u64,
     pub feed: FeedState,
     pub running: Option<RunningFeed>,
     pub timer: Option<JoinHandle<()>>,
@@ -87,6 +92,8 @@ impl PartnerState {
             index,
             recent: RecentDocuments::default(),
             undated: undated.map_or_else(UndatedClock::default, UndatedClock::starting_after),
+            lost: LostBook::default(),
+            last_action: operator::last_action(&reader, no)?,
             feed,
             running: None,
             timer: None,
@@ -108,7 +115,14 @@ impl PartnerState {
             set: WriteSet::new(self.no),
             undo: Vec::new(),
             keeps_undo: false,
+            losses: Vec::new(),
         }
+    }
+
+    /// Adds the record of what lost to the set that it lost in.
+    pub fn record_losses(&mut self, losses: Vec<Loss>, set: &mut WriteSet) {
+        let now = self.around.clock.now();
+        set.changes.extend(self.lost.record(losses, (&self.around.reader, self.no), now));
     }
 
     /// Decides a batch in the order of its items, and puts it in line to be committed.
@@ -135,7 +149,9 @@ impl PartnerState {
             ledger.take_back(start);
             items.iter_mut().for_each(|item| item.change = None);
         }
+        let losses = std::mem::take(&mut ledger.losses);
         let mut set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
+        self.record_losses(losses, &mut set);
         if undated != was_undated && !set.changes.is_empty() {
             set.changes.push(undated_record(undated.last()));
             self.undated = undated;
