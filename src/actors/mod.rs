@@ -2,6 +2,7 @@
 //! `ractor` lives here and nowhere above.
 
 mod admission;
+mod delivery;
 mod handle;
 mod partner;
 mod storage;
@@ -9,7 +10,8 @@ mod supervisor;
 mod tasks;
 
 pub use admission::{Admission, Bucket, Limits, Permit, Shed};
-pub use handle::{PartnerEntry, Push, PushReply, Registry, Unavailable};
+pub use delivery::{Delivery, DeliveryKey, Repeats};
+pub use handle::{Missing, PartnerEntry, Push, PushReply, Registry, Unavailable};
 pub use partner::{Deed, Operated, Order, Surroundings};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
 pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle, partner_numbers};

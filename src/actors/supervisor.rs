@@ -173,6 +173,7 @@ impl SupervisorState {
             settings: entry.settings.load_full(),
             around: self.around.clone(),
             metrics: self.metrics.partner(&entry.name),
+            gap: entry.gap.clone(),
         };
         let failed = |cause: String| ConfigureError::Start { partner: entry.name.clone(), cause };
         let (actor, _) = Actor::spawn_linked(None, PartnerActor, arguments, myself.get_cell())
@@ -252,5 +253,11 @@ impl SupervisorHandle {
             // a supervisor that has gone has no partners left
             let _ = drained.await;
         }
+    }
+
+    /// Ends the supervisor, and whatever partner is still there; it keeps the store open till then.
+    pub async fn stop(&self) {
+        // one that has ended already is what was wanted
+        let _ = self.0.stop_and_wait(None, None).await;
     }
 }

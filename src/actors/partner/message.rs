@@ -18,6 +18,8 @@ pub enum PartnerMessage {
     Operate { order: Order, prefetched: Prefetched, reply: oneshot::Sender<Operated> },
     /// The timer of the schedule went off; an older timer's call is ignored.
     FetchDue { timer: u64 },
+    /// A gap may have stayed open for long enough to fetch the feed early (G1).
+    GapDue,
     /// Fetch now instead of at the next time.
     FetchNow,
     /// A run's file is read: decide whether and as of when it applies.

@@ -5,7 +5,9 @@
 //! messages. A handler that fails or panics ends the actor; the supervisor starts it again, and it
 //! loads its index from what is durable.
 
+mod deliveries;
 mod feed_task;
+mod gap_watch;
 mod index;
 mod ledger;
 mod lost;
@@ -16,7 +18,10 @@ mod reconcile;
 mod run;
 mod schedule;
 mod state;
+mod streams;
 
+pub use deliveries::stored_delivery;
+pub use gap_watch::OpenGap;
 pub use ledger::Prefetched;
 pub use message::PartnerMessage;
 pub use operator::{Deed, Operated, Order};
@@ -37,6 +42,7 @@ pub struct PartnerArguments {
     pub settings: Arc<PartnerSettings>,
     pub around: Surroundings,
     pub metrics: Arc<PartnerMetrics>,
+    pub gap: OpenGap,
 }
 
 impl Actor for PartnerActor {
@@ -49,13 +55,14 @@ impl Actor for PartnerActor {
         myself: ActorRef<PartnerMessage>,
         arguments: PartnerArguments,
     ) -> Result<PartnerState, ActorProcessingErr> {
-        let PartnerArguments { no, settings, around, metrics } = arguments;
+        let PartnerArguments { no, settings, around, metrics, gap } = arguments;
         // what an earlier life decided stands in line before this empty set: once it is through,
         // the index can be loaded from what is durable
         around.storage.commit_and_wait(WriteSet::new(no)).await?;
-        let load = move || PartnerState::load(no, settings, around, metrics);
+        let load = move || PartnerState::load(no, settings, around, metrics, gap);
         let mut state = tokio::task::spawn_blocking(load).await??;
         state.schedule_first_fetch(&myself);
+        state.watch_gaps(&myself);
         Ok(state)
     }
 
@@ -66,10 +73,14 @@ impl Actor for PartnerActor {
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            PartnerMessage::Push { push, prefetched, reply } => state.push(push, prefetched, reply)?,
+            PartnerMessage::Push { push, prefetched, reply } => {
+                state.push(push, prefetched, reply)?;
+                state.watch_gaps(&myself);
+            }
             PartnerMessage::Operate { order, prefetched, reply } => {
                 state.operate(order, prefetched, reply)?
             }
+            PartnerMessage::GapDue => state.gap_due(&myself),
             PartnerMessage::FetchDue { timer } => state.fetch_due(timer, &myself),
             PartnerMessage::FetchNow => state.start_run(&myself),
             PartnerMessage::BeginRun { facts, reply } => state.begin_run(*facts, reply),
@@ -81,7 +92,10 @@ impl Actor for PartnerActor {
                 state.run_unchanged(run, fetched, reply)?
             }
             PartnerMessage::RunFailed { run, failure, reply } => state.run_failed(run, failure, reply),
-            PartnerMessage::RunClosed { run } => state.run_closed(run, &myself),
+            PartnerMessage::RunClosed { run } => {
+                state.run_closed(run, &myself);
+                state.watch_gaps(&myself);
+            }
             PartnerMessage::Reconfigure(settings) => state.reconfigure(settings, &myself),
             PartnerMessage::Panic => panic!("asked to panic by a test"),
             // of a run that is no longer under way
@@ -96,6 +110,7 @@ impl Actor for PartnerActor {
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
         state.stop_timer();
+        state.gaps.stop_timer();
         Ok(())
     }
 }
