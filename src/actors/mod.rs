@@ -12,6 +12,6 @@ mod tasks;
 pub use admission::{Admission, Bucket, Limits, Permit, Shed};
 pub use delivery::{Delivery, DeliveryKey, Repeats};
 pub use handle::{Missing, PartnerEntry, Push, PushReply, Registry, Unavailable};
-pub use partner::Surroundings;
+pub use partner::{Deed, Operated, Order, Surroundings};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
 pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle, partner_numbers};

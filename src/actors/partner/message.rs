@@ -1,6 +1,7 @@
 //! What a partner's actor is told.
 
 use super::ledger::Prefetched;
+use super::operator::{Operated, Order};
 use crate::actors::handle::{Push, PushReply};
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, AssetWrite, Micros, RecordFault, RunId, Seq};
@@ -13,6 +14,8 @@ use tokio::sync::oneshot;
 pub enum PartnerMessage {
     /// Decide a batch, and answer when it is durable.
     Push { push: Push, prefetched: Prefetched, reply: oneshot::Sender<PushReply> },
+    /// Decide an operator's order; its effect is durable a little later.
+    Operate { order: Order, prefetched: Prefetched, reply: oneshot::Sender<Operated> },
     /// The timer of the schedule went off; an older timer's call is ignored.
     FetchDue { timer: u64 },
     /// A gap may have stayed open for long enough to fetch the feed early (G1).

@@ -10,7 +10,9 @@ mod feed_task;
 mod gap_watch;
 mod index;
 mod ledger;
+mod lost;
 mod message;
+mod operator;
 mod recent;
 mod reconcile;
 mod run;
@@ -22,6 +24,7 @@ pub use deliveries::stored_delivery;
 pub use gap_watch::OpenGap;
 pub use ledger::Prefetched;
 pub use message::PartnerMessage;
+pub use operator::{Deed, Operated, Order};
 pub use state::Surroundings;
 
 use crate::config::PartnerSettings;
@@ -73,6 +76,9 @@ impl Actor for PartnerActor {
             PartnerMessage::Push { push, prefetched, reply } => {
                 state.push(push, prefetched, reply)?;
                 state.watch_gaps(&myself);
+            }
+            PartnerMessage::Operate { order, prefetched, reply } => {
+                state.operate(order, prefetched, reply)?
             }
             PartnerMessage::GapDue => state.gap_due(&myself),
             PartnerMessage::FetchDue { timer } => state.fetch_due(timer, &myself),

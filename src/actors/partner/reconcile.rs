@@ -73,7 +73,9 @@ impl PartnerState {
                 active.seen.insert(slot);
             }
         }
-        let set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
+        let losses = std::mem::take(&mut ledger.losses);
+        let mut set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
+        self.record_losses(losses, &mut set);
         if let Some(running) = &mut self.running {
             running.active = Some(active);
         }

@@ -4,6 +4,8 @@ use super::deliveries::{Decided, Deliveries};
 use super::gap_watch::{GapWatch, OpenGap, note_numbers};
 use super::index::Index;
 use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
+use super::lost::{Loss, LostBook};
+use super::operator;
 use super::recent::RecentDocuments;
 use super::run::ActiveRun;
 use super::streams::Streams;
@@ -53,6 +55,9 @@ pub struct PartnerState {
     pub undated: UndatedClock,
     pub deliveries: Deliveries,
     pub gaps: GapWatch,
+    pub lost: LostBook,
+    /// The number of the last operator's action.
+    pub last_action: u64,
     pub feed: FeedState,
     pub running: Option<RunningFeed>,
     pub timer: Option<JoinHandle<()>>,
@@ -97,6 +102,8 @@ impl PartnerState {
             undated: undated.map_or_else(UndatedClock::default, UndatedClock::starting_after),
             deliveries: Deliveries::load(&reader, no)?,
             gaps: GapWatch::new(Streams::read(&reader, no)?, gap),
+            lost: LostBook::default(),
+            last_action: operator::last_action(&reader, no)?,
             feed,
             running: None,
             timer: None,
@@ -118,7 +125,14 @@ impl PartnerState {
             set: WriteSet::new(self.no),
             undo: Vec::new(),
             keeps_undo: false,
+            losses: Vec::new(),
         }
+    }
+
+    /// Adds the record of what lost to the set that it lost in.
+    pub fn record_losses(&mut self, losses: Vec<Loss>, set: &mut WriteSet) {
+        let now = self.around.clock.now();
+        set.changes.extend(self.lost.record(losses, (&self.around.reader, self.no), now));
     }
 
     /// Decides a batch in the order of its items, and puts it in line to be committed.
@@ -155,7 +169,9 @@ impl PartnerState {
             ledger.take_back(start);
             items.iter_mut().for_each(|item| item.change = None);
         }
+        let losses = std::mem::take(&mut ledger.losses);
         let mut set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
+        self.record_losses(losses, &mut set);
         if undated != was_undated && !set.changes.is_empty() {
             set.changes.push(undated_record(undated.last()));
             self.undated = undated;
