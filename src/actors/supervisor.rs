@@ -253,4 +253,10 @@ impl SupervisorHandle {
             let _ = drained.await;
         }
     }
+
+    /// Ends the supervisor, and whatever partner is still there; it keeps the store open till then.
+    pub async fn stop(&self) {
+        // one that has ended already is what was wanted
+        let _ = self.0.stop_and_wait(None, None).await;
+    }
 }

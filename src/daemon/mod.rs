@@ -180,7 +180,12 @@ impl Daemon {
             tracing::warn!(connections = cut + admin_cut, "connections cut at the deadline");
         }
         let ended = self.storage.close().await;
-        self.watchers.iter().for_each(JoinHandle::abort);
+        self.supervisor.stop().await;
+        // whoever still holds the store keeps its file locked
+        for watcher in self.watchers {
+            watcher.abort();
+            let _ = watcher.await;
+        }
         match ended {
             StorageState::Failed(cause) => Err(StopError::Storage(cause)),
             StorageState::Running | StorageState::Closed => {

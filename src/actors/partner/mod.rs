@@ -65,7 +65,7 @@ impl Actor for PartnerActor {
         match message {
             PartnerMessage::Push { push, prefetched, reply } => state.push(push, prefetched, reply)?,
             PartnerMessage::FetchDue { timer } => state.fetch_due(timer, &myself),
-            PartnerMessage::FetchNow => state.start_run(&myself),
+            PartnerMessage::FetchNow => state.fetch_now(&myself),
             PartnerMessage::BeginRun { facts, reply } => state.begin_run(*facts, reply),
             PartnerMessage::ApplyRecords { run, records, prefetched, reply } if state.is_running(run) => {
                 state.apply_records(records, prefetched, reply)?;
