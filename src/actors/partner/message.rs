@@ -61,6 +61,8 @@ pub struct SnapshotFacts {
     pub complete: bool,
     pub allow_empty: bool,
     pub records: u64,
+    /// Records of which nothing may be applied.
+    pub quarantined: u64,
     /// Different ids in the file.
     pub present: u64,
     pub deletes_barred: bool,

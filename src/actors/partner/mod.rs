@@ -82,7 +82,7 @@ impl Actor for PartnerActor {
             }
             PartnerMessage::GapDue => state.gap_due(&myself),
             PartnerMessage::FetchDue { timer } => state.fetch_due(timer, &myself),
-            PartnerMessage::FetchNow => state.start_run(&myself),
+            PartnerMessage::FetchNow => state.fetch_now(&myself),
             PartnerMessage::BeginRun { facts, reply } => state.begin_run(*facts, reply),
             PartnerMessage::ApplyRecords { run, records, prefetched, reply } if state.is_running(run) => {
                 state.apply_records(records, prefetched, reply)?;

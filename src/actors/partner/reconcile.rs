@@ -36,7 +36,8 @@ impl PartnerState {
                 return self.skip_run(facts, snapshot, "older_than_history", reply);
             }
         };
-        let counts = RunCounts { records: facts.records, ..RunCounts::default() };
+        let (records, quarantined) = (facts.records, facts.quarantined);
+        let counts = RunCounts { records, quarantined, ..RunCounts::default() };
         let active = ActiveRun { snapshot, dated, counts, seen: Default::default(), facts };
         if let Some(running) = &mut self.running {
             running.active = Some(Box::new(active));
@@ -60,13 +61,11 @@ impl PartnerState {
         let mut ledger = self.ledger(Origin::Feed { run, record: 0 }, prefetched);
         for record in records {
             ledger.origin = Origin::Feed { run, record: record.record };
-            match record.write {
-                None => active.counts.quarantined += 1,
-                Some(write) => {
-                    let decided = ledger.asset(&write, lanes)?;
-                    count_record(&mut active.counts, decided.item.outcome);
-                    verdict::count(&mut active.counts, verdict::of_record(decided.facts));
-                }
+            // without a write the id is present, and counted as quarantined already
+            if let Some(write) = record.write {
+                let decided = ledger.asset(&write, lanes)?;
+                count_record(&mut active.counts, decided.item.outcome);
+                verdict::count(&mut active.counts, verdict::of_record(decided.facts));
             }
             if let Some(slot) = ledger.index.find(&record.id) {
                 ledger.clear_absences(slot);

@@ -73,6 +73,8 @@ pub struct RunningFeed {
     pub active: Option<Box<ActiveRun>>,
     /// What its report will say, once that is durable.
     pub closing: Option<(crate::domain::RunReport, Option<std::time::Duration>)>,
+    /// Another run was asked for after the end of this one had been decided.
+    pub again: bool,
 }
 
 impl PartnerState {
