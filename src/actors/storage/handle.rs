@@ -28,7 +28,7 @@ impl StorageHandle {
     /// Puts a decided set in line. Where the store takes no more the set is dropped, and with it
     /// the callers' replies: they see "unknown".
     pub fn commit(&self, set: PendingSet) -> Result<(), Unavailable> {
-        self.queue.push(set).map_err(|_| Unavailable)
+        self.queue.push(set)
     }
 
     /// Commits a set of the actors' own, and waits until it is durable.

@@ -5,7 +5,7 @@
 
 use crate::actors::admission::Permit;
 use crate::actors::delivery::Standing;
-use crate::actors::handle::{Missing, PushReply};
+use crate::actors::handle::{Missing, PushReply, Unavailable};
 use crate::domain::{ItemOutcome, Seq, WriteSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -61,11 +61,11 @@ struct Line {
 }
 
 impl Queue {
-    /// Appends; gives the set back where the store takes no more (its caller then sees "unknown").
-    pub fn push(&self, set: PendingSet) -> Result<(), PendingSet> {
+    /// Appends; drops the set where the store takes no more (its caller then sees "unknown").
+    pub fn push(&self, set: PendingSet) -> Result<(), Unavailable> {
         let mut line = self.lock();
         if line.closed {
-            return Err(set);
+            return Err(Unavailable);
         }
         line.bytes += set.bytes;
         line.waiting.push(set);
