@@ -208,3 +208,34 @@ async fn the_verb_tells_an_asset_whose_id_holds_slashes() {
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("There is no such asset"));
     house.stop().await;
 }
+
+#[tokio::test]
+async fn d3_a_partial_write_as_of_the_bases_time_does_not_pass_for_its_writer() {
+    let house = House::start(vec![partner("acme")], Clock::manual(NOON)).await;
+    let push = |id: &str, method, body: Value| {
+        let request =
+            house.call("acme", method, "/api/assets").header("idempotency-key", format!("\"{id}\""));
+        answer(json(request, &body))
+    };
+    push("full", Method::PUT, json!({ "id": "a", "updated_at": at(-60), "title": "t" })).await;
+    push("part", Method::POST, json!({ "id": "a", "updated_at": at(-60), "size": 1 })).await;
+    let told = explained(&house, "/api/assets/a/explain").await;
+    let (title, size) = (&member(&told, "title")["by"], &member(&told, "size")["by"]);
+    assert_eq!(title, &told["existence"]["base"]["by"]);
+    assert!(title["delivery_hash"].is_string() && title != size, "{told}");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn d1_a_merge_patch_that_would_need_recursion_is_refused() {
+    let house = House::start(vec![partner("acme")], Clock::manual(NOON)).await;
+    house.put("acme", "/api/assets/a", &json!({ "updated_at": at(-60), "place": { "street": "x" } })).await;
+    let patch = json!({ "place": { "city": "y" } });
+    let request = house.call("acme", Method::PATCH, "/api/assets/a");
+    let merge = request.header("content-type", "application/merge-patch+json").body(patch.to_string());
+    let (status, refused) = answer(merge).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("nested_patch")));
+    let (status, _) = answer(json(house.call("acme", Method::PATCH, "/api/assets/a"), &patch)).await;
+    assert_eq!(status, StatusCode::OK, "as JSON it replaces the member whole");
+    house.stop().await;
+}
