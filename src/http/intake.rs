@@ -11,6 +11,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
 /// Which content types a route takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accept {
@@ -36,6 +38,8 @@ impl Accept {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Announced {
     pub ndjson: bool,
+    /// A patch by the name of RFC 7396: its sender expects objects to be merged.
+    pub merge_patch: bool,
     /// Bytes to take a permit for: the length where it is given, else the most it may be.
     pub bytes: usize,
 }
@@ -47,13 +51,20 @@ pub fn announced(headers: &HeaderMap, accept: Accept, bytes_max: usize) -> Resul
         return Err(Fault::ContentEncoding);
     }
     let ndjson = is_ndjson(headers, accept).ok_or(Fault::MediaType { accept: accept.as_str() })?;
+    let merge_patch = accept == Accept::Patch && is_merge_patch(headers);
     // hyper has refused a length that is no number, and several that differ
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     match length {
         Some(bytes) if bytes > bytes_max => Err(Fault::BodyTooLarge { bytes_max }),
-        Some(bytes) => Ok(Announced { ndjson, bytes }),
-        None => Ok(Announced { ndjson, bytes: bytes_max }),
+        Some(bytes) => Ok(Announced { ndjson, merge_patch, bytes }),
+        None => Ok(Announced { ndjson, merge_patch, bytes: bytes_max }),
     }
+}
+
+fn is_merge_patch(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next());
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(MERGE_PATCH))
 }
 
 /// `None` where the type is none of those accepted, or is missing.
@@ -71,7 +82,7 @@ fn is_ndjson(headers: &HeaderMap, accept: Accept) -> Option<bool> {
     }
     match accept {
         Accept::Items if is("application/x-ndjson") || is("application/ndjson") => Some(true),
-        Accept::Patch if is("application/merge-patch+json") => Some(false),
+        Accept::Patch if is(MERGE_PATCH) => Some(false),
         _ => None,
     }
 }

@@ -23,6 +23,7 @@ mod intake;
 mod kinds;
 mod limit;
 mod list;
+mod merge_patch;
 mod operator;
 mod partner;
 mod path;

@@ -11,7 +11,7 @@ use super::kinds::{Kinds, rate_of};
 use super::limit::Rate;
 use super::partner::Call;
 use super::route::Resource;
-use super::{delivery, reply, view};
+use super::{delivery, merge_patch, reply, view};
 use crate::actors::{Admission, PartnerEntry, Permit, Push};
 use crate::clock::Mark;
 use crate::codec::request::{self, BodyLimits, Decoded, Shape};
@@ -137,7 +137,10 @@ async fn take_in(
         drop(permit);
         permit = Admission::admit(&app.admission, &partner.admission, bytes.len())?;
     }
-    let decoded = task.decode(&bytes, announced.ndjson, partner, items_max)?;
+    let mut decoded = task.decode(&bytes, announced.ndjson, partner, items_max)?;
+    if announced.merge_patch {
+        merge_patch::refuse_nested(&mut decoded);
+    }
     Kinds::of(task.is_events(), task.kind(), &decoded.writes).charge_rest(&limits)?;
     let claim = id.map(|id| delivery::claim(call, id, &bytes));
     Ok(Taken { decoded, permit, received, claim })

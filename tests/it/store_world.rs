@@ -166,7 +166,8 @@ impl World {
             asset.changed = seq;
         }
         asset.head = change.head.clone();
-        if change.head.base == change.stamp {
+        let by_itself = change.head.exceptions.iter().any(|exception| exception.stamp == change.stamp);
+        if change.head.base == change.stamp && !by_itself {
             asset.base_origin = source;
         }
         let mut exceptions = BTreeMap::new();

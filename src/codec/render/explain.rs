@@ -126,8 +126,10 @@ fn last_change(out: &mut Vec<u8>, view: &ExplainView<'_>, committed: &Committed)
     };
     let event = match change.event {
         AssetEvent::Created => "asset.created",
+        AssetEvent::Updated => "asset.updated",
         AssetEvent::Deleted => "asset.deleted",
-        AssetEvent::Updated | AssetEvent::Stamped | AssetEvent::Forgotten => "asset.updated",
+        // no reader saw anything yet
+        AssetEvent::Stamped | AssetEvent::Forgotten => return out.extend_from_slice(b"null"),
     };
     out.push(b'{');
     text(out, "type", event);

@@ -1,3 +1,5 @@
+//! What explain says, as text.
+
 use super::*;
 use crate::codec::json::{lookup, value, value_hash};
 use crate::domain::{ActionKind, Currency, Decimal, Market, Member, QuoteName, Undated};

@@ -112,9 +112,10 @@ impl DocumentPatch {
         }
     }
 
-    /// The base and the exceptions that bear the change's stamp are its own; others keep theirs.
+    /// The base and the exceptions that bear the change's stamp are its own; others keep theirs. Where
+    /// both bear it, a partial write came as of the same time as the base: that stays another's.
     fn note_origins(&mut self, head: &AssetHead, stamp: Stamp, source: (Origin, Micros)) {
-        if head.base == stamp {
+        if head.base == stamp && head.exceptions.iter().all(|exception| exception.stamp != stamp) {
             self.base_origin = Some(source);
         }
         let before = std::mem::take(&mut self.exceptions);
