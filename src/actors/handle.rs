@@ -2,10 +2,12 @@
 
 use super::admission::{Admission, Limits, Permit};
 use super::partner::{PartnerMessage, Prefetched};
+use crate::codec::request::again::Form;
 use crate::config::PartnerSettings;
-use crate::domain::{ItemOutcome, Micros, PartnerName, PartnerNo, Seq, Write};
+use crate::domain::{AssetId, ItemOutcome, Micros, PartnerName, PartnerNo, Seq, Write};
 use crate::store::Reader;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
 use ractor::ActorRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +23,18 @@ pub struct Push {
     pub atomic: bool,
     /// Decide, but change nothing.
     pub dry_run: bool,
+    pub body: PushBody,
     pub permit: Permit,
+}
+
+/// The text that a push came as, for what of it is refused and kept.
+#[derive(Clone, Debug)]
+pub struct PushBody {
+    /// Empty where the request had none.
+    pub bytes: Bytes,
+    pub form: Form,
+    /// The asset that the path named.
+    pub id: Option<AssetId>,
 }
 
 /// What became of a batch; sent when all that it rests on is durable.
@@ -46,7 +59,7 @@ pub struct PartnerEntry {
     pub settings: ArcSwap<PartnerSettings>,
     pub limits: ArcSwap<Limits>,
     pub admission: Admission,
-    reader: Reader,
+    pub(super) reader: Reader,
     mailbox: ArcSwapOption<ActorRef<PartnerMessage>>,
 }
 
@@ -87,14 +100,18 @@ impl PartnerEntry {
         let mut prefetched = Prefetched::new();
         for write in push.writes.iter().flatten() {
             let Write::Asset(write) = write else { continue };
-            if let Ok(Some(row)) = self.reader.asset(self.no, &write.id) {
-                prefetched.insert(write.id.clone(), (row.head.version, row.document));
-            }
+            self.prefetch_one(&write.id, &mut prefetched);
         }
         prefetched
     }
 
-    fn tell(&self, message: PartnerMessage) -> Result<(), Unavailable> {
+    pub(super) fn prefetch_one(&self, id: &AssetId, prefetched: &mut Prefetched) {
+        if let Ok(Some(row)) = self.reader.asset(self.no, id) {
+            prefetched.insert(id.clone(), (row.head.version, row.document));
+        }
+    }
+
+    pub(super) fn tell(&self, message: PartnerMessage) -> Result<(), Unavailable> {
         let mailbox = self.mailbox.load();
         let mailbox = mailbox.as_ref().ok_or(Unavailable)?;
         mailbox.cast(message).map_err(|_| Unavailable)

@@ -3,13 +3,15 @@
 
 mod admission;
 mod handle;
+mod kept;
 mod partner;
 mod storage;
 mod supervisor;
 mod tasks;
 
 pub use admission::{Admission, Bucket, Limits, Permit, Shed};
-pub use handle::{PartnerEntry, Push, PushReply, Registry, Unavailable};
-pub use partner::Surroundings;
+pub use handle::{PartnerEntry, Push, PushBody, PushReply, Registry, Unavailable};
+pub use kept::{KeptError, Release};
+pub use partner::{Cannot, ParkedPrice, Surroundings};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
 pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle, partner_numbers};

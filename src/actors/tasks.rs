@@ -10,6 +10,8 @@ pub enum TaskKind {
     FetchTimer,
     /// One run of a feed. Its actor notices by the run's deadline and starts over.
     FeedRun,
+    /// Wakes a partner's actor for its next sweep. Cancelled when the actor ends.
+    SweepTimer,
 }
 
 impl TaskKind {
@@ -17,6 +19,7 @@ impl TaskKind {
         match self {
             TaskKind::FetchTimer => "fetch_timer",
             TaskKind::FeedRun => "feed_run",
+            TaskKind::SweepTimer => "sweep_timer",
         }
     }
 }

@@ -10,15 +10,17 @@ use super::limit::Rate;
 use super::partner::Call;
 use super::route::Resource;
 use super::{reply, view};
-use crate::actors::{Admission, PartnerEntry, Permit, Push, PushReply};
+use crate::actors::{Admission, PartnerEntry, Permit, Push, PushBody, PushReply};
 use crate::clock::Mark;
+use crate::codec::request::again::Form;
 use crate::codec::request::{self, BodyLimits, Decoded, Shape};
 use crate::codec::time;
 use crate::domain::{
-    AssetId, AssetWrite, Document, ItemOutcome, Market, Micros, Outcome, PriceWrite, QuoteName, TimeFormat,
-    Verb, Write,
+    AssetId, AssetWrite, Document, ItemOutcome, Market, Micros, Outcome, PriceWrite, QuoteName, RefusedKind,
+    TimeFormat, Verb, Write,
 };
 use crate::telemetry::ItemKind;
+use bytes::Bytes;
 use compact_str::CompactString;
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Method, Response, StatusCode};
@@ -66,14 +68,14 @@ async fn pushed(
         return Err(Fault::Draining);
     }
     app.may_write()?;
-    let (decoded, permit, received) = match task.accept() {
+    let (decoded, body, permit, received) = match task.accept() {
         Some(accept) => take_in(call, partner, &task, accept, body).await?,
         None => bodyless(call, partner, &task)?,
     };
     check_conditions(call, partner, &task)?;
     let Decoded { shape, writes, ids } = decoded;
     let Manner { atomic, dry_run, minimal } = manner;
-    let push = Push { writes, received_at: app.clock.now(), atomic, dry_run, permit };
+    let push = Push { writes, received_at: app.clock.now(), atomic, dry_run, body, permit };
     let done = partner.push(push).await?;
     app.metrics.push_durable(received.elapsed());
     count(call, task.kind(), &done);
@@ -82,7 +84,7 @@ async fn pushed(
 }
 
 /// The mark is of the body's last byte.
-type Taken = (Decoded, Permit, Mark);
+type Taken = (Decoded, PushBody, Permit, Mark);
 
 async fn take_in(
     call: &Call<'_>,
@@ -109,7 +111,7 @@ async fn take_in(
     }
     let decoded = task.decode(&bytes, announced.ndjson, partner, items_max)?;
     task.rate().charge(&limits, decoded.writes.len().saturating_sub(1))?;
-    Ok((decoded, permit, received))
+    Ok((decoded, task.body(bytes, announced.ndjson), permit, received))
 }
 
 fn bodyless(call: &Call<'_>, partner: &Arc<PartnerEntry>, task: &Task) -> Result<Taken, Fault> {
@@ -122,7 +124,7 @@ fn bodyless(call: &Call<'_>, partner: &Arc<PartnerEntry>, task: &Task) -> Result
     };
     let ids = vec![CompactString::from(id.as_str())];
     let decoded = Decoded { shape: Shape::Single, writes: vec![Ok(write)], ids };
-    Ok((decoded, permit, Mark::now()))
+    Ok((decoded, task.body(Bytes::new(), false), permit, Mark::now()))
 }
 
 fn delete(call: &Call<'_>, id: &AssetId) -> Result<Write, Fault> {
@@ -220,6 +222,18 @@ impl Task {
         }
     }
 
+    /// The body, and how it was read.
+    fn body(&self, bytes: Bytes, ndjson: bool) -> PushBody {
+        let (kind, id) = match self {
+            Task::Prices => (RefusedKind::Price, None),
+            Task::AssetPrice(id) => (RefusedKind::AssetPrice, Some(id)),
+            Task::Withdraw(id) => (RefusedKind::Withdrawal, Some(id)),
+            Task::Assets(verb) => (kind_of(*verb), None),
+            Task::Asset(verb, id) => (kind_of(*verb), Some(id)),
+        };
+        PushBody { bytes, form: Form { ndjson, kind }, id: id.cloned() }
+    }
+
     fn rate(&self) -> Rate {
         match self.kind() {
             ItemKind::Price => Rate::Prices,
@@ -244,6 +258,15 @@ impl Task {
             Task::AssetPrice(id) | Task::Withdraw(id) => request::asset_price(body, id, policy),
         };
         decoded.map_err(Fault::Body)
+    }
+}
+
+fn kind_of(verb: Verb) -> RefusedKind {
+    match verb {
+        Verb::Put => RefusedKind::Put,
+        Verb::Post => RefusedKind::Post,
+        Verb::Patch => RefusedKind::Patch,
+        Verb::Delete => RefusedKind::Delete,
     }
 }
 

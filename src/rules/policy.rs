@@ -29,6 +29,9 @@ pub struct Policy {
     pub last_modified_is_data_time: bool,
     /// Parked prices per partner (P3).
     pub parked_max: usize,
+    /// Rows of the quarantine and their bytes, per partner; the oldest are dropped beyond.
+    pub quarantine_max: usize,
+    pub quarantine_bytes_max: usize,
     /// The feed's interval, for the life of tombstones (X4); 0 without a feed.
     pub feed_interval: i64,
     /// Assets of one partner, dead ones included: what is beyond is refused.
@@ -52,6 +55,8 @@ impl Default for Policy {
             absent: Absent::Delete,
             last_modified_is_data_time: false,
             parked_max: 10_000,
+            quarantine_max: 10_000,
+            quarantine_bytes_max: 16 << 20,
             feed_interval: 0,
             assets_max: 4_000_000,
         }

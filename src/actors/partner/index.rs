@@ -160,6 +160,21 @@ impl Index {
         self.free.push(slot.0);
     }
 
+    /// Nothing stands in the slot.
+    pub fn is_free(&self, slot: Slot) -> bool {
+        self.entries.get(slot.0 as usize).is_none_or(Option::is_none)
+    }
+
+    pub fn is_alive(&self, slot: Slot) -> bool {
+        let entry = self.entry(slot);
+        entry.life > entry.death
+    }
+
+    /// Beyond the highest slot that was ever used.
+    pub fn slot_end(&self) -> u32 {
+        self.entries.len() as u32
+    }
+
     pub fn id(&self, slot: Slot) -> &AssetId {
         &self.entry(slot).id
     }

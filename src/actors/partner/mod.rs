@@ -7,16 +7,24 @@
 
 mod feed_task;
 mod index;
+mod items;
+mod kept_records;
 mod ledger;
 mod message;
+mod parked;
+mod quarantine;
 mod recent;
 mod reconcile;
+mod release;
 mod run;
 mod schedule;
 mod state;
+mod sweep;
 
 pub use ledger::Prefetched;
 pub use message::PartnerMessage;
+pub use parked::ParkedPrice;
+pub use release::{Cannot, Kept, Released, Verdict};
 pub use state::Surroundings;
 
 use crate::config::PartnerSettings;
@@ -53,6 +61,7 @@ impl Actor for PartnerActor {
         let load = move || PartnerState::load(no, settings, around, metrics);
         let mut state = tokio::task::spawn_blocking(load).await??;
         state.schedule_first_fetch(&myself);
+        state.sweep(&myself);
         Ok(state)
     }
 
@@ -76,6 +85,14 @@ impl Actor for PartnerActor {
             }
             PartnerMessage::RunFailed { run, failure, reply } => state.run_failed(run, failure, reply),
             PartnerMessage::RunClosed { run } => state.run_closed(run, &myself),
+            PartnerMessage::KeepRecords { run, rows, reply } => state.keep_records(run, rows, reply),
+            PartnerMessage::Kept { key, wish, verdict, durable } => {
+                state.kept(key, wish, verdict, durable)?
+            }
+            PartnerMessage::ListParked { skip, limit, reply } => {
+                let _ = reply.send(state.list_parked(skip, limit));
+            }
+            PartnerMessage::SweepDue => state.sweep(&myself),
             PartnerMessage::Reconfigure(settings) => state.reconfigure(settings, &myself),
             PartnerMessage::Panic => panic!("asked to panic by a test"),
             // of a run that is no longer under way
@@ -90,6 +107,7 @@ impl Actor for PartnerActor {
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
         state.stop_timer();
+        state.stop_sweeping();
         Ok(())
     }
 }
