@@ -1,7 +1,7 @@
 //! The quarantine as the edge asks for it: rows released or dropped, parked prices listed.
 
 use super::handle::{PartnerEntry, Unavailable};
-use super::partner::{Cannot, Kept, ParkedPrice, PartnerMessage, Released, Verdict};
+use super::partner::{Cannot, Kept, ParkedPlace, ParkedPrice, PartnerMessage, Released, Verdict};
 use crate::domain::{ItemOutcome, QuarantineRow, RecordKind, Seq};
 use crate::store::ReadError;
 use tokio::sync::oneshot;
@@ -69,9 +69,13 @@ impl PartnerEntry {
     }
 
     /// Prices that wait for their asset, from the one that has waited longest.
-    pub async fn parked(&self, skip: usize, limit: usize) -> Result<Vec<ParkedPrice>, Unavailable> {
+    pub async fn parked(
+        &self,
+        after: Option<ParkedPlace>,
+        limit: usize,
+    ) -> Result<Vec<ParkedPrice>, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.tell(PartnerMessage::ListParked { skip, limit, reply })?;
+        self.tell(PartnerMessage::ListParked { after, limit, reply })?;
         answer.await.map_err(|_| Unavailable)
     }
 

@@ -12,6 +12,6 @@ mod tasks;
 pub use admission::{Admission, Bucket, Limits, Permit, Shed};
 pub use handle::{PartnerEntry, Push, PushBody, PushReply, Registry, Unavailable};
 pub use kept::{KeptError, Release};
-pub use partner::{Cannot, ParkedPrice, Surroundings};
+pub use partner::{Cannot, ParkedPlace, ParkedPrice, Surroundings};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
 pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle, partner_numbers};

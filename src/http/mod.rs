@@ -26,6 +26,7 @@ mod place;
 mod position;
 mod pulse;
 mod push;
+mod quarantine;
 mod read;
 mod reply;
 mod route;

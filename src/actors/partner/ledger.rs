@@ -5,8 +5,8 @@ use super::index::{Entry, Index};
 use super::items::{inactive_status, is_refused, louder, merge_price, older_than_history, too_many_assets};
 use super::recent::RecentDocuments;
 use crate::domain::{
-    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane, Member,
-    Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, Rule, Slot, Stamp, Verb, WriteSet,
+    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane, Micros,
+    Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, Rule, Slot, Stamp, Verb, WriteSet,
 };
 use crate::rules::document::{self, Effect, StampedWrite};
 use crate::rules::policy::{Absent, Policy};

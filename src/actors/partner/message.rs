@@ -1,7 +1,7 @@
 //! What a partner's actor is told.
 
 use super::ledger::Prefetched;
-use super::parked::ParkedPrice;
+use super::parked::{ParkedPlace, ParkedPrice};
 use super::release::{Kept, Verdict};
 use crate::actors::handle::{Push, PushReply};
 use crate::config::PartnerSettings;
@@ -72,7 +72,7 @@ pub enum PartnerMessage {
         durable: oneshot::Sender<Seq>,
     },
     ListParked {
-        skip: usize,
+        after: Option<ParkedPlace>,
         limit: usize,
         reply: oneshot::Sender<Vec<ParkedPrice>>,
     },

@@ -23,7 +23,7 @@ mod sweep;
 
 pub use ledger::Prefetched;
 pub use message::PartnerMessage;
-pub use parked::ParkedPrice;
+pub use parked::{ParkedPlace, ParkedPrice};
 pub use release::{Cannot, Kept, Released, Verdict};
 pub use state::Surroundings;
 
@@ -89,8 +89,8 @@ impl Actor for PartnerActor {
             PartnerMessage::Kept { key, wish, verdict, durable } => {
                 state.kept(key, wish, verdict, durable)?
             }
-            PartnerMessage::ListParked { skip, limit, reply } => {
-                let _ = reply.send(state.list_parked(skip, limit));
+            PartnerMessage::ListParked { after, limit, reply } => {
+                let _ = reply.send(state.list_parked(after, limit));
             }
             PartnerMessage::SweepDue => state.sweep(&myself),
             PartnerMessage::Reconfigure(settings) => state.reconfigure(settings, &myself),

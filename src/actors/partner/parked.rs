@@ -14,18 +14,20 @@ use crate::domain::{
 use crate::rules::keeping::PARKED_KEPT;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
+use std::ops::Bound;
 
 /// Expired prices that one write set takes along: a push must not pay for all that waits.
 const EXPIRED_PER_SET: usize = 256;
 /// Prices beyond the cap that one write set takes along: more than one batch can bring.
 const OVERFLOW_PER_SET: usize = 20_000;
 
-type Place = (Micros, Slot, QuoteName);
+/// Where a price stands in the line: since when, and whose it is.
+pub type ParkedPlace = (Micros, Slot, QuoteName);
 
 #[derive(Debug, Default)]
 pub struct Parked {
     /// From the one that has waited longest.
-    by_time: BTreeSet<Place>,
+    by_time: BTreeSet<ParkedPlace>,
     by_slot: HashMap<Slot, Vec<Waiting>>,
 }
 
@@ -40,6 +42,7 @@ struct Waiting {
 /// A parked price as it is listed.
 #[derive(Clone, Debug)]
 pub struct ParkedPrice {
+    pub place: ParkedPlace,
     pub id: AssetId,
     pub quote: Quote,
     pub since: Micros,
@@ -53,7 +56,7 @@ impl Parked {
         self.by_time.len()
     }
 
-    fn oldest(&self) -> Option<Place> {
+    fn oldest(&self) -> Option<ParkedPlace> {
         self.by_time.first().copied()
     }
 
@@ -163,11 +166,13 @@ impl PartnerState {
         self.recent.forget(slot);
     }
 
-    /// Parked prices from the one that has waited longest.
-    pub fn list_parked(&self, skip: usize, limit: usize) -> Vec<ParkedPrice> {
-        let listed = self.parked.by_time.iter().skip(skip).take(limit);
-        let parked = |&(since, slot, name): &Place| {
+    /// Parked prices from the one that has waited longest, or behind a place.
+    pub fn list_parked(&self, after: Option<ParkedPlace>, limit: usize) -> Vec<ParkedPrice> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let parked = |&place: &ParkedPlace| {
+            let (since, slot, name) = place;
             Some(ParkedPrice {
+                place,
                 id: self.index.id(slot).clone(),
                 quote: self.index.quote(slot, name)?.clone(),
                 since,
@@ -175,7 +180,7 @@ impl PartnerState {
                 dead: self.index.head(slot).death.happened(),
             })
         };
-        listed.filter_map(parked).collect()
+        self.parked.by_time.range((from, Bound::Unbounded)).take(limit).filter_map(parked).collect()
     }
 }
 
