@@ -2,6 +2,7 @@
 //! `ractor` lives here and nowhere above.
 
 mod admission;
+mod delivery;
 mod handle;
 mod kept;
 mod partner;
@@ -10,7 +11,8 @@ mod supervisor;
 mod tasks;
 
 pub use admission::{Admission, Bucket, Limits, Permit, Shed};
-pub use handle::{PartnerEntry, Push, PushBody, PushReply, Registry, Unavailable};
+pub use delivery::{Delivery, DeliveryKey, Repeats};
+pub use handle::{Missing, PartnerEntry, Push, PushBody, PushReply, Registry, Unavailable};
 pub use kept::{KeptError, Release};
 pub use partner::{Cannot, ParkedPlace, ParkedPrice, Surroundings};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};

@@ -164,6 +164,7 @@ fn policy(s: &mut Section<'_>) -> Policy {
         quarantine_max: s.number("quarantine_max", default.quarantine_max, 1..=1_000_000),
         quarantine_bytes_max: s.bytes("quarantine_bytes_max", default.quarantine_bytes_max, 64 * KIB..=GIB),
         feed_interval: 0,
+        deliveries_max: s.number("deliveries_max", default.deliveries_max, 1..=1_000_000),
         assets_max: s.number("assets_max", default.assets_max, 1..=u32::MAX),
     };
     let range = seconds(1, 3_660 * DAY);

@@ -14,6 +14,8 @@ pub enum RefusedKind {
     /// A price whose asset the path named.
     AssetPrice,
     Withdrawal,
+    /// Its type says whether it is an asset or a price.
+    Event,
     FeedRecord,
     /// A whole file: its run changed nothing (X4).
     Snapshot,

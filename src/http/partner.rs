@@ -9,7 +9,7 @@ use super::limit::Rate;
 use super::path::{self, Query};
 use super::route::{Resource, Route};
 use super::view::Scene;
-use super::{changes, feed, list, position, push, quarantine, read};
+use super::{changes, feed, list, position, push, quarantine, read, receipt};
 use crate::actors::PartnerEntry;
 use crate::domain::AssetId;
 use hyper::body::Incoming;
@@ -91,7 +91,8 @@ async fn dispatch(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fau
         Resource::FeedRun => feed::run(call),
         Resource::Quarantine => quarantine::list(call).await,
         Resource::QuarantineRow => quarantine::show(call),
-        Resource::FeedRunNow => Err(Fault::NoSuchPath), // the route table has no GET for it
+        Resource::Receipt => receipt::answer(call),
+        Resource::Events | Resource::FeedRunNow => Err(Fault::NoSuchPath), // the route table has no GET for it
     }
 }
 
@@ -125,7 +126,7 @@ impl Call<'_> {
 
     fn charge_read(&self) -> Result<(), Fault> {
         match self.caller {
-            Caller::Partner { .. } => Rate::Reads.charge(&self.partner()?.limits.load(), 1),
+            Caller::Partner { .. } => Rate::Reads.charge_first(&self.partner()?.limits.load()),
             Caller::Reader { .. } => Ok(()),
         }
     }

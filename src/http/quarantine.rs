@@ -14,6 +14,7 @@ use crate::codec::time;
 use crate::domain::{
     Micros, Outcome, QuarantineRow, QuoteName, RecordKind, RefusedKind, RefusedOrigin, Slot,
 };
+use crate::rules::deliveries::DeliveryDecision;
 use crate::rules::snapshot::EARLIEST;
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
@@ -285,7 +286,13 @@ pub async fn operate(app: &Arc<App>, request: Request<'_>) -> Result<Response<Bo
 async fn released(app: &App, partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
     let release = partner.release(key_of(row)?).await?;
     let refused = matches!(release.item.outcome, Outcome::Quarantined | Outcome::Rejected);
-    let done = PushReply { items: vec![release.item], first: release.durable, durable: release.durable };
+    let done = PushReply {
+        items: vec![release.item],
+        first: release.durable,
+        durable: release.durable,
+        missing: Vec::new(),
+        decision: DeliveryDecision::New,
+    };
     let ids = [release.id.as_str().into()];
     let item = view::push_reply(app.reader.journal(), Shape::Single, &ids, &done, false);
     let mut out = format!("{{\"released\":{},\"item\":", !refused).into_bytes();

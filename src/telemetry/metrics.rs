@@ -4,6 +4,10 @@
 //! never per row. Label values come from enums or from text in the program, and from the names of
 //! configured partners: never from input. Series start at 0, so that a rate sees the first event.
 
+mod pushes;
+
+pub use pushes::{DeliveryMetrics, GapMetrics};
+
 use crate::domain::{Micros, Outcome, PartnerName, RunCounts, RunStatus};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
@@ -59,10 +63,16 @@ const SHED: &str = "tidegate_shed_total";
 const HTTP_REQUESTS: &str = "tidegate_http_requests_total";
 const SSE_STREAMS: &str = "tidegate_sse_streams";
 const SSE_DISCONNECTS: &str = "tidegate_sse_disconnects_total";
+const DELIVERIES: &str = "tidegate_deliveries_total";
+const DELIVERIES_OLDEST: &str = "tidegate_deliveries_oldest_timestamp_seconds";
+const GAPS_OPENED: &str = "tidegate_gaps_opened_total";
+const GAPS_HEALED: &str = "tidegate_gaps_healed_total";
+const GAPS_ABANDONED: &str = "tidegate_gaps_abandoned_total";
+const GAP_HEAL_SECONDS: &str = "tidegate_gap_heal_seconds";
 const BUILD_INFO: &str = "tidegate_build_info";
 
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 24] = [
+pub const CATALOGUE: [Metric; 30] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -86,6 +96,12 @@ pub const CATALOGUE: [Metric; 24] = [
     counter(HTTP_REQUESTS, &["route", "method", "code"], "Requests answered, by class of status code."),
     metric(SSE_STREAMS, Kind::Gauge, "Change streams open now."),
     counter(SSE_DISCONNECTS, &["reason"], "Change streams that ended, by reason."),
+    counter(DELIVERIES, &["partner", "outcome"], "Pushes with a delivery id: new, replayed, or reused for another body."),
+    gauge(DELIVERIES_OLDEST, &["partner"], "When the oldest delivery still remembered was received; 0 for none."),
+    counter(GAPS_OPENED, &["partner"], "Missing ranges of numbered price streams; one that a late message splits counts once more."),
+    counter(GAPS_HEALED, &["partner", "by"], "Missing ranges that were closed, by a late message or by the feed."),
+    counter(GAPS_ABANDONED, &["partner"], "Missing ranges given up: too many, or their stream began anew."),
+    metric(GAP_HEAL_SECONDS, SLOW, "Time for which missing ranges were open until they were closed."),
     gauge(BUILD_INFO, &["version"], "Always 1; the labels say what runs."),
 ];
 
@@ -265,6 +281,8 @@ pub struct PartnerMetrics {
     quarantine_rows: Gauge,
     quarantine_dropped: Counter,
     parked_prices: Gauge,
+    deliveries: DeliveryMetrics,
+    gaps: GapMetrics,
     feed: OnceLock<FeedMetrics>,
 }
 
@@ -287,6 +305,8 @@ impl PartnerMetrics {
             quarantine_rows: new_gauge(&recorder, QUARANTINE_ROWS, &own),
             quarantine_dropped: new_counter(&recorder, QUARANTINE_DROPPED, &own),
             parked_prices: new_gauge(&recorder, PARKED_PRICES, &own),
+            deliveries: DeliveryMetrics::new(&recorder, name.as_str()),
+            gaps: GapMetrics::new(&recorder, name.as_str()),
             feed: OnceLock::new(),
             recorder,
             name,
@@ -315,6 +335,14 @@ impl PartnerMetrics {
 
     pub fn parked_stand_at(&self, prices: usize) {
         self.parked_prices.set(prices as f64);
+    }
+
+    pub fn deliveries(&self) -> &DeliveryMetrics {
+        &self.deliveries
+    }
+
+    pub fn gaps(&self) -> &GapMetrics {
+        &self.gaps
     }
 
     /// What is counted of its feed. Partners that are never asked for it have no such series: a

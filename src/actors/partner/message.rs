@@ -23,6 +23,8 @@ pub enum PartnerMessage {
     FetchDue {
         timer: u64,
     },
+    /// A gap may have stayed open for long enough to fetch the feed early (G1).
+    GapDue,
     /// Fetch now instead of at the next time.
     FetchNow,
     /// A run's file is read: decide whether and as of when it applies.

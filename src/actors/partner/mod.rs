@@ -5,7 +5,9 @@
 //! messages. A handler that fails or panics ends the actor; the supervisor starts it again, and it
 //! loads its index from what is durable.
 
+mod deliveries;
 mod feed_task;
+mod gap_watch;
 mod index;
 mod items;
 mod kept_records;
@@ -19,8 +21,11 @@ mod release;
 mod run;
 mod schedule;
 mod state;
+mod streams;
 mod sweep;
 
+pub use deliveries::stored_delivery;
+pub use gap_watch::OpenGap;
 pub use ledger::Prefetched;
 pub use message::PartnerMessage;
 pub use parked::{ParkedPlace, ParkedPrice};
@@ -42,6 +47,7 @@ pub struct PartnerArguments {
     pub settings: Arc<PartnerSettings>,
     pub around: Surroundings,
     pub metrics: Arc<PartnerMetrics>,
+    pub gap: OpenGap,
 }
 
 impl Actor for PartnerActor {
@@ -54,14 +60,15 @@ impl Actor for PartnerActor {
         myself: ActorRef<PartnerMessage>,
         arguments: PartnerArguments,
     ) -> Result<PartnerState, ActorProcessingErr> {
-        let PartnerArguments { no, settings, around, metrics } = arguments;
+        let PartnerArguments { no, settings, around, metrics, gap } = arguments;
         // what an earlier life decided stands in line before this empty set: once it is through,
         // the index can be loaded from what is durable
         around.storage.commit_and_wait(WriteSet::new(no)).await?;
-        let load = move || PartnerState::load(no, settings, around, metrics);
+        let load = move || PartnerState::load(no, settings, around, metrics, gap);
         let mut state = tokio::task::spawn_blocking(load).await??;
         state.schedule_first_fetch(&myself);
         state.sweep(&myself);
+        state.watch_gaps(&myself);
         Ok(state)
     }
 
@@ -72,7 +79,11 @@ impl Actor for PartnerActor {
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            PartnerMessage::Push { push, prefetched, reply } => state.push(push, prefetched, reply)?,
+            PartnerMessage::Push { push, prefetched, reply } => {
+                state.push(push, prefetched, reply)?;
+                state.watch_gaps(&myself);
+            }
+            PartnerMessage::GapDue => state.gap_due(&myself),
             PartnerMessage::FetchDue { timer } => state.fetch_due(timer, &myself),
             PartnerMessage::FetchNow => state.start_run(&myself),
             PartnerMessage::BeginRun { facts, reply } => state.begin_run(*facts, reply),
@@ -84,7 +95,10 @@ impl Actor for PartnerActor {
                 state.run_unchanged(run, fetched, reply)?
             }
             PartnerMessage::RunFailed { run, failure, reply } => state.run_failed(run, failure, reply),
-            PartnerMessage::RunClosed { run } => state.run_closed(run, &myself),
+            PartnerMessage::RunClosed { run } => {
+                state.run_closed(run, &myself);
+                state.watch_gaps(&myself);
+            }
             PartnerMessage::KeepRecords { run, rows, reply } => state.keep_records(run, rows, reply),
             PartnerMessage::Kept { key, wish, verdict, durable } => {
                 state.kept(key, wish, verdict, durable)?
@@ -108,6 +122,7 @@ impl Actor for PartnerActor {
     ) -> Result<(), ActorProcessingErr> {
         state.stop_timer();
         state.stop_sweeping();
+        state.gaps.stop_timer();
         Ok(())
     }
 }

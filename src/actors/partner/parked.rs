@@ -73,13 +73,13 @@ impl Parked {
             let same = |held: &&Waiting| held.quote == quote.name && held.stamp == quote.stamp;
             before.iter().find(same).map_or(now, |held| held.since)
         };
-        self.put(slot, index.quotes(slot), since);
+        self.put(slot, &index.quotes(slot), since);
     }
 
     /// While loading: since when it waits is known as far as its receipt tells.
     pub fn load(&mut self, index: &Index, slot: Slot) {
         if !index.is_alive(slot) {
-            self.put(slot, index.quotes(slot), |quote| quote.received_at);
+            self.put(slot, &index.quotes(slot), |quote| quote.received_at);
         }
     }
 
@@ -125,13 +125,14 @@ impl PartnerState {
         if !rows.is_empty() {
             self.quarantine(rows, set);
         }
+        self.index.forget_unused();
         self.metrics.parked_stand_at(self.parked.len());
     }
 
     /// The price that has waited longest becomes a row; a place that only it held is forgotten.
     fn expire_oldest(&mut self, code: &'static str, set: &mut WriteSet) -> Option<QuarantineRow> {
         let (_, slot, name) = self.parked.oldest()?;
-        let held = if self.index.is_free(slot) { None } else { self.index.quote(slot, name).cloned() };
+        let held = if self.index.is_free(slot) { None } else { self.index.quote(slot, name) };
         let Some(quote) = held else {
             self.parked.follow(&self.index, slot, Micros::BEGINNING);
             return None;
@@ -142,8 +143,7 @@ impl PartnerState {
         self.parked.follow(&self.index, slot, quote.received_at);
         let emptied = Quote { stamp: Stamp::NEVER, amount: None, extra: None, undated: None, ..quote };
         set.changes.push(ChangeKind::Price(PriceChange { slot, id, visible: false, quote: emptied }));
-        let head = self.index.head(slot);
-        if self.index.quotes(slot).is_empty() && !head.is_alive() && !head.death.happened() {
+        if self.index.quote_count(slot) == 0 && !self.index.is_known(slot) {
             self.forget(slot, set);
         }
         Some(row)
@@ -174,10 +174,10 @@ impl PartnerState {
             Some(ParkedPrice {
                 place,
                 id: self.index.id(slot).clone(),
-                quote: self.index.quote(slot, name)?.clone(),
+                quote: self.index.quote(slot, name)?,
                 since,
                 expires_at: since.plus(PARKED_KEPT),
-                dead: self.index.head(slot).death.happened(),
+                dead: self.index.is_known(slot),
             })
         };
         self.parked.by_time.range((from, Bound::Unbounded)).take(limit).filter_map(parked).collect()

@@ -196,7 +196,7 @@ fn row_of(
         rejected: item.outcome == Outcome::Rejected,
         id: None,
         quote: None,
-        code: note.map_or_else(String::new, |note| note.code.to_owned()),
+        code: note.map_or_else(String::new, |note| note.code.to_string()),
         rule: item.rule.as_str().to_owned(),
         hint: note.map_or_else(String::new, |note| note.hint.clone()),
         pointer: note.map_or_else(String::new, |note| note.pointer.clone()),

@@ -118,6 +118,7 @@ impl PartnerState {
             let origin = Origin::Feed { run: active.facts.run.0, record: u32::MAX };
             set = self.apply_absences(absences, question, active.snapshot, origin, &mut active.counts)?;
         }
+        set.changes.extend(self.heal_gaps(&active));
         run::accept(&mut self.feed, &active, now);
         let report = run::applied_report(&active, now);
         self.close_run(report, None, set, reply);

@@ -46,13 +46,13 @@ impl PartnerState {
             overlay_bytes_max: self.around.overlay_bytes_max,
             clock: self.around.clock.clone(),
         };
-        self.running = Some(RunningFeed { run, began: Mark::now(), active: None, closing: None });
         let actor = myself.clone();
-        spawn(TaskKind::FeedRun, async move {
+        let task = spawn(TaskKind::FeedRun, async move {
             task.run().await;
             // however the task ended, the schedule goes on
             let _ = actor.cast(PartnerMessage::RunClosed { run });
         });
+        self.running = Some(RunningFeed { run, task, began: Mark::now(), active: None, closing: None });
     }
 
     pub fn is_running(&self, run: RunId) -> bool {
@@ -86,6 +86,16 @@ impl PartnerState {
         if feed_moved {
             self.stop_timer();
             self.schedule_first_fetch(myself);
+        }
+    }
+
+    /// Ends what runs beside the actor.
+    pub async fn stop_tasks(&mut self) {
+        self.stop_timer();
+        if let Some(running) = self.running.take() {
+            running.task.abort();
+            // it ends by being aborted; then it holds nothing of the store any more
+            let _ = running.task.await;
         }
     }
 

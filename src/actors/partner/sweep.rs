@@ -62,7 +62,7 @@ impl PartnerState {
                 continue;
             }
             let head = self.index.head(slot);
-            if is_forgettable(&head, self.index.quotes(slot).len(), &self.settings.policy, now) {
+            if is_forgettable(&head, self.index.quote_count(slot), &self.settings.policy, now) {
                 floor = floor.max(head.death.happened().then_some(head.death.at));
                 self.forget(slot, set);
                 forgotten += 1;

@@ -22,17 +22,11 @@ pub fn canonical(text: &str) -> Result<String, JsonError> {
 
 /// XXH3 of the canonical form: equal for equal content.
 pub fn value_hash(text: &str) -> Result<u128, JsonError> {
-    if let Some(itself) = canonical_itself(text) {
-        return Ok(xxhash_rust::xxh3::xxh3_128(itself.as_bytes()));
+    // A string without escapes is its own canonical form: most members are such.
+    if super::plain(text).is_some() {
+        return Ok(xxhash_rust::xxh3::xxh3_128(text.as_bytes()));
     }
     Ok(xxhash_rust::xxh3::xxh3_128(&canonical_bytes(text)?))
-}
-
-/// A string without escapes is its own canonical form: most members are such.
-fn canonical_itself(text: &str) -> Option<&str> {
-    let inner = text.as_bytes().strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    let plain = text::plain_run(inner) == inner.len() && inner.len() <= super::STRING_BYTES_MAX;
-    plain.then_some(text)
 }
 
 fn canonical_bytes(text: &str) -> Result<Vec<u8>, JsonError> {
@@ -101,8 +95,10 @@ impl<'a> Writer<'a> {
         }
         if !members.is_sorted_by(|a, b| a.0 <= b.0) {
             members.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-            let sorted: Vec<u8> =
-                members.iter().flat_map(|(_, range)| &self.out[range.clone()]).copied().collect();
+            let mut sorted = Vec::with_capacity(self.out.len() - start);
+            for (_, range) in &members {
+                sorted.extend_from_slice(&self.out[range.clone()]);
+            }
             self.out.truncate(start);
             self.out.extend_from_slice(&sorted);
         }
@@ -166,6 +162,9 @@ impl<'a> Writer<'a> {
 
 /// Writes a number by its value: digits without zeros at either end, times a power of ten.
 fn write_number(out: &mut Vec<u8>, text: &str) {
+    if is_canonical_number(text) {
+        return out.extend_from_slice(text.as_bytes());
+    }
     let (sign, unsigned) = match text.strip_prefix('-') {
         Some(rest) => ("-", rest),
         None => ("", text),
@@ -187,6 +186,17 @@ fn write_number(out: &mut Vec<u8>, text: &str) {
         // Beyond any arithmetic of ours: equal only where it is written alike.
         None => out.extend_from_slice(unsigned.to_ascii_lowercase().as_bytes()),
     }
+}
+
+/// Most numbers come as they would be written here.
+fn is_canonical_number(text: &str) -> bool {
+    let (mut point, mut exponent) = (false, false);
+    for byte in text.bytes() {
+        point |= byte == b'.';
+        exponent |= matches!(byte, b'e' | b'E');
+    }
+    let ends_well = if point { !text.ends_with('0') } else { text != "-0" };
+    ends_well && !exponent && text.len() <= EXPANDED_MAX as usize
 }
 
 fn small_exponent(text: &str) -> Option<i64> {

@@ -6,16 +6,18 @@
 //! There is no tree of values here on purpose: documents keep their text (DESIGN §1).
 
 mod canonical;
+mod fault;
 mod scan;
 mod text;
 
 pub use canonical::{canonical, value_hash};
+pub(crate) use fault::Fault;
 pub(crate) use scan::{Rules, Scanner};
 pub use text::{quote, quoted};
 
 use compact_str::CompactString;
+
 use std::borrow::Cow;
-use std::ops::Range;
 
 /// Arrays and objects within each other.
 pub const DEPTH_MAX: usize = 64;
@@ -38,18 +40,9 @@ pub struct JsonError {
 }
 
 impl JsonError {
-    fn new(offset: usize, code: &'static str, detail: impl Into<String>) -> JsonError {
-        JsonError { offset, code, detail: detail.into() }
-    }
-
     /// The same error, seen from a text that begins `offset` bytes earlier.
     pub fn moved(self, offset: usize) -> JsonError {
         JsonError { offset: self.offset + offset, ..self }
-    }
-
-    /// The text ended before its value did: more bytes could still make it whole.
-    pub(crate) fn is_early_end(&self, length: usize) -> bool {
-        self.code == "json_syntax" && self.offset == length
     }
 }
 
@@ -66,7 +59,7 @@ pub enum Kind {
 
 /// The kind of a value that has been scanned before.
 pub fn kind(text: &str) -> Kind {
-    match text.trim_start_matches([' ', '\t', '\n', '\r']).as_bytes().first() {
+    match text.bytes().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
         Some(b'{') => Kind::Object,
         Some(b'[') => Kind::Array,
         Some(b'"') => Kind::String,
@@ -78,9 +71,23 @@ pub fn kind(text: &str) -> Kind {
 
 /// Takes bytes for text, or says at which byte they cease to be UTF-8.
 pub fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
-    std::str::from_utf8(bytes).map_err(|e| {
-        JsonError::new(e.valid_up_to(), "json_utf8", "this is not UTF-8: send the text as UTF-8")
+    std::str::from_utf8(bytes).map_err(|e| JsonError {
+        offset: e.valid_up_to(),
+        code: "json_utf8",
+        detail: "this is not UTF-8: send the text as UTF-8".into(),
     })
+}
+
+/// Scans one value with nothing but space around it.
+fn whole<T>(
+    text: &str,
+    rules: &'static Rules,
+    scan: impl FnOnce(&mut Scanner<'_>) -> Result<T, Fault>,
+) -> Result<T, JsonError> {
+    let mut scanner = Scanner::new(text.as_bytes(), rules);
+    scanner.skip_space();
+    let scanned = scan(&mut scanner).and_then(|found| scanner.finish().map(|()| found));
+    scanned.map_err(|fault| fault.error(text.len()))
 }
 
 /// The members of one object in their order: name, and the source text of the value. The whole
@@ -90,46 +97,43 @@ pub fn members(text: &str) -> Result<Vec<(Cow<'_, str>, &str)>, JsonError> {
 }
 
 fn members_by<'a>(text: &'a str, rules: &'static Rules) -> Result<Vec<(Cow<'a, str>, &'a str)>, JsonError> {
-    let mut scanner = Scanner::new(text.as_bytes(), rules);
     let mut found = Vec::with_capacity(12);
-    scanner.skip_space();
-    scanner.object(1, |name, value| found.push((text::decoded(text, name), &text[value])))?;
-    scanner.finish()?;
+    whole(text, rules, |scanner| {
+        scanner.object(1, |name, value| found.push((text::decoded(text, name), &text[value])))
+    })?;
     Ok(found)
 }
 
 /// The source texts of one array's elements. The whole text is checked.
 pub fn elements(text: &str) -> Result<Vec<&str>, JsonError> {
-    let mut scanner = Scanner::new(text.as_bytes(), &Rules::STRICT);
     let mut found = Vec::new();
-    scanner.skip_space();
-    scanner.array(1, |element| found.push(&text[element]))?;
-    scanner.finish()?;
+    whole(text, &Rules::STRICT, |scanner| scanner.array(1, |element| found.push(&text[element])))?;
     Ok(found)
 }
 
 /// Checks that the text is one value, and gives it without the space around it.
 pub fn value(text: &str) -> Result<&str, JsonError> {
-    Ok(&text[value_span(text.as_bytes(), &Rules::STRICT)?])
-}
-
-pub(crate) fn value_span(bytes: &[u8], rules: &'static Rules) -> Result<Range<usize>, JsonError> {
-    let mut scanner = Scanner::new(bytes, rules);
-    scanner.skip_space();
-    let start = scanner.at();
-    scanner.value(0)?;
-    let end = scanner.at();
-    scanner.finish()?;
-    Ok(start..end)
+    let span = whole(text, &Rules::STRICT, |scanner| {
+        let start = scanner.at();
+        scanner.value(0).map(|()| start..scanner.at())
+    })?;
+    Ok(&text[span])
 }
 
 /// The value of a JSON string.
 pub fn string(text: &str) -> Result<Cow<'_, str>, JsonError> {
-    let mut scanner = Scanner::new(text.as_bytes(), &Rules::STRICT);
-    scanner.skip_space();
-    let span = scanner.string()?;
-    scanner.finish()?;
+    if let Some(inner) = plain(text) {
+        return Ok(Cow::Borrowed(inner));
+    }
+    let span = whole(text, &Rules::STRICT, |scanner| scanner.string())?;
     Ok(text::decoded(text, span))
+}
+
+/// The contents of a string that has neither escapes nor faults.
+fn plain(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    let plain = inner.len() <= STRING_BYTES_MAX && text::plain_run(inner.as_bytes()) == inner.len();
+    plain.then_some(inner)
 }
 
 /// The source text at a JSON pointer (RFC 6901), or `None` where there is nothing. The whole

@@ -3,9 +3,8 @@
 //! It works on bytes so that a feed's buffer can be scanned before it is known to be UTF-8; the
 //! spans that it gives begin and end at ASCII characters.
 
-use super::{DEPTH_MAX, JsonError, MEMBERS_MAX, STRING_BYTES_MAX};
-use crate::codec::json::text;
-use std::borrow::Cow;
+use super::fault::{Fault, What};
+use super::{DEPTH_MAX, MEMBERS_MAX, STRING_BYTES_MAX, text};
 use std::ops::Range;
 
 /// How much a text may hold.
@@ -42,12 +41,19 @@ pub(crate) struct StringSpan {
     pub escaped: bool,
 }
 
+/// A name of an object that is still open. Names whose `key` differs are different.
+#[derive(Clone, Copy)]
+struct Name {
+    key: u64,
+    span: StringSpan,
+}
+
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
     rules: &'static Rules,
     /// Names of all objects that are open, innermost last.
-    names: Vec<(Cow<'a, [u8]>, usize)>,
+    names: Vec<Name>,
 }
 
 impl<'a> Scanner<'a> {
@@ -59,10 +65,11 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
-    pub(crate) fn peek(&self) -> Option<u8> {
+    fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
+    #[inline]
     pub(crate) fn skip_space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
@@ -70,20 +77,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// Nothing but space may follow.
-    pub(crate) fn finish(&mut self) -> Result<(), JsonError> {
+    pub(crate) fn finish(&mut self) -> Result<(), Fault> {
         self.skip_space();
-        match self.peek() {
-            None => Ok(()),
-            Some(_) => Err(JsonError::new(
-                self.at,
-                "json_trailing",
-                "something follows the value: send one JSON value",
-            )),
-        }
+        if self.at == self.bytes.len() { Ok(()) } else { Err(self.fault(What::Trailing)) }
     }
 
     /// Passes one value; `depth` counts the containers around it.
-    pub(crate) fn value(&mut self, depth: usize) -> Result<(), JsonError> {
+    pub(crate) fn value(&mut self, depth: usize) -> Result<(), Fault> {
         match self.peek() {
             Some(b'{') => self.object(depth + 1, |_, _| {}),
             Some(b'[') => self.array(depth + 1, |_| {}),
@@ -92,7 +92,7 @@ impl<'a> Scanner<'a> {
             Some(b't') => self.literal(b"true"),
             Some(b'f') => self.literal(b"false"),
             Some(b'n') => self.literal(b"null"),
-            _ => Err(self.unexpected("a value")),
+            _ => Err(self.fault(What::Value)),
         }
     }
 
@@ -101,8 +101,8 @@ impl<'a> Scanner<'a> {
         &mut self,
         depth: usize,
         mut visit: impl FnMut(StringSpan, Range<usize>),
-    ) -> Result<(), JsonError> {
-        self.open(b'{', depth, "an object")?;
+    ) -> Result<(), Fault> {
+        self.open(b'{', depth, What::Object)?;
         let first = self.names.len();
         let mut count = 0;
         self.skip_space();
@@ -111,7 +111,8 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         loop {
-            let name = self.member_name(&mut count)?;
+            count += 1;
+            let name = self.member_name(count)?;
             let start = self.at;
             self.value(depth)?;
             visit(name, start..self.at);
@@ -122,12 +123,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes an array whose depth, itself included, is `depth`.
-    pub(crate) fn array(
-        &mut self,
-        depth: usize,
-        mut visit: impl FnMut(Range<usize>),
-    ) -> Result<(), JsonError> {
-        self.open(b'[', depth, "an array")?;
+    pub(crate) fn array(&mut self, depth: usize, mut visit: impl FnMut(Range<usize>)) -> Result<(), Fault> {
+        self.open(b'[', depth, What::Array)?;
         self.skip_space();
         if self.peek() == Some(b']') {
             self.at += 1;
@@ -144,41 +141,44 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes a string, and gives the place of its contents.
-    pub(crate) fn string(&mut self) -> Result<StringSpan, JsonError> {
-        self.expect(b'"', "a string")?;
+    #[inline]
+    pub(crate) fn string(&mut self) -> Result<StringSpan, Fault> {
+        self.expect(b'"', What::String)?;
         let start = self.at;
-        let mut escaped = false;
-        loop {
-            self.at += text::plain_run(&self.bytes[self.at..]);
-            match self.peek() {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
-                Some(_) => return Err(self.syntax("a control character stands in a string: escape it")),
-                None => return Err(self.unexpected("the end of a string")),
-            }
-        }
+        self.at += text::plain_run(&self.bytes[start..]);
+        let escaped = self.peek() != Some(b'"') && self.rest_of_string()?;
         let end = self.at;
         self.at += 1;
         if end - start > self.rules.string_bytes_max {
-            let detail = format!("a string is longer than {STRING_BYTES_MAX} bytes: shorten it");
-            return Err(JsonError::new(start - 1, "json_too_long", detail));
+            return Err(Fault { at: start - 1, what: What::TooLong });
         }
         Ok(StringSpan { start, end, escaped })
     }
 
-    fn open(&mut self, bracket: u8, depth: usize, what: &str) -> Result<(), JsonError> {
-        if self.peek() == Some(bracket) && depth > self.rules.depth_max {
-            let detail = format!("nested deeper than {}: flatten it", self.rules.depth_max);
-            return Err(JsonError::new(self.at, "json_depth", detail));
+    /// Goes on to the closing quote of a string that is not plain throughout.
+    fn rest_of_string(&mut self) -> Result<bool, Fault> {
+        loop {
+            match self.peek() {
+                Some(b'"') => return Ok(true),
+                Some(b'\\') => self.escape()?,
+                Some(_) => return Err(self.fault(What::Control)),
+                None => return Err(self.fault(What::StringEnd)),
+            }
+            self.at += text::plain_run(&self.bytes[self.at..]);
+        }
+    }
+
+    #[inline]
+    fn open(&mut self, bracket: u8, depth: usize, what: What) -> Result<(), Fault> {
+        if depth > self.rules.depth_max && self.peek() == Some(bracket) {
+            return Err(self.fault(What::TooDeep));
         }
         self.expect(bracket, what)
     }
 
     /// Whether the container closed here; if not, the next item begins.
-    fn close_or_next(&mut self, bracket: u8) -> Result<bool, JsonError> {
+    #[inline]
+    fn close_or_next(&mut self, bracket: u8) -> Result<bool, Fault> {
         self.skip_space();
         match self.peek() {
             Some(b',') => {
@@ -186,59 +186,75 @@ impl<'a> Scanner<'a> {
                 self.skip_space();
                 Ok(false)
             }
-            Some(b) if b == bracket => {
+            Some(byte) if byte == bracket => {
                 self.at += 1;
                 Ok(true)
             }
-            _ => Err(self.unexpected("a comma or the closing bracket")),
+            _ => Err(self.fault(What::CommaOrBracket)),
         }
     }
 
     /// Passes name and colon, and remembers the name until its object closes.
-    fn member_name(&mut self, count: &mut usize) -> Result<StringSpan, JsonError> {
+    #[inline]
+    fn member_name(&mut self, count: usize) -> Result<StringSpan, Fault> {
         if self.peek() != Some(b'"') {
-            return Err(self.unexpected("a member's name in quotes"));
+            return Err(self.fault(What::Name));
         }
-        let offset = self.at;
-        let name = self.string()?;
-        *count += 1;
-        if *count > self.rules.members_max {
-            let detail = format!("an object has more than {MEMBERS_MAX} members: send fewer, or nest them");
-            return Err(JsonError::new(offset, "json_too_long", detail));
+        if count > self.rules.members_max {
+            return Err(self.fault(What::TooMany));
         }
+        let span = self.string()?;
         if self.rules.unique_names {
-            self.names.push((text::decoded_bytes(self.bytes, name), offset));
+            self.names.push(Name { key: self.name_key(span), span });
         }
         self.skip_space();
-        self.expect(b':', "a colon")?;
+        self.expect(b':', What::Colon)?;
         self.skip_space();
-        Ok(name)
+        Ok(span)
+    }
+
+    /// The first bytes of a name. An escaped one may equal any: its key says only that.
+    fn name_key(&self, span: StringSpan) -> u64 {
+        if span.escaped {
+            return 0;
+        }
+        let name = &self.bytes[span.start..span.end];
+        match name.first_chunk::<8>() {
+            Some(first) => u64::from_le_bytes(*first),
+            None => name.iter().fold(1, |key, &byte| key << 8 | u64::from(byte)),
+        }
     }
 
     /// Drops the names of the object that has closed, and refuses one that came twice.
-    fn forget_names(&mut self, first: usize) -> Result<(), JsonError> {
-        let names = &mut self.names[first..];
+    fn forget_names(&mut self, first: usize) -> Result<(), Fault> {
+        let names = &self.names[first..];
         let twice = match names.len() {
             0 | 1 => None,
-            2..=12 => (1..names.len())
-                .find(|&later| names[..later].iter().any(|(name, _)| *name == names[later].0))
-                .map(|later| names[later].1),
-            _ => {
-                names.sort_unstable();
-                names.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1).min()
-            }
+            2..=16 => (1..names.len())
+                .find(|&later| names[..later].iter().any(|name| self.same(name, &names[later])))
+                .map(|later| names[later].span.start),
+            _ => self.twice_among_many(names),
         };
         self.names.truncate(first);
         match twice {
             None => Ok(()),
-            Some(offset) => {
-                let detail = "an object names a member twice: send each name once";
-                Err(JsonError::new(offset, "json_duplicate_name", detail))
-            }
+            Some(start) => Err(Fault { at: start - 1, what: What::Twice }),
         }
     }
 
-    fn escape(&mut self) -> Result<(), JsonError> {
+    fn same(&self, a: &Name, b: &Name) -> bool {
+        let comparable = a.key == b.key || a.span.escaped || b.span.escaped;
+        comparable && text::decoded_bytes(self.bytes, a.span) == text::decoded_bytes(self.bytes, b.span)
+    }
+
+    fn twice_among_many(&self, names: &[Name]) -> Option<usize> {
+        let decoded = |name: &Name| (text::decoded_bytes(self.bytes, name.span), name.span.start);
+        let mut sorted: Vec<_> = names.iter().map(decoded).collect();
+        sorted.sort_unstable();
+        sorted.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1).min()
+    }
+
+    fn escape(&mut self) -> Result<(), Fault> {
         let start = self.at;
         self.at += 1;
         match self.peek() {
@@ -247,48 +263,45 @@ impl<'a> Scanner<'a> {
                 Ok(())
             }
             Some(b'u') => self.unicode_escape(start),
-            _ => Err(self.unexpected("an escape that JSON knows")),
+            _ => Err(self.fault(What::Escape)),
         }
     }
 
-    fn unicode_escape(&mut self, start: usize) -> Result<(), JsonError> {
-        let lone = || {
-            let detail = "half a surrogate pair in a string: send both halves, or the character itself";
-            JsonError::new(start, "json_surrogate", detail)
-        };
+    fn unicode_escape(&mut self, start: usize) -> Result<(), Fault> {
+        let lone = Fault { at: start, what: What::LoneSurrogate };
         match self.hex4()? {
             0xD800..=0xDBFF => {}
-            0xDC00..=0xDFFF => return Err(lone()),
+            0xDC00..=0xDFFF => return Err(lone),
             _ => return Ok(()),
         }
         match (self.peek(), self.bytes.get(self.at + 1)) {
             (Some(b'\\'), Some(b'u')) => self.at += 1,
             (None, _) | (Some(b'\\'), None) => {
                 self.at = self.bytes.len();
-                return Err(self.unexpected("the other half of a surrogate pair"));
+                return Err(self.fault(What::OtherHalf));
             }
-            _ => return Err(lone()),
+            _ => return Err(lone),
         }
         match self.hex4()? {
             0xDC00..=0xDFFF => Ok(()),
-            _ => Err(lone()),
+            _ => Err(lone),
         }
     }
 
     /// Passes the `u` and four hexadecimal digits.
-    fn hex4(&mut self) -> Result<u32, JsonError> {
+    fn hex4(&mut self) -> Result<u32, Fault> {
         self.at += 1;
         let mut unit = 0;
         for _ in 0..4 {
             let digit = self.peek().and_then(|b| char::from(b).to_digit(16));
-            let Some(digit) = digit else { return Err(self.unexpected("four hexadecimal digits")) };
+            let Some(digit) = digit else { return Err(self.fault(What::Hex)) };
             unit = unit << 4 | digit;
             self.at += 1;
         }
         Ok(unit)
     }
 
-    pub(crate) fn number(&mut self) -> Result<(), JsonError> {
+    fn number(&mut self) -> Result<(), Fault> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -310,40 +323,31 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn digits(&mut self) -> Result<(), JsonError> {
+    fn digits(&mut self) -> Result<(), Fault> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
         }
-        if self.at > start { Ok(()) } else { Err(self.unexpected("a digit")) }
+        if self.at > start { Ok(()) } else { Err(self.fault(What::Digit)) }
     }
 
-    pub(crate) fn literal(&mut self, word: &[u8]) -> Result<(), JsonError> {
+    fn literal(&mut self, word: &[u8]) -> Result<(), Fault> {
         for &letter in word {
-            if self.peek() != Some(letter) {
-                return Err(self.unexpected("a value"));
-            }
-            self.at += 1;
+            self.expect(letter, What::Value)?;
         }
         Ok(())
     }
 
-    fn expect(&mut self, byte: u8, what: &str) -> Result<(), JsonError> {
+    #[inline]
+    fn expect(&mut self, byte: u8, what: What) -> Result<(), Fault> {
         if self.peek() != Some(byte) {
-            return Err(self.unexpected(what));
+            return Err(self.fault(what));
         }
         self.at += 1;
         Ok(())
     }
 
-    fn unexpected(&self, wanted: &str) -> JsonError {
-        match self.peek() {
-            None => self.syntax(&format!("the text ends where {wanted} is expected: send it whole")),
-            Some(_) => self.syntax(&format!("not JSON: {wanted} is expected here")),
-        }
-    }
-
-    fn syntax(&self, detail: &str) -> JsonError {
-        JsonError::new(self.at, "json_syntax", detail)
+    fn fault(&self, what: What) -> Fault {
+        Fault { at: self.at, what }
     }
 }

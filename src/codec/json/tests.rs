@@ -1,3 +1,5 @@
+//! The scanner against texts that are and are not JSON.
+
 use super::*;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -174,10 +176,15 @@ fn near_json() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
 }
 
-/// serde_json's verdict, which takes the last of two equal names and refuses 1e400.
+/// serde_json's verdict, but for numbers that it cannot hold: the grammar knows no range.
 fn accepted_by_serde(text: &str) -> bool {
-    serde_json::from_str::<Box<serde_json::value::RawValue>>(text).is_ok()
-        && serde_json::from_str::<Value>(&text.replace("1e400", "1e40")).is_ok()
+    match serde_json::from_str::<Value>(text) {
+        Ok(_) => true,
+        Err(e) if e.to_string().starts_with("number out of range") => {
+            serde_json::from_str::<Box<serde_json::value::RawValue>>(text).is_ok()
+        }
+        Err(_) => false,
+    }
 }
 
 proptest! {
@@ -210,8 +217,8 @@ proptest! {
         let text = serde_json::to_string(&json).unwrap();
         if text.starts_with(['{', '[', '"']) {
             let cut = cut.index(text.len());
-            let error = value_span(&text.as_bytes()[..cut], &Rules::SYNTAX).unwrap_err();
-            prop_assert!(error.is_early_end(cut), "{}", error);
+            let fault = Scanner::new(&text.as_bytes()[..cut], &Rules::SYNTAX).value(0).unwrap_err();
+            prop_assert!(fault.is_early_end(cut), "{:?}", fault);
         }
     }
 

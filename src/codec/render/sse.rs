@@ -2,10 +2,10 @@
 
 use super::one_line;
 
-/// Appends one event. `id` is a cursor; a line break in `data` becomes a space, which JSON does
+/// Appends one event. `id` is a cursor; a line break in `payload` becomes a space, which JSON does
 /// not notice, so that no member of a partner can end the frame.
-pub fn sse_frame(out: &mut Vec<u8>, event: &str, id: &str, data: &[u8]) {
-    for (field, value) in [("event: ", event.as_bytes()), ("id: ", id.as_bytes()), ("data: ", data)] {
+pub fn sse_frame(out: &mut Vec<u8>, event: &str, id: &str, payload: &[u8]) {
+    for (field, value) in [("event: ", event.as_bytes()), ("id: ", id.as_bytes()), ("data: ", payload)] {
         if !value.is_empty() {
             out.extend_from_slice(field.as_bytes());
             one_line(out, value);

@@ -52,6 +52,7 @@ pub fn decode(item: &str, kind: RefusedKind, id: Option<&AssetId>, policy: &Poli
         RefusedKind::Put => assets(Verb::Put),
         RefusedKind::Post => assets(Verb::Post),
         RefusedKind::Patch => assets(Verb::Patch),
+        RefusedKind::Event => super::events(item.as_bytes(), false, policy, &limits),
         RefusedKind::Price => super::prices(item.as_bytes(), false, policy, &limits),
         RefusedKind::AssetPrice => super::asset_price(item.as_bytes(), id?, policy),
         RefusedKind::Delete | RefusedKind::Withdrawal | RefusedKind::FeedRecord | RefusedKind::Snapshot => {

@@ -1,14 +1,15 @@
-//! The fast path for batches of prices: simd-json into typed structs, over a copy of the body.
+//! The fast path for prices: simd-json into typed structs, over a copy of the body.
 //!
-//! It accepts a batch whole or not at all. Whatever is out of the ordinary — a float amount (which
+//! It accepts a body whole or not at all. Whatever is out of the ordinary — a float amount (which
 //! simd-json would round), an unknown member, a type that differs, an escape, an item that the
 //! policy refuses — makes it give up, and the exact path reads the body again. So refusals are
 //! made in one place only, and no number has ever been a float.
 
+use super::Shape;
 use super::price::{Parts, checked_sequence};
 use crate::codec::json::{self, Kind, STRING_BYTES_MAX};
 use crate::codec::reserved;
-use crate::domain::{AssetId, Decimal, PriceWrite, Rule};
+use crate::domain::{AssetId, Decimal, ItemOutcome, PriceWrite, Rule, Write};
 use crate::rules::policy::Policy;
 use serde::Deserialize;
 use serde::de::{self, Visitor};
@@ -17,22 +18,17 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 
-/// Below this the exact path is as quick: one price has some 100 bytes.
-const BODY_BYTES_MIN: usize = 512;
-
 thread_local! {
-    /// The copy that simd-json spoils, and its own buffers: kept, as making them costs more than
-    /// a small batch.
+    /// The copy that simd-json spoils, and its own buffers: kept, as with them it is quicker than
+    /// the exact path even for a single price.
     static SCRATCH: RefCell<(Vec<u8>, Buffers)> =
         RefCell::new((Vec::new(), Buffers::with_max_depth(0, json::DEPTH_MAX)));
 }
 
-/// All of a batch, or `None` where anything in it needs the exact path.
-pub(super) fn prices(text: &str, ndjson: bool, policy: &Policy) -> Option<Vec<PriceWrite>> {
-    if text.len() < BODY_BYTES_MIN { None } else { decode(text, ndjson, policy) }
-}
+type Writes = Vec<Result<Write, Box<ItemOutcome>>>;
 
-pub(super) fn decode(text: &str, ndjson: bool, policy: &Policy) -> Option<Vec<PriceWrite>> {
+/// All of a body, or `None` where anything in it needs the exact path.
+pub(super) fn prices(text: &str, ndjson: bool, policy: &Policy) -> Option<(Shape, Writes)> {
     if memchr::memchr(b'\\', text.as_bytes()).is_some() {
         return None;
     }
@@ -40,12 +36,16 @@ pub(super) fn decode(text: &str, ndjson: bool, policy: &Policy) -> Option<Vec<Pr
         copy.clear();
         if ndjson {
             let lines = copy_lines(copy, text)?;
-            return array(copy, buffers, policy).filter(|writes| writes.len() == lines);
+            let writes = array(copy, buffers, policy)?;
+            return (writes.len() == lines).then_some((Shape::Batch, writes));
         }
         copy.extend_from_slice(text.as_bytes());
         match json::kind(text) {
-            Kind::Array => array(copy, buffers, policy),
-            Kind::Object => envelope(copy, buffers, policy),
+            Kind::Array => Some((Shape::Batch, array(copy, buffers, policy)?)),
+            Kind::Object if memchr::memmem::find(text.as_bytes(), b"\"prices\"").is_some() => {
+                Some((Shape::Batch, envelope(copy, buffers, policy)?))
+            }
+            Kind::Object => Some((Shape::Single, single(copy, buffers, policy)?)),
             _ => None,
         }
     })
@@ -70,12 +70,18 @@ fn copy_lines(copy: &mut Vec<u8>, text: &str) -> Option<usize> {
     Some(lines)
 }
 
-fn array(copy: &mut [u8], buffers: &mut Buffers, policy: &Policy) -> Option<Vec<PriceWrite>> {
+fn array(copy: &mut [u8], buffers: &mut Buffers, policy: &Policy) -> Option<Writes> {
     let items: Vec<PriceIn<'_>> = simd_json::serde::from_slice_with_buffers(copy, buffers).ok()?;
-    items.into_iter().map(|item| item.read(policy)).collect()
+    let read = |item: PriceIn<'_>| item.read(policy).map(|write| Ok(Write::Price(write)));
+    items.into_iter().map(read).collect()
 }
 
-fn envelope(copy: &mut [u8], buffers: &mut Buffers, policy: &Policy) -> Option<Vec<PriceWrite>> {
+fn single(copy: &mut [u8], buffers: &mut Buffers, policy: &Policy) -> Option<Writes> {
+    let item: PriceIn<'_> = simd_json::serde::from_slice_with_buffers(copy, buffers).ok()?;
+    Some(vec![Ok(Write::Price(item.read(policy)?))])
+}
+
+fn envelope(copy: &mut [u8], buffers: &mut Buffers, policy: &Policy) -> Option<Writes> {
     let envelope: EnvelopeIn<'_> = simd_json::serde::from_slice_with_buffers(copy, buffers).ok()?;
     let timestamp = match envelope.timestamp {
         Some(text) if text.len() > STRING_BYTES_MAX => return None,
@@ -85,7 +91,7 @@ fn envelope(copy: &mut [u8], buffers: &mut Buffers, policy: &Policy) -> Option<V
     let read = |item: PriceIn<'_>| {
         let mut write = item.read(policy)?;
         write.at = write.at.or(timestamp);
-        Some(write)
+        Some(Ok(Write::Price(write)))
     };
     envelope.prices.into_iter().map(read).collect()
 }

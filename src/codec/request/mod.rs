@@ -7,6 +7,7 @@
 pub mod again;
 mod asset;
 mod body;
+mod event;
 mod fast;
 mod price;
 
@@ -76,12 +77,15 @@ impl BodyError {
 /// `POST /api/prices`.
 pub fn prices(body: &[u8], ndjson: bool, policy: &Policy, limits: &BodyLimits) -> Result<Decoded, BodyError> {
     let text = body::text(body)?;
-    if let Some(writes) = fast::prices(text, ndjson, policy)
+    if let Some((shape, writes)) = fast::prices(text, ndjson, policy)
         && writes.len() <= limits.items_max
     {
-        let ids = writes.iter().map(|write| CompactString::from(write.id.as_str())).collect();
-        let writes = writes.into_iter().map(|write| Ok(Write::Price(write))).collect();
-        return Ok(Decoded { shape: Shape::Batch, writes, ids });
+        let id = |write: &Result<Write, _>| match write {
+            Ok(write) => CompactString::from(write.id().as_str()),
+            Err(_) => CompactString::default(),
+        };
+        let ids = writes.iter().map(id).collect();
+        return Ok(Decoded { shape, writes, ids });
     }
     prices_exactly(text, ndjson, policy, limits)
 }
@@ -134,6 +138,18 @@ pub fn asset_price(body: &[u8], id: &AssetId, policy: &Policy) -> Result<Decoded
         return Err(needs_one(Verb::Put));
     }
     Ok(decoded(&items, Some(id), |raw| price::decode(raw, Owner::Path(id), policy).map(Write::Price)))
+}
+
+/// `POST /api/events`.
+pub fn events(body: &[u8], ndjson: bool, policy: &Policy, limits: &BodyLimits) -> Result<Decoded, BodyError> {
+    let items = body::split(body::text(body)?, ndjson, None, limits)?;
+    let mut decoded = decoded(&items, None, |raw| event::decode(raw, policy));
+    for ((id, write), raw) in decoded.ids.iter_mut().zip(&decoded.writes).zip(&items.items) {
+        if write.is_err() {
+            *id = event::readable_id(raw);
+        }
+    }
+    Ok(decoded)
 }
 
 fn needs_one(verb: Verb) -> BodyError {

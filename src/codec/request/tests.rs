@@ -1,3 +1,5 @@
+//! Bodies of pushes, and that both paths decode them alike.
+
 use super::*;
 use crate::domain::{Market, Outcome, PriceWrite};
 use proptest::prelude::*;
@@ -9,11 +11,11 @@ fn read_prices(body: &str) -> Result<Decoded, BodyError> {
 }
 
 /// The code, pointer and hint of the one item that a body holds.
-fn refusal(decoded: &Decoded) -> (&'static str, &str, &str) {
+fn refusal(decoded: &Decoded) -> (&str, &str, &str) {
     let outcome = decoded.writes[0].as_ref().expect_err("the item is refused");
     assert_eq!((outcome.outcome, decoded.writes.len()), (Outcome::Rejected, 1));
     let note = outcome.note.as_ref().unwrap();
-    (note.code, &note.pointer, &note.hint)
+    (&note.code, &note.pointer, &note.hint)
 }
 
 fn price(decoded: Decoded) -> PriceWrite {
@@ -221,82 +223,30 @@ fn a_put_never_takes_a_list() {
     assert_eq!(read(Verb::Patch, Some(&id), false), "patch_needs_one");
 }
 
+const IDS: &str = r#""a" "b/2" 7 -0 -3 18446744073709551615 18446744073709551616 1.0 "é" null"#;
+const AMOUNTS: &str = r#""101.25" "1e3" 5 -5 0 -0 1000000000000 18446744073709551615 -9223372036854775808 101.25 1e2
+    "01" "" null true 01 1. 99999999999999999999"#;
+const REPEATED: &str = r#""amount":"1" "amount":12 "currency":"EUR" "currency":null"#;
+const OTHERS: &str = r#""currency":"EUR" "currency":"USDC" "currency":null "currency":"eur" "currency":1
+    "as_of":"2026-11-24T03:10:00Z" "as_of":"2026-11-24" "as_of":1 "as_of":null "as_of":"x"
+    "quote":"nav" "quote":"NAV" "kind":"k" "per":"unit" "per":"" "kind":"\u0041" "kind":{} "kind":[]
+    "sequence":7 "sequence":-0 "sequence":-1 "sequence":1.0 "sequence":"9"
+    "sequence":4611686018427387903 "sequence":4611686018427387904
+    "stream":"s" "stream":null "market":"open" "market":"" "x":1"#;
+
 /// Items that are mostly sound, of members that are mostly sound.
 fn near_price() -> impl Strategy<Value = String> {
-    let select = |values: &'static [&'static str]| prop::sample::select(values);
-    let id = select(&[
-        "\"a\"",
-        "\"b/2\"",
-        "7",
-        "-0",
-        "-3",
-        "18446744073709551615",
-        "18446744073709551616",
-        "1.0",
-        "\"é\"",
-        "null",
-    ]);
-    let amount = select(&[
-        "\"101.25\"",
-        "\"1e3\"",
-        "5",
-        "-5",
-        "0",
-        "-0",
-        "1000000000000",
-        "18446744073709551615",
-        "-9223372036854775808",
-        "101.25",
-        "1e2",
-        "\"01\"",
-        "\"\"",
-        "null",
-        "true",
-        "01",
-        "1.",
-        "99999999999999999999",
-    ]);
-    let sound = select(&["\"amount\":\"1\"", "\"amount\":12", "\"currency\":\"EUR\"", "\"currency\":null"]);
-    let other = select(&[
-        "\"currency\":\"EUR\"",
-        "\"currency\":\"USDC\"",
-        "\"currency\":null",
-        "\"currency\":\"eur\"",
-        "\"currency\":1",
-        "\"as_of\":\"2026-11-24T03:10:00Z\"",
-        "\"as_of\":\"2026-11-24\"",
-        "\"as_of\":1",
-        "\"as_of\":null",
-        "\"as_of\":\"x\"",
-        "\"quote\":\"nav\"",
-        "\"quote\":\"NAV\"",
-        "\"kind\":\"k\"",
-        "\"per\":\"unit\"",
-        "\"per\":\"\"",
-        "\"sequence\":7",
-        "\"sequence\":-0",
-        "\"sequence\":-1",
-        "\"sequence\":1.0",
-        "\"sequence\":\"9\"",
-        "\"sequence\":4611686018427387903",
-        "\"sequence\":4611686018427387904",
-        "\"stream\":\"s\"",
-        "\"stream\":null",
-        "\"market\":\"open\"",
-        "\"market\":\"\"",
-        "\"x\":1",
-        "\"kind\":\"\\u0041\"",
-        "\"kind\":\"a\u{1}b\"",
-        "\"kind\":{}",
-        "\"kind\":[]",
-    ]);
-    (id, amount, prop::option::weighted(0.2, sound), prop::collection::vec(other, 0..3), "[ \n\t\r]{0,2}")
-        .prop_map(|(id, amount, sound, others, space)| {
+    let one_of = |words: &'static str| prop::sample::select(words.split_whitespace().collect::<Vec<_>>());
+    let other = prop_oneof![20 => one_of(OTHERS), 1 => Just("\"kind\":\"a\u{1}b\"")];
+    let others = prop::collection::vec(other, 0..3);
+    let repeated = prop::option::weighted(0.2, one_of(REPEATED));
+    (one_of(IDS), one_of(AMOUNTS), repeated, others, "[ \n\t\r]{0,2}").prop_map(
+        |(id, amount, repeated, others, space)| {
             let mut members = vec![format!("\"id\":{id}"), format!("\"amount\":{space}{amount}")];
-            members.extend(sound.map(str::to_owned));
-            members.extend(others.into_iter().map(str::to_owned));
+            members.extend(repeated.into_iter().chain(others).map(str::to_owned));
             format!("{{{}{space}}}", members.join(","))
-        })
+        },
+    )
 }
 
 fn near_body() -> impl Strategy<Value = (String, bool)> {
@@ -305,8 +255,9 @@ fn near_body() -> impl Strategy<Value = (String, bool)> {
         0.2,
         (any::<prop::sample::Index>(), prop::sample::select(vec!["", "}", ",", "\n", "\"", "{", " ", "é"])),
     );
-    (items, 0..4, damage).prop_map(|(items, shape, damage)| {
+    (items, 0..5, damage).prop_map(|(items, shape, damage)| {
         let mut body = match shape {
+            4 => items.first().cloned().unwrap_or_default(),
             0 => format!("[{}]", items.join(",")),
             1 => format!("{{\"timestamp\":\"2026-11-24\",\"prices\":[{}]}}", items.join(" , ")),
             2 => items.join("\n"),
@@ -322,7 +273,7 @@ fn near_body() -> impl Strategy<Value = (String, bool)> {
             };
             body.replace_range(at..end.unwrap_or(at).min(body.len()).max(at), piece);
         }
-        (body, shape >= 2)
+        (body, (2..4).contains(&shape))
     })
 }
 
@@ -332,12 +283,11 @@ proptest! {
     #[test]
     fn the_fast_path_accepts_only_what_the_exact_path_reads_alike((body, ndjson) in near_body()) {
         let policy = Policy::default();
-        if let Some(fast) = fast::decode(&body, ndjson, &policy) {
+        if let Some((shape, fast)) = fast::prices(&body, ndjson, &policy) {
             let exact = prices_exactly(&body, ndjson, &policy, &LIMITS);
             let exact = exact.map_err(|e| TestCaseError::fail(format!("{body}: {e}")))?;
-            let fast: Vec<_> = fast.into_iter().map(|write| Ok(Write::Price(write))).collect();
             prop_assert_eq!(&exact.writes, &fast, "{}", body);
-            prop_assert_eq!(exact.ids.len(), fast.len());
+            prop_assert_eq!((exact.shape, exact.ids.len()), (shape, fast.len()));
         }
     }
 }
@@ -356,15 +306,18 @@ proptest! {
 }
 
 #[test]
-fn an_ordinary_batch_takes_the_fast_path() {
+fn what_is_ordinary_takes_the_fast_path() {
     let item =
         r#"{"id":"a/1","amount":"101.25","currency":"EUR","as_of":"2026-11-24T03:10:00Z","sequence":5}"#;
     let policy = Policy::default();
     let list = format!("[{}]", vec![item; 20].join(","));
-    assert_eq!(fast::prices(&list, false, &policy).map(|w| w.len()), Some(20));
+    let taken =
+        |body: &str, ndjson| fast::prices(body, ndjson, &policy).map(|(shape, writes)| (shape, writes.len()));
+    assert_eq!(taken(&list, false), Some((Shape::Batch, 20)));
     let lines = vec![item; 20].join("\n") + "\n";
-    assert_eq!(fast::prices(&lines, true, &policy).map(|w| w.len()), Some(20));
+    assert_eq!(taken(&lines, true), Some((Shape::Batch, 20)));
     let envelope = format!("{{\"timestamp\":null,\"prices\":{list}}}");
-    assert_eq!(fast::prices(&envelope, false, &policy).map(|w| w.len()), Some(20));
-    assert_eq!(fast::prices(&list.replacen("\"101.25\"", "101.25", 1), false, &policy), None);
+    assert_eq!(taken(&envelope, false), Some((Shape::Batch, 20)));
+    assert_eq!(taken(&list.replacen("\"101.25\"", "101.25", 1), false), None);
+    assert_eq!(taken(item, false), Some((Shape::Single, 1)));
 }

@@ -1,7 +1,7 @@
 //! The bytes of a document: a window that is filled as it is read, and grows to hold one value.
 
 use super::SnapshotError;
-use crate::codec::json::{JsonError, Rules, Scanner};
+use crate::codec::json::{Fault, Rules, Scanner};
 use std::io::{ErrorKind, Read};
 
 /// Bytes read at once; many records for each refill.
@@ -78,8 +78,8 @@ impl<R: Read> Source<R> {
                 Ok(()) if length < window.len() || self.ended => {
                     return Ok((length <= bytes_max).then_some(length));
                 }
-                Err(error) if self.ended || !error.is_early_end(window.len()) => {
-                    return Err(self.broken(error));
+                Err(fault) if self.ended || !fault.is_early_end(window.len()) => {
+                    return Err(self.broken(fault));
                 }
                 _ if window.len() > bytes_max => return Ok(None),
                 _ => self.fill().map(|_| ())?,
@@ -106,15 +106,15 @@ impl<R: Read> Source<R> {
             .map_err(|e| bad_utf8(self.offset + e.valid_up_to() as u64))
     }
 
-    fn broken(&self, error: JsonError) -> SnapshotError {
+    fn broken(&self, fault: Fault) -> SnapshotError {
         let window = self.window();
-        let offset = self.offset + error.offset as u64;
-        if error.is_early_end(window.len()) {
+        let offset = self.offset + fault.at as u64;
+        if fault.is_early_end(window.len()) {
             return truncated(offset);
         }
-        match std::str::from_utf8(&window[error.offset..]) {
+        match std::str::from_utf8(&window[fault.at..]) {
             Err(e) if e.valid_up_to() == 0 && e.error_len().is_some() => bad_utf8(offset),
-            _ => SnapshotError { code: "malformed", offset, detail: error.detail },
+            _ => SnapshotError { code: "malformed", offset, detail: fault.error(window.len()).detail },
         }
     }
 

@@ -1,0 +1,137 @@
+//! What the codec costs per item: `cargo bench --bench codec`.
+//!
+//! `cargo bench --bench codec -- simd` measures only what has that word in its name. Each line is the best of several rounds, in nanoseconds per item: the least disturbed one.
+
+use std::hint::black_box;
+use tidegate::clock::Mark;
+use tidegate::codec::render::{Reply, push_reply};
+use tidegate::codec::request::{BodyLimits, Shape, prices};
+use tidegate::codec::snapshot::{SnapshotLimits, scan};
+use tidegate::codec::{json, record, time};
+use tidegate::domain::{ItemOutcome, Mapping, Outcome, Rule, Seq, TimeFormat};
+use tidegate::rules::policy::Policy;
+
+/// As in the daemon.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const ROUNDS: usize = 15;
+const BATCH: usize = 1_000;
+
+fn main() {
+    decoding();
+    replies();
+    feeds();
+    measure("one time", BATCH, || {
+        for _ in 0..BATCH {
+            black_box(time::parse(black_box("2026-11-24T03:10:00.123Z"), TimeFormat::Rfc3339)).ok();
+        }
+    });
+}
+
+fn measure(name: &str, items: usize, mut work: impl FnMut()) {
+    let wanted = |word: String| word.starts_with('-') || name.contains(&word);
+    if !std::env::args().skip(1).all(wanted) {
+        return;
+    }
+    let best = (0..ROUNDS)
+        .map(|_| {
+            let mark = Mark::now();
+            work();
+            mark.elapsed().as_nanos()
+        })
+        .min()
+        .unwrap_or(0);
+    println!("{name:<52} {:>8.0} ns", best as f64 / items as f64);
+}
+
+fn price(n: usize, amount: &str) -> String {
+    format!(
+        "{{\"id\":\"asset-{n:06}\",\"amount\":{amount},\"currency\":\"EUR\",\"as_of\":\"2026-11-24T03:10:00.{:03}Z\"}}",
+        n % 1000
+    )
+}
+
+fn decoding() {
+    let (policy, limits) = (Policy::default(), BodyLimits { items_max: 10_000 });
+    let batch = |amount: &str| (0..BATCH).map(|n| price(n, amount)).collect::<Vec<_>>();
+    let text = batch("\"101.25\"");
+    let bodies = [
+        ("prices, amounts as strings (simd-json)", format!("[{}]", text.join(",")), false),
+        ("prices, NDJSON (simd-json)", text.join("\n"), true),
+        ("prices, amounts as floats (exact path)", format!("[{}]", batch("101.25").join(",")), false),
+    ];
+    for (name, body, ndjson) in bodies {
+        measure(&format!("{name}, {} bytes each", body.len() / BATCH), BATCH, || {
+            black_box(prices(black_box(body.as_bytes()), ndjson, &policy, &limits)).ok();
+        });
+    }
+    for few in [1, 2, 4, 5, 8, 16, 64] {
+        let body = format!("[{}]", text[..few].join(","));
+        measure(&format!("prices, {few} in a body"), BATCH, || {
+            for _ in 0..BATCH / few {
+                black_box(prices(black_box(body.as_bytes()), false, &policy, &limits)).ok();
+            }
+        });
+    }
+    measure("one price, an object", BATCH, || {
+        for body in &text {
+            black_box(prices(black_box(body.as_bytes()), false, &policy, &limits)).ok();
+        }
+    });
+}
+
+fn replies() {
+    let ids: Vec<_> = (0..BATCH).map(|n| format!("asset-{n:06}").into()).collect();
+    let item = |n| ItemOutcome { change: Some(n), ..ItemOutcome::plain(Outcome::Updated, Rule::P1) };
+    let items: Vec<_> = (0..BATCH as u32).map(item).collect();
+    let mut out = Vec::new();
+    measure("reply to a batch", BATCH, || {
+        out.clear();
+        let (first, durable) = (Seq(123_456_789), Seq(123_457_789));
+        let reply = Reply {
+            shape: Shape::Batch,
+            ids: &ids,
+            items: &items,
+            journal: 7,
+            first,
+            durable,
+            minimal: false,
+        };
+        push_reply(&mut out, black_box(&reply));
+    });
+}
+
+fn feeds() {
+    const RECORDS: usize = 20_000;
+    let text = |n: usize| {
+        format!(
+            "{{\"id\":\"asset-{n:07}\",\"updated_at\":\"2026-11-24T03:10:00Z\",\"name\":\"An asset of number {n}\",\
+             \"class\":\"nav\",\"supply\":7{n}000000000000000000,\"denominations\":[{{\"unit\":\"a\",\"exponent\":0}},\
+             {{\"unit\":\"b\",\"exponent\":18}}],\"description\":\"{}\",\
+             \"price\":{{\"amount\":\"{n}.25\",\"currency\":\"EUR\",\"as_of\":\"2026-11-24T03:10:00Z\"}}}}",
+            "All that there is to say of it. ".repeat(5)
+        )
+    };
+    let list: Vec<String> = (0..RECORDS).map(text).collect();
+    let body = format!("{{\"count\":{RECORDS},\"assets\":[{}]}}", list.join(",\n"));
+    let (mapping, policy) = (Mapping::default(), Policy::default());
+    let limits = SnapshotLimits { record_bytes_max: 1 << 20, records_max: 1 << 20 };
+    let bytes = body.len() / RECORDS;
+    measure(&format!("feed record, scanned, {bytes} bytes each"), RECORDS, || {
+        black_box(scan(body.as_bytes(), &mapping, &limits, |raw| {
+            black_box(raw);
+        }))
+        .ok();
+    });
+    measure("feed record, decoded", RECORDS, || {
+        for text in &list {
+            black_box(record::decode(text, &mapping, &policy)).ok();
+        }
+    });
+    measure("feed record, canonical", RECORDS, || {
+        for text in &list {
+            black_box(json::canonical(text)).ok();
+        }
+    });
+}
