@@ -2,7 +2,7 @@
 
 use super::admission::{Admission, Limits, Permit};
 use super::delivery::{Delivery, DeliveryKey};
-use super::partner::{OpenGap, PartnerMessage, Prefetched, stored_delivery};
+use super::partner::{OpenGap, Operated, Order, PartnerMessage, Prefetched, stored_delivery};
 use crate::codec::request::again::Form;
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, ItemOutcome, Micros, Origin, PartnerName, PartnerNo, Seq, Write};
@@ -104,6 +104,17 @@ impl PartnerEntry {
         let prefetched = self.prefetch(&push);
         let (reply, answer) = oneshot::channel();
         self.tell(PartnerMessage::Push { push, prefetched, reply })?;
+        answer.await.map_err(|_| Unavailable)
+    }
+
+    /// Has the partner's actor decide an operator's order.
+    pub async fn operate(&self, order: Order) -> Result<Operated, Unavailable> {
+        let mut prefetched = Prefetched::new();
+        if let Ok(Some(row)) = self.reader.asset(self.no, &order.id) {
+            prefetched.insert(order.id.clone(), (row.head.version, row.document));
+        }
+        let (reply, answer) = oneshot::channel();
+        self.tell(PartnerMessage::Operate { order, prefetched, reply })?;
         answer.await.map_err(|_| Unavailable)
     }
 

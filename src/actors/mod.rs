@@ -14,6 +14,6 @@ pub use admission::{Admission, Bucket, Limits, Permit, Shed};
 pub use delivery::{Delivery, DeliveryKey, Repeats};
 pub use handle::{Missing, PartnerEntry, Push, PushBody, PushReply, Registry, Unavailable};
 pub use kept::{KeptError, Release};
-pub use partner::{Cannot, ParkedPlace, ParkedPrice, Surroundings};
+pub use partner::{Cannot, Deed, Operated, Order, ParkedPlace, ParkedPrice, Surroundings};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
 pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle, partner_numbers};

@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod load;
 mod partner;
 mod serve;
@@ -33,6 +34,7 @@ pub struct Cli {
 enum Verb {
     Serve(serve::Serve),
     Demo(demo::Demo),
+    Explain(explain::Explain),
     Check(check::Check),
     #[command(subcommand)]
     Partner(partner::Partner),
@@ -82,6 +84,7 @@ impl Verb {
         match self {
             Verb::Serve(serve) => block_on(serve.run(out)),
             Verb::Demo(demo) => block_on(demo.run(out)),
+            Verb::Explain(explain) => block_on(explain.run(out)),
             Verb::Load(load) => block_on(async { load::run(load).await.map(|()| ExitCode::SUCCESS) }),
             Verb::Check(check) => check.run(out),
             Verb::Partner(partner) => partner.run(out),

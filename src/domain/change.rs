@@ -4,13 +4,15 @@
 
 use super::{AssetId, Currency, Member, Micros, PartnerNo, Quote, Slot, Stamp};
 use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
 
 /// The place of a change in the log: gapless, total order, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Seq(pub u64);
 
 /// Where a write came from, for `explain`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// `delivery`: hash of the delivery's id, 0 where it had none.
     Push {
@@ -130,16 +132,19 @@ pub enum RecordKind {
     Plan = 5,
     Quarantine = 6,
     Parked = 7,
-    /// The last writes of an asset that lost.
+    /// Key: the asset's id. Value: its last writes that lost, JSON list, newest last.
     Lost = 8,
     Stream = 9,
+    /// Key: action number, big-endian. Value: what an operator did, and why.
+    Action = 10,
 }
 
 impl RecordKind {
     #[rustfmt::skip]
-    pub const ALL: [RecordKind; 9] = [
+    pub const ALL: [RecordKind; 10] = [
         RecordKind::Partner, RecordKind::Feed, RecordKind::Run, RecordKind::Delivery, RecordKind::Plan,
         RecordKind::Quarantine, RecordKind::Parked, RecordKind::Lost, RecordKind::Stream,
+        RecordKind::Action,
     ];
 
     pub fn from_number(number: u8) -> Option<RecordKind> {

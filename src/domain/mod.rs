@@ -6,6 +6,7 @@
 mod change;
 mod decimal;
 mod document;
+mod explain;
 mod feed;
 mod ids;
 mod mapping;
@@ -21,6 +22,7 @@ pub use change::{
 };
 pub use decimal::{Decimal, DecimalError};
 pub use document::{Document, Member};
+pub use explain::{ActionKind, LostPart, LostWrite, OperatorAction};
 pub use feed::{FeedState, FetchOutcome, RecordFault, RunCounts, RunId, RunReport, RunStatus};
 pub use ids::{AssetId, AssetIdError, PartnerName, PartnerNameError, PartnerNo, Slot};
 pub use mapping::{Field, Mapping, Pointer, Source, TimeFormat};

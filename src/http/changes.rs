@@ -8,6 +8,7 @@ use super::partner::Call;
 use super::read;
 use super::{reply, stream, view};
 use crate::actors::Registry;
+use crate::codec::render::Audience;
 use crate::codec::{cursor, json};
 use crate::domain::{Committed, PartnerNo, Seq};
 use crate::store::{ReadError, Reader};
@@ -27,6 +28,7 @@ pub struct Window {
     registry: Registry,
     partners: Option<Vec<PartnerNo>>,
     types: Option<Vec<String>>,
+    audience: Audience,
 }
 
 /// A piece of the stream, rendered.
@@ -129,7 +131,8 @@ impl Window {
         };
         let types: Vec<String> = call.query.all("type").map(str::to_owned).collect();
         let types = (!types.is_empty()).then_some(types);
-        Ok(Window { reader: app.reader.clone(), registry: app.registry.clone(), partners, types })
+        let audience = if call.is_partner() { Audience::Partner } else { Audience::Others };
+        Ok(Window { reader: app.reader.clone(), registry: app.registry.clone(), partners, types, audience })
     }
 
     /// The sequence after which to begin. A cursor of another journal, or from beyond our end, was
@@ -186,7 +189,9 @@ impl Window {
         let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine) else { return false };
         let journal = self.reader.journal();
         let mut change = Vec::with_capacity(512);
-        let Some(kind) = view::change(&mut change, journal, &partner, committed) else { return false };
+        let Some(kind) = view::change(&mut change, journal, (&partner, self.audience), committed) else {
+            return false;
+        };
         if self.types.as_ref().is_some_and(|types| types.iter().all(|wanted| wanted != kind)) {
             return false;
         }

@@ -208,6 +208,7 @@ async fn prices_of(call: &Call<'_>, ids: Vec<AssetId>, name: QuoteName) -> Resul
         _ => return Err(Fault::PartnerNeeded),
     });
     let (reader, now) = (call.app().reader.clone(), call.app().clock.now());
+    let sees_hidden = call.is_partner();
     let out = blocking(move || {
         let mut out = Vec::with_capacity(ids.len() * 192);
         let mut missing = Vec::new();
@@ -215,6 +216,7 @@ async fn prices_of(call: &Call<'_>, ids: Vec<AssetId>, name: QuoteName) -> Resul
         out.extend_from_slice(b"{\"items\":[");
         for id in &ids {
             let row = reader.asset(partner.no, id)?.filter(|row| row.head.is_alive());
+            let row = row.filter(|row| sees_hidden || !row.head.hidden);
             if !row.is_some_and(|row| show_price(&mut out, &scene, &row, name)) {
                 missing.push(id);
             }

@@ -9,7 +9,7 @@ use super::limit::Rate;
 use super::path::{self, Query};
 use super::route::{Resource, Route};
 use super::view::Scene;
-use super::{changes, feed, list, position, push, quarantine, read, receipt};
+use super::{changes, explain, feed, list, position, push, quarantine, read, receipt};
 use crate::actors::PartnerEntry;
 use crate::domain::AssetId;
 use hyper::body::Incoming;
@@ -82,6 +82,7 @@ async fn dispatch(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fau
     match call.route.resource {
         Resource::Asset => read::asset(call),
         Resource::AssetPrice => read::asset_price(call),
+        Resource::Explain => explain::answer(call).await,
         Resource::Assets => list::assets(call).await,
         Resource::Prices => list::prices(call).await,
         Resource::Changes => changes::answer(call).await,
@@ -117,6 +118,11 @@ impl Call<'_> {
             Caller::Partner { .. } => self.partner(),
             Caller::Reader { .. } => Err(Fault::ReadOnly),
         }
+    }
+
+    /// Whether the caller is the partner itself: it sees its assets also where they are hidden.
+    pub fn is_partner(&self) -> bool {
+        matches!(self.caller, Caller::Partner { .. })
     }
 
     /// The asset that the path names.

@@ -356,7 +356,7 @@ fn status_of(shape: Shape, atomic: bool, items: &[ItemOutcome]) -> StatusCode {
     }
 }
 
-fn status_of_item(outcome: Outcome) -> StatusCode {
+pub fn status_of_item(outcome: Outcome) -> StatusCode {
     match outcome {
         Outcome::Created => StatusCode::CREATED,
         Outcome::Updated

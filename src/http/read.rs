@@ -53,6 +53,9 @@ pub fn asset_price(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 
 fn living(call: &Call<'_>, partner: &PartnerEntry) -> Result<AssetRow, Fault> {
     let row = call.app().reader.asset(partner.no, &call.asset_id()?)?.ok_or(Fault::NoSuchAsset)?;
+    if row.head.hidden && !call.is_partner() {
+        return Err(Fault::NoSuchAsset);
+    }
     if row.head.is_alive() {
         Ok(row)
     } else if row.head.death > Stamp::NEVER {

@@ -11,6 +11,7 @@ pub enum Resource {
     Assets,
     Asset,
     AssetPrice,
+    Explain,
     Prices,
     Changes,
     Events,
@@ -35,13 +36,14 @@ struct Row {
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 14] = [
+const ROWS: [Row; 15] = [
     row(Resource::Prices, "/prices", "/api/prices", &["GET", "POST"], "GET, HEAD, POST"),
     row(Resource::Assets, "/assets", "/api/assets", &["GET", "POST", "PUT"], "GET, HEAD, POST, PUT"),
     row(Resource::Asset, "/assets/{id}", "/api/assets/{id}",
         &["GET", "PUT", "PATCH", "DELETE"], "GET, HEAD, PUT, PATCH, DELETE"),
     row(Resource::AssetPrice, "/assets/{id}/price", "/api/assets/{id}/price",
         &["GET", "PUT", "DELETE"], "GET, HEAD, PUT, DELETE"),
+    row(Resource::Explain, "/assets/{id}/explain", "/api/assets/{id}/explain", &["GET"], "GET, HEAD"),
     row(Resource::Changes, "/changes", "/api/changes", &["GET"], "GET, HEAD"),
     row(Resource::Events, "/events", "/api/events", &["POST"], "POST"),
     row(Resource::Receipt, "/receipts/{id}", "/api/receipts/{id}", &["GET"], "GET, HEAD"),

@@ -2,7 +2,7 @@
 //! codec's rendering.
 
 use crate::actors::{PartnerEntry, PushReply};
-use crate::codec::render::{self, AssetView, PriceView, Reply};
+use crate::codec::render::{self, AssetView, Audience, PriceView, Reply};
 use crate::codec::request::Shape;
 use crate::domain::{Committed, Micros, Quote, QuoteName};
 use crate::rules::reading::{self, Reading};
@@ -84,10 +84,10 @@ impl Scene<'_> {
 pub fn change(
     out: &mut Vec<u8>,
     journal: u32,
-    partner: &PartnerEntry,
+    (partner, audience): (&PartnerEntry, Audience),
     change: &Committed,
 ) -> Option<&'static str> {
-    render::change(out, change, partner.name.as_str(), journal)
+    render::change(out, change, (partner.name.as_str(), audience), journal)
 }
 
 pub fn sse_frame(out: &mut Vec<u8>, event: &str, id: &str, body: &[u8]) {

@@ -128,7 +128,7 @@ fn partial(head: &AssetHead, document: &Document, write: StampedWrite<'_>) -> Do
     let decision = won(head, document, next, after, tally.superseded, tally.ambiguous);
     if all_lost {
         // only life moved: the write said something, and lost with all of it
-        return DocumentDecision { outcome: Outcome::Superseded, ..decision };
+        return DocumentDecision { outcome: Outcome::Superseded, rule: Rule::D1, ..decision };
     }
     decision
 }

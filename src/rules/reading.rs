@@ -59,27 +59,40 @@ pub struct Reading {
 /// P2: the dated price, unless there is none, or a feed wrote it before the undated one's S, or it
 /// is older than that S by more than three heartbeats. `None` where the register holds nothing.
 pub fn shown(quote: &Quote, heartbeat: Option<i64>) -> Option<Shown> {
-    let dated = quote.stamp.happened().then_some(quote.stamp);
-    match (dated, &quote.undated) {
-        (Some(stamp), Some(undated)) if !undated_shows(quote, stamp, undated.snapshot, heartbeat) => {
-            Some(dated_price(quote, stamp))
-        }
-        (Some(stamp), None) => Some(dated_price(quote, stamp)),
-        (_, Some(undated)) => Some(Shown {
+    match (&quote.undated, undated_reason(quote, heartbeat)) {
+        (Some(undated), Some(_)) => Some(Shown {
             amount: Some(undated.amount),
             currency: undated.currency,
             as_of: None,
             since: undated.first_seen,
         }),
-        (None, None) => None,
+        _ => quote.stamp.happened().then(|| dated_price(quote, quote.stamp)),
     }
 }
 
-fn undated_shows(quote: &Quote, stamp: Stamp, snapshot: Micros, heartbeat: Option<i64>) -> bool {
-    let older_by = snapshot.since(stamp.at);
-    let fed_before = quote.was_fed() && older_by > 0;
+/// Why an undated price shows although, or because, there is no better one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UndatedReason {
+    /// There is no dated price.
+    NoDated,
+    /// A feed wrote the dated one before the undated one's `S`.
+    FedBefore,
+    /// The dated one is older than `S` by more than three heartbeats of its class.
+    Outlived,
+}
+
+/// P2: `None` where the dated price shows, or the register holds no undated one.
+pub fn undated_reason(quote: &Quote, heartbeat: Option<i64>) -> Option<UndatedReason> {
+    let snapshot = quote.undated.as_ref()?.snapshot;
+    if !quote.stamp.happened() {
+        return Some(UndatedReason::NoDated);
+    }
+    let older_by = snapshot.since(quote.stamp.at);
+    if quote.was_fed() && older_by > 0 {
+        return Some(UndatedReason::FedBefore);
+    }
     let outlived = heartbeat.is_some_and(|heartbeat| older_by > heartbeat.saturating_mul(DELAYED_HEARTBEATS));
-    fed_before || outlived
+    outlived.then_some(UndatedReason::Outlived)
 }
 
 fn dated_price(quote: &Quote, stamp: Stamp) -> Shown {

@@ -50,7 +50,8 @@ pub struct Survey {
     records: u64,
     invalid: u64,
     unreadable_ids: u64,
-    repeated: u64,
+    /// Records beyond the first, of ids that stand more than once.
+    repeats: HashMap<AssetId, u64>,
     newest: Option<Micros>,
     faults: Vec<RecordFault>,
 }
@@ -61,6 +62,9 @@ pub struct Surveyed {
     /// Sorted by id.
     pub present: Vec<(AssetId, Presence)>,
     pub records: u64,
+    /// Of them, those of which nothing may be applied: invalid ones, and all of an id that cannot be
+    /// told apart (F6).
+    pub quarantined: u64,
     pub invalid: u64,
     /// F2: a record's id could not be read, so absence proves nothing.
     pub deletes_barred: bool,
@@ -79,11 +83,13 @@ impl Survey {
     pub fn valid(&mut self, id: AssetId, record: SurveyedRecord) {
         self.records += 1;
         self.newest = self.newest.max(record.updated_at);
+        if self.present.contains_key(&id) {
+            *self.repeats.entry(id.clone()).or_default() += 1;
+        }
         let Some(held) = self.present.get(&id) else {
             self.present.insert(id, Presence::Valid(record));
             return;
         };
-        self.repeated += 1;
         let (kept, first) = match held {
             Presence::Quarantined => (None, None),
             Presence::Valid(held) => (first_or_newer(held, &record), Some(held.clone())),
@@ -113,17 +119,25 @@ impl Survey {
             let Survey { invalid, records, faults, kept, .. } = self;
             return Err(Refused { invalid, records, faults, kept });
         }
+        let quarantined = self.records - self.valid_records();
         let mut present: Vec<_> = self.present.into_iter().collect();
         present.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(Surveyed {
             present,
             records: self.records,
+            quarantined,
             invalid: self.invalid,
             deletes_barred: self.unreadable_ids > 0,
             newest: self.newest,
             faults: self.faults,
             kept: self.kept,
         })
+    }
+
+    /// Records that are applied, or left aside without harm beside one that is.
+    fn valid_records(&self) -> u64 {
+        let valid = self.present.iter().filter(|(_, presence)| matches!(presence, Presence::Valid(_)));
+        valid.map(|(id, _)| 1 + self.repeats.get(id).copied().unwrap_or_default()).sum()
     }
 
     /// F6: both of a pair that cannot be told apart by time are quarantined.
@@ -224,6 +238,16 @@ mod tests {
         let kept: Vec<u64> = surveyed.kept.iter().map(|kept| kept.fault.record).collect();
         assert_eq!(kept, [0, 1, 2], "all three, and no more than asked for");
         assert_eq!(surveyed.faults.len(), 3);
+    }
+
+    #[test]
+    fn f6_every_record_of_an_id_that_cannot_be_told_apart_is_counted_as_quarantined() {
+        let mut survey = Survey::default();
+        for (name, content) in [("a", 1), ("a", 1), ("a", 2), ("b", 1), ("b", 1), ("c", 1)] {
+            survey.valid(id(name), record(0, content, None));
+        }
+        let surveyed = survey.finish().unwrap();
+        assert_eq!((surveyed.records, surveyed.quarantined), (6, 3));
     }
 
     #[test]

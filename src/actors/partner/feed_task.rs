@@ -123,6 +123,7 @@ impl FeedTask {
             complete: envelope.complete,
             allow_empty: envelope.allow_empty,
             records: surveyed.records,
+            quarantined: surveyed.quarantined,
             present: surveyed.present.len() as u64,
             deletes_barred: surveyed.deletes_barred,
             faults: surveyed.faults,

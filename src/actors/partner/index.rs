@@ -281,6 +281,10 @@ impl Index {
         &self.entry(slot).id
     }
 
+    pub fn is_hidden(&self, slot: Slot) -> bool {
+        self.entry(slot).hidden
+    }
+
     pub fn head(&self, slot: Slot) -> AssetHead {
         let entry = self.entry(slot);
         AssetHead {

@@ -3,11 +3,12 @@
 
 use super::index::{Entry, Index};
 use super::items::{inactive_status, is_refused, louder, merge_price, older_than_history, too_many_assets};
+use super::lost::{self, Loss, Source};
 use super::recent::RecentDocuments;
 use crate::domain::{
-    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane, Micros,
-    Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, QuoteName, Rule, Slot, Stamp, Verb, Write,
-    WriteSet,
+    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane,
+    LostWrite, Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, QuoteName, Rule, Slot,
+    Stamp, Verb, Write, WriteSet,
 };
 use crate::rules::document::{self, Effect, StampedWrite};
 use crate::rules::policy::{Absent, Policy};
@@ -41,6 +42,8 @@ pub struct Ledger<'a> {
     /// How things were, while decisions may have to be taken back.
     pub undo: Vec<Undo>,
     pub keeps_undo: bool,
+    /// What lost, for `explain`.
+    pub losses: Vec<Loss>,
 }
 
 /// One step back.
@@ -54,6 +57,7 @@ pub enum Undo {
 pub struct Mark {
     steps: usize,
     changes: usize,
+    losses: usize,
 }
 
 /// Where a write's time comes from: its own, a snapshot's, or the partner's receive clock.
@@ -63,6 +67,8 @@ pub enum Lanes {
     Push { undated: Micros },
     /// All is stamped `(S, feed)`; undated prices are kept apart (P2).
     Feed { snapshot: Micros, fetch_started_at: Micros },
+    /// An operator speaks, now.
+    Admin { at: Micros },
 }
 
 /// What became of an asset's write, with the parts that a run's verdict looks at.
@@ -100,6 +106,7 @@ impl Ledger<'_> {
         let (lane, at) = match lanes {
             Lanes::Push { undated } => (Lane::Push, write.at.unwrap_or(undated)),
             Lanes::Feed { snapshot, .. } => (Lane::Feed, snapshot),
+            Lanes::Admin { at } => (Lane::Admin, at),
         };
         let stamp = Stamp::new(at, lane, write.sequence);
         let slot = self.index.find(&write.id);
@@ -111,6 +118,7 @@ impl Ledger<'_> {
         let stamped =
             StampedWrite { verb: write.verb, stamp, members: &write.members, removed: &write.removed };
         let decision = document::decide(&head, &document, stamped);
+        self.note_loss(&write.id, |source| lost::of_document(write, stamp, &decision, source));
         let mut item = ItemOutcome::plain(decision.outcome, decision.rule);
         let mut facts = RecordFacts {
             document: decision.outcome,
@@ -156,7 +164,16 @@ impl Ledger<'_> {
             return older_than_history();
         }
         let decision = self.decide_price(slot, write, stamp);
+        self.note_loss(&write.id, |source| lost::of_price(write, stamp, &decision, source));
         self.price_decided(slot, &write.id, decision)
+    }
+
+    /// Keeps what a write lost, up to what one batch may record.
+    fn note_loss(&mut self, id: &AssetId, lost: impl FnOnce(Source) -> Option<LostWrite>) {
+        let source = Source { origin: self.origin, learned_at: self.now };
+        if let Some(write) = lost(source).filter(|_| self.losses.len() < lost::PER_BATCH_MAX) {
+            self.losses.push(Loss { id: id.clone(), write });
+        }
     }
 
     /// X3: the asset is in the snapshot, so its absences count from nothing again.
@@ -207,7 +224,7 @@ impl Ledger<'_> {
     }
 
     pub fn mark(&self) -> Mark {
-        Mark { steps: self.undo.len(), changes: self.set.changes.len() }
+        Mark { steps: self.undo.len(), changes: self.set.changes.len(), losses: self.losses.len() }
     }
 
     /// Takes every step since `mark` back, newest first.
@@ -228,6 +245,7 @@ impl Ledger<'_> {
             }
         }
         self.set.changes.truncate(mark.changes);
+        self.losses.truncate(mark.losses);
     }
 
     /// What no rule of stamps can take: the future (T4), what history has forgotten (X4), too many.
@@ -269,7 +287,8 @@ impl Ledger<'_> {
         self.document(slot, head.version)
     }
 
-    fn document(&self, slot: Slot, version: u32) -> Result<Document, LedgerError> {
+    /// The newest decided contents of a living asset.
+    pub fn document(&self, slot: Slot, version: u32) -> Result<Document, LedgerError> {
         if let Some(document) = self.recent.get(slot) {
             return Ok(document.clone());
         }
@@ -316,12 +335,12 @@ impl Ledger<'_> {
         let change = AssetChange { slot, id, event, head, set, removed, stamp, origin: self.origin };
         self.set.changes.push(ChangeKind::Asset(Box::new(change)));
         if event == AssetEvent::Created {
-            self.unpark(slot);
+            self.show_quotes(slot);
         }
     }
 
     /// P3: prices that waited for their asset become visible in the commit that brings it to life.
-    fn unpark(&mut self, slot: Slot) {
+    pub fn show_quotes(&mut self, slot: Slot) {
         for quote in self.index.quotes(slot) {
             self.push_price_change(slot, quote, true);
         }
@@ -348,6 +367,7 @@ impl Ledger<'_> {
 
     fn push_price_change(&mut self, slot: Slot, quote: Quote, visible: bool) {
         let id = self.index.id(slot).clone();
+        let visible = visible && !self.index.is_hidden(slot);
         self.set.changes.push(ChangeKind::Price(PriceChange { slot, id, visible, quote }));
     }
 
@@ -370,11 +390,15 @@ impl Ledger<'_> {
                         snapshot,
                         fetch_started_at,
                     };
-                    self.decide_undated(slot, undated)
+                    let decision = self.decide_undated(slot, undated);
+                    self.note_loss(&write.id, |source| lost::of_undated(&undated, &decision, source));
+                    decision
                 }
                 (_, at, _) => {
-                    let at = at.unwrap_or(stamp.at);
-                    self.decide_price(slot, price, Stamp::new(at, stamp.lane(), price.sequence))
+                    let stamp = Stamp::new(at.unwrap_or(stamp.at), stamp.lane(), price.sequence);
+                    let decision = self.decide_price(slot, price, stamp);
+                    self.note_loss(&write.id, |source| lost::of_price(price, stamp, &decision, source));
+                    decision
                 }
             };
             facts.ambiguous |= decision.ambiguous;

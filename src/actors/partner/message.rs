@@ -1,6 +1,7 @@
 //! What a partner's actor is told.
 
 use super::ledger::Prefetched;
+use super::operator::{Operated, Order};
 use super::parked::{ParkedPlace, ParkedPrice};
 use super::release::{Kept, Verdict};
 use crate::actors::handle::{Push, PushReply};
@@ -18,6 +19,12 @@ pub enum PartnerMessage {
         push: Push,
         prefetched: Prefetched,
         reply: oneshot::Sender<PushReply>,
+    },
+    /// Decide an operator's order; its effect is durable a little later.
+    Operate {
+        order: Order,
+        prefetched: Prefetched,
+        reply: oneshot::Sender<Operated>,
     },
     /// The timer of the schedule went off; an older timer's call is ignored.
     FetchDue {
@@ -107,6 +114,8 @@ pub struct SnapshotFacts {
     pub complete: bool,
     pub allow_empty: bool,
     pub records: u64,
+    /// Records of which nothing may be applied.
+    pub quarantined: u64,
     /// Different ids in the file.
     pub present: u64,
     pub deletes_barred: bool,

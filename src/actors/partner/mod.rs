@@ -12,7 +12,9 @@ mod index;
 mod items;
 mod kept_records;
 mod ledger;
+mod lost;
 mod message;
+mod operator;
 mod parked;
 mod quarantine;
 mod recent;
@@ -28,6 +30,7 @@ pub use deliveries::stored_delivery;
 pub use gap_watch::OpenGap;
 pub use ledger::Prefetched;
 pub use message::PartnerMessage;
+pub use operator::{Deed, Operated, Order};
 pub use parked::{ParkedPlace, ParkedPrice};
 pub use release::{Cannot, Kept, Released, Verdict};
 pub use state::Surroundings;
@@ -83,9 +86,12 @@ impl Actor for PartnerActor {
                 state.push(push, prefetched, reply)?;
                 state.watch_gaps(&myself);
             }
+            PartnerMessage::Operate { order, prefetched, reply } => {
+                state.operate(order, prefetched, reply)?
+            }
             PartnerMessage::GapDue => state.gap_due(&myself),
             PartnerMessage::FetchDue { timer } => state.fetch_due(timer, &myself),
-            PartnerMessage::FetchNow => state.start_run(&myself),
+            PartnerMessage::FetchNow => state.fetch_now(&myself),
             PartnerMessage::BeginRun { facts, reply } => state.begin_run(*facts, reply),
             PartnerMessage::ApplyRecords { run, records, prefetched, reply } if state.is_running(run) => {
                 state.apply_records(records, prefetched, reply)?;
@@ -120,7 +126,7 @@ impl Actor for PartnerActor {
         _myself: ActorRef<PartnerMessage>,
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
-        state.stop_timer();
+        state.stop_tasks().await;
         state.stop_sweeping();
         state.gaps.stop_timer();
         Ok(())

@@ -151,9 +151,11 @@ impl PartnerState {
 
     /// The slot and its id are free again.
     pub fn forget(&mut self, slot: Slot, set: &mut WriteSet) {
+        let id = self.index.id(slot).clone();
+        set.changes.push(self.lost.forget(&id));
         let change = AssetChange {
             slot,
-            id: self.index.id(slot).clone(),
+            id,
             event: AssetEvent::Forgotten,
             head: AssetHead::unborn(),
             set: Vec::new(),

@@ -40,7 +40,8 @@ impl PartnerState {
                 return self.skip_run(facts, snapshot, OLDER_THAN_HISTORY, reply);
             }
         };
-        let counts = RunCounts { records: facts.records, ..RunCounts::default() };
+        let (records, quarantined) = (facts.records, facts.quarantined);
+        let counts = RunCounts { records, quarantined, ..RunCounts::default() };
         let active = ActiveRun { snapshot, dated, counts, seen: Default::default(), facts };
         if let Some(running) = &mut self.running {
             running.active = Some(Box::new(active));
@@ -65,29 +66,29 @@ impl PartnerState {
         let mut kept = Vec::new();
         for record in records {
             ledger.origin = Origin::Feed { run, record: record.record };
-            match record.write {
-                None => active.counts.quarantined += 1,
-                Some(write) => {
-                    let decided = ledger.asset(&write, lanes)?;
-                    count_record(&mut active.counts, decided.item.outcome);
-                    let refused = RefusedRecord {
-                        id: &record.id,
-                        offset: record.offset,
-                        text: &record.text,
-                        snapshot: active.snapshot,
-                        received_at: active.facts.file.started_at,
-                        origin: ledger.origin,
-                    };
-                    kept.extend(row_of_record(&refused, &decided.item));
-                    verdict::count(&mut active.counts, verdict::of_record(decided.facts));
-                }
+            // without a write the id is present, and counted as quarantined already
+            if let Some(write) = record.write {
+                let decided = ledger.asset(&write, lanes)?;
+                count_record(&mut active.counts, decided.item.outcome);
+                let refused = RefusedRecord {
+                    id: &record.id,
+                    offset: record.offset,
+                    text: &record.text,
+                    snapshot: active.snapshot,
+                    received_at: active.facts.file.started_at,
+                    origin: ledger.origin,
+                };
+                kept.extend(row_of_record(&refused, &decided.item));
+                verdict::count(&mut active.counts, verdict::of_record(decided.facts));
             }
             if let Some(slot) = ledger.index.find(&record.id) {
                 ledger.clear_absences(slot);
                 active.seen.insert(slot);
             }
         }
+        let losses = std::mem::take(&mut ledger.losses);
         let mut set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
+        self.record_losses(losses, &mut set);
         if let Some(running) = &mut self.running {
             running.active = Some(active);
         }

@@ -152,12 +152,15 @@ impl PartnerState {
         ledger.released = true;
         let mut item = match (&write, lanes) {
             (Write::Asset(write), lanes) => ledger.asset(write, lanes)?.item,
-            (Write::Price(write), Lanes::Push { undated: at } | Lanes::Feed { snapshot: at, .. }) => {
-                ledger.price(write, at)
-            }
+            (
+                Write::Price(write),
+                Lanes::Push { undated: at } | Lanes::Feed { snapshot: at, .. } | Lanes::Admin { at, .. },
+            ) => ledger.price(write, at),
         };
         item.change = None;
+        let losses = std::mem::take(&mut ledger.losses);
         *set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
+        self.record_losses(losses, set);
         Ok(item)
     }
 }

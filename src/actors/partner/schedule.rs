@@ -52,7 +52,17 @@ impl PartnerState {
             // however the task ended, the schedule goes on
             let _ = actor.cast(PartnerMessage::RunClosed { run });
         });
-        self.running = Some(RunningFeed { run, task, began: Mark::now(), active: None, closing: None });
+        self.running =
+            Some(RunningFeed { run, task, began: Mark::now(), active: None, closing: None, again: false });
+    }
+
+    /// Asked for by someone: while a run is under way that run will do; one whose end is decided is
+    /// followed by another, since whoever asks may have seen its report already.
+    pub fn fetch_now(&mut self, myself: &ActorRef<PartnerMessage>) {
+        match &mut self.running {
+            Some(running) => running.again |= running.closing.is_some(),
+            None => self.start_run(myself),
+        }
     }
 
     pub fn is_running(&self, run: RunId) -> bool {
@@ -77,7 +87,10 @@ impl PartnerState {
             running.began.elapsed(),
         );
         log_run(self.settings.name.as_str(), &report);
-        self.schedule_next(retry_after, myself);
+        match running.again {
+            true => self.start_run(myself),
+            false => self.schedule_next(retry_after, myself),
+        }
     }
 
     pub fn reconfigure(&mut self, settings: Arc<PartnerSettings>, myself: &ActorRef<PartnerMessage>) {

@@ -4,6 +4,8 @@ use super::deliveries::{Decided, Deliveries};
 use super::gap_watch::{GapWatch, OpenGap, note_numbers};
 use super::index::Index;
 use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
+use super::lost::{Loss, LostBook};
+use super::operator;
 use super::parked::Parked;
 use super::quarantine::{self, Batch, Quarantine, Refused};
 use super::recent::RecentDocuments;
@@ -55,6 +57,9 @@ pub struct PartnerState {
     pub undated: UndatedClock,
     pub deliveries: Deliveries,
     pub gaps: GapWatch,
+    pub lost: LostBook,
+    /// The number of the last operator's action.
+    pub last_action: u64,
     pub feed: FeedState,
     pub running: Option<RunningFeed>,
     pub quarantine: Quarantine,
@@ -75,6 +80,8 @@ pub struct RunningFeed {
     pub active: Option<Box<ActiveRun>>,
     /// What its report will say, once that is durable.
     pub closing: Option<(crate::domain::RunReport, Option<std::time::Duration>)>,
+    /// Another run was asked for after the end of this one had been decided.
+    pub again: bool,
 }
 
 impl PartnerState {
@@ -112,6 +119,8 @@ impl PartnerState {
             undated: undated.map_or_else(UndatedClock::default, UndatedClock::starting_after),
             deliveries: Deliveries::load(&reader, no)?,
             gaps: GapWatch::new(Streams::read(&reader, no)?, gap),
+            lost: LostBook::default(),
+            last_action: operator::last_action(&reader, no)?,
             feed,
             running: None,
             quarantine,
@@ -138,7 +147,14 @@ impl PartnerState {
             set: WriteSet::new(self.no),
             undo: Vec::new(),
             keeps_undo: false,
+            losses: Vec::new(),
         }
+    }
+
+    /// Adds the record of what lost to the set that it lost in.
+    pub fn record_losses(&mut self, losses: Vec<Loss>, set: &mut WriteSet) {
+        let now = self.around.clock.now();
+        set.changes.extend(self.lost.record(losses, (&self.around.reader, self.no), now));
     }
 
     /// Decides a batch in the order of its items, and puts it in line to be committed.
@@ -182,7 +198,9 @@ impl PartnerState {
             ledger.take_back(start);
             items.iter_mut().for_each(|item| item.change = None);
         }
+        let losses = std::mem::take(&mut ledger.losses);
         let mut set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
+        self.record_losses(losses, &mut set);
         if !kept.is_empty() && !push.dry_run {
             let batch = Batch { body: &push.body, received_at: push.received_at, origin, rejected: refused };
             self.quarantine(quarantine::rows_of_push(&batch, kept, &items), &mut set);

@@ -8,7 +8,7 @@ use crate::rules::reading::{self, Shown};
 
 /// Members of the reply that are ours beside the reserved ones. A partner's member of such a name
 /// is shown under `own`.
-const OURS: [&str; 4] = ["partner", "cursor", "quotes", "own"];
+const OURS: [&str; 5] = ["partner", "cursor", "quotes", "own", "hidden"];
 
 /// One living asset, from a row of the store.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +54,10 @@ pub fn asset(out: &mut Vec<u8>, view: &AssetView<'_>) {
     text(out, "partner", view.partner);
     if wanted("updated_at") {
         at(out, "updated_at", Some(updated_at(view.head)));
+    }
+    if view.head.hidden && wanted("hidden") {
+        name(out, "hidden");
+        out.extend_from_slice(b"true");
     }
     let (ours, own): (Vec<&Member>, Vec<&Member>) = view
         .document

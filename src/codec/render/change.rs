@@ -3,18 +3,33 @@
 use super::asset::{member, shown_members};
 use super::{at, json, name, text};
 use crate::codec::cursor;
-use crate::domain::{AssetChange, AssetEvent, AssetId, ChangeKind, Committed, Micros, PriceChange, Quote};
+use crate::domain::{
+    AssetChange, AssetEvent, AssetId, ChangeKind, Committed, Micros, Origin, PriceChange, Quote,
+};
 use crate::rules::reading;
 
 /// `{"cursor", "type", "partner", "id", "committed_at", "source_time", "set", "removed", "price"?}`.
 /// The type is given back, for the event's name; `None` and nothing written for what is internal.
 ///
+/// A hidden asset's changes are its partner's alone: for all others it is deleted when it is hidden,
+/// and created, whole, when it is shown again.
+///
 /// A price's change shows what the register shows by itself; where a feed's undated price is kept
 /// beside it, that follows as `undated`: which of the two a reader sees depends on the class (P2).
-pub fn change(out: &mut Vec<u8>, committed: &Committed, partner: &str, journal: u32) -> Option<&'static str> {
+pub fn change(
+    out: &mut Vec<u8>,
+    committed: &Committed,
+    (partner, audience): (&str, Audience),
+    journal: u32,
+) -> Option<&'static str> {
     match &committed.change.kind {
         ChangeKind::Asset(change) => {
+            let hides = is_hiding(change);
+            if audience == Audience::Others && change.head.hidden && !hides {
+                return None;
+            }
             let kind = match change.event {
+                AssetEvent::Updated if hides && audience == Audience::Others => "asset.deleted",
                 AssetEvent::Created => "asset.created",
                 AssetEvent::Updated => "asset.updated",
                 AssetEvent::Deleted => "asset.deleted",
@@ -22,6 +37,10 @@ pub fn change(out: &mut Vec<u8>, committed: &Committed, partner: &str, journal: 
             };
             let head = Head { kind, partner, id: &change.id, journal, source_time: change.stamp.at };
             open(out, committed, &head);
+            if change.head.hidden && audience == Audience::Partner {
+                name(out, "hidden");
+                out.extend_from_slice(b"true");
+            }
             document(out, change);
             out.push(b'}');
             Some(kind)
@@ -29,6 +48,21 @@ pub fn change(out: &mut Vec<u8>, committed: &Committed, partner: &str, journal: 
         ChangeKind::Price(change) if change.visible => price(out, committed, partner, journal, change),
         ChangeKind::Price(_) | ChangeKind::Record(_) => None,
     }
+}
+
+/// Who reads the changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// The partner whose assets they are of.
+    Partner,
+    Others,
+}
+
+/// The change by which an operator hid the asset: nothing of its document differs.
+fn is_hiding(change: &AssetChange) -> bool {
+    let by_operator = matches!(change.origin, Origin::Admin { .. });
+    let is_bare = change.set.is_empty() && change.removed.is_empty();
+    change.head.hidden && by_operator && is_bare && change.event == AssetEvent::Updated
 }
 
 struct Head<'a> {
@@ -123,7 +157,7 @@ mod tests {
     }
 
     fn change_of(out: &mut Vec<u8>, committed: &Committed) -> Option<&'static str> {
-        super::change(out, committed, "acme", 1)
+        super::change(out, committed, ("acme", Audience::Others), 1)
     }
 
     fn asset(event: AssetEvent) -> ChangeKind {

@@ -6,11 +6,13 @@
 
 mod asset;
 mod change;
+mod explain;
 mod reply;
 mod sse;
 
 pub use asset::{AssetView, PriceView, asset, heartbeat, price};
-pub use change::change;
+pub use change::{Audience, change};
+pub use explain::{ExplainView, explain};
 pub use reply::{Reply, push_reply};
 pub use sse::sse_frame;
 

@@ -36,7 +36,8 @@ pub fn replay_into(files: impl Iterator<Item = (i64, Vec<u8>)>, dated: bool) -> 
     (model, reports)
 }
 
-fn snapshot(published: i64, body: &[u8], dated: bool) -> SnapshotIn {
+/// One version as the feed's server gives it.
+pub fn snapshot(published: i64, body: &[u8], dated: bool) -> SnapshotIn {
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
     let records = parsed.as_ref().and_then(|file| file.pointer("/assets")?.as_array());
     SnapshotIn {

@@ -1,0 +1,383 @@
+//! The answer to "why": of each member and quote what it is, who wrote it, when that was true and
+//! when we learned it; of the asset when it lived and died; and which writes lost, by which rule.
+//!
+//! Only what is known is told. Who wrote a member stands in the store; who deleted the asset is
+//! known as long as the log holds that change; a quote tells its lane, not its delivery.
+
+use super::asset::heartbeat;
+use super::{at, name, number, one_line, text};
+use crate::codec::{cursor, json};
+use crate::domain::{
+    AssetEvent, AssetHead, AssetId, ChangeKind, Committed, Document, Exception, Lane, LostPart, LostWrite,
+    Micros, OperatorAction, Origin, Quote, Seq, Stamp,
+};
+use crate::rules::policy::Policy;
+use crate::rules::reading::{self, UndatedReason};
+use compact_str::CompactString;
+use std::collections::BTreeMap;
+
+/// One asset, dead ones included, with all that is on record about it.
+pub struct ExplainView<'a> {
+    pub partner: &'a str,
+    pub id: &'a AssetId,
+    pub head: &'a AssetHead,
+    pub document: &'a Document,
+    pub base_origin: (Origin, Micros),
+    /// In the order of the head's exceptions.
+    pub exception_origins: &'a [(CompactString, Origin, Micros)],
+    pub quotes: &'a [Quote],
+    pub cursor: (u32, Seq),
+    /// The last change that readers saw of the document, where the log still holds it.
+    pub last_change: Option<&'a Committed>,
+    pub lost: &'a [LostWrite],
+    /// What operators did to the asset, by the number of the action.
+    pub actions: &'a BTreeMap<u64, OperatorAction>,
+    /// Only this member.
+    pub member: Option<&'a str>,
+    pub now: Micros,
+    pub policy: &'a Policy,
+}
+
+/// Actions of operators that are listed.
+const ACTIONS_SHOWN: usize = 8;
+
+type Source = (Origin, Micros);
+
+/// Where a member's present state comes from.
+struct Standing {
+    stamp: Stamp,
+    source: Option<Source>,
+    is_exception: bool,
+}
+
+pub fn explain(out: &mut Vec<u8>, view: &ExplainView<'_>) {
+    out.push(b'{');
+    text(out, "id", view.id.as_str());
+    text(out, "partner", view.partner);
+    flag(out, "alive", view.head.is_alive());
+    flag(out, "hidden", view.head.hidden);
+    status(out, view);
+    existence(out, view);
+    list(out, "members", |out| members(out, view));
+    list(out, "quotes", |out| quotes(out, view));
+    list(out, "lost", |out| {
+        let asked = |lost: &&LostWrite| view.member.is_none_or(|member| lost.speaks_of(member));
+        view.lost.iter().rev().filter(asked).for_each(|lost| self::lost(out, view, lost));
+    });
+    list(out, "actions", |out| {
+        view.actions.iter().rev().take(ACTIONS_SHOWN).for_each(|action| self::action(out, action));
+    });
+    text(out, "cursor", &cursor::encode(view.cursor.0, view.cursor.1));
+    out.push(b'}');
+}
+
+fn status(out: &mut Vec<u8>, view: &ExplainView<'_>) {
+    name(out, "status");
+    match view.document.get("status") {
+        _ if !view.head.is_alive() => out.extend_from_slice(b"null"),
+        Some(status) => one_line(out, status.text.as_bytes()),
+        None => out.extend_from_slice(b"\"active\""),
+    }
+}
+
+fn existence(out: &mut Vec<u8>, view: &ExplainView<'_>) {
+    let head = view.head;
+    name(out, "existence");
+    out.push(b'{');
+    for (member, when) in [("life", head.life), ("death", head.death), ("base", head.base)] {
+        moment(out, view, member, when);
+    }
+    name(out, "last_change");
+    match view.last_change {
+        Some(change) => last_change(out, view, change),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.push(b'}');
+}
+
+/// The write that bore the stamp, where something of it is still known: it wrote the base, or a
+/// member by itself, or was the last that readers saw.
+fn source_of(view: &ExplainView<'_>, stamp: Stamp) -> Option<Source> {
+    if view.head.base == stamp {
+        return Some(view.base_origin);
+    }
+    if let Some(exception) = view.head.exceptions.iter().find(|exception| exception.stamp == stamp) {
+        return standing(view, &exception.name).source;
+    }
+    let committed = view.last_change?;
+    let ChangeKind::Asset(change) = &committed.change.kind else { return None };
+    (change.stamp == stamp).then_some((change.origin, committed.committed_at))
+}
+
+fn moment(out: &mut Vec<u8>, view: &ExplainView<'_>, member: &str, when: Stamp) {
+    name(out, member);
+    if !when.happened() {
+        return out.extend_from_slice(b"null");
+    }
+    out.push(b'{');
+    stamp(out, when);
+    by(out, view, source_of(view, when));
+    out.push(b'}');
+}
+
+fn last_change(out: &mut Vec<u8>, view: &ExplainView<'_>, committed: &Committed) {
+    let ChangeKind::Asset(change) = &committed.change.kind else {
+        return out.extend_from_slice(b"null");
+    };
+    let event = match change.event {
+        AssetEvent::Created => "asset.created",
+        AssetEvent::Deleted => "asset.deleted",
+        AssetEvent::Updated | AssetEvent::Stamped | AssetEvent::Forgotten => "asset.updated",
+    };
+    out.push(b'{');
+    text(out, "type", event);
+    text(out, "cursor", &cursor::encode(view.cursor.0, committed.seq));
+    at(out, "source_time", Some(change.stamp.at));
+    by(out, view, Some((change.origin, committed.committed_at)));
+    out.push(b'}');
+}
+
+/// The members that show, and those that were removed by themselves. A member that is asked for
+/// and is neither has been left out by the last full write.
+fn members(out: &mut Vec<u8>, view: &ExplainView<'_>) {
+    if !view.head.is_alive() {
+        return;
+    }
+    let asked = |name: &str| view.member.is_none_or(|member| member == name);
+    for member in view.document.members().iter().filter(|member| asked(&member.name)) {
+        let standing = standing(view, &member.name);
+        self::member(out, view, (&member.name, "shown", Some(&member.text)), &standing);
+    }
+    let removed = |exception: &&Exception| exception.removed && asked(&exception.name);
+    for exception in view.head.exceptions.iter().filter(removed) {
+        let standing = standing(view, &exception.name);
+        self::member(out, view, (&exception.name, "removed", None), &standing);
+    }
+    let Some(wanted) = view.member else { return };
+    let written = view.document.get(wanted).is_some();
+    let excepted = view.head.exceptions.iter().any(|exception| exception.name == wanted);
+    let is_member = !view.quotes.iter().any(|quote| quote.name.as_str() == wanted);
+    if !written && !excepted && is_member && view.head.base.happened() {
+        self::member(out, view, (wanted, "absent", None), &standing(view, wanted));
+    }
+}
+
+fn standing(view: &ExplainView<'_>, member: &str) -> Standing {
+    let exceptions = &view.head.exceptions;
+    match exceptions.binary_search_by(|exception| exception.name.as_str().cmp(member)) {
+        Ok(place) => {
+            let source = view.exception_origins.iter().find(|(name, ..)| name == member);
+            let source = source.map(|(_, origin, learned_at)| (*origin, *learned_at));
+            Standing { stamp: exceptions[place].stamp, source, is_exception: true }
+        }
+        Err(_) => Standing { stamp: view.head.base, source: Some(view.base_origin), is_exception: false },
+    }
+}
+
+fn member(
+    out: &mut Vec<u8>,
+    view: &ExplainView<'_>,
+    (member, state, value): (&str, &str, Option<&str>),
+    standing: &Standing,
+) {
+    separate(out);
+    out.push(b'{');
+    text(out, "name", member);
+    text(out, "state", state);
+    if let Some(value) = value {
+        name(out, "value");
+        one_line(out, value.as_bytes());
+    }
+    text(out, "from", if standing.is_exception { "exception" } else { "base" });
+    stamp(out, standing.stamp);
+    by(out, view, standing.source);
+    out.push(b'}');
+}
+
+fn quotes(out: &mut Vec<u8>, view: &ExplainView<'_>) {
+    let asked = |quote: &&Quote| view.member.is_none_or(|member| member == quote.name.as_str());
+    view.quotes.iter().filter(asked).for_each(|quote| self::quote(out, view, quote));
+}
+
+fn quote(out: &mut Vec<u8>, view: &ExplainView<'_>, quote: &Quote) {
+    let heartbeat = heartbeat(view.document, view.policy);
+    let Some(reading) = reading::read(quote, heartbeat, false, view.now) else { return };
+    separate(out);
+    out.push(b'{');
+    text(out, "name", quote.name.as_str());
+    let parked = !view.head.is_alive();
+    text(out, "state", if parked { "parked" } else { reading.state.as_str() });
+    let (shows, why) = match reading::undated_reason(quote, heartbeat) {
+        None if quote.undated.is_some() => {
+            ("dated", "a price with a time of its own goes before the feed's undated one")
+        }
+        None => ("dated", "it is the only one"),
+        Some(UndatedReason::NoDated) => ("undated", "no price with a time of its own has come"),
+        Some(UndatedReason::FedBefore) => ("undated", "the dated price came from an older run of the feed"),
+        Some(UndatedReason::Outlived) => {
+            ("undated", "the dated price is older than the run by more than three heartbeats")
+        }
+    };
+    text(out, "shows", shows);
+    text(out, "why", why);
+    text(out, "rule", "P2");
+    dated(out, quote);
+    undated(out, quote);
+    out.push(b'}');
+}
+
+fn dated(out: &mut Vec<u8>, quote: &Quote) {
+    name(out, "dated");
+    if !quote.stamp.happened() {
+        return out.extend_from_slice(b"null");
+    }
+    out.push(b'{');
+    amount(out, quote.amount.map(|amount| amount.to_string()).as_deref());
+    text(out, "currency", quote.currency.as_str());
+    stamp(out, quote.stamp);
+    at(out, "received_at", Some(quote.received_at));
+    out.push(b'}');
+}
+
+fn undated(out: &mut Vec<u8>, quote: &Quote) {
+    name(out, "undated");
+    let Some(undated) = &quote.undated else { return out.extend_from_slice(b"null") };
+    out.push(b'{');
+    amount(out, Some(&undated.amount.to_string()));
+    text(out, "currency", undated.currency.as_str());
+    at(out, "snapshot_at", Some(undated.snapshot));
+    at(out, "first_seen_at", Some(undated.first_seen));
+    out.push(b'}');
+}
+
+fn lost(out: &mut Vec<u8>, view: &ExplainView<'_>, lost: &LostWrite) {
+    separate(out);
+    out.push(b'{');
+    match &lost.part {
+        LostPart::Members { verb, names, more } => {
+            text(out, "verb", verb);
+            list(out, "members", |out| {
+                names.iter().for_each(|name| {
+                    separate(out);
+                    json::quote(out, name);
+                });
+            });
+            name(out, "more");
+            number(out, u64::from(*more));
+        }
+        LostPart::Price { quote, amount: value, currency } => {
+            text(out, "verb", if value.is_some() { "price" } else { "withdraw" });
+            text(out, "quote", quote);
+            amount(out, value.as_deref());
+            if let Some(currency) = currency {
+                text(out, "currency", currency);
+            }
+        }
+    }
+    text(out, "rule", &lost.rule);
+    if !lost.code.is_empty() {
+        text(out, "code", &lost.code);
+    }
+    stamp(out, lost.stamp());
+    by(out, view, Some((lost.origin, lost.learned_at())));
+    out.push(b'}');
+}
+
+fn action(out: &mut Vec<u8>, (action, record): (&u64, &OperatorAction)) {
+    separate(out);
+    out.push(b'{');
+    name(out, "action");
+    number(out, *action);
+    text(out, "kind", record.kind.as_str());
+    text(out, "reason", &record.reason);
+    at(out, "at", Some(Micros(record.at)));
+    out.push(b'}');
+}
+
+/// `"source_time", "lane", "sequence"`: what the write was compared by.
+fn stamp(out: &mut Vec<u8>, stamp: Stamp) {
+    at(out, "source_time", Some(stamp.at));
+    text(
+        out,
+        "lane",
+        match stamp.lane() {
+            Lane::Feed => "feed",
+            Lane::Push => "push",
+            Lane::Price => "price",
+            Lane::Admin => "admin",
+        },
+    );
+    name(out, "sequence");
+    number(out, stamp.sequence());
+}
+
+/// `"by", "learned_at"`: who wrote, and when that was durable here.
+fn by(out: &mut Vec<u8>, view: &ExplainView<'_>, source: Option<Source>) {
+    name(out, "by");
+    match source {
+        Some((origin, _)) => self::origin(out, view, origin),
+        None => out.extend_from_slice(b"null"),
+    }
+    at(out, "learned_at", source.map(|(_, learned_at)| learned_at));
+}
+
+fn origin(out: &mut Vec<u8>, view: &ExplainView<'_>, origin: Origin) {
+    out.push(b'{');
+    match origin {
+        Origin::Push { delivery: 0 } => text(out, "kind", "push"),
+        Origin::Push { delivery } => {
+            text(out, "kind", "push");
+            text(out, "delivery_hash", &format!("{delivery:016x}"));
+        }
+        Origin::Feed { run, record } => {
+            text(out, "kind", "feed");
+            name(out, "run");
+            number(out, run);
+            // what the file lacked has no place in it
+            if record != u32::MAX {
+                name(out, "record");
+                number(out, u64::from(record));
+            }
+        }
+        Origin::Admin { action } => {
+            text(out, "kind", "operator");
+            name(out, "action");
+            number(out, action);
+            if let Some(record) = view.actions.get(&action) {
+                text(out, "reason", &record.reason);
+            }
+        }
+    }
+    out.push(b'}');
+}
+
+fn amount(out: &mut Vec<u8>, value: Option<&str>) {
+    name(out, "amount");
+    match value {
+        Some(value) => json::quote(out, value),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+fn flag(out: &mut Vec<u8>, member: &str, value: bool) {
+    name(out, member);
+    out.extend_from_slice(if value { b"true" } else { b"false" });
+}
+
+fn list(out: &mut Vec<u8>, member: &str, fill: impl FnOnce(&mut Vec<u8>)) {
+    name(out, member);
+    out.push(b'[');
+    fill(out);
+    out.push(b']');
+}
+
+/// A comma, unless the list has just been opened.
+fn separate(out: &mut Vec<u8>) {
+    if out.last() != Some(&b'[') {
+        out.push(b',');
+    }
+}
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;

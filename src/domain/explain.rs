@@ -1,0 +1,108 @@
+//! What is kept so that an asset can be explained: the writes that lost, and what operators did.
+
+use super::{Micros, Origin, Stamp};
+use serde::{Deserialize, Serialize};
+
+/// A write, or the part of one, that lost against what was newer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostWrite {
+    /// The words of its stamp: source time, and lane with sequence.
+    stamp: (i64, u64),
+    pub part: LostPart,
+    /// Name of the rule by which it lost.
+    pub rule: String,
+    /// Stable code of the reason, empty where the rule says it all.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub code: String,
+    pub origin: Origin,
+    learned_at: i64,
+}
+
+/// What of a write lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LostPart {
+    /// Members of a document, by name; `more` of them are not named.
+    Members { verb: String, names: Vec<String>, more: u32 },
+    /// `amount: None`: a withdrawal.
+    Price { quote: String, amount: Option<String>, currency: Option<String> },
+}
+
+impl LostWrite {
+    /// Lost writes that are kept of one asset, newest last.
+    pub const KEPT: usize = 8;
+    /// Members of one lost write that are named.
+    pub const NAMES_MAX: usize = 16;
+
+    pub fn new(stamp: Stamp, part: LostPart, rule: &str, origin: Origin, learned_at: Micros) -> LostWrite {
+        let (rule, code) = (rule.to_owned(), String::new());
+        LostWrite { stamp: stamp.to_words(), part, rule, code, origin, learned_at: learned_at.0 }
+    }
+
+    pub fn stamp(&self) -> Stamp {
+        Stamp::from_words(self.stamp.0, self.stamp.1)
+    }
+
+    pub fn learned_at(&self) -> Micros {
+        Micros(self.learned_at)
+    }
+
+    /// The same loss told again, by a retry or by the next run of a feed that has not moved.
+    pub fn repeats(&self, other: &LostWrite) -> bool {
+        self.stamp == other.stamp && self.part == other.part && self.rule == other.rule
+    }
+
+    /// Whether it speaks of the member; all of what it left unnamed might.
+    pub fn speaks_of(&self, member: &str) -> bool {
+        match &self.part {
+            LostPart::Members { names, more, .. } => *more > 0 || names.iter().any(|name| name == member),
+            LostPart::Price { quote, .. } => quote == member,
+        }
+    }
+}
+
+/// What an operator does to an asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionKind {
+    Patch,
+    Hide,
+    Unhide,
+}
+
+impl ActionKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ActionKind::Patch => "patch",
+            ActionKind::Hide => "hide",
+            ActionKind::Unhide => "unhide",
+        }
+    }
+}
+
+/// The record of an operator's action, written with its effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorAction {
+    pub at: i64,
+    pub kind: ActionKind,
+    pub asset: String,
+    pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Lane;
+
+    #[test]
+    fn a_lost_write_comes_back_from_its_record() {
+        let part = LostPart::Price { quote: "price".into(), amount: Some("1.5".into()), currency: None };
+        let stamp = Stamp::new(Micros(7), Lane::Price, 3);
+        let origin = Origin::Push { delivery: u64::MAX };
+        let lost = LostWrite::new(stamp, part, "P1", origin, Micros(9));
+        let text = serde_json::to_string(&lost).unwrap();
+        let again: LostWrite = serde_json::from_str(&text).unwrap();
+        assert_eq!((&again, again.stamp(), again.learned_at()), (&lost, stamp, Micros(9)));
+        assert!(lost.speaks_of("price") && !lost.speaks_of("nav"));
+    }
+}

@@ -1,0 +1,211 @@
+//! The history of a feed, version by version, with the clock at each version's publication: every
+//! run counts what the oracle counts, which reads RULES.md and not our code, and the catalogue is
+//! the oracle's.
+
+use crate::archive;
+use crate::daemon::{House, feed, partner};
+use crate::feed_server::{FeedServer, Served};
+use crate::oracle::{self, Members, Model, RunReport, RunStatus, SnapshotIn};
+use crate::proof_reading::{assert_same, catalogue, raw_records, records, repeats_a_name};
+use reqwest::StatusCode;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+use tidegate::clock::{Clock, Mark};
+use tidegate::domain::{Field, Micros};
+
+const NAME: &str = "osmosis";
+const PATH: &str = "/assetlist.json";
+
+/// How the file says of when it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Dated {
+    /// By `Last-Modified`, which the configuration declares to be the data's time.
+    ByHeader,
+    /// Not at all: there is an ETag only, so that absence counts at the second time (X3).
+    Never,
+}
+
+struct Replay {
+    house: House,
+    server: FeedServer,
+    clock: Clock,
+    oracle: Model,
+    oracle_took: Duration,
+    dated: Dated,
+    runs: u64,
+}
+
+impl Replay {
+    /// Begins at the first version, which the daemon fetches as it starts.
+    async fn begin(first: (Micros, &[u8]), dated: Dated) -> Replay {
+        let by_header = dated == Dated::ByHeader;
+        let server = FeedServer::start().await;
+        let clock = Clock::manual(first.0);
+        server.put(PATH, served(first, dated));
+        let mut settings = partner(NAME);
+        settings.policy.last_modified_is_data_time = by_header;
+        let mut feed = feed(&server.url(PATH));
+        feed.mapping.id = Field::member("base");
+        let house = House::start(vec![settings.with_feed(feed)], clock.clone()).await;
+        let policy = oracle::Policy { last_modified_is_data_time: by_header, ..oracle::Policy::default() };
+        let oracle = Model::new(policy);
+        Replay { house, server, clock, oracle, oracle_took: Duration::ZERO, dated, runs: 0 }
+    }
+
+    /// Two fetches of one version: the second is answered by 304.
+    async fn play(&mut self, at: Micros, body: &[u8]) {
+        self.clock.set(at);
+        self.server.put(PATH, served((at, body), self.dated));
+        let first = snapshot(at, body, self.dated);
+        let again = SnapshotIn {
+            fetch_start: at.0,
+            body_hash: first.body_hash,
+            not_modified: true,
+            ..SnapshotIn::default()
+        };
+        for snapshot in [first, again] {
+            let found = self.next_run().await;
+            let began = Mark::now();
+            let expected = self.oracle.snapshot(at.0, snapshot);
+            self.oracle_took += began.elapsed();
+            assert_eq!(counts_of(&found), expected_counts(&expected), "run {}: {found}", self.runs);
+        }
+    }
+
+    async fn next_run(&mut self) -> Value {
+        self.runs += 1;
+        if self.runs > 1 {
+            let (status, _) = self.house.post(NAME, "/api/feed/run", &Value::Null).await;
+            assert_eq!(status, StatusCode::ACCEPTED);
+        }
+        self.house.run_report(NAME, self.runs).await
+    }
+
+    /// The daemon's catalogue is the oracle's.
+    async fn compare(&self) {
+        let expected: BTreeMap<String, Members> =
+            self.oracle.catalogue(self.clock.now().0).into_iter().map(|(id, a)| (id, a.members)).collect();
+        let found = self.house.catalogue(NAME).await.into_iter().map(|(id, shown)| (id, members_of(shown)));
+        assert_same(&format!("after run {}", self.runs), &found.collect(), &expected);
+    }
+
+    /// The oracle's numbers are floats: the last version is compared with its file once more, number by
+    /// number, where nothing of an earlier version shows.
+    async fn compare_with_file(&self, file: &[u8]) {
+        let said = records(std::str::from_utf8(file).unwrap());
+        let mut found = catalogue(&self.house).await.remove(NAME).unwrap_or_default();
+        found.retain(|id, _| said.contains_key(id));
+        assert_same("the last file", &found, &said);
+    }
+}
+
+fn served((at, body): (Micros, &[u8]), dated: Dated) -> Served {
+    let served = Served::json(body.to_vec());
+    match dated {
+        Dated::ByHeader => served.last_modified(at),
+        Dated::Never => served.etag(&format!("\"{}\"", at.0)),
+    }
+}
+
+fn members_of(shown: Value) -> Members {
+    let Value::Object(members) = shown else { panic!("an asset is an object: {shown}") };
+    let added = ["id", "partner", "updated_at", "cursor"];
+    members.into_iter().filter(|(name, _)| !added.contains(&name.as_str())).collect()
+}
+
+/// As the oracle reads it; what only the text shows is told to it.
+fn snapshot(at: Micros, body: &[u8], dated: Dated) -> SnapshotIn {
+    let mut snapshot = oracle::osmosis::snapshot(at.0, body, dated == Dated::ByHeader);
+    let texts = raw_records(std::str::from_utf8(body).unwrap());
+    for (record, text) in snapshot.records.iter_mut().zip(texts) {
+        record.valid &= !repeats_a_name(text);
+    }
+    snapshot
+}
+
+type Counts = (String, BTreeMap<&'static str, u64>);
+
+const COUNTED: [&str; 7] =
+    ["created", "updated", "unchanged", "deleted", "held", "quarantined", "absent_once"];
+
+fn counts_of(report: &Value) -> Counts {
+    let count = |name: &'static str| (name, report["counts"][name].as_u64().expect("a count"));
+    (report["status"].as_str().expect("a status").to_owned(), COUNTED.map(count).into())
+}
+
+fn expected_counts(report: &RunReport) -> Counts {
+    let status = match report.status {
+        RunStatus::Applied => "applied",
+        RunStatus::Unchanged => "unchanged",
+        RunStatus::SkippedOlder => "skipped_older",
+        RunStatus::Refused => "refused",
+        RunStatus::Failed => "failed",
+    };
+    let counts = [
+        report.created,
+        report.updated,
+        report.unchanged,
+        report.deleted,
+        report.held,
+        report.quarantined,
+        report.absent_once,
+    ];
+    let named = COUNTED.into_iter().zip(counts.map(|count| count as u64));
+    (status.into(), named.collect())
+}
+
+/// Replays `versions`; after each `compare_every` of them, and after the last, the catalogues are
+/// compared.
+async fn replay(versions: &[(Micros, PathBuf)], dated: Dated, compare_every: usize) {
+    let began = Mark::now();
+    let first = std::fs::read(&versions[0].1).unwrap();
+    let mut replay = Replay::begin((versions[0].0, &first), dated).await;
+    for (number, (at, path)) in versions.iter().enumerate() {
+        let body = std::fs::read(path).unwrap();
+        replay.play(*at, &body).await;
+        if (number + 1) % compare_every == 0 || number + 1 == versions.len() {
+            replay.compare().await;
+        }
+        if number + 1 == versions.len() {
+            replay.compare_with_file(&body).await;
+        }
+    }
+    let answered = replay.server.answered(PATH);
+    assert_eq!((answered.whole, answered.not_modified), (versions.len() as u64, versions.len() as u64));
+    let (took, by_oracle) = (began.elapsed(), replay.oracle_took);
+    println!("{} versions, {dated:?}: {took:?}, of them {by_oracle:?} the oracle's", versions.len());
+    replay.house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x3_a_small_history_is_replayed_as_the_oracle_does_by_its_dates_and_undated() {
+    for dated in [Dated::ByHeader, Dated::Never] {
+        replay(&archive::small_history(), dated, 1).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x3_the_first_forty_versions_of_a_real_feed_are_replayed_as_the_oracle_does_by_their_dates() {
+    let Some(versions) = archive::osmosis() else { return };
+    replay(&versions[..40], Dated::ByHeader, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x3_the_first_forty_versions_of_a_real_feed_are_replayed_as_the_oracle_does_undated() {
+    let Some(versions) = archive::osmosis() else { return };
+    replay(&versions[..40], Dated::Never, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x3_five_years_of_a_real_feed_are_replayed_as_the_oracle_does_by_their_dates() {
+    let Some(versions) = archive::osmosis() else { return };
+    replay(&versions, Dated::ByHeader, 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x3_five_years_of_a_real_feed_are_replayed_as_the_oracle_does_undated() {
+    let Some(versions) = archive::osmosis() else { return };
+    replay(&versions, Dated::Never, 20).await;
+}

@@ -1,0 +1,76 @@
+//! `kill -9` under load, again and again on one store. It proves that an acknowledgement waits for
+//! the commit, and that a start finds its way from wherever the last life ended; what a loss of
+//! power does is proved where the disk is simulated.
+
+use crate::proof_ledger::{Ledger, PARTNER};
+use crate::proof_program::{Program, configure};
+use crate::store_world::Random;
+use std::path::Path;
+use tidegate::clock::Mark;
+use tidegate::domain::{ChangeKind, Seq};
+use tidegate::store::{self, StoreOptions};
+
+const ROUNDS: u64 = 50;
+/// A round ends at the latest after so many acknowledged requests.
+const REQUESTS_MAX: usize = 400;
+/// Each so many rounds a start is killed before it is ready.
+const EARLY_EVERY: u64 = 5;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g4_fifty_kills_under_load_lose_no_acknowledged_price_and_invent_none() {
+    let seed = std::env::var("TIDEGATE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    println!("seed {seed} (another one by TIDEGATE_SEED)");
+    let mut random = Random(seed);
+    let began = Mark::now();
+    let directory = tempfile::tempdir().unwrap();
+    configure(directory.path(), PARTNER);
+    let ledger = Ledger::new();
+    for round in 0..ROUNDS {
+        if round % EARLY_EVERY == EARLY_EVERY - 1 {
+            Program::start_and_kill(directory.path());
+        }
+        let program = Program::start(directory.path()).await;
+        if round == 0 {
+            ledger.create_assets(&program).await;
+        }
+        ledger.judge(&program).await;
+        let crew = ledger.push(&program);
+        ledger.acknowledges(1 + random.below(REQUESTS_MAX) as u64).await;
+        program.kill();
+        crew.join_all().await;
+    }
+    let program = Program::start(directory.path()).await;
+    ledger.judge(&program).await;
+    program.kill();
+    let (sent, acknowledged) = ledger.requests();
+    println!("{sent} requests, {acknowledged} acknowledged, {:?}", began.elapsed());
+    assert!(sent > acknowledged, "no kill met a request under way");
+    the_log_has_no_gap(&directory.path().join("store"), &ledger);
+}
+
+/// The store's own reader, over everything from the first change on.
+fn the_log_has_no_gap(directory: &Path, ledger: &Ledger) {
+    let options = StoreOptions {
+        cache_bytes: 1 << 20,
+        overlay_bytes_max: 64 << 20,
+        log_keep: i64::MAX,
+        log_bytes_max: u64::MAX,
+        init: false,
+    };
+    let opened = store::open(directory, &options).unwrap();
+    let mut last = Seq(0);
+    let mut prices = 0;
+    loop {
+        let page = opened.reader.changes(last, 10_000).unwrap();
+        if page.changes.is_empty() {
+            break;
+        }
+        for change in page.changes {
+            assert_eq!(change.seq.0, last.0 + 1, "a gap");
+            last = change.seq;
+            prices += usize::from(matches!(change.change.kind, ChangeKind::Price(_)));
+        }
+    }
+    assert_eq!(last, opened.reader.durable());
+    assert_eq!(prices, ledger.seen().prices.len());
+}

@@ -1,0 +1,106 @@
+//! The program as it is run: a directory of configuration, a child that serves it, its signals.
+
+use crate::daemon::{PATIENCE, key};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use tidegate::config::KeyHash;
+use tokio::sync::oneshot;
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_tidegate");
+
+/// A daemon in a process of its own; killed when it is dropped.
+pub struct Program {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+/// Writes a configuration of one partner, with a store beside it, and limits that no test meets. The
+/// overlay is as small as it may be, so that checkpoints run all the time.
+pub fn configure(directory: &Path, partner: &str) {
+    let main = "[server]\nlisten = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n\
+        [store]\ndirectory = 'store'\ndisk_free_bytes_min = '0B'\n\
+        overlay_bytes_max = '1MiB'\ngroup_bytes_max = '1MiB'\n";
+    let of_partner = format!(
+        "keys = ['{}']\ncurrency = 'EUR'\n[limits]\nprices_per_second = 10000000\n\
+        asset_writes_per_second = 10000000\nreads_per_second = 10000000\n",
+        KeyHash::of(&key(partner))
+    );
+    std::fs::create_dir_all(directory.join("partners")).unwrap();
+    std::fs::write(directory.join("tidegate.toml"), main).unwrap();
+    std::fs::write(directory.join(format!("partners/{partner}.toml")), of_partner).unwrap();
+}
+
+impl Program {
+    /// Starts the program, and waits until it is ready.
+    pub async fn start(directory: &Path) -> Program {
+        let mut child = Program::spawn(directory);
+        let lines = BufReader::new(child.stderr.take().expect("it is piped"));
+        let (ready, address) = oneshot::channel();
+        std::thread::spawn(move || follow(lines, ready));
+        let address = tokio::time::timeout(PATIENCE, address).await;
+        let address = address.expect("the program takes too long to start");
+        Program { child, address: address.expect("the program ends without being ready") }
+    }
+
+    /// Starts the program and kills it at once, wherever it is then.
+    pub fn start_and_kill(directory: &Path) {
+        let mut child = Program::spawn(directory);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    fn spawn(directory: &Path) -> Child {
+        Command::new(BINARY)
+            .args(["--log", "json", "serve", "--config"])
+            .arg(directory)
+            .env("RUST_LOG", "info")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; gives back how the program ended.
+    pub fn terminate(mut self) -> ExitStatus {
+        let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // it has ended already, unless a test has failed
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads the log to its end, so that the program never waits for a reader; tells when it is ready.
+fn follow(lines: BufReader<ChildStderr>, ready: oneshot::Sender<SocketAddr>) {
+    let mut ready = Some(ready);
+    for line in lines.lines().map_while(Result::ok) {
+        let event: Value = serde_json::from_str(&line).unwrap_or_default();
+        if event["message"] == "daemon ready"
+            && let Some(ready) = ready.take()
+        {
+            let address = event["partners"].as_str().and_then(|text| text.parse().ok());
+            // a test that has given up needs no address
+            let _ = ready.send(address.expect("the log names the address"));
+        } else if event["level"] != "INFO" {
+            eprintln!("{line}");
+        }
+    }
+}
