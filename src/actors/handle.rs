@@ -103,7 +103,7 @@ impl PartnerEntry {
     pub async fn push(&self, push: Push) -> Result<PushReply, Unavailable> {
         let prefetched = self.prefetch(&push);
         let (reply, answer) = oneshot::channel();
-        self.tell(PartnerMessage::Push { push, prefetched, reply })?;
+        self.tell(PartnerMessage::Push { push: Box::new(push), prefetched, reply })?;
         answer.await.map_err(|_| Unavailable)
     }
 

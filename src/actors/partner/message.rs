@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 pub enum PartnerMessage {
     /// Decide a batch, and answer when it is durable.
     Push {
-        push: Push,
+        push: Box<Push>,
         prefetched: Prefetched,
         reply: oneshot::Sender<PushReply>,
     },

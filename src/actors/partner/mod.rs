@@ -83,7 +83,7 @@ impl Actor for PartnerActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             PartnerMessage::Push { push, prefetched, reply } => {
-                state.push(push, prefetched, reply)?;
+                state.push(*push, prefetched, reply)?;
                 state.watch_gaps(&myself);
             }
             PartnerMessage::Operate { order, prefetched, reply } => {

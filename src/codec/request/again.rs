@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(found("{}\n\n {\"a\":2}\n", true, RefusedKind::Post), [(0, "{}"), (5, "{\"a\":2}")]);
         let envelope = "{\"timestamp\":\"2026-01-01T00:00:00Z\",\"prices\":[{}]}";
         let texts = texts(envelope.as_bytes(), Form { ndjson: false, kind: RefusedKind::Price });
-        assert!(texts.timestamp.is_some() && texts.items == [(49, "{}")]);
+        assert!(texts.timestamp.is_some() && texts.items == [(46, "{}")]);
         assert!(found("not JSON", false, RefusedKind::Post).is_empty());
     }
 
