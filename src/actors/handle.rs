@@ -3,11 +3,13 @@
 use super::admission::{Admission, Limits, Permit};
 use super::delivery::{Delivery, DeliveryKey};
 use super::partner::{OpenGap, Operated, Order, PartnerMessage, Prefetched, stored_delivery};
+use crate::codec::request::again::Form;
 use crate::config::PartnerSettings;
-use crate::domain::{ItemOutcome, Micros, Origin, PartnerName, PartnerNo, Seq, Write};
+use crate::domain::{AssetId, ItemOutcome, Micros, Origin, PartnerName, PartnerNo, Seq, Write};
 use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord};
 use crate::store::{ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
 use compact_str::CompactString;
 use ractor::ActorRef;
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ pub struct Push {
     pub atomic: bool,
     /// Decide, but change nothing.
     pub dry_run: bool,
+    pub body: PushBody,
     pub permit: Permit,
     /// Of a push that bears a delivery id (G2).
     pub delivery: Option<Delivery>,
@@ -38,6 +41,16 @@ impl Push {
 
 /// A numbered stream, and the ranges of it that are to be sent again (G1).
 pub type Missing = (CompactString, Vec<(u64, u64)>);
+
+/// The text that a push came as, for what of it is refused and kept.
+#[derive(Clone, Debug)]
+pub struct PushBody {
+    /// Empty where the request had none.
+    pub bytes: Bytes,
+    pub form: Form,
+    /// The asset that the path named.
+    pub id: Option<AssetId>,
+}
 
 /// What became of a batch; sent when all that it rests on is durable.
 #[derive(Debug)]
@@ -68,7 +81,7 @@ pub struct PartnerEntry {
     pub admission: Admission,
     /// Set by the actor: prices received before read as `gap`.
     pub gap: OpenGap,
-    reader: Reader,
+    pub(super) reader: Reader,
     mailbox: ArcSwapOption<ActorRef<PartnerMessage>>,
 }
 
@@ -90,7 +103,7 @@ impl PartnerEntry {
     pub async fn push(&self, push: Push) -> Result<PushReply, Unavailable> {
         let prefetched = self.prefetch(&push);
         let (reply, answer) = oneshot::channel();
-        self.tell(PartnerMessage::Push { push, prefetched, reply })?;
+        self.tell(PartnerMessage::Push { push: Box::new(push), prefetched, reply })?;
         answer.await.map_err(|_| Unavailable)
     }
 
@@ -126,14 +139,18 @@ impl PartnerEntry {
         let mut prefetched = Prefetched::new();
         for write in push.writes.iter().flatten() {
             let Write::Asset(write) = write else { continue };
-            if let Ok(Some(row)) = self.reader.asset(self.no, &write.id) {
-                prefetched.insert(write.id.clone(), (row.head.version, row.document));
-            }
+            self.prefetch_one(&write.id, &mut prefetched);
         }
         prefetched
     }
 
-    fn tell(&self, message: PartnerMessage) -> Result<(), Unavailable> {
+    pub(super) fn prefetch_one(&self, id: &AssetId, prefetched: &mut Prefetched) {
+        if let Ok(Some(row)) = self.reader.asset(self.no, id) {
+            prefetched.insert(id.clone(), (row.head.version, row.document));
+        }
+    }
+
+    pub(super) fn tell(&self, message: PartnerMessage) -> Result<(), Unavailable> {
         let mailbox = self.mailbox.load();
         let mailbox = mailbox.as_ref().ok_or(Unavailable)?;
         mailbox.cast(message).map_err(|_| Unavailable)

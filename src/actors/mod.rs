@@ -4,6 +4,7 @@
 mod admission;
 mod delivery;
 mod handle;
+mod kept;
 mod partner;
 mod storage;
 mod supervisor;
@@ -11,7 +12,8 @@ mod tasks;
 
 pub use admission::{Admission, Bucket, Limits, Permit, Shed};
 pub use delivery::{Delivery, DeliveryKey, Repeats};
-pub use handle::{Missing, PartnerEntry, Push, PushReply, Registry, Unavailable};
-pub use partner::{Deed, Operated, Order, Surroundings};
+pub use handle::{Missing, PartnerEntry, Push, PushBody, PushReply, Registry, Unavailable};
+pub use kept::{KeptError, Release};
+pub use partner::{Cannot, Deed, Operated, Order, ParkedPlace, ParkedPrice, Surroundings};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
 pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle, partner_numbers};

@@ -12,6 +12,8 @@ pub enum TaskKind {
     GapTimer,
     /// One run of a feed. Its actor notices by the run's deadline and starts over.
     FeedRun,
+    /// Wakes a partner's actor for its next sweep. Cancelled when the actor ends.
+    SweepTimer,
 }
 
 impl TaskKind {
@@ -20,6 +22,7 @@ impl TaskKind {
             TaskKind::FetchTimer => "fetch_timer",
             TaskKind::GapTimer => "gap_timer",
             TaskKind::FeedRun => "feed_run",
+            TaskKind::SweepTimer => "sweep_timer",
         }
     }
 }

@@ -161,6 +161,8 @@ fn policy(s: &mut Section<'_>) -> Policy {
         absent: Absent::default(),
         last_modified_is_data_time: false,
         parked_max: s.number("parked_max", default.parked_max, 0..=10_000_000),
+        quarantine_max: s.number("quarantine_max", default.quarantine_max, 1..=1_000_000),
+        quarantine_bytes_max: s.bytes("quarantine_bytes_max", default.quarantine_bytes_max, 64 * KIB..=GIB),
         feed_interval: 0,
         deliveries_max: s.number("deliveries_max", default.deliveries_max, 1..=1_000_000),
         assets_max: s.number("assets_max", default.assets_max, 1..=u32::MAX),

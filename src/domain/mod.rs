@@ -12,6 +12,7 @@ mod ids;
 mod mapping;
 mod outcome;
 mod price;
+mod quarantine;
 mod stamp;
 mod write;
 
@@ -27,6 +28,7 @@ pub use ids::{AssetId, AssetIdError, PartnerName, PartnerNameError, PartnerNo, S
 pub use mapping::{Field, Mapping, Pointer, Source, TimeFormat};
 pub use outcome::{ItemOutcome, Note, Outcome, Rule};
 pub use price::{Currency, CurrencyError, Market, Quote, QuoteExtra, QuoteName, QuoteNameError, Undated};
+pub use quarantine::{QuarantineRow, RefusedKind, RefusedOrigin};
 pub use stamp::{Lane, Micros, Stamp};
 pub use write::{AssetWrite, PriceWrite, Verb, Write};
 

@@ -5,10 +5,10 @@ use super::auth;
 use super::body::Body;
 use super::connection::Client;
 use super::fault::Fault;
-use super::{operator, reply, status};
+use super::{operator, quarantine, reply, status};
 use crate::config::Settings;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_SECURITY_POLICY, HOST, HeaderValue};
+use hyper::header::{CONTENT_SECURITY_POLICY, HOST, HeaderValue, ORIGIN};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use std::net::IpAddr;
@@ -45,6 +45,10 @@ async fn operate(
 }
 
 async fn route(app: &Arc<App>, head: &Parts) -> Result<Response<Body>, Fault> {
+    if let Some(request) = quarantine::Request::of(head) {
+        check_operator(&app.settings.load(), head)?;
+        return quarantine::operate(app, request).await;
+    }
     if !matches!(head.method, Method::GET | Method::HEAD) {
         return Err(Fault::MethodNotAllowed { allow: "GET, HEAD" });
     }
@@ -79,10 +83,16 @@ fn check_operator(settings: &Settings, head: &Parts) -> Result<(), Fault> {
         return Ok(());
     }
     let host = head.headers.get(HOST).and_then(|value| value.to_str().ok());
-    match host.or(head.uri.host()).is_some_and(is_literal_or_localhost) {
-        true => Ok(()),
-        false => Err(Fault::ForeignOrigin),
+    match host.or(head.uri.host()) {
+        Some(host) if is_literal_or_localhost(host) && is_own_page(head, host) => Ok(()),
+        _ => Err(Fault::ForeignOrigin),
     }
+}
+
+/// A page of another origin can send us a form without asking first; browsers then say whose it is.
+fn is_own_page(head: &Parts, host: &str) -> bool {
+    let Some(origin) = head.headers.get(ORIGIN) else { return true };
+    origin.to_str().ok().and_then(|origin| origin.split_once("://")).is_some_and(|(_, own)| own == host)
 }
 
 fn is_literal_or_localhost(host: &str) -> bool {

@@ -4,7 +4,7 @@
 use super::body::Body;
 use super::limit::Used;
 use super::reply;
-use crate::actors::{Shed, Unavailable};
+use crate::actors::{Cannot, Shed, Unavailable};
 use crate::codec::json;
 use crate::codec::problem::{self, Problem};
 use crate::codec::request::BodyError;
@@ -77,6 +77,8 @@ pub enum Fault {
     NoSuchDelivery,
     NoFeed,
     NoSuchRun,
+    NoSuchRow,
+    CannotRelease(Cannot),
     BadCursor,
     /// Trimmed, ahead of us, or of another journal: changes in between may be missing.
     CursorGone {
@@ -161,6 +163,9 @@ impl Fault {
             Fault::NoSuchDelivery => words(S::NOT_FOUND, "no_such_delivery", "There is no such delivery, or it is no longer kept"),
             Fault::NoFeed => words(S::NOT_FOUND, "no_feed", "No feed is configured for this partner"),
             Fault::NoSuchRun => words(S::NOT_FOUND, "no_such_run", "There is no such run, or it is no longer kept"),
+            Fault::NoSuchRow => words(S::NOT_FOUND, "no_such_row", "There is no such row, or it is no longer kept"),
+            Fault::CannotRelease(why) => words(S::CONFLICT, cannot(*why), "The row cannot be decided again")
+                .hint("Have the partner send it anew, then drop the row."),
             Fault::BadCursor => words(S::BAD_REQUEST, "bad_cursor", "This is none of our cursors")
                 .hint("Send a cursor exactly as it was given."),
             Fault::CursorGone { .. } => words(S::GONE, "cursor_gone", "The changes after this cursor are not all here")
@@ -276,6 +281,14 @@ impl Fault {
             }
         }
         response
+    }
+}
+
+fn cannot(why: Cannot) -> &'static str {
+    match why {
+        Cannot::Cut => "raw_cut",
+        Cannot::Undated => "never_dated",
+        Cannot::Unreadable => "not_a_write",
     }
 }
 

@@ -31,6 +31,7 @@ mod place;
 mod position;
 mod pulse;
 mod push;
+mod quarantine;
 mod read;
 mod receipt;
 mod reply;

@@ -9,7 +9,7 @@ use super::limit::Rate;
 use super::path::{self, Query};
 use super::route::{Resource, Route};
 use super::view::Scene;
-use super::{changes, explain, feed, list, position, push, read, receipt};
+use super::{changes, explain, feed, list, position, push, quarantine, read, receipt};
 use crate::actors::PartnerEntry;
 use crate::domain::AssetId;
 use hyper::body::Incoming;
@@ -73,6 +73,7 @@ async fn dispatch(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fau
     if call.route.method != Method::GET {
         return match call.route.resource {
             Resource::FeedRunNow => feed::run_now(call),
+            Resource::QuarantineRow => quarantine::drop_own(call).await,
             _ => push::answer(call, body).await,
         };
     }
@@ -89,6 +90,8 @@ async fn dispatch(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fau
         Resource::Feed => feed::state(call),
         Resource::FeedRuns => feed::runs(call).await,
         Resource::FeedRun => feed::run(call),
+        Resource::Quarantine => quarantine::list(call).await,
+        Resource::QuarantineRow => quarantine::show(call),
         Resource::Receipt => receipt::answer(call),
         Resource::Events | Resource::FeedRunNow => Err(Fault::NoSuchPath), // the route table has no GET for it
     }

@@ -12,16 +12,18 @@ use super::limit::Rate;
 use super::partner::Call;
 use super::route::Resource;
 use super::{delivery, merge_patch, reply, view};
-use crate::actors::{Admission, PartnerEntry, Permit, Push};
+use crate::actors::{Admission, PartnerEntry, Permit, Push, PushBody};
 use crate::clock::Mark;
+use crate::codec::request::again::Form;
 use crate::codec::request::{self, BodyLimits, Decoded, Shape};
 use crate::codec::time;
 use crate::domain::{
-    AssetId, AssetWrite, Document, ItemOutcome, Market, Micros, Outcome, PriceWrite, QuoteName, TimeFormat,
-    Verb, Write,
+    AssetId, AssetWrite, Document, ItemOutcome, Market, Micros, Outcome, PriceWrite, QuoteName, RefusedKind,
+    TimeFormat, Verb, Write,
 };
 use crate::rules::deliveries::DeliveryDecision;
 use crate::telemetry::ItemKind;
+use bytes::Bytes;
 use compact_str::CompactString;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
@@ -76,7 +78,7 @@ async fn pushed(
         Some(accept) => take_in(call, partner, &task, accept, id.as_deref(), body).await?,
         None => bodyless(call, partner, &task, id.as_deref())?,
     };
-    let Taken { decoded, permit, received, claim } = taken;
+    let Taken { decoded, body, permit, received, claim } = taken;
     check_conditions(call, partner, &task, claim.as_ref())?;
     let Decoded { shape, writes, ids } = decoded;
     let ids = Arc::new(ids);
@@ -84,7 +86,7 @@ async fn pushed(
     let repeats = delivery.as_ref().map(|delivery| delivery.repeats.clone());
     let kinds = Kinds::of(task.is_events(), task.kind(), &writes);
     let Manner { atomic, dry_run, minimal } = manner;
-    let push = Push { writes, received_at: app.clock.now(), atomic, dry_run, permit, delivery };
+    let push = Push { writes, received_at: app.clock.now(), atomic, dry_run, body, permit, delivery };
     let done = delivery::answered(partner.push(push), repeats).await?;
     app.metrics.push_durable(received.elapsed());
     match done.decision {
@@ -106,6 +108,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// A push whose body has come, or that needs none.
 struct Taken {
     decoded: Decoded,
+    body: PushBody,
     permit: Permit,
     /// Of the body's last byte.
     received: Mark,
@@ -143,7 +146,8 @@ async fn take_in(
     }
     Kinds::of(task.is_events(), task.kind(), &decoded.writes).charge_rest(&limits)?;
     let claim = id.map(|id| delivery::claim(call, id, &bytes));
-    Ok(Taken { decoded, permit, received, claim })
+    let body = task.body(bytes, announced.ndjson);
+    Ok(Taken { decoded, body, permit, received, claim })
 }
 
 fn bodyless(
@@ -162,7 +166,8 @@ fn bodyless(
     let ids = vec![CompactString::from(asset.as_str())];
     let decoded = Decoded { shape: Shape::Single, writes: vec![Ok(write)], ids };
     let claim = id.map(|id| delivery::claim(call, id, b""));
-    Ok(Taken { decoded, permit, received: Mark::now(), claim })
+    let body = task.body(Bytes::new(), false);
+    Ok(Taken { decoded, body, permit, received: Mark::now(), claim })
 }
 
 fn delete(call: &Call<'_>, id: &AssetId) -> Result<Write, Fault> {
@@ -273,6 +278,19 @@ impl Task {
         }
     }
 
+    /// The body, and how it was read.
+    fn body(&self, bytes: Bytes, ndjson: bool) -> PushBody {
+        let (kind, id) = match self {
+            Task::Events => (RefusedKind::Event, None),
+            Task::Prices => (RefusedKind::Price, None),
+            Task::AssetPrice(id) => (RefusedKind::AssetPrice, Some(id)),
+            Task::Withdraw(id) => (RefusedKind::Withdrawal, Some(id)),
+            Task::Assets(verb) => (kind_of(*verb), None),
+            Task::Asset(verb, id) => (kind_of(*verb), Some(id)),
+        };
+        PushBody { bytes, form: Form { ndjson, kind }, id: id.cloned() }
+    }
+
     fn is_events(&self) -> bool {
         matches!(self, Task::Events)
     }
@@ -299,6 +317,15 @@ impl Task {
             Task::AssetPrice(id) | Task::Withdraw(id) => request::asset_price(body, id, policy),
         };
         decoded.map_err(Fault::Body)
+    }
+}
+
+fn kind_of(verb: Verb) -> RefusedKind {
+    match verb {
+        Verb::Put => RefusedKind::Put,
+        Verb::Post => RefusedKind::Post,
+        Verb::Patch => RefusedKind::Patch,
+        Verb::Delete => RefusedKind::Delete,
     }
 }
 

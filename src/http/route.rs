@@ -21,6 +21,8 @@ pub enum Resource {
     FeedRuns,
     FeedRun,
     FeedRunNow,
+    Quarantine,
+    QuarantineRow,
 }
 
 struct Row {
@@ -34,7 +36,7 @@ struct Row {
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 13] = [
+const ROWS: [Row; 15] = [
     row(Resource::Prices, "/prices", "/api/prices", &["GET", "POST"], "GET, HEAD, POST"),
     row(Resource::Assets, "/assets", "/api/assets", &["GET", "POST", "PUT"], "GET, HEAD, POST, PUT"),
     row(Resource::Asset, "/assets/{id}", "/api/assets/{id}",
@@ -50,6 +52,8 @@ const ROWS: [Row; 13] = [
     row(Resource::FeedRuns, "/feed/runs", "/api/feed/runs", &["GET"], "GET, HEAD"),
     row(Resource::FeedRun, "/feed/runs/{id}", "/api/feed/runs/{id}", &["GET"], "GET, HEAD"),
     row(Resource::FeedRunNow, "/feed/run", "/api/feed/run", &["POST"], "POST"),
+    row(Resource::Quarantine, "/quarantine", "/api/quarantine", &["GET"], "GET, HEAD"),
+    row(Resource::QuarantineRow, "/quarantine/{id}", "/api/quarantine/{id}", &["GET", "DELETE"], "GET, HEAD, DELETE"),
 ];
 
 const fn row(

@@ -6,6 +6,7 @@ pub mod deliveries;
 pub mod document;
 pub mod gaps;
 pub mod guard;
+pub mod keeping;
 pub mod plan;
 pub mod policy;
 pub mod price;

@@ -29,6 +29,9 @@ pub struct Policy {
     pub last_modified_is_data_time: bool,
     /// Parked prices per partner (P3).
     pub parked_max: usize,
+    /// Rows of the quarantine and their bytes, per partner; the oldest are dropped beyond.
+    pub quarantine_max: usize,
+    pub quarantine_bytes_max: usize,
     /// The feed's interval, for the life of tombstones (X4); 0 without a feed.
     pub feed_interval: i64,
     /// Deliveries remembered by their id, each counting once for every KiB of its record (G2).
@@ -54,6 +57,8 @@ impl Default for Policy {
             absent: Absent::Delete,
             last_modified_is_data_time: false,
             parked_max: 10_000,
+            quarantine_max: 10_000,
+            quarantine_bytes_max: 16 << 20,
             feed_interval: 0,
             deliveries_max: 50_000,
             assets_max: 4_000_000,

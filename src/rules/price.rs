@@ -19,6 +19,9 @@ pub struct PriceContext<'a> {
     /// Registers that the asset has already.
     pub quotes: usize,
     pub now: Micros,
+    /// An operator has released it: what holds it back for the future (T4) or for a changed
+    /// currency (P4) holds no longer.
+    pub released: bool,
 }
 
 impl PriceContext<'_> {
@@ -50,7 +53,7 @@ impl PriceDecision {
 
 /// P1: a price with a time of its own (`stamp.at`).
 pub fn decide(write: &PriceWrite, stamp: Stamp, context: PriceContext<'_>) -> PriceDecision {
-    if is_future(stamp.at, context.now, PRICE_AHEAD_MAX) {
+    if !context.released && is_future(stamp.at, context.now, PRICE_AHEAD_MAX) {
         return PriceDecision::lost(future_price());
     }
     if is_buried(context.death(), stamp.at) {
@@ -138,7 +141,7 @@ fn currency_of(
             .ok_or_else(|| Box::new(currency_missing()));
     };
     match stored {
-        Some(stored) if stored != wanted && !is_renamed(wanted, stamp, context) => {
+        Some(stored) if stored != wanted && !context.released && !is_renamed(wanted, stamp, context) => {
             Err(Box::new(currency_changed(stored, wanted)))
         }
         _ => Ok(wanted),

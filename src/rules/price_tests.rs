@@ -46,6 +46,7 @@ impl Register {
             quote: self.quote.as_ref(),
             quotes: usize::from(self.quote.is_some()),
             now: Micros(NOON),
+            released: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The survey of a snapshot before anything of it is applied (F1–F3, F6): which records it holds,
 //! which of them count, and whether the file is fit to be applied at all.
 
-use crate::domain::{AssetId, Micros, RecordFault};
+use crate::domain::{AssetId, Micros, RecordFault, Rule};
 use std::collections::HashMap;
 
 /// F3: a run with a larger share of invalid records is refused …
@@ -30,9 +30,22 @@ pub enum Presence {
     Quarantined,
 }
 
+/// An invalid record and where it lies, for the quarantine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidRecord {
+    pub fault: RecordFault,
+    pub bytes: u32,
+    /// JSON pointer into the record.
+    pub pointer: String,
+    pub rule: Rule,
+}
+
 /// Gathers what the scanner finds.
 #[derive(Debug, Default)]
 pub struct Survey {
+    /// Invalid records to be kept; those beyond are counted only.
+    keep_max: usize,
+    kept: Vec<InvalidRecord>,
     present: HashMap<AssetId, Presence>,
     records: u64,
     invalid: u64,
@@ -58,9 +71,15 @@ pub struct Surveyed {
     /// The newest `updated_at` of the valid records (T3).
     pub newest: Option<Micros>,
     pub faults: Vec<RecordFault>,
+    pub kept: Vec<InvalidRecord>,
 }
 
 impl Survey {
+    /// A survey that keeps the places of up to so many invalid records.
+    pub fn keeping(keep_max: usize) -> Survey {
+        Survey { keep_max, ..Survey::default() }
+    }
+
     pub fn valid(&mut self, id: AssetId, record: SurveyedRecord) {
         self.records += 1;
         self.newest = self.newest.max(record.updated_at);
@@ -71,32 +90,34 @@ impl Survey {
             self.present.insert(id, Presence::Valid(record));
             return;
         };
-        let kept = match held {
-            Presence::Quarantined => None,
-            Presence::Valid(held) => first_or_newer(held, &record),
+        let (kept, first) = match held {
+            Presence::Quarantined => (None, None),
+            Presence::Valid(held) => (first_or_newer(held, &record), Some(held.clone())),
         };
         let presence = kept.map_or(Presence::Quarantined, Presence::Valid);
         if presence == Presence::Quarantined {
-            self.note_twin(&id, &record);
+            first.iter().for_each(|first| self.note_twin(&id, first, false));
+            self.note_twin(&id, &record, true);
         }
         self.present.insert(id, presence);
     }
 
     /// F2: an invalid record whose id is readable counts as present.
-    pub fn invalid(&mut self, fault: RecordFault, id: Option<AssetId>) {
+    pub fn invalid(&mut self, record: InvalidRecord, id: Option<AssetId>) {
         self.records += 1;
         self.invalid += 1;
         match id {
             Some(id) => drop(self.present.insert(id, Presence::Quarantined)),
             None => self.unreadable_ids += 1,
         }
-        self.keep(fault);
+        self.keep(record, true);
     }
 
     /// F3, and the rest of the sums.
     pub fn finish(self) -> Result<Surveyed, Refused> {
         if self.invalid >= INVALID_MIN && self.invalid * 100 > self.records * INVALID_SHARE_PERCENT {
-            return Err(Refused { invalid: self.invalid, records: self.records, faults: self.faults });
+            let Survey { invalid, records, faults, kept, .. } = self;
+            return Err(Refused { invalid, records, faults, kept });
         }
         let quarantined = self.records - self.valid_records();
         let mut present: Vec<_> = self.present.into_iter().collect();
@@ -109,6 +130,7 @@ impl Survey {
             deletes_barred: self.unreadable_ids > 0,
             newest: self.newest,
             faults: self.faults,
+            kept: self.kept,
         })
     }
 
@@ -119,21 +141,26 @@ impl Survey {
     }
 
     /// F6: both of a pair that cannot be told apart by time are quarantined.
-    fn note_twin(&mut self, id: &AssetId, record: &SurveyedRecord) {
-        self.keep(RecordFault {
+    fn note_twin(&mut self, id: &AssetId, record: &SurveyedRecord, reported: bool) {
+        let detail =
+            "the id stands twice with different content and no later updated_at (F6); neither is applied";
+        let fault = RecordFault {
             record: u64::from(record.record),
             offset: record.offset,
             id: Some(id.as_str().into()),
             code: "id_repeated".into(),
-            detail:
-                "the id stands twice with different content and no later updated_at (F6); neither is applied"
-                    .into(),
-        });
+            detail: detail.into(),
+        };
+        let invalid = InvalidRecord { fault, bytes: record.bytes, pointer: String::new(), rule: Rule::F6 };
+        self.keep(invalid, reported);
     }
 
-    fn keep(&mut self, fault: RecordFault) {
-        if self.faults.len() < FAULTS_KEPT {
-            self.faults.push(fault);
+    fn keep(&mut self, invalid: InvalidRecord, reported: bool) {
+        if reported && self.faults.len() < FAULTS_KEPT {
+            self.faults.push(invalid.fault.clone());
+        }
+        if self.kept.len() < self.keep_max {
+            self.kept.push(invalid);
         }
     }
 }
@@ -144,6 +171,7 @@ pub struct Refused {
     pub invalid: u64,
     pub records: u64,
     pub faults: Vec<RecordFault>,
+    pub kept: Vec<InvalidRecord>,
 }
 
 /// F6: same content: the first stands; else the higher `updated_at`; else neither.
@@ -171,8 +199,9 @@ mod tests {
         SurveyedRecord { record, offset: 0, bytes: 1, updated_at: updated_at.map(Micros), content }
     }
 
-    fn fault() -> RecordFault {
-        RecordFault { record: 0, offset: 0, id: None, code: "x".into(), detail: "x".into() }
+    fn fault() -> InvalidRecord {
+        let fault = RecordFault { record: 0, offset: 0, id: None, code: "x".into(), detail: "x".into() };
+        InvalidRecord { fault, bytes: 1, pointer: String::new(), rule: Rule::F2 }
     }
 
     fn twins(a: SurveyedRecord, b: SurveyedRecord) -> Presence {
@@ -196,6 +225,19 @@ mod tests {
         assert_eq!(twins(record(0, 1, Some(5)), record(1, 2, Some(5))), Presence::Quarantined);
         assert_eq!(twins(record(0, 1, Some(5)), record(1, 2, None)), Presence::Quarantined);
         assert_eq!(twins(record(0, 1, None), record(1, 2, None)), Presence::Quarantined);
+    }
+
+    #[test]
+    fn f6_both_of_a_pair_are_kept_and_one_is_reported() {
+        let mut survey = Survey::keeping(3);
+        survey.valid(id("a"), record(0, 1, None));
+        survey.valid(id("a"), record(1, 2, None));
+        survey.valid(id("a"), record(2, 3, None));
+        survey.invalid(fault(), Some(id("b")));
+        let surveyed = survey.finish().unwrap();
+        let kept: Vec<u64> = surveyed.kept.iter().map(|kept| kept.fault.record).collect();
+        assert_eq!(kept, [0, 1, 2], "all three, and no more than asked for");
+        assert_eq!(surveyed.faults.len(), 3);
     }
 
     #[test]

@@ -55,6 +55,9 @@ const FEED_RUNS: &str = "tidegate_feed_runs_total";
 const FEED_LAST_SUCCESS: &str = "tidegate_feed_last_success_timestamp_seconds";
 const FEED_RUN_SECONDS: &str = "tidegate_feed_run_seconds";
 const FEED_RECORDS: &str = "tidegate_feed_records_total";
+const QUARANTINE_ROWS: &str = "tidegate_quarantine_rows";
+const QUARANTINE_DROPPED: &str = "tidegate_quarantine_dropped_total";
+const PARKED_PRICES: &str = "tidegate_parked_prices";
 const ACTOR_RESTARTS: &str = "tidegate_actor_restarts_total";
 const SHED: &str = "tidegate_shed_total";
 const HTTP_REQUESTS: &str = "tidegate_http_requests_total";
@@ -69,7 +72,7 @@ const GAP_HEAL_SECONDS: &str = "tidegate_gap_heal_seconds";
 const BUILD_INFO: &str = "tidegate_build_info";
 
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 27] = [
+pub const CATALOGUE: [Metric; 30] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -85,6 +88,9 @@ pub const CATALOGUE: [Metric; 27] = [
     gauge(FEED_LAST_SUCCESS, &["partner"], "When the partner's feed was last taken as true; 0 for never."),
     metric(FEED_RUN_SECONDS, SLOW, "Duration of feed runs, from the start of the fetch."),
     counter(FEED_RECORDS, &["partner", "outcome"], "Assets that feed runs decided on, by what became of them."),
+    gauge(QUARANTINE_ROWS, &["partner"], "Refused writes and records that are kept."),
+    counter(QUARANTINE_DROPPED, &["partner"], "Rows of the quarantine that newer ones pushed out."),
+    gauge(PARKED_PRICES, &["partner"], "Prices that wait for their asset."),
     counter(ACTOR_RESTARTS, &["actor"], "Actors that died and were started again."),
     counter(SHED, &["reason"], "Requests refused before their body was read."),
     counter(HTTP_REQUESTS, &["route", "method", "code"], "Requests answered, by class of status code."),
@@ -272,6 +278,9 @@ pub struct PartnerMetrics {
     assets: [Counter; Outcome::ALL.len()],
     prices: [Counter; Outcome::ALL.len()],
     requests: [Counter; CODES.len()],
+    quarantine_rows: Gauge,
+    quarantine_dropped: Counter,
+    parked_prices: Gauge,
     deliveries: DeliveryMetrics,
     gaps: GapMetrics,
     feed: OnceLock<FeedMetrics>,
@@ -288,10 +297,20 @@ impl PartnerMetrics {
         let (assets, prices) = (items("asset"), items("price"));
         let requests = CODES
             .map(|code| new_counter(&recorder, PUSH_REQUESTS, &[("partner", name.as_str()), ("code", code)]));
-        let deliveries = DeliveryMetrics::new(&recorder, name.as_str());
-        let gaps = GapMetrics::new(&recorder, name.as_str());
-        let feed = OnceLock::new();
-        PartnerMetrics { recorder, name, assets, prices, requests, deliveries, gaps, feed }
+        let own = [("partner", name.as_str())];
+        PartnerMetrics {
+            assets,
+            prices,
+            requests,
+            quarantine_rows: new_gauge(&recorder, QUARANTINE_ROWS, &own),
+            quarantine_dropped: new_counter(&recorder, QUARANTINE_DROPPED, &own),
+            parked_prices: new_gauge(&recorder, PARKED_PRICES, &own),
+            deliveries: DeliveryMetrics::new(&recorder, name.as_str()),
+            gaps: GapMetrics::new(&recorder, name.as_str()),
+            feed: OnceLock::new(),
+            recorder,
+            name,
+        }
     }
 
     /// `count` items of a push came to `outcome`.
@@ -306,6 +325,16 @@ impl PartnerMetrics {
     /// A push was answered with this status code.
     pub fn push_answered(&self, status: u16) {
         self.requests[class_of(status)].increment(1);
+    }
+
+    /// The quarantine now holds `rows`, and has dropped so many since it was counted last.
+    pub fn quarantine_stands_at(&self, rows: usize, dropped: u64) {
+        self.quarantine_rows.set(rows as f64);
+        self.quarantine_dropped.increment(dropped);
+    }
+
+    pub fn parked_stand_at(&self, prices: usize) {
+        self.parked_prices.set(prices as f64);
     }
 
     pub fn deliveries(&self) -> &DeliveryMetrics {

@@ -6,10 +6,10 @@ use super::message::{FeedRecord, FetchedFile, PartnerMessage, RunFailure, RunSta
 use crate::clock::{Clock, sleep};
 use crate::codec::{record, snapshot};
 use crate::config::{FeedSettings, PartnerSettings};
-use crate::domain::{AssetId, AssetWrite, FeedState, Micros, PartnerNo, RecordFault, RunId};
+use crate::domain::{AssetId, AssetWrite, FeedState, Micros, PartnerNo, RecordFault, Rule, RunId};
 use crate::feed::{FetchError, FetchRequest, Fetched, Fetcher, Spooled};
 use crate::rules::snapshot::{SnapshotTimes, is_same_body};
-use crate::rules::survey::{Presence, Refused, Survey, Surveyed, SurveyedRecord};
+use crate::rules::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};
 use crate::store::Reader;
 use ractor::ActorRef;
 use std::fs::File;
@@ -41,7 +41,7 @@ pub struct FeedTask {
 }
 
 /// The actor has gone; its successor starts over.
-struct Gone;
+pub struct Gone;
 
 impl FeedTask {
     pub async fn run(self) {
@@ -100,7 +100,10 @@ impl FeedTask {
         let surveyed = tokio::task::spawn_blocking(move || survey(&settings, path)).await;
         let (surveyed, envelope) = match surveyed {
             Ok(Ok(found)) => found,
-            Ok(Err(fault)) => return self.fail(fault.into_failure(started_at)).await,
+            Ok(Err(mut fault)) => {
+                self.keep(fault.take_kept(), spooled.path.clone(), started_at).await?;
+                return self.fail(fault.into_failure(started_at)).await;
+            }
             Err(panicked) => {
                 let detail = format!("reading the file failed inside: {panicked}");
                 return self.fail(RunFailure::plain("reader_failed", detail, started_at)).await;
@@ -125,20 +128,23 @@ impl FeedTask {
             deletes_barred: surveyed.deletes_barred,
             faults: surveyed.faults,
         };
-        self.apply(facts, surveyed.present, spooled.path).await
+        self.apply(facts, surveyed.present, surveyed.kept, spooled.path).await
     }
 
     async fn apply(
         &self,
         facts: SnapshotFacts,
         present: Vec<(AssetId, Presence)>,
+        kept: Vec<InvalidRecord>,
         path: PathBuf,
     ) -> Result<(), Gone> {
+        let fetched_at = facts.file.started_at;
         let facts = Box::new(facts);
         let start = self.ask(|reply| PartnerMessage::BeginRun { facts, reply }).await?;
         if start == RunStart::Stop {
             return Ok(());
         }
+        self.keep(kept, path.clone(), fetched_at).await?;
         let mut batches = Batches { present: present.into_iter(), settings: self.settings.clone(), path };
         loop {
             let (reader, partner) = (self.reader.clone(), self.partner);
@@ -184,7 +190,10 @@ impl FeedTask {
         Ok(())
     }
 
-    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> PartnerMessage) -> Result<T, Gone> {
+    pub async fn ask<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<T>) -> PartnerMessage,
+    ) -> Result<T, Gone> {
         let (reply, answer) = oneshot::channel();
         self.actor.cast(message(reply)).map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
@@ -194,11 +203,19 @@ impl FeedTask {
 /// Why a file is not applied.
 enum FileFault {
     Scan(snapshot::SnapshotError),
-    Refused(Refused),
+    Refused(Box<Refused>),
     Unreadable(std::io::Error),
 }
 
 impl FileFault {
+    /// The records to be kept of a file that is refused.
+    fn take_kept(&mut self) -> Vec<InvalidRecord> {
+        match self {
+            FileFault::Refused(refused) => std::mem::take(&mut refused.kept),
+            FileFault::Scan(_) | FileFault::Unreadable(_) => Vec::new(),
+        }
+    }
+
     fn into_failure(self, started_at: Micros) -> RunFailure {
         match self {
             FileFault::Scan(error) => {
@@ -249,7 +266,7 @@ fn survey(settings: &PartnerSettings, path: PathBuf) -> Result<(Surveyed, snapsh
     let file = File::open(path).map_err(FileFault::Unreadable)?;
     let limits =
         snapshot::SnapshotLimits { record_bytes_max: feed.record_bytes_max, records_max: feed.records_max };
-    let mut survey = Survey::default();
+    let mut survey = Survey::keeping(settings.policy.quarantine_max);
     let envelope = snapshot::scan(file, &feed.mapping, &limits, |raw| {
         match record::decode(raw.text, &feed.mapping, &settings.policy) {
             Ok(write) => {
@@ -270,12 +287,14 @@ fn survey(settings: &PartnerSettings, path: PathBuf) -> Result<(Surveyed, snapsh
                     code: error.code.into(),
                     detail: error.detail,
                 };
-                survey.invalid(fault, error.id);
+                let bytes = raw.text.len() as u32;
+                let record = InvalidRecord { fault, bytes, pointer: error.pointer, rule: Rule::F2 };
+                survey.invalid(record, error.id);
             }
         }
     })
     .map_err(FileFault::Scan)?;
-    let surveyed = survey.finish().map_err(FileFault::Refused)?;
+    let surveyed = survey.finish().map_err(|refused| FileFault::Refused(Box::new(refused)))?;
     Ok((surveyed, envelope))
 }
 
@@ -308,25 +327,27 @@ impl Batches {
         while records.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
             let Some((id, presence)) = self.present.next() else { break };
             let Presence::Valid(place) = presence else {
-                records.push(FeedRecord { id, record: 0, write: None });
+                records.push(FeedRecord { id, record: 0, offset: 0, text: String::new(), write: None });
                 continue;
             };
             bytes += place.bytes as usize;
-            let write = self.read_record(&file, &place)?;
+            let (text, write) = self.read_record(&file, &place)?;
             if let Ok(Some(row)) = reader.asset(partner, &id) {
                 prefetched.insert(id.clone(), (row.head.version, row.document));
             }
-            records.push(FeedRecord { id, record: place.record, write: Some(Box::new(write)) });
+            let SurveyedRecord { record, offset, .. } = place;
+            records.push(FeedRecord { id, record, offset, text, write: Some(Box::new(write)) });
         }
         Ok((!records.is_empty()).then_some((records, prefetched)))
     }
 
-    fn read_record(&self, file: &File, place: &SurveyedRecord) -> std::io::Result<AssetWrite> {
+    fn read_record(&self, file: &File, place: &SurveyedRecord) -> std::io::Result<(String, AssetWrite)> {
         let feed = self.settings.feed.as_ref().expect("a run has a feed");
         let mut text = vec![0; place.bytes as usize];
         file.read_exact_at(&mut text, place.offset)?;
         let changed = || std::io::Error::new(std::io::ErrorKind::InvalidData, "the spooled file has changed");
-        let text = std::str::from_utf8(&text).map_err(|_| changed())?;
-        record::decode(text, &feed.mapping, &self.settings.policy).map_err(|_| changed())
+        let text = String::from_utf8(text).map_err(|_| changed())?;
+        let write = record::decode(&text, &feed.mapping, &self.settings.policy).map_err(|_| changed())?;
+        Ok((text, write))
     }
 }

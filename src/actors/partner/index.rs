@@ -11,7 +11,7 @@ use compact_str::CompactString;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use std::hash::BuildHasher;
 
-/// Names of members are forgotten from this many on where no exception bears them any more: a
+/// Names of members and kinds of quotes are forgotten from this many on where nothing bears them any more: a
 /// partner must not fill our memory with names.
 const NAMES_KEPT: usize = 1 << 14;
 
@@ -25,6 +25,7 @@ pub struct Index {
     /// How many names were in use when it was last looked.
     names_in_use: usize,
     kinds: Interned<QuoteKind>,
+    kinds_in_use: usize,
     currencies: Interned<Currency>,
     living: usize,
 }
@@ -256,6 +257,26 @@ impl Index {
         self.free.push(slot.0);
     }
 
+    /// Nothing stands in the slot.
+    pub fn is_free(&self, slot: Slot) -> bool {
+        self.entries.get(slot.0 as usize).is_none_or(Option::is_none)
+    }
+
+    pub fn is_alive(&self, slot: Slot) -> bool {
+        self.entry(slot).is_alive()
+    }
+
+    /// It lives, or its death is remembered; a place that only a price made is neither.
+    pub fn is_known(&self, slot: Slot) -> bool {
+        let entry = self.entry(slot);
+        entry.life.happened() || entry.death().happened()
+    }
+
+    /// Beyond the highest slot that was ever used.
+    pub fn slot_end(&self) -> u32 {
+        self.entries.len() as u32
+    }
+
     pub fn id(&self, slot: Slot) -> &AssetId {
         &self.entry(slot).id
     }
@@ -286,9 +307,27 @@ impl Index {
         let entry = self.pack(held.id, head, held.quotes);
         self.living = self.living + usize::from(entry.is_alive()) - usize::from(was_alive);
         self.entries[slot.0 as usize] = Some(entry);
+    }
+
+    /// Forgets names that nothing bears any more, once there are many. To be called between write
+    /// sets: a copy of an entry that is put back later would bear numbers of before.
+    pub fn forget_unused(&mut self) {
         if self.names.values.len() >= NAMES_KEPT.max(2 * self.names_in_use) {
             self.forget_names();
         }
+        if self.kinds.values.len() >= NAMES_KEPT.max(2 * self.kinds_in_use) {
+            self.forget_kinds();
+        }
+    }
+
+    fn forget_kinds(&mut self) {
+        let before = std::mem::take(&mut self.kinds);
+        for entry in self.entries.iter_mut().flatten() {
+            for held in entry.quotes.as_mut_slice() {
+                held.kind = self.kinds.number(before.value(held.kind));
+            }
+        }
+        self.kinds_in_use = self.kinds.values.len();
     }
 
     fn forget_names(&mut self) {

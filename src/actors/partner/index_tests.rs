@@ -17,6 +17,19 @@ fn living(at: i64) -> AssetHead {
     }
 }
 
+fn quote(name: &str) -> Quote {
+    Quote {
+        name: QuoteName::new(name).unwrap(),
+        currency: Currency::new("EUR").unwrap(),
+        market: Market::Unsaid,
+        stamp: Stamp::new(Micros(1), Lane::Price, 0),
+        amount: None,
+        received_at: Micros(1),
+        extra: None,
+        undated: None,
+    }
+}
+
 #[test]
 fn an_exception_costs_twenty_four_bytes_and_an_asset_with_a_quote_a_hundred_and_fifty() {
     assert_eq!(size_of::<Held>(), 24);
@@ -72,7 +85,16 @@ fn names_that_no_exception_bears_any_more_are_forgotten() {
     for n in 0..3 * NAMES_KEPT {
         let exception = Exception { name: n.to_string().into(), stamp: Stamp::NEVER, removed: false };
         index.set_head(slot, &AssetHead { exceptions: vec![exception], ..living(1) });
+        let quote = quote(&format!("q{n}"));
+        index.set_quote(slot, quote.clone());
+        assert_eq!(index.quote(slot, quote.name), Some(quote.clone()));
+        if n + 1 < 3 * NAMES_KEPT {
+            index.remove_quote(slot, quote.name);
+        }
+        index.forget_unused();
     }
+    assert!(index.kinds.values.len() <= NAMES_KEPT, "{}", index.kinds.values.len());
+    assert_eq!(index.quotes(slot).len(), 1);
     assert!(index.names.values.len() <= NAMES_KEPT, "{}", index.names.values.len());
     assert_eq!(index.head(slot).exceptions[0].name, (3 * NAMES_KEPT - 1).to_string());
 }

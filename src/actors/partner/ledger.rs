@@ -2,13 +2,13 @@
 //! decided, and gathers the changes of the write set that is being made.
 
 use super::index::{Entry, Index};
+use super::items::{inactive_status, is_refused, louder, merge_price, older_than_history, too_many_assets};
 use super::lost::{self, Loss, Source};
 use super::recent::RecentDocuments;
-use crate::codec::json::value_hash;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane,
-    LostWrite, Member, Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, QuoteName, Rule,
-    Slot, Stamp, Verb, Write, WriteSet,
+    LostWrite, Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, QuoteName, Rule, Slot,
+    Stamp, Verb, Write, WriteSet,
 };
 use crate::rules::document::{self, Effect, StampedWrite};
 use crate::rules::policy::{Absent, Policy};
@@ -35,6 +35,9 @@ pub struct Ledger<'a> {
     pub prefetched: Prefetched,
     pub now: Micros,
     pub origin: Origin,
+    /// An operator has released the write: neither the future (T4) nor a changed currency (P4)
+    /// holds it back.
+    pub released: bool,
     pub set: WriteSet,
     /// How things were, while decisions may have to be taken back.
     pub undo: Vec<Undo>,
@@ -157,6 +160,9 @@ impl Ledger<'_> {
         let at = write.at.unwrap_or(undated);
         let stamp = Stamp::new(at, Lane::Price, write.sequence);
         let slot = self.index.find(&write.id);
+        if self.is_forgotten(at) && !slot.is_some_and(|slot| self.index.is_known(slot)) {
+            return older_than_history();
+        }
         let decision = self.decide_price(slot, write, stamp);
         self.note_loss(&write.id, |source| lost::of_price(write, stamp, &decision, source));
         self.price_decided(slot, &write.id, decision)
@@ -244,18 +250,22 @@ impl Ledger<'_> {
 
     /// What no rule of stamps can take: the future (T4), what history has forgotten (X4), too many.
     fn refuse(&self, slot: Option<Slot>, write: &AssetWrite, stamp: Stamp) -> Option<ItemOutcome> {
-        if stamp.lane() != Lane::Feed && is_future(stamp.at, self.now, DOCUMENT_AHEAD_MAX) {
+        if !self.released && stamp.lane() != Lane::Feed && is_future(stamp.at, self.now, DOCUMENT_AHEAD_MAX) {
             let hint = "the write's time lies more than 5 min ahead of our clock; check the sender's clock and offset";
             return Some(ItemOutcome::noted(Outcome::Quarantined, Rule::T4, "future_time", hint));
         }
-        if slot.is_some() || write.verb == Verb::Patch {
+        if write.verb == Verb::Patch || slot.is_some_and(|slot| self.index.is_known(slot)) {
             return None;
         }
-        if self.history_floor.is_some_and(|floor| stamp.at <= floor) {
-            let hint = "the write is older than the history that is kept, and its asset is not known";
-            return Some(ItemOutcome::noted(Outcome::Quarantined, Rule::X4, "older_than_history", hint));
+        if self.is_forgotten(stamp.at) {
+            return Some(older_than_history());
         }
-        self.index_is_full().then(too_many_assets)
+        (slot.is_none() && self.index_is_full()).then(too_many_assets)
+    }
+
+    /// X4: at or before the newest death that is no longer remembered.
+    fn is_forgotten(&self, at: Micros) -> bool {
+        self.history_floor.is_some_and(|floor| at <= floor)
     }
 
     fn index_is_full(&self) -> bool {
@@ -419,6 +429,7 @@ impl Ledger<'_> {
             quote: known.quote.as_ref(),
             quotes: known.quotes,
             now: self.now,
+            released: self.released,
         }
     }
 
@@ -476,48 +487,4 @@ impl Decided {
         };
         Decided { item, facts }
     }
-}
-
-/// `"status": "inactive"`, as a document's member.
-fn inactive_status() -> Member {
-    const TEXT: &str = "\"inactive\"";
-    let hash = value_hash(TEXT).expect("a JSON string of our own");
-    Member { name: "status".into(), text: TEXT.into(), hash }
-}
-
-fn too_many_assets() -> ItemOutcome {
-    let hint = "the partner has as many assets as assets_max allows; raise it, or delete what is not needed";
-    ItemOutcome::noted(Outcome::Rejected, Rule::X4, "too_many_assets", hint)
-}
-
-/// Of several prices in one item, the outcome that says most.
-fn louder(a: Outcome, b: Outcome) -> Outcome {
-    let loudness = |outcome| match outcome {
-        Outcome::Rejected | Outcome::Quarantined => 3,
-        Outcome::Updated => 2,
-        Outcome::Superseded => 1,
-        _ => 0,
-    };
-    if loudness(b) > loudness(a) { b } else { a }
-}
-
-/// What an item says in sum: a price that applied makes it `updated`, one that is refused refuses
-/// all of it.
-fn merge_price(item: &mut ItemOutcome, priced: ItemOutcome) {
-    if is_refused(priced.outcome) {
-        *item = ItemOutcome { change: None, ..priced };
-        item.note_mut().pointer = "/price".into();
-        return;
-    }
-    if priced.change.is_some() {
-        item.change = priced.change;
-    }
-    if !item.outcome.applied() && priced.outcome == Outcome::Updated {
-        item.outcome = priced.outcome;
-        item.rule = priced.rule;
-    }
-}
-
-pub fn is_refused(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Rejected | Outcome::Quarantined)
 }

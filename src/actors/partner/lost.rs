@@ -190,6 +190,14 @@ impl LostBook {
         self.young.get_mut(id)
     }
 
+    /// The list goes with its asset.
+    pub fn forget(&mut self, id: &AssetId) -> ChangeKind {
+        self.young.remove(id);
+        self.old.remove(id);
+        let change = RecordChange { kind: RecordKind::Lost, key: id.as_bytes().into(), value: None };
+        ChangeKind::Record(Box::new(change))
+    }
+
     fn change(&self, id: AssetId) -> Option<ChangeKind> {
         let list = self.young.get(&id).or_else(|| self.old.get(&id))?;
         let value = serde_json::to_vec(list).expect("plain structs serialise");

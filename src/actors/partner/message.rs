@@ -2,9 +2,11 @@
 
 use super::ledger::Prefetched;
 use super::operator::{Operated, Order};
+use super::parked::{ParkedPlace, ParkedPrice};
+use super::release::{Kept, Verdict};
 use crate::actors::handle::{Push, PushReply};
 use crate::config::PartnerSettings;
-use crate::domain::{AssetId, AssetWrite, Micros, RecordFault, RunId, Seq};
+use crate::domain::{AssetId, AssetWrite, Micros, QuarantineRow, RecordFault, RunId, Seq};
 use crate::rules::snapshot::SnapshotTimes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,27 +15,78 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub enum PartnerMessage {
     /// Decide a batch, and answer when it is durable.
-    Push { push: Push, prefetched: Prefetched, reply: oneshot::Sender<PushReply> },
+    Push {
+        push: Box<Push>,
+        prefetched: Prefetched,
+        reply: oneshot::Sender<PushReply>,
+    },
     /// Decide an operator's order; its effect is durable a little later.
-    Operate { order: Order, prefetched: Prefetched, reply: oneshot::Sender<Operated> },
+    Operate {
+        order: Order,
+        prefetched: Prefetched,
+        reply: oneshot::Sender<Operated>,
+    },
     /// The timer of the schedule went off; an older timer's call is ignored.
-    FetchDue { timer: u64 },
+    FetchDue {
+        timer: u64,
+    },
     /// A gap may have stayed open for long enough to fetch the feed early (G1).
     GapDue,
     /// Fetch now instead of at the next time.
     FetchNow,
     /// A run's file is read: decide whether and as of when it applies.
-    BeginRun { facts: Box<SnapshotFacts>, reply: oneshot::Sender<RunStart> },
+    BeginRun {
+        facts: Box<SnapshotFacts>,
+        reply: oneshot::Sender<RunStart>,
+    },
     /// Apply some records of the run; answered when they are durable.
-    ApplyRecords { run: RunId, records: Vec<FeedRecord>, prefetched: Prefetched, reply: oneshot::Sender<Seq> },
+    ApplyRecords {
+        run: RunId,
+        records: Vec<FeedRecord>,
+        prefetched: Prefetched,
+        reply: oneshot::Sender<Seq>,
+    },
     /// All records are applied: look at what was absent, and close the run.
-    FinishRun { run: RunId, reply: oneshot::Sender<Seq> },
+    FinishRun {
+        run: RunId,
+        reply: oneshot::Sender<Seq>,
+    },
     /// The file was the same as the last accepted one (F7).
-    RunUnchanged { run: RunId, fetched: FetchedFile, reply: oneshot::Sender<Seq> },
+    RunUnchanged {
+        run: RunId,
+        fetched: FetchedFile,
+        reply: oneshot::Sender<Seq>,
+    },
     /// Nothing could be read of the feed (F1).
-    RunFailed { run: RunId, failure: RunFailure, reply: oneshot::Sender<Seq> },
+    RunFailed {
+        run: RunId,
+        failure: RunFailure,
+        reply: oneshot::Sender<Seq>,
+    },
     /// The run's report is durable.
-    RunClosed { run: RunId },
+    RunClosed {
+        run: RunId,
+    },
+    /// Keep a run's invalid records; answered when that is durable.
+    KeepRecords {
+        run: RunId,
+        rows: Vec<QuarantineRow>,
+        reply: oneshot::Sender<Seq>,
+    },
+    /// Release or drop a row of the quarantine.
+    Kept {
+        key: u64,
+        wish: Kept,
+        verdict: oneshot::Sender<Verdict>,
+        durable: oneshot::Sender<Seq>,
+    },
+    ListParked {
+        after: Option<ParkedPlace>,
+        limit: usize,
+        reply: oneshot::Sender<Vec<ParkedPrice>>,
+    },
+    /// Look for what may be forgotten.
+    SweepDue,
     /// The configuration of the partner has changed.
     Reconfigure(Arc<PartnerSettings>),
     /// For tests of supervision: the handler panics.
@@ -82,6 +135,9 @@ pub enum RunStart {
 pub struct FeedRecord {
     pub id: AssetId,
     pub record: u32,
+    /// Where its text begins in the file, and the text: for the quarantine.
+    pub offset: u64,
+    pub text: String,
     /// `None`: present, but nothing of it may be applied (F2, F6).
     pub write: Option<Box<AssetWrite>>,
 }

@@ -9,22 +9,30 @@ mod deliveries;
 mod feed_task;
 mod gap_watch;
 mod index;
+mod items;
+mod kept_records;
 mod ledger;
 mod lost;
 mod message;
 mod operator;
+mod parked;
+mod quarantine;
 mod recent;
 mod reconcile;
+mod release;
 mod run;
 mod schedule;
 mod state;
 mod streams;
+mod sweep;
 
 pub use deliveries::stored_delivery;
 pub use gap_watch::OpenGap;
 pub use ledger::Prefetched;
 pub use message::PartnerMessage;
 pub use operator::{Deed, Operated, Order};
+pub use parked::{ParkedPlace, ParkedPrice};
+pub use release::{Cannot, Kept, Released, Verdict};
 pub use state::Surroundings;
 
 use crate::config::PartnerSettings;
@@ -62,6 +70,7 @@ impl Actor for PartnerActor {
         let load = move || PartnerState::load(no, settings, around, metrics, gap);
         let mut state = tokio::task::spawn_blocking(load).await??;
         state.schedule_first_fetch(&myself);
+        state.sweep(&myself);
         state.watch_gaps(&myself);
         Ok(state)
     }
@@ -74,7 +83,7 @@ impl Actor for PartnerActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             PartnerMessage::Push { push, prefetched, reply } => {
-                state.push(push, prefetched, reply)?;
+                state.push(*push, prefetched, reply)?;
                 state.watch_gaps(&myself);
             }
             PartnerMessage::Operate { order, prefetched, reply } => {
@@ -96,6 +105,14 @@ impl Actor for PartnerActor {
                 state.run_closed(run, &myself);
                 state.watch_gaps(&myself);
             }
+            PartnerMessage::KeepRecords { run, rows, reply } => state.keep_records(run, rows, reply),
+            PartnerMessage::Kept { key, wish, verdict, durable } => {
+                state.kept(key, wish, verdict, durable)?
+            }
+            PartnerMessage::ListParked { after, limit, reply } => {
+                let _ = reply.send(state.list_parked(after, limit));
+            }
+            PartnerMessage::SweepDue => state.sweep(&myself),
             PartnerMessage::Reconfigure(settings) => state.reconfigure(settings, &myself),
             PartnerMessage::Panic => panic!("asked to panic by a test"),
             // of a run that is no longer under way
@@ -110,6 +127,7 @@ impl Actor for PartnerActor {
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
         state.stop_tasks().await;
+        state.stop_sweeping();
         state.gaps.stop_timer();
         Ok(())
     }

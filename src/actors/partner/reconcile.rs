@@ -2,6 +2,7 @@
 
 use super::ledger::{Lanes, LedgerError, Prefetched};
 use super::message::{FeedRecord, FetchedFile, RunFailure, RunStart, SnapshotFacts};
+use super::quarantine::{RefusedRecord, row_of_record, row_of_snapshot};
 use super::run::{self, ActiveRun};
 use super::state::PartnerState;
 use crate::domain::{
@@ -13,6 +14,9 @@ use crate::rules::snapshot::{self, SnapshotDecision};
 use crate::rules::verdict;
 use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// X4: the file is kept as a row of the quarantine.
+const OLDER_THAN_HISTORY: &str = "older_than_history";
 
 /// Living assets that the snapshot lacks, by what becomes of them.
 #[derive(Default)]
@@ -33,7 +37,7 @@ impl PartnerState {
                 return self.skip_run(facts, snapshot, "snapshot_older", reply);
             }
             SnapshotDecision::OlderThanHistory { snapshot } => {
-                return self.skip_run(facts, snapshot, "older_than_history", reply);
+                return self.skip_run(facts, snapshot, OLDER_THAN_HISTORY, reply);
             }
         };
         let (records, quarantined) = (facts.records, facts.quarantined);
@@ -59,12 +63,22 @@ impl PartnerState {
         let lanes = Lanes::Feed { snapshot: active.snapshot, fetch_started_at: active.facts.file.started_at };
         let run = active.facts.run.0;
         let mut ledger = self.ledger(Origin::Feed { run, record: 0 }, prefetched);
+        let mut kept = Vec::new();
         for record in records {
             ledger.origin = Origin::Feed { run, record: record.record };
             // without a write the id is present, and counted as quarantined already
             if let Some(write) = record.write {
                 let decided = ledger.asset(&write, lanes)?;
                 count_record(&mut active.counts, decided.item.outcome);
+                let refused = RefusedRecord {
+                    id: &record.id,
+                    offset: record.offset,
+                    text: &record.text,
+                    snapshot: active.snapshot,
+                    received_at: active.facts.file.started_at,
+                    origin: ledger.origin,
+                };
+                kept.extend(row_of_record(&refused, &decided.item));
                 verdict::count(&mut active.counts, verdict::of_record(decided.facts));
             }
             if let Some(slot) = ledger.index.find(&record.id) {
@@ -77,6 +91,9 @@ impl PartnerState {
         self.record_losses(losses, &mut set);
         if let Some(running) = &mut self.running {
             running.active = Some(active);
+        }
+        if !kept.is_empty() {
+            self.quarantine(kept, &mut set);
         }
         self.commit(set, reply);
         Ok(())
@@ -153,7 +170,7 @@ impl PartnerState {
         &mut self,
         facts: SnapshotFacts,
         snapshot: Micros,
-        code: &str,
+        code: &'static str,
         reply: oneshot::Sender<RunStart>,
     ) {
         let report = RunReport {
@@ -166,7 +183,12 @@ impl PartnerState {
             ..run::short_report(facts.run, RunStatus::SkippedOlder, &facts.file, self.around.clock.now())
         };
         let (durable, _) = oneshot::channel();
-        self.close_run(report, None, WriteSet::new(self.no), durable);
+        let mut set = WriteSet::new(self.no);
+        if code == OLDER_THAN_HISTORY {
+            let row = row_of_snapshot(facts.run, code, snapshot, facts.file.started_at);
+            self.quarantine(vec![row], &mut set);
+        }
+        self.close_run(report, None, set, durable);
         let _ = reply.send(RunStart::Stop);
     }
 

@@ -6,6 +6,8 @@ use super::index::Index;
 use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
 use super::lost::{Loss, LostBook};
 use super::operator;
+use super::parked::Parked;
+use super::quarantine::{self, Batch, Quarantine, Refused};
 use super::recent::RecentDocuments;
 use super::run::ActiveRun;
 use super::streams::Streams;
@@ -60,6 +62,11 @@ pub struct PartnerState {
     pub last_action: u64,
     pub feed: FeedState,
     pub running: Option<RunningFeed>,
+    pub quarantine: Quarantine,
+    pub parked: Parked,
+    pub sweep_timer: Option<JoinHandle<()>>,
+    /// The slot at which the next sweep begins.
+    pub sweep_from: u32,
     pub timer: Option<JoinHandle<()>>,
     /// Counts the timers that were set, so that an old one is known.
     pub timers: u64,
@@ -88,8 +95,16 @@ impl PartnerState {
     ) -> Result<PartnerState, ReadError> {
         let reader = around.reader.clone();
         let mut index = Index::default();
-        reader.index(no, &mut |slot, id, head, quotes| index.load(slot, id, &head, quotes))?;
+        let mut parked = Parked::default();
+        reader.index(no, &mut |slot, id, head, mut quotes| {
+            // a register that was emptied keeps its row, and counts for nothing
+            quotes.retain(|quote| quote.stamp.happened() || quote.undated.is_some());
+            index.load(slot, id, &head, quotes);
+            parked.load(&index, slot);
+        })?;
         index.collect_free();
+        let quarantine = Quarantine::load(&reader, no)?;
+        metrics.quarantine_stands_at(quarantine.len(), 0);
         let feed = reader.record(RecordKind::Feed, no, &[])?;
         let feed = feed.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         let undated = reader.record(RecordKind::Stream, no, UNDATED_KEY)?;
@@ -108,6 +123,10 @@ impl PartnerState {
             last_action: operator::last_action(&reader, no)?,
             feed,
             running: None,
+            quarantine,
+            parked,
+            sweep_timer: None,
+            sweep_from: 0,
             timer: None,
             timers: 0,
         })
@@ -124,6 +143,7 @@ impl PartnerState {
             prefetched,
             now: self.around.clock.now(),
             origin,
+            released: false,
             set: WriteSet::new(self.no),
             undo: Vec::new(),
             keeps_undo: false,
@@ -152,20 +172,27 @@ impl PartnerState {
         let start = ledger.mark();
         ledger.expect(&push.writes);
         let mut items = Vec::with_capacity(push.writes.len());
+        let mut kept = Vec::new();
         let mut numbered = Vec::new();
         let mut decided = Decided::before(&push);
-        for write in push.writes {
+        for (place, write) in push.writes.into_iter().enumerate() {
             items.push(match write {
-                Err(refused) => *refused,
+                Err(refused) => {
+                    kept.push(Refused::unreadable(place));
+                    *refused
+                }
                 Ok(write) => {
-                    note_numbers(&mut numbered, items.len(), &write);
-                    decide(&mut ledger, write, &mut undated, push.received_at)?
+                    note_numbers(&mut numbered, place, &write);
+                    let (item, at) = decide(&mut ledger, &write, &mut undated, push.received_at)?;
+                    kept.extend(Refused::of(place, &write, at, &item));
+                    item
                 }
             });
             if undated != was_undated {
                 decided.undated_at.get_or_insert(undated.last());
             }
         }
+        let origin = ledger.origin;
         let refused = push.atomic && items.iter().any(is_refusal);
         if refused || push.dry_run {
             ledger.take_back(start);
@@ -174,6 +201,10 @@ impl PartnerState {
         let losses = std::mem::take(&mut ledger.losses);
         let mut set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
         self.record_losses(losses, &mut set);
+        if !kept.is_empty() && !push.dry_run {
+            let batch = Batch { body: &push.body, received_at: push.received_at, origin, rejected: refused };
+            self.quarantine(quarantine::rows_of_push(&batch, kept, &items), &mut set);
+        }
         if undated != was_undated && !set.changes.is_empty() {
             set.changes.push(undated_record(undated.last()));
             self.undated = undated;
@@ -183,6 +214,7 @@ impl PartnerState {
         if !refused && !push.dry_run {
             missing = self.note_streams(numbered, &items, &mut set);
         }
+        self.settle(&mut set);
         let (durable, ticket) = self.recent.next_ticket();
         // what was only tried is not remembered: it had no effect
         let delivery = push.delivery.filter(|_| !push.dry_run);
@@ -197,7 +229,8 @@ impl PartnerState {
     }
 
     /// Commits a set of the actor's own; `reply` hears when it is durable.
-    pub fn commit(&mut self, set: WriteSet, reply: oneshot::Sender<Seq>) {
+    pub fn commit(&mut self, mut set: WriteSet, reply: oneshot::Sender<Seq>) {
+        self.settle(&mut set);
         let (durable, ticket) = self.recent.next_ticket();
         let bytes = approximate_bytes(&set);
         let pending =
@@ -212,13 +245,14 @@ impl PartnerState {
     }
 }
 
+/// What became of a write, and the source time that it was given.
 fn decide(
     ledger: &mut Ledger<'_>,
-    write: Write,
+    write: &Write,
     undated: &mut UndatedClock,
     received_at: Micros,
-) -> Result<ItemOutcome, LedgerError> {
-    let at = match &write {
+) -> Result<(ItemOutcome, Micros), LedgerError> {
+    let at = match write {
         Write::Asset(write) => write.at,
         Write::Price(write) => write.at,
     };
@@ -227,13 +261,13 @@ fn decide(
         None => undated.next(received_at),
     };
     let mut item = match write {
-        Write::Asset(write) => ledger.asset(&write, Lanes::Push { undated: fallback })?.item,
-        Write::Price(write) => ledger.price(&write, fallback),
+        Write::Asset(write) => ledger.asset(write, Lanes::Push { undated: fallback })?.item,
+        Write::Price(write) => ledger.price(write, fallback),
     };
     if at.is_none() {
         item.note_mut().undated = true;
     }
-    Ok(item)
+    Ok((item, fallback))
 }
 
 /// What an atomic batch does not bear.

@@ -4,6 +4,7 @@
 //! (`BodyError`). What is wrong with one item stands in its place among the writes, with the rest
 //! untouched. Times are source times (T1, T2): the item's own, else the envelope's, else none.
 
+pub mod again;
 mod asset;
 mod body;
 mod event;

@@ -1,0 +1,54 @@
+//! Outcomes of items that the ledger makes itself, and how those of a document and its prices
+//! become one.
+
+use crate::codec::json::value_hash;
+use crate::domain::{ItemOutcome, Member, Outcome, Rule};
+
+/// `"status": "inactive"`, as a document's member.
+pub fn inactive_status() -> Member {
+    const TEXT: &str = "\"inactive\"";
+    let hash = value_hash(TEXT).expect("a JSON string of our own");
+    Member { name: "status".into(), text: TEXT.into(), hash }
+}
+
+pub fn older_than_history() -> ItemOutcome {
+    let hint = "the write is older than the history that is kept, and its asset is not known";
+    ItemOutcome::noted(Outcome::Quarantined, Rule::X4, "older_than_history", hint)
+}
+
+pub fn too_many_assets() -> ItemOutcome {
+    let hint = "the partner has as many assets as assets_max allows; raise it, or delete what is not needed";
+    ItemOutcome::noted(Outcome::Rejected, Rule::X4, "too_many_assets", hint)
+}
+
+/// Of several prices in one item, the outcome that says most.
+pub fn louder(a: Outcome, b: Outcome) -> Outcome {
+    let loudness = |outcome| match outcome {
+        Outcome::Rejected | Outcome::Quarantined => 3,
+        Outcome::Updated => 2,
+        Outcome::Superseded => 1,
+        _ => 0,
+    };
+    if loudness(b) > loudness(a) { b } else { a }
+}
+
+/// What an item says in sum: a price that applied makes it `updated`, one that is refused refuses
+/// all of it.
+pub fn merge_price(item: &mut ItemOutcome, priced: ItemOutcome) {
+    if is_refused(priced.outcome) {
+        *item = ItemOutcome { change: None, ..priced };
+        item.note_mut().pointer = "/price".into();
+        return;
+    }
+    if priced.change.is_some() {
+        item.change = priced.change;
+    }
+    if !item.outcome.applied() && priced.outcome == Outcome::Updated {
+        item.outcome = priced.outcome;
+        item.rule = priced.rule;
+    }
+}
+
+pub fn is_refused(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Rejected | Outcome::Quarantined)
+}

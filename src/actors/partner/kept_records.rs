@@ -1,0 +1,69 @@
+//! The invalid records of a run on their way to the quarantine: their texts are read again from
+//! the spooled file, some at a time.
+
+use super::feed_task::{FeedTask, Gone};
+use super::message::PartnerMessage;
+use crate::domain::{Micros, QuarantineRow, RefusedKind, RefusedOrigin, RunId};
+use crate::rules::survey::InvalidRecord;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// Rows that go to the actor in one message: some megabytes at most.
+const CHUNK_ROWS: usize = 128;
+
+impl FeedTask {
+    pub async fn keep(
+        &self,
+        records: Vec<InvalidRecord>,
+        path: PathBuf,
+        fetched_at: Micros,
+    ) -> Result<(), Gone> {
+        let run = self.run;
+        let mut records = records.into_iter();
+        loop {
+            let chunk: Vec<InvalidRecord> = records.by_ref().take(CHUNK_ROWS).collect();
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            let path = path.clone();
+            let read = tokio::task::spawn_blocking(move || rows(&path, chunk, run, fetched_at));
+            let rows = read.await.map_err(|_| Gone)?;
+            self.ask(|reply| PartnerMessage::KeepRecords { run, rows, reply }).await?;
+        }
+    }
+}
+
+fn rows(path: &Path, records: Vec<InvalidRecord>, run: RunId, fetched_at: Micros) -> Vec<QuarantineRow> {
+    let file = File::open(path).ok();
+    records.into_iter().map(|record| row(file.as_ref(), record, run, fetched_at)).collect()
+}
+
+/// Without its text where the file cannot be read: why it was refused is known all the same.
+fn row(file: Option<&File>, record: InvalidRecord, run: RunId, fetched_at: Micros) -> QuarantineRow {
+    let InvalidRecord { fault, bytes, pointer, rule } = record;
+    // a character beyond the cap, so that the text is cut between characters
+    let length = (bytes as usize).min(QuarantineRow::RAW_BYTES_MAX + 4);
+    let mut text = vec![0; length];
+    if file.is_none_or(|file| file.read_exact_at(&mut text, fault.offset).is_err()) {
+        text.clear();
+    }
+    let row = QuarantineRow {
+        kind: RefusedKind::FeedRecord,
+        rejected: false,
+        id: fault.id,
+        quote: None,
+        code: fault.code,
+        rule: rule.as_str().to_owned(),
+        hint: fault.detail,
+        pointer,
+        offset: Some(fault.offset),
+        received_at: fetched_at.0,
+        at: None,
+        origin: RefusedOrigin::Feed { run: run.0, record: fault.record },
+        raw: String::new(),
+        raw_bytes: 0,
+    };
+    let row = row.with_raw(&String::from_utf8_lossy(&text));
+    QuarantineRow { raw_bytes: u64::from(bytes), ..row }
+}

@@ -1,0 +1,258 @@
+//! Parked prices (P3): registers whose asset is unknown or dead. The register in the index *is*
+//! the parked price; here is only since when each waits, so that the oldest is found.
+//!
+//! Every write set passes `settle` before it is put in line: what it made wait or freed is noted,
+//! and what has waited too long, or is too much, moves to the quarantine in the same commit.
+
+use super::index::Index;
+use super::state::PartnerState;
+use crate::codec::{json, time};
+use crate::domain::{
+    AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, Market, Micros, Origin, PriceChange,
+    QuarantineRow, Quote, QuoteName, RefusedKind, RefusedOrigin, Rule, Slot, Stamp, WriteSet,
+};
+use crate::rules::keeping::PARKED_KEPT;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::ops::Bound;
+
+/// Expired prices that one write set takes along: a push must not pay for all that waits.
+const EXPIRED_PER_SET: usize = 256;
+/// Prices beyond the cap that one write set takes along: more than one batch can bring.
+const OVERFLOW_PER_SET: usize = 20_000;
+
+/// Where a price stands in the line: since when, and whose it is.
+pub type ParkedPlace = (Micros, Slot, QuoteName);
+
+#[derive(Debug, Default)]
+pub struct Parked {
+    /// From the one that has waited longest.
+    by_time: BTreeSet<ParkedPlace>,
+    by_slot: HashMap<Slot, Vec<Waiting>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    quote: QuoteName,
+    since: Micros,
+    /// Of the price that waits: another one waits anew.
+    stamp: Stamp,
+}
+
+/// A parked price as it is listed.
+#[derive(Clone, Debug)]
+pub struct ParkedPrice {
+    pub place: ParkedPlace,
+    pub id: AssetId,
+    pub quote: Quote,
+    pub since: Micros,
+    pub expires_at: Micros,
+    /// The asset was deleted; else it was never known.
+    pub dead: bool,
+}
+
+impl Parked {
+    pub fn len(&self) -> usize {
+        self.by_time.len()
+    }
+
+    fn oldest(&self) -> Option<ParkedPlace> {
+        self.by_time.first().copied()
+    }
+
+    /// Brings the slot's entries in step with what the index says of it.
+    fn follow(&mut self, index: &Index, slot: Slot, now: Micros) {
+        let before = self.by_slot.remove(&slot).unwrap_or_default();
+        for waiting in &before {
+            self.by_time.remove(&(waiting.since, slot, waiting.quote));
+        }
+        if index.is_free(slot) || index.is_alive(slot) {
+            return;
+        }
+        let since = |quote: &Quote| {
+            let same = |held: &&Waiting| held.quote == quote.name && held.stamp == quote.stamp;
+            before.iter().find(same).map_or(now, |held| held.since)
+        };
+        self.put(slot, &index.quotes(slot), since);
+    }
+
+    /// While loading: since when it waits is known as far as its receipt tells.
+    pub fn load(&mut self, index: &Index, slot: Slot) {
+        if !index.is_alive(slot) {
+            self.put(slot, &index.quotes(slot), |quote| quote.received_at);
+        }
+    }
+
+    fn put(&mut self, slot: Slot, quotes: &[Quote], since: impl Fn(&Quote) -> Micros) {
+        let waiting = |quote: &Quote| Waiting { quote: quote.name, since: since(quote), stamp: quote.stamp };
+        let waiting: Vec<Waiting> = quotes.iter().map(waiting).collect();
+        if !waiting.is_empty() {
+            self.by_time.extend(waiting.iter().map(|held| (held.since, slot, held.quote)));
+            self.by_slot.insert(slot, waiting);
+        }
+    }
+}
+
+impl PartnerState {
+    /// What every set passes before it is put in line.
+    pub fn settle(&mut self, set: &mut WriteSet) {
+        let now = self.around.clock.now();
+        for change in &set.changes {
+            match change {
+                ChangeKind::Price(price) if !price.visible => {
+                    self.parked.follow(&self.index, price.slot, now)
+                }
+                ChangeKind::Asset(asset) if moves_prices(asset.event) => {
+                    self.parked.follow(&self.index, asset.slot, now);
+                }
+                _ => {}
+            }
+        }
+        let mut rows = Vec::new();
+        for _ in 0..OVERFLOW_PER_SET {
+            if self.parked.len() <= self.settings.policy.parked_max {
+                break;
+            }
+            rows.extend(self.expire_oldest("parked_overflow", set));
+        }
+        for _ in 0..EXPIRED_PER_SET {
+            let due = self.parked.oldest().filter(|(since, ..)| since.plus(PARKED_KEPT) <= now);
+            if due.is_none() {
+                break;
+            }
+            rows.extend(self.expire_oldest("parked_expired", set));
+        }
+        if !rows.is_empty() {
+            self.quarantine(rows, set);
+        }
+        self.index.forget_unused();
+        self.metrics.parked_stand_at(self.parked.len());
+    }
+
+    /// The price that has waited longest becomes a row; a place that only it held is forgotten.
+    fn expire_oldest(&mut self, code: &'static str, set: &mut WriteSet) -> Option<QuarantineRow> {
+        let (_, slot, name) = self.parked.oldest()?;
+        let held = if self.index.is_free(slot) { None } else { self.index.quote(slot, name) };
+        let Some(quote) = held else {
+            self.parked.follow(&self.index, slot, Micros::BEGINNING);
+            return None;
+        };
+        let id = self.index.id(slot).clone();
+        let row = row_of(&id, &quote, code);
+        self.index.remove_quote(slot, name);
+        self.parked.follow(&self.index, slot, quote.received_at);
+        let emptied = Quote { stamp: Stamp::NEVER, amount: None, extra: None, undated: None, ..quote };
+        set.changes.push(ChangeKind::Price(PriceChange { slot, id, visible: false, quote: emptied }));
+        if self.index.quote_count(slot) == 0 && !self.index.is_known(slot) {
+            self.forget(slot, set);
+        }
+        Some(row)
+    }
+
+    /// The slot and its id are free again.
+    pub fn forget(&mut self, slot: Slot, set: &mut WriteSet) {
+        let id = self.index.id(slot).clone();
+        set.changes.push(self.lost.forget(&id));
+        let change = AssetChange {
+            slot,
+            id,
+            event: AssetEvent::Forgotten,
+            head: AssetHead::unborn(),
+            set: Vec::new(),
+            removed: Vec::new(),
+            stamp: Stamp::NEVER,
+            origin: Origin::Push { delivery: 0 },
+        };
+        set.changes.push(ChangeKind::Asset(Box::new(change)));
+        self.index.remove(slot);
+        self.recent.forget(slot);
+    }
+
+    /// Parked prices from the one that has waited longest, or behind a place.
+    pub fn list_parked(&self, after: Option<ParkedPlace>, limit: usize) -> Vec<ParkedPrice> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let parked = |&place: &ParkedPlace| {
+            let (since, slot, name) = place;
+            Some(ParkedPrice {
+                place,
+                id: self.index.id(slot).clone(),
+                quote: self.index.quote(slot, name)?,
+                since,
+                expires_at: since.plus(PARKED_KEPT),
+                dead: self.index.is_known(slot),
+            })
+        };
+        self.parked.by_time.range((from, Bound::Unbounded)).take(limit).filter_map(parked).collect()
+    }
+}
+
+fn moves_prices(event: AssetEvent) -> bool {
+    matches!(event, AssetEvent::Created | AssetEvent::Deleted | AssetEvent::Forgotten)
+}
+
+/// A price that waits no longer, as a row whose text says it as a push would.
+fn row_of(id: &AssetId, quote: &Quote, code: &'static str) -> QuarantineRow {
+    let hint = match code {
+        "parked_overflow" => {
+            "more prices waited for unknown assets than parked_max allows; push the assets first"
+        }
+        _ => "the asset did not come within 24 h of its price; push the asset, then release the price",
+    };
+    let kind = if quote.is_withdrawn() { RefusedKind::Withdrawal } else { RefusedKind::Price };
+    let row = QuarantineRow {
+        kind,
+        rejected: false,
+        id: Some(id.as_str().to_owned()),
+        quote: Some(quote.name.as_str().to_owned()),
+        code: code.to_owned(),
+        rule: Rule::P3.as_str().to_owned(),
+        hint: hint.to_owned(),
+        pointer: String::new(),
+        offset: None,
+        received_at: quote.received_at.0,
+        at: Some(time_of(quote).0),
+        origin: RefusedOrigin::Parked,
+        raw: String::new(),
+        raw_bytes: 0,
+    };
+    row.with_raw(&text_of(id, quote))
+}
+
+fn time_of(quote: &Quote) -> Micros {
+    match &quote.undated {
+        Some(undated) if !quote.stamp.happened() => undated.snapshot,
+        _ => quote.stamp.at,
+    }
+}
+
+/// The price as a push would say it; empty for a withdrawal, which has no text.
+fn text_of(id: &AssetId, quote: &Quote) -> String {
+    let Some(amount) = quote.amount.or(quote.undated.as_ref().map(|undated| undated.amount)) else {
+        return String::new();
+    };
+    let mut text = format!(
+        "{{\"id\":{},\"amount\":\"{amount}\",\"currency\":\"{}\",\"quote\":\"{}\",\"as_of\":\"{}\"",
+        json::quoted(id.as_str()),
+        quote.currency.as_str(),
+        quote.name.as_str(),
+        time::format(time_of(quote)),
+    );
+    let extra = quote.extra.as_deref();
+    let market = match quote.market {
+        Market::Unsaid => None,
+        Market::Open => Some("open"),
+        Market::Closed => Some("closed"),
+    };
+    let kind = extra.and_then(|extra| extra.kind.as_deref());
+    let per = extra.and_then(|extra| extra.per.as_deref());
+    for (name, word) in [("kind", kind), ("per", per), ("market", market)] {
+        if let Some(word) = word {
+            let _ = write!(text, ",\"{name}\":{}", json::quoted(word));
+        }
+    }
+    if quote.stamp.sequence() > 0 {
+        let _ = write!(text, ",\"sequence\":{}", quote.stamp.sequence());
+    }
+    text.push('}');
+    text
+}

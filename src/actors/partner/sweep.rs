@@ -1,0 +1,85 @@
+//! The sweep: now and then a stretch of the index is looked through for tombstones that have lived
+//! long enough (X4) and for places that nothing holds any more.
+//!
+//! A collected death raises the partner's history floor, in the same commit and for ever: what is
+//! stamped at or below it is refused from then on, so forgetting brings nothing back.
+
+use super::message::PartnerMessage;
+use super::state::PartnerState;
+use crate::actors::tasks::{TaskKind, spawn};
+use crate::clock::sleep;
+use crate::domain::{ChangeKind, Micros, RecordChange, RecordKind, Slot, WriteSet};
+use crate::rules::keeping::is_forgettable;
+use ractor::ActorRef;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Slots looked at in one sweep: about a millisecond.
+const SLOTS_PER_SWEEP: u32 = 65_536;
+/// Slots forgotten in one sweep: a write set of some 100 kB.
+const FORGOTTEN_PER_SWEEP: usize = 1_000;
+
+impl PartnerState {
+    /// Sweeps once, and comes back in a while.
+    pub fn sweep(&mut self, myself: &ActorRef<PartnerMessage>) {
+        let mut set = WriteSet::new(self.no);
+        // a run that is being applied was dated by the floor as it was when it began
+        let applying = self.running.as_ref().is_some_and(|running| running.active.is_some());
+        if !applying {
+            self.forget_old(&mut set);
+        }
+        let (durable, _) = oneshot::channel();
+        self.commit(set, durable);
+        let actor = myself.clone();
+        if let Some(before) = self.sweep_timer.replace(spawn(TaskKind::SweepTimer, async move {
+            sleep(SWEEP_EVERY).await;
+            // an actor that has gone has a successor with a timer of its own
+            let _ = actor.cast(PartnerMessage::SweepDue);
+        })) {
+            before.abort();
+        }
+    }
+
+    pub fn stop_sweeping(&mut self) {
+        if let Some(timer) = self.sweep_timer.take() {
+            timer.abort();
+        }
+    }
+
+    /// X4: a stretch of slots, from where the last sweep ended.
+    fn forget_old(&mut self, set: &mut WriteSet) {
+        let now = self.around.clock.now();
+        let end = self.index.slot_end();
+        let from = if self.sweep_from < end { self.sweep_from } else { 0 };
+        let mut floor = self.feed.history_floor.map(Micros);
+        let mut forgotten = 0;
+        let mut place = from;
+        while place < end.min(from.saturating_add(SLOTS_PER_SWEEP)) && forgotten < FORGOTTEN_PER_SWEEP {
+            let slot = Slot(place);
+            place += 1;
+            if self.index.is_free(slot) || self.index.is_alive(slot) {
+                continue;
+            }
+            let head = self.index.head(slot);
+            if is_forgettable(&head, self.index.quote_count(slot), &self.settings.policy, now) {
+                floor = floor.max(head.death.happened().then_some(head.death.at));
+                self.forget(slot, set);
+                forgotten += 1;
+            }
+        }
+        self.sweep_from = place;
+        self.raise_floor(floor, set);
+    }
+
+    fn raise_floor(&mut self, floor: Option<Micros>, set: &mut WriteSet) {
+        let floor = floor.map(|floor| floor.0);
+        if floor <= self.feed.history_floor {
+            return;
+        }
+        self.feed.history_floor = floor;
+        let value = serde_json::to_vec(&self.feed).expect("plain structs serialise").into_boxed_slice();
+        let change = RecordChange { kind: RecordKind::Feed, key: Box::default(), value: Some(value) };
+        set.changes.push(ChangeKind::Record(Box::new(change)));
+    }
+}

@@ -1,0 +1,313 @@
+//! The quarantine over HTTP. A partner sees its rows and its parked prices, and may drop a row;
+//! releasing is the operator's.
+
+use super::app::App;
+use super::body::Body;
+use super::fault::Fault;
+use super::list::{self, LIMIT_MAX};
+use super::partner::Call;
+use super::path::Query;
+use super::{path, read, reply, view};
+use crate::actors::{KeptError, ParkedPlace, ParkedPrice, PartnerEntry, PushReply};
+use crate::codec::request::Shape;
+use crate::codec::time;
+use crate::domain::{
+    Micros, Outcome, QuarantineRow, QuoteName, RecordKind, RefusedKind, RefusedOrigin, Slot,
+};
+use crate::rules::deliveries::DeliveryDecision;
+use crate::rules::snapshot::EARLIEST;
+use hyper::http::request::Parts;
+use hyper::{Method, Response, StatusCode};
+use serde::Serialize;
+use std::sync::Arc;
+
+const LIMIT_DEFAULT: u64 = 100;
+const PARAMETERS: [&str; 3] = ["kind", "limit", "cursor"];
+/// Rows read at once: with their texts some megabytes at most.
+const BATCH_ROWS: usize = 100;
+
+#[derive(Serialize)]
+struct RowView {
+    row: u64,
+    kind: RefusedKind,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quote: Option<String>,
+    code: String,
+    rule: String,
+    hint: String,
+    pointer: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    received_at: String,
+    /// The source time that a release will use.
+    at: Option<String>,
+    origin: RefusedOrigin,
+    raw_bytes: u64,
+    cut: bool,
+    /// Only where one row is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ParkedView {
+    id: String,
+    quote: String,
+    /// `null` for a withdrawal that waits.
+    amount: Option<String>,
+    currency: String,
+    as_of: Option<String>,
+    asset: &'static str,
+    parked_at: String,
+    expires_at: String,
+}
+
+#[derive(Serialize)]
+struct Page<T> {
+    items: Vec<T>,
+    next_cursor: Option<String>,
+}
+
+impl RowView {
+    fn of(key: u64, row: QuarantineRow, with_raw: bool) -> RowView {
+        let cut = row.is_cut();
+        let outcome = if row.rejected { Outcome::Rejected } else { Outcome::Quarantined };
+        RowView {
+            row: key,
+            kind: row.kind,
+            outcome: outcome.as_str(),
+            id: row.id,
+            quote: row.quote,
+            code: row.code,
+            rule: row.rule,
+            hint: row.hint,
+            pointer: row.pointer,
+            offset: row.offset,
+            received_at: time::format(Micros(row.received_at)),
+            at: row.at.filter(|&at| at > EARLIEST.0).map(|at| time::format(Micros(at))),
+            origin: row.origin,
+            raw_bytes: row.raw_bytes,
+            cut,
+            raw: with_raw.then_some(row.raw),
+        }
+    }
+}
+
+impl From<&ParkedPrice> for ParkedView {
+    fn from(parked: &ParkedPrice) -> ParkedView {
+        let quote = &parked.quote;
+        let amount = quote.amount.or(quote.undated.as_ref().map(|undated| undated.amount));
+        ParkedView {
+            id: parked.id.as_str().to_owned(),
+            quote: quote.name.as_str().to_owned(),
+            amount: amount.map(|amount| amount.to_string()),
+            currency: quote.currency.as_str().to_owned(),
+            as_of: quote.stamp.happened().then(|| time::format(quote.stamp.at)),
+            asset: if parked.dead { "deleted" } else { "unknown" },
+            parked_at: time::format(parked.since),
+            expires_at: time::format(parked.expires_at),
+        }
+    }
+}
+
+pub async fn list(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+    read::known(call, &PARAMETERS)?;
+    page(call.app(), call.partner()?, &call.query).await
+}
+
+pub fn show(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+    read::known(call, &[])?;
+    one(call.partner()?, call.route.id.unwrap_or_default())
+}
+
+/// The partner throws away what it does not want to mend.
+pub async fn drop_own(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+    call.query.only(&[])?;
+    let partner = call.writer()?;
+    check_writable(call.app())?;
+    dropped(partner, call.route.id.unwrap_or_default()).await
+}
+
+async fn page(
+    app: &Arc<App>,
+    partner: &Arc<PartnerEntry>,
+    query: &Query<'_>,
+) -> Result<Response<Body>, Fault> {
+    let limit = query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize;
+    let cursor = query.one("cursor")?;
+    match query.one("kind")?.as_deref() {
+        None | Some("refused") => {
+            let before = cursor.map(|text| text.parse().map_err(|_| Fault::BadCursor)).transpose()?;
+            refused(app, partner, before, limit).await
+        }
+        Some("parked") => {
+            let after = cursor.map(|text| place_of(&text).ok_or(Fault::BadCursor)).transpose()?;
+            parked(partner, after, limit).await
+        }
+        Some(_) => Err(Fault::query("kind", "is `refused` or `parked`")),
+    }
+}
+
+/// Rows from the newest.
+async fn refused(
+    app: &Arc<App>,
+    partner: &Arc<PartnerEntry>,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Response<Body>, Fault> {
+    let (reader, no) = (app.reader.clone(), partner.no);
+    let page = list::blocking(move || {
+        let mut items: Vec<RowView> = Vec::new();
+        let mut before = before;
+        while items.len() < limit {
+            let wanted = BATCH_ROWS.min(limit - items.len());
+            let key = before.map(u64::to_be_bytes);
+            let rows =
+                reader.records(RecordKind::Quarantine, no, key.as_ref().map(|k| &k[..]), true, wanted)?;
+            let is_last = rows.len() < wanted;
+            for (key, value) in rows {
+                let key = u64::from_be_bytes((*key).try_into().map_err(|_| Fault::StoreFailed)?);
+                before = Some(key);
+                let row = serde_json::from_slice(&value).map_err(|error| {
+                    tracing::error!(%error, "cannot read a row of the quarantine");
+                    Fault::StoreFailed
+                })?;
+                items.push(RowView::of(key, row, false));
+            }
+            if is_last {
+                break;
+            }
+        }
+        let next_cursor = items.last().filter(|_| items.len() == limit).map(|last| last.row.to_string());
+        Ok(Page { items, next_cursor })
+    });
+    Ok(json(StatusCode::OK, &page.await?))
+}
+
+/// Parked prices from the one that has waited longest.
+async fn parked(
+    partner: &Arc<PartnerEntry>,
+    after: Option<ParkedPlace>,
+    limit: usize,
+) -> Result<Response<Body>, Fault> {
+    let parked = partner.parked(after, limit).await?;
+    let next_cursor = parked.last().filter(|_| parked.len() == limit).map(|last| {
+        let (since, slot, quote) = last.place;
+        format!("{}.{}.{}", since.0, slot.0, quote.as_str())
+    });
+    Ok(json(StatusCode::OK, &Page { items: parked.iter().map(ParkedView::from).collect(), next_cursor }))
+}
+
+fn place_of(text: &str) -> Option<ParkedPlace> {
+    let mut parts = text.splitn(3, '.');
+    let since = Micros(parts.next()?.parse().ok()?);
+    let slot = Slot(parts.next()?.parse().ok()?);
+    Some((since, slot, QuoteName::new(parts.next()?).ok()?))
+}
+
+fn one(partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
+    let key = key_of(row)?;
+    Ok(json(StatusCode::OK, &RowView::of(key, partner.kept_row(key)?, true)))
+}
+
+async fn dropped(partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
+    partner.drop_kept(key_of(row)?).await?;
+    Ok(reply::json(StatusCode::OK, &b"{\"dropped\":true}"[..]))
+}
+
+fn key_of(row: &str) -> Result<u64, Fault> {
+    row.parse().map_err(|_| Fault::NoSuchRow)
+}
+
+fn json(status: StatusCode, view: &impl Serialize) -> Response<Body> {
+    reply::json(status, serde_json::to_vec(view).expect("texts, numbers and lists of them"))
+}
+
+fn check_writable(app: &App) -> Result<(), Fault> {
+    if app.health.is_draining() {
+        return Err(Fault::Draining);
+    }
+    Ok(app.may_write()?)
+}
+
+/// What an operator asks of a partner's quarantine: `/admin/partners/{p}/quarantine[/{row}[/verb]]`.
+pub struct Request<'a> {
+    partner: &'a str,
+    row: Option<&'a str>,
+    verb: Option<&'a str>,
+    method: &'a Method,
+    query: Option<&'a str>,
+}
+
+impl<'a> Request<'a> {
+    /// `None` where the request is about something else.
+    pub fn of(head: &'a Parts) -> Option<Request<'a>> {
+        let (partner, rest) = head.uri.path().strip_prefix("/admin/partners/")?.split_once('/')?;
+        let mut parts = rest.split('/');
+        if parts.next() != Some("quarantine") {
+            return None;
+        }
+        let (row, verb) = (parts.next(), parts.next());
+        let request = Request { partner, row, verb, method: &head.method, query: head.uri.query() };
+        parts.next().is_none().then_some(request)
+    }
+}
+
+pub async fn operate(app: &Arc<App>, request: Request<'_>) -> Result<Response<Body>, Fault> {
+    let name = path::decode(request.partner).ok_or(Fault::NoSuchPartner)?;
+    let partner = app.registry.by_name(&name).ok_or(Fault::NoSuchPartner)?;
+    let query = Query::parse(request.query)?;
+    let reads = matches!(*request.method, Method::GET | Method::HEAD);
+    query.only(if request.row.is_none() { &PARAMETERS } else { &[] })?;
+    match (request.row, request.verb) {
+        (None, _) if reads => page(app, &partner, &query).await,
+        (Some(row), None) if reads => one(&partner, row),
+        (Some(row), None) if *request.method == Method::DELETE => {
+            check_writable(app)?;
+            dropped(&partner, row).await
+        }
+        (Some(row), Some(verb @ ("release" | "drop"))) => {
+            if *request.method != Method::POST {
+                return Err(Fault::MethodNotAllowed { allow: "POST" });
+            }
+            check_writable(app)?;
+            if verb == "drop" { dropped(&partner, row).await } else { released(app, &partner, row).await }
+        }
+        (_, Some(_)) => Err(Fault::NoSuchPath),
+        (None, None) => Err(Fault::MethodNotAllowed { allow: "GET, HEAD" }),
+        (Some(_), None) => Err(Fault::MethodNotAllowed { allow: "GET, HEAD, DELETE" }),
+    }
+}
+
+/// The item as a push would have been told of it; 409 where the rules refuse it still.
+async fn released(app: &App, partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
+    let release = partner.release(key_of(row)?).await?;
+    let refused = matches!(release.item.outcome, Outcome::Quarantined | Outcome::Rejected);
+    let done = PushReply {
+        items: vec![release.item],
+        first: release.durable,
+        durable: release.durable,
+        missing: Vec::new(),
+        decision: DeliveryDecision::New,
+    };
+    let ids = [release.id.as_str().into()];
+    let item = view::push_reply(app.reader.journal(), Shape::Single, &ids, &done, false);
+    let mut out = format!("{{\"released\":{},\"item\":", !refused).into_bytes();
+    out.extend_from_slice(&item);
+    out.push(b'}');
+    Ok(reply::json(if refused { StatusCode::CONFLICT } else { StatusCode::OK }, out))
+}
+
+impl From<KeptError> for Fault {
+    fn from(error: KeptError) -> Fault {
+        match error {
+            KeptError::Missing => Fault::NoSuchRow,
+            KeptError::Cannot(why) => Fault::CannotRelease(why),
+            KeptError::Read(error) => error.into(),
+            KeptError::Unavailable => Fault::OutcomeUnknown,
+        }
+    }
+}

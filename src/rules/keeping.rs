@@ -1,0 +1,57 @@
+//! How long what waits is kept: parked prices (P3) and tombstones (X4).
+
+use super::policy::Policy;
+use crate::domain::{AssetHead, Micros};
+
+/// P3: a price waits this long for its asset.
+pub const PARKED_KEPT: i64 = Micros::DAY;
+/// X4: a tombstone lives at least this long …
+const TOMBSTONE_KEPT: i64 = 30 * Micros::DAY;
+/// X4: … and for so many intervals of its partner's feed.
+const TOMBSTONE_INTERVALS: i64 = 3;
+
+/// X4: how long tombstones live.
+pub fn tombstones_kept(policy: &Policy) -> i64 {
+    TOMBSTONE_KEPT.max(policy.feed_interval.saturating_mul(TOMBSTONE_INTERVALS))
+}
+
+/// X4: whether a slot may be forgotten at `now`. One that was never born is, once nothing waits on
+/// it; it raises no floor.
+pub fn is_forgettable(head: &AssetHead, quotes: usize, policy: &Policy, now: Micros) -> bool {
+    if head.is_alive() || quotes > 0 {
+        return false;
+    }
+    !head.death.happened() || now.since(head.death.at) >= tombstones_kept(policy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Lane, Stamp};
+
+    fn dead_since(at: i64) -> AssetHead {
+        AssetHead { death: Stamp::new(Micros(at), Lane::Push, 0), ..AssetHead::unborn() }
+    }
+
+    #[test]
+    fn x4_a_tombstone_lives_thirty_days_and_three_intervals() {
+        let month = 30 * Micros::DAY;
+        let policy = Policy::default();
+        assert!(!is_forgettable(&dead_since(0), 0, &policy, Micros(month - 1)));
+        assert!(is_forgettable(&dead_since(0), 0, &policy, Micros(month)));
+        let slow = Policy { feed_interval: 20 * Micros::DAY, ..Policy::default() };
+        assert!(!is_forgettable(&dead_since(0), 0, &slow, Micros(2 * month - 1)));
+        assert!(is_forgettable(&dead_since(0), 0, &slow, Micros(2 * month)));
+    }
+
+    #[test]
+    fn x4_what_lives_or_holds_a_price_is_not_forgotten() {
+        let policy = Policy::default();
+        let late = Micros(i64::MAX);
+        let alive = AssetHead { life: Stamp::new(Micros(1), Lane::Push, 0), ..dead_since(0) };
+        assert!(!is_forgettable(&alive, 0, &policy, late));
+        assert!(!is_forgettable(&dead_since(0), 1, &policy, late));
+        assert!(is_forgettable(&AssetHead::unborn(), 0, &policy, Micros(0)));
+        assert!(!is_forgettable(&AssetHead::unborn(), 1, &policy, late));
+    }
+}
