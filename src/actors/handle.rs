@@ -11,7 +11,12 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use ractor::ActorRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// No handler waits for the outside, so an actor that is told to stop does so in far less.
+const STOP_WAIT: Duration = Duration::from_secs(10);
 
 /// One batch of writes from one partner, decoded.
 #[derive(Debug)]
@@ -50,6 +55,8 @@ pub struct PartnerEntry {
     pub admission: Admission,
     reader: Reader,
     mailbox: ArcSwapOption<ActorRef<PartnerMessage>>,
+    /// No longer configured: readers may read on, nobody decides.
+    removed: AtomicBool,
 }
 
 impl PartnerEntry {
@@ -62,7 +69,19 @@ impl PartnerEntry {
             settings: ArcSwap::from_pointee(settings),
             reader,
             mailbox: ArcSwapOption::empty(),
+            removed: AtomicBool::new(false),
         }
+    }
+
+    /// A partner that is no longer configured, but whose assets are still here.
+    pub(super) fn removed(no: PartnerNo, name: PartnerName, reader: Reader) -> PartnerEntry {
+        let entry = PartnerEntry::new(no, PartnerSettings::unknown(name), reader);
+        entry.removed.store(true, Ordering::Release);
+        entry
+    }
+
+    pub fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Acquire)
     }
 
     /// Has the partner's actor decide a batch, and waits until the decision is durable.
@@ -142,10 +161,18 @@ impl PartnerEntry {
         let _ = self.tell(PartnerMessage::Reconfigure(settings));
     }
 
-    pub(super) fn stop(&self) {
-        if let Some(actor) = self.mailbox.swap(None) {
-            actor.stop(Some("no longer configured".into()));
-        }
+    /// Ends when the actor has finished what it was at: a successor must not meet it.
+    pub(super) async fn retire(&self) {
+        self.removed.store(true, Ordering::Release);
+        let Some(actor) = self.mailbox.swap(None) else { return };
+        // one that has gone already has nothing to finish
+        let _ = actor.stop_and_wait(Some("no longer configured".into()), Some(STOP_WAIT)).await;
+    }
+
+    /// It is configured again; its actor is about to start.
+    pub(super) fn restore(&self, settings: PartnerSettings) {
+        self.reconfigure(settings);
+        self.removed.store(false, Ordering::Release);
     }
 
     /// Ends when the actor has handled what was in its mailbox.
@@ -185,16 +212,7 @@ impl Registry {
         });
     }
 
-    pub(super) fn remove(&self, name: &PartnerName) {
-        self.0.rcu(|partners| {
-            let mut partners = Partners::clone(partners);
-            if let Some(entry) = partners.by_name.remove(name) {
-                partners.by_no.remove(&entry.no);
-            }
-            partners
-        });
-    }
-
+    /// Removed ones included.
     pub fn all(&self) -> Vec<Arc<PartnerEntry>> {
         self.0.load().by_name.values().cloned().collect()
     }

@@ -42,7 +42,7 @@ impl Client {
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let mut response = match self.face {
             Face::Partner => partner::answer(self, request).await,
-            Face::Admin => admin::answer(&self.app, request).await,
+            Face::Admin => admin::answer(self, request).await,
         };
         if is_chunked {
             // hyper drops a Content-Length that stood beside it, and we cannot know whether there

@@ -72,6 +72,12 @@ pub enum Fault {
     PreconditionFailed,
     NoFeed,
     NoSuchRun,
+    /// The run was not applied, or its file is gone.
+    NotStored,
+    RunUnderWay,
+    NoSuchPlan,
+    PlanNotHeld,
+    PlanBusy,
     BadCursor,
     /// Trimmed, ahead of us, or of another journal: changes in between may be missing.
     CursorGone {
@@ -151,6 +157,14 @@ impl Fault {
                 words(S::PRECONDITION_FAILED, "precondition_failed", "The asset is not in the state that was named"),
             Fault::NoFeed => words(S::NOT_FOUND, "no_feed", "No feed is configured for this partner"),
             Fault::NoSuchRun => words(S::NOT_FOUND, "no_such_run", "There is no such run, or it is no longer kept"),
+            Fault::NotStored => words(S::NOT_FOUND, "not_stored", "The run's file is not kept")
+                .hint("Only the files of the last applied runs are; without `run` the feed is fetched."),
+            Fault::RunUnderWay => words(S::CONFLICT, "run_under_way", "A run of this feed is under way")
+                .hint("Try again when it has ended."),
+            Fault::NoSuchPlan => words(S::NOT_FOUND, "no_such_plan", "There is no such plan, or it is no longer kept"),
+            Fault::PlanNotHeld => words(S::CONFLICT, "plan_not_held", "The plan is no longer held"),
+            Fault::PlanBusy => words(S::CONFLICT, "plan_busy", "A plan of this partner is being applied")
+                .hint("Try again in a moment."),
             Fault::BadCursor => words(S::BAD_REQUEST, "bad_cursor", "This is none of our cursors")
                 .hint("Send a cursor exactly as it was given."),
             Fault::CursorGone { .. } => words(S::GONE, "cursor_gone", "The changes after this cursor are not all here")

@@ -18,6 +18,7 @@ pub enum Resource {
     FeedRuns,
     FeedRun,
     FeedRunNow,
+    FeedPlans,
 }
 
 struct Row {
@@ -31,7 +32,7 @@ struct Row {
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 11] = [
     row(Resource::Prices, "/prices", "/api/prices", &["GET", "POST"], "GET, HEAD, POST"),
     row(Resource::Assets, "/assets", "/api/assets", &["GET", "POST", "PUT"], "GET, HEAD, POST, PUT"),
     row(Resource::Asset, "/assets/{id}", "/api/assets/{id}",
@@ -43,6 +44,7 @@ const ROWS: [Row; 10] = [
     row(Resource::Feed, "/feed", "/api/feed", &["GET"], "GET, HEAD"),
     row(Resource::FeedRuns, "/feed/runs", "/api/feed/runs", &["GET"], "GET, HEAD"),
     row(Resource::FeedRun, "/feed/runs/{id}", "/api/feed/runs/{id}", &["GET"], "GET, HEAD"),
+    row(Resource::FeedPlans, "/feed/plans", "/api/feed/plans", &["GET"], "GET, HEAD"),
     row(Resource::FeedRunNow, "/feed/run", "/api/feed/run", &["POST"], "POST"),
 ];
 
