@@ -123,7 +123,7 @@ impl Call<'_> {
 
     fn charge_read(&self) -> Result<(), Fault> {
         match self.caller {
-            Caller::Partner { .. } => Rate::Reads.charge(&self.partner()?.limits.load(), 1),
+            Caller::Partner { .. } => Rate::Reads.charge_first(&self.partner()?.limits.load()),
             Caller::Reader { .. } => Ok(()),
         }
     }

@@ -99,7 +99,7 @@ async fn take_in(
     let announced = intake::announced(&call.head.headers, accept, bytes_max)?;
     let mut permit = Admission::admit(&app.admission, &partner.admission, announced.bytes)?;
     let limits = partner.limits.load_full();
-    task.rate().charge(&limits, 1)?;
+    task.rate().charge_first(&limits)?;
     let bytes = intake::collect(&mut body, bytes_max, &call.client.pulse).await?;
     let received = Mark::now();
     if announced.bytes > bytes.len() {
@@ -108,13 +108,13 @@ async fn take_in(
         permit = Admission::admit(&app.admission, &partner.admission, bytes.len())?;
     }
     let decoded = task.decode(&bytes, announced.ndjson, partner, items_max)?;
-    task.rate().charge(&limits, decoded.writes.len().saturating_sub(1))?;
+    task.rate().charge_rest(&limits, decoded.writes.len())?;
     Ok((decoded, permit, received))
 }
 
 fn bodyless(call: &Call<'_>, partner: &Arc<PartnerEntry>, task: &Task) -> Result<Taken, Fault> {
     let permit = Admission::admit(&call.app().admission, &partner.admission, 1)?;
-    task.rate().charge(&partner.limits.load(), 1)?;
+    task.rate().charge_first(&partner.limits.load())?;
     let (id, write) = match task {
         Task::Asset(_, id) => (id, delete(call, id)?),
         Task::Withdraw(id) => (id, withdrawal(call, id)?),

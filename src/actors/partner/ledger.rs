@@ -6,7 +6,8 @@ use super::recent::RecentDocuments;
 use crate::codec::json::value_hash;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane, Member,
-    Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, Rule, Slot, Stamp, Verb, WriteSet,
+    Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, Rule, Slot, Stamp, Verb, Write,
+    WriteSet,
 };
 use crate::rules::document::{self, Effect, StampedWrite};
 use crate::rules::policy::{Absent, Policy};
@@ -15,6 +16,9 @@ use crate::rules::source_time::{DOCUMENT_AHEAD_MAX, is_future};
 use crate::rules::verdict::RecordFacts;
 use crate::store::Reader;
 use std::collections::HashMap;
+
+/// Batches from this size on are worth warming the index for.
+const WARM_FROM: usize = 8;
 
 /// Documents read before the decision, with the version that they were read at.
 pub type Prefetched = HashMap<AssetId, (u32, Document)>;
@@ -132,12 +136,21 @@ impl Ledger<'_> {
         Ok(Decided { item, facts })
     }
 
+    /// Makes ready for a batch.
+    pub fn expect(&mut self, writes: &[Result<Write, Box<ItemOutcome>>]) {
+        self.set.changes.reserve(writes.len());
+        if writes.len() >= WARM_FROM {
+            self.index.warm(writes.iter().flatten().map(Write::id));
+        }
+    }
+
     /// Decides one price pushed by itself.
     pub fn price(&mut self, write: &PriceWrite, undated: Micros) -> ItemOutcome {
         let at = write.at.unwrap_or(undated);
         let stamp = Stamp::new(at, Lane::Price, write.sequence);
-        let decision = self.decide_price(write, stamp);
-        self.price_decided(&write.id, decision)
+        let slot = self.index.find(&write.id);
+        let decision = self.decide_price(slot, write, stamp);
+        self.price_decided(slot, &write.id, decision)
     }
 
     /// X3: the asset is in the snapshot, so its absences count from nothing again.
@@ -337,6 +350,7 @@ impl Ledger<'_> {
         facts: &mut RecordFacts,
     ) {
         for price in &write.prices {
+            let slot = self.index.find(&write.id);
             let decision = match (lanes, price.at, price.amount) {
                 (Lanes::Feed { snapshot, fetch_started_at }, None, Some(amount)) => {
                     let undated = UndatedPrice {
@@ -346,15 +360,15 @@ impl Ledger<'_> {
                         snapshot,
                         fetch_started_at,
                     };
-                    self.decide_undated(&write.id, undated)
+                    self.decide_undated(slot, undated)
                 }
                 (_, at, _) => {
                     let at = at.unwrap_or(stamp.at);
-                    self.decide_price(price, Stamp::new(at, stamp.lane(), price.sequence))
+                    self.decide_price(slot, price, Stamp::new(at, stamp.lane(), price.sequence))
                 }
             };
             facts.ambiguous |= decision.ambiguous;
-            let priced = self.price_decided(&write.id, decision);
+            let priced = self.price_decided(slot, &write.id, decision);
             let refused = is_refused(priced.outcome);
             facts.price = Some(facts.price.map_or(priced.outcome, |held| louder(held, priced.outcome)));
             merge_price(item, priced);
@@ -364,14 +378,12 @@ impl Ledger<'_> {
         }
     }
 
-    fn decide_price(&self, write: &PriceWrite, stamp: Stamp) -> PriceDecision {
-        let slot = self.index.find(&write.id);
+    fn decide_price(&self, slot: Option<Slot>, write: &PriceWrite, stamp: Stamp) -> PriceDecision {
         let head = slot.map(|slot| self.index.head(slot));
         price::decide(write, stamp, self.context(slot, head.as_ref(), write.quote))
     }
 
-    fn decide_undated(&self, id: &AssetId, undated: UndatedPrice) -> PriceDecision {
-        let slot = self.index.find(id);
+    fn decide_undated(&self, slot: Option<Slot>, undated: UndatedPrice) -> PriceDecision {
         let head = slot.map(|slot| self.index.head(slot));
         price::decide_undated(undated, self.context(slot, head.as_ref(), undated.quote))
     }
@@ -392,10 +404,10 @@ impl Ledger<'_> {
     }
 
     /// Records a decided price; makes a place for an id that only a price has named yet (P3).
-    fn price_decided(&mut self, id: &AssetId, decision: PriceDecision) -> ItemOutcome {
+    fn price_decided(&mut self, slot: Option<Slot>, id: &AssetId, decision: PriceDecision) -> ItemOutcome {
         let mut item = decision.item;
         let Some(quote) = decision.quote else { return item };
-        let slot = match self.index.find(id) {
+        let slot = match slot {
             Some(slot) => {
                 self.remember(slot);
                 slot

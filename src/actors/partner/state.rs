@@ -137,6 +137,7 @@ impl PartnerState {
         let mut ledger = self.ledger(Origin::Push { delivery: 0 }, prefetched);
         ledger.keeps_undo = push.atomic || push.dry_run;
         let start = ledger.mark();
+        ledger.expect(&push.writes);
         let mut items = Vec::with_capacity(push.writes.len());
         for write in push.writes {
             items.push(match write {

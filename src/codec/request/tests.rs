@@ -1,3 +1,5 @@
+//! Bodies of pushes, and that both paths decode them alike.
+
 use super::*;
 use crate::domain::{Market, Outcome, PriceWrite};
 use proptest::prelude::*;
