@@ -172,11 +172,7 @@ pub async fn own(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 }
 
 /// All plans that are kept, newest first.
-async fn list_of(
-    reader: Reader,
-    partner: Arc<PartnerEntry>,
-    now: Micros,
-) -> Result<Response<Body>, Fault> {
+async fn list_of(reader: Reader, partner: Arc<PartnerEntry>, now: Micros) -> Result<Response<Body>, Fault> {
     partner.look_at_plans();
     let view = blocking(move || {
         let mut items = Vec::new();
@@ -237,9 +233,7 @@ async fn reason(client: &Client, headers: &HeaderMap, mut body: Incoming) -> Res
     }
     intake::announced(headers, Accept::Object, BODY_BYTES_MAX)?;
     let bytes = intake::collect(&mut body, BODY_BYTES_MAX, &client.pulse).await?;
-    let bad = |code, detail: String| {
-        Fault::Body(BodyError { code, detail, offset: None, status_hint: 400 })
-    };
+    let bad = |code, detail: String| Fault::Body(BodyError { code, detail, offset: None, status_hint: 400 });
     let order: Order =
         serde_json::from_slice(&bytes).map_err(|error| bad("json_syntax", error.to_string()))?;
     match &order.reason {
@@ -271,10 +265,7 @@ mod tests {
         let of = |path| target(path).map(|target| target.deed);
         assert_eq!(of("/admin/partners/acme/plans"), Some(Deed::List));
         assert_eq!(of("/admin/partners/acme/plans/7"), Some(Deed::Show("7")));
-        assert_eq!(
-            of("/admin/partners/acme/plans/7/reject"),
-            Some(Deed::Decide("7", PlanVerdict::Reject))
-        );
+        assert_eq!(of("/admin/partners/acme/plans/7/reject"), Some(Deed::Decide("7", PlanVerdict::Reject)));
         assert_eq!(of("/admin/partners/acme/feed/rebuild"), Some(Deed::Rebuild));
         for other in ["/admin/partners", "/admin/partners/acme", "/admin/partners/acme/plans/7/drop"] {
             assert_eq!(target(other), None, "{other}");
