@@ -1,13 +1,17 @@
 //! What the edge holds of the actors: a registry by partner, and typed calls.
 
 use super::admission::{Admission, Limits, Permit};
+use super::delivery::{Delivery, DeliveryKey};
 use super::partner::{
-    PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched, RebuildFrom, RebuildRefused,
+    OpenGap, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched, RebuildFrom, RebuildRefused,
+    stored_delivery,
 };
 use crate::config::PartnerSettings;
-use crate::domain::{ItemOutcome, Micros, PartnerName, PartnerNo, RunId, Seq, Write};
-use crate::store::Reader;
+use crate::domain::{ItemOutcome, Micros, Origin, PartnerName, PartnerNo, RunId, Seq, Write};
+use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord};
+use crate::store::{ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
+use compact_str::CompactString;
 use ractor::ActorRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +33,19 @@ pub struct Push {
     /// Decide, but change nothing.
     pub dry_run: bool,
     pub permit: Permit,
+    /// Of a push that bears a delivery id (G2).
+    pub delivery: Option<Delivery>,
 }
+
+impl Push {
+    /// What its changes name as their origin.
+    pub(super) fn origin(&self) -> Origin {
+        Origin::Push { delivery: self.delivery.as_ref().map_or(0, |delivery| delivery.key.short()) }
+    }
+}
+
+/// A numbered stream, and the ranges of it that are to be sent again (G1).
+pub type Missing = (CompactString, Vec<(u64, u64)>);
 
 /// What became of a batch; sent when all that it rests on is durable.
 #[derive(Debug)]
@@ -39,6 +55,11 @@ pub struct PushReply {
     pub first: Seq,
     /// Everything up to here is durable, the batch included.
     pub durable: Seq,
+    /// Of the streams that the batch spoke of.
+    pub missing: Vec<Missing>,
+    /// `Replay`: all this was answered before. `Reused`: the delivery id stands for another body,
+    /// and nothing was decided.
+    pub decision: DeliveryDecision,
 }
 
 /// The outcome is unknown: retry with the same delivery id (503).
@@ -53,6 +74,8 @@ pub struct PartnerEntry {
     pub settings: ArcSwap<PartnerSettings>,
     pub limits: ArcSwap<Limits>,
     pub admission: Admission,
+    /// Set by the actor: prices received before read as `gap`.
+    pub gap: OpenGap,
     reader: Reader,
     mailbox: ArcSwapOption<ActorRef<PartnerMessage>>,
     /// No longer configured: readers may read on, nobody decides.
@@ -67,6 +90,7 @@ impl PartnerEntry {
             limits: ArcSwap::from_pointee(Limits::new(&settings.limits)),
             admission: Admission::new(settings.limits.bytes_in_flight_max),
             settings: ArcSwap::from_pointee(settings),
+            gap: OpenGap::default(),
             reader,
             mailbox: ArcSwapOption::empty(),
             removed: AtomicBool::new(false),
@@ -90,6 +114,11 @@ impl PartnerEntry {
         let (reply, answer) = oneshot::channel();
         self.tell(PartnerMessage::Push { push, prefetched, reply })?;
         answer.await.map_err(|_| Unavailable)
+    }
+
+    /// What is stored of a delivery, with the sequence of its record.
+    pub fn delivery(&self, key: DeliveryKey) -> Result<Option<(Seq, DeliveryRecord)>, ReadError> {
+        stored_delivery(&self.reader, self.no, key)
     }
 
     /// Fetches the feed now instead of at its time; `false` where the partner has none.

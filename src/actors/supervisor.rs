@@ -195,6 +195,7 @@ impl SupervisorState {
             settings: entry.settings.load_full(),
             around: self.around.clone(),
             metrics: self.metrics.partner(&entry.name),
+            gap: entry.gap.clone(),
         };
         let failed = |cause: String| ConfigureError::Start { partner: entry.name.clone(), cause };
         let (actor, _) = Actor::spawn_linked(None, PartnerActor, arguments, myself.get_cell())
@@ -278,12 +279,14 @@ impl SupervisorHandle {
         answer.await.unwrap_or(Err(ConfigureError::Storage))
     }
 
-    /// Ends when every partner has handled what it had taken in.
+    /// Ends when every partner has handled what it had taken in, and the supervisor is gone.
     pub async fn drain(&self) {
         let (reply, drained) = oneshot::channel();
         if self.0.cast(SupervisorMessage::Drain { reply }).is_ok() {
             // a supervisor that has gone has no partners left
             let _ = drained.await;
         }
+        // what it holds of the store must be gone before the file can be opened again
+        let _ = self.0.stop_and_wait(None, None).await;
     }
 }

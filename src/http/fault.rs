@@ -70,6 +70,11 @@ pub enum Fault {
         price_max_age: u64,
     },
     PreconditionFailed,
+    /// The delivery id stands for another body.
+    KeyReused,
+    /// The first delivery under the id has no reply yet.
+    DeliveryRunning,
+    NoSuchDelivery,
     NoFeed,
     NoSuchRun,
     /// The run was not applied, or its file is gone.
@@ -155,6 +160,11 @@ impl Fault {
             Fault::PriceTooOld { .. } => words(S::CONFLICT, "price_too_old", "The price is older than asked for"),
             Fault::PreconditionFailed =>
                 words(S::PRECONDITION_FAILED, "precondition_failed", "The asset is not in the state that was named"),
+            Fault::KeyReused => words(S::UNPROCESSABLE_ENTITY, "key_reused", "This delivery id stands for another request")
+                .hint("Send the first request again as it was, or this one under an id of its own."),
+            Fault::DeliveryRunning => words(S::CONFLICT, "delivery_running", "The first delivery under this id is still being worked on")
+                .hint("Send the same again in a moment: it will be answered as the first."),
+            Fault::NoSuchDelivery => words(S::NOT_FOUND, "no_such_delivery", "There is no such delivery, or it is no longer kept"),
             Fault::NoFeed => words(S::NOT_FOUND, "no_feed", "No feed is configured for this partner"),
             Fault::NoSuchRun => words(S::NOT_FOUND, "no_such_run", "There is no such run, or it is no longer kept"),
             Fault::NotStored => words(S::NOT_FOUND, "not_stored", "The run's file is not kept")
@@ -206,6 +216,7 @@ impl Fault {
             Fault::Shed(_)
             | Fault::PartnerStarting
             | Fault::OutcomeUnknown
+            | Fault::DeliveryRunning
             | Fault::CursorNotReached
             | Fault::StoreFailed => Some(Duration::from_secs(1)),
             _ => None,

@@ -9,7 +9,7 @@ use super::limit::Rate;
 use super::path::{self, Query};
 use super::route::{Resource, Route};
 use super::view::Scene;
-use super::{admin_plans, changes, feed, list, position, push, read};
+use super::{admin_plans, changes, feed, list, position, push, read, receipt};
 use crate::actors::PartnerEntry;
 use crate::domain::AssetId;
 use hyper::body::Incoming;
@@ -89,7 +89,8 @@ async fn dispatch(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fau
         Resource::FeedRuns => feed::runs(call).await,
         Resource::FeedRun => feed::run(call),
         Resource::FeedPlans => admin_plans::own(call).await,
-        Resource::FeedRunNow => Err(Fault::NoSuchPath), // the route table has no GET for it
+        Resource::Receipt => receipt::answer(call),
+        Resource::Events | Resource::FeedRunNow => Err(Fault::NoSuchPath), // the route table has no GET for it
     }
 }
 

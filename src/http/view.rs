@@ -20,8 +20,8 @@ pub fn push_reply(
     minimal: bool,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(ITEM_BYTES);
-    let PushReply { items, first, durable } = done;
-    let reply = Reply { shape, ids, items, journal, first: *first, durable: *durable, minimal };
+    let PushReply { items, first, durable, missing, .. } = done;
+    let reply = Reply { shape, ids, items, journal, first: *first, durable: *durable, missing, minimal };
     render::push_reply(&mut out, &reply);
     out
 }
@@ -45,6 +45,7 @@ impl Scene<'_> {
             quotes: &row.quotes,
             cursor: Some((self.journal, row.changed)),
             now: self.now,
+            gap_since: self.partner.gap.since(),
             policy: &settings.policy,
             fields,
         };
@@ -62,13 +63,14 @@ impl Scene<'_> {
             quote,
             heartbeat: self.heartbeat(row),
             now: self.now,
+            gap_since: self.partner.gap.since(),
         };
         render::price(out, &view);
     }
 
     /// What a reader sees of a quote; `None` where the register holds no price.
     pub fn reading(&self, row: &AssetRow, quote: &Quote) -> Option<Reading> {
-        reading::read(quote, self.heartbeat(row), false, self.now)
+        reading::read_at(quote, self.heartbeat(row), self.partner.gap.since(), self.now)
     }
 
     /// The quote of that name, where it holds a price.

@@ -6,8 +6,8 @@ use super::recent::RecentDocuments;
 use crate::codec::json::value_hash;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane, Member,
-    Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, Rule, Slot, Stamp, Verb, Write,
-    WriteSet,
+    Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, QuoteName, Rule, Slot, Stamp, Verb,
+    Write, WriteSet,
 };
 use crate::rules::document::{self, Effect, StampedWrite};
 use crate::rules::policy::{Absent, Policy};
@@ -312,14 +312,14 @@ impl Ledger<'_> {
 
     /// P3: prices that waited for their asset become visible in the commit that brings it to life.
     fn unpark(&mut self, slot: Slot) {
-        for quote in self.index.quotes(slot).to_vec() {
+        for quote in self.index.quotes(slot) {
             self.push_price_change(slot, quote, true);
         }
     }
 
     /// X1: the quotes at or below the death go; newer ones wait for the asset to come back (P3).
     fn bury_quotes(&mut self, slot: Slot, death: Stamp) {
-        for quote in self.index.quotes(slot).to_vec() {
+        for quote in self.index.quotes(slot) {
             match price::after_death(&quote, death) {
                 None => {}
                 Some(Some(left)) => {
@@ -379,26 +379,21 @@ impl Ledger<'_> {
     }
 
     fn decide_price(&self, slot: Option<Slot>, write: &PriceWrite, stamp: Stamp) -> PriceDecision {
-        let head = slot.map(|slot| self.index.head(slot));
-        price::decide(write, stamp, self.context(slot, head.as_ref(), write.quote))
+        let known = Known::of(self.index, slot, write.quote);
+        price::decide(write, stamp, self.context(&known))
     }
 
     fn decide_undated(&self, slot: Option<Slot>, undated: UndatedPrice) -> PriceDecision {
-        let head = slot.map(|slot| self.index.head(slot));
-        price::decide_undated(undated, self.context(slot, head.as_ref(), undated.quote))
+        let known = Known::of(self.index, slot, undated.quote);
+        price::decide_undated(undated, self.context(&known))
     }
 
-    fn context<'b>(
-        &'b self,
-        slot: Option<Slot>,
-        head: Option<&'b AssetHead>,
-        name: crate::domain::QuoteName,
-    ) -> PriceContext<'b> {
+    fn context<'b>(&'b self, known: &'b Known) -> PriceContext<'b> {
         PriceContext {
             policy: self.policy,
-            head,
-            quote: slot.and_then(|slot| self.index.quote(slot, name)),
-            quotes: slot.map_or(0, |slot| self.index.quotes(slot).len()),
+            head: known.head.as_ref(),
+            quote: known.quote.as_ref(),
+            quotes: known.quotes,
             now: self.now,
         }
     }
@@ -426,6 +421,23 @@ impl Ledger<'_> {
         let slot = self.insert(id);
         self.head_moved(slot, AssetHead::unborn());
         slot
+    }
+}
+
+/// What the index knows of an asset and one of its quotes, unpacked.
+struct Known {
+    head: Option<AssetHead>,
+    quote: Option<Quote>,
+    quotes: usize,
+}
+
+impl Known {
+    fn of(index: &Index, slot: Option<Slot>, name: QuoteName) -> Known {
+        Known {
+            head: slot.map(|slot| index.head(slot)),
+            quote: slot.and_then(|slot| index.quote(slot, name)),
+            quotes: slot.map_or(0, |slot| index.quote_count(slot)),
+        }
     }
 }
 
