@@ -97,6 +97,7 @@ fn replies() {
             first,
             durable,
             minimal: false,
+            missing: &[],
         };
         push_reply(&mut out, black_box(&reply));
     });

@@ -2,10 +2,13 @@
 
 use super::admission::{Admission, Limits, Permit};
 use super::delivery::{Delivery, DeliveryKey};
-use super::partner::{OpenGap, Operated, Order, PartnerMessage, Prefetched, stored_delivery};
+use super::partner::{
+    OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched, RebuildFrom,
+    RebuildRefused, stored_delivery,
+};
 use crate::codec::request::again::Form;
 use crate::config::PartnerSettings;
-use crate::domain::{AssetId, ItemOutcome, Micros, Origin, PartnerName, PartnerNo, Seq, Write};
+use crate::domain::{AssetId, ItemOutcome, Micros, Origin, PartnerName, PartnerNo, RunId, Seq, Write};
 use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord};
 use crate::store::{ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -14,7 +17,12 @@ use compact_str::CompactString;
 use ractor::ActorRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// No handler waits for the outside, so an actor that is told to stop does so in far less.
+const STOP_WAIT: Duration = Duration::from_secs(10);
 
 /// One batch of writes from one partner, decoded.
 #[derive(Debug)]
@@ -83,6 +91,8 @@ pub struct PartnerEntry {
     pub gap: OpenGap,
     pub(super) reader: Reader,
     mailbox: ArcSwapOption<ActorRef<PartnerMessage>>,
+    /// No longer configured: readers may read on, nobody decides.
+    removed: AtomicBool,
 }
 
 impl PartnerEntry {
@@ -96,7 +106,19 @@ impl PartnerEntry {
             gap: OpenGap::default(),
             reader,
             mailbox: ArcSwapOption::empty(),
+            removed: AtomicBool::new(false),
         }
+    }
+
+    /// A partner that is no longer configured, but whose assets are still here.
+    pub(super) fn removed(no: PartnerNo, name: PartnerName, reader: Reader) -> PartnerEntry {
+        let entry = PartnerEntry::new(no, PartnerSettings::unknown(name), reader);
+        entry.removed.store(true, Ordering::Release);
+        entry
+    }
+
+    pub fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Acquire)
     }
 
     /// Has the partner's actor decide a batch, and waits until the decision is durable.
@@ -126,6 +148,26 @@ impl PartnerEntry {
     /// Fetches the feed now instead of at its time; `false` where the partner has none.
     pub fn fetch_now(&self) -> bool {
         self.settings.load().feed.is_some() && self.tell(PartnerMessage::FetchNow).is_ok()
+    }
+
+    /// Has a whole snapshot read again; gives the run that does it.
+    pub async fn rebuild(&self, from: RebuildFrom) -> Result<Result<RunId, RebuildRefused>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(PartnerMessage::Rebuild { from, reply })?;
+        answer.await.map_err(|_| Unavailable)
+    }
+
+    /// An operator's decision on a plan; answered when all of it is durable.
+    pub async fn decide_plan(&self, order: PlanOrder) -> Result<Result<PlanEnd, PlanRefused>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(PartnerMessage::DecidePlan { order, reply })?;
+        answer.await.map_err(|_| Unavailable)
+    }
+
+    /// Plans that are overdue expire when somebody looks.
+    pub fn look_at_plans(&self) {
+        // without an actor they expire at its next start's first run
+        let _ = self.tell(PartnerMessage::LookAtPlans);
     }
 
     /// For tests of supervision: makes the partner's actor panic.
@@ -176,10 +218,18 @@ impl PartnerEntry {
         let _ = self.tell(PartnerMessage::Reconfigure(settings));
     }
 
-    pub(super) fn stop(&self) {
-        if let Some(actor) = self.mailbox.swap(None) {
-            actor.stop(Some("no longer configured".into()));
-        }
+    /// Ends when the actor has finished what it was at: a successor must not meet it.
+    pub(super) async fn retire(&self) {
+        self.removed.store(true, Ordering::Release);
+        let Some(actor) = self.mailbox.swap(None) else { return };
+        // one that has gone already has nothing to finish
+        let _ = actor.stop_and_wait(Some("no longer configured".into()), Some(STOP_WAIT)).await;
+    }
+
+    /// It is configured again; its actor is about to start.
+    pub(super) fn restore(&self, settings: PartnerSettings) {
+        self.reconfigure(settings);
+        self.removed.store(false, Ordering::Release);
     }
 
     /// Ends when the actor has handled what was in its mailbox.
@@ -219,16 +269,7 @@ impl Registry {
         });
     }
 
-    pub(super) fn remove(&self, name: &PartnerName) {
-        self.0.rcu(|partners| {
-            let mut partners = Partners::clone(partners);
-            if let Some(entry) = partners.by_name.remove(name) {
-                partners.by_no.remove(&entry.no);
-            }
-            partners
-        });
-    }
-
+    /// Removed ones included.
     pub fn all(&self) -> Vec<Arc<PartnerEntry>> {
         self.0.load().by_name.values().cloned().collect()
     }

@@ -14,6 +14,8 @@ pub enum TaskKind {
     FeedRun,
     /// Wakes a partner's actor for its next sweep. Cancelled when the actor ends.
     SweepTimer,
+    /// An operator's order on a plan. Ending early leaves the plan held; it can be ordered again.
+    PlanOrder,
 }
 
 impl TaskKind {
@@ -23,6 +25,7 @@ impl TaskKind {
             TaskKind::GapTimer => "gap_timer",
             TaskKind::FeedRun => "feed_run",
             TaskKind::SweepTimer => "sweep_timer",
+            TaskKind::PlanOrder => "plan_order",
         }
     }
 }

@@ -5,7 +5,7 @@ use super::auth;
 use super::body::Body;
 use super::connection::Client;
 use super::fault::Fault;
-use super::{operator, quarantine, reply, status};
+use super::{admin_plans, operator, quarantine, reply, status};
 use crate::config::Settings;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_SECURITY_POLICY, HOST, HeaderValue, ORIGIN};
@@ -27,21 +27,21 @@ const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8")
 
 pub async fn answer(client: &Client, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
-    let reply = match operator::target(head.uri.path()) {
-        Some(target) => operate(client, &head, target, body).await,
-        None => route(&client.app, &head).await,
-    };
-    reply.unwrap_or_else(Fault::into_response)
+    dispatch(client, &head, body).await.unwrap_or_else(Fault::into_response)
 }
 
-async fn operate(
-    client: &Client,
-    head: &Parts,
-    target: operator::Target<'_>,
-    body: Incoming,
-) -> Result<Response<Body>, Fault> {
-    check_operator(&client.app.settings.load(), head)?;
-    operator::answer(client, head, target, body).await
+/// What an operator may do comes first: it takes the body, which the rest of the routes never read.
+async fn dispatch(client: &Client, head: &Parts, body: Incoming) -> Result<Response<Body>, Fault> {
+    let path = head.uri.path();
+    if let Some(target) = operator::target(path) {
+        check_operator(&client.app.settings.load(), head)?;
+        return operator::answer(client, head, target, body).await;
+    }
+    if let Some(target) = admin_plans::target(path) {
+        check_operator(&client.app.settings.load(), head)?;
+        return admin_plans::answer(client, head, target, body).await;
+    }
+    route(&client.app, head).await
 }
 
 async fn route(app: &Arc<App>, head: &Parts) -> Result<Response<Body>, Fault> {

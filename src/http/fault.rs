@@ -79,6 +79,12 @@ pub enum Fault {
     NoSuchRun,
     NoSuchRow,
     CannotRelease(Cannot),
+    /// The run was not applied, or its file is gone.
+    NotStored,
+    RunUnderWay,
+    NoSuchPlan,
+    PlanNotHeld,
+    PlanBusy,
     BadCursor,
     /// Trimmed, ahead of us, or of another journal: changes in between may be missing.
     CursorGone {
@@ -166,6 +172,14 @@ impl Fault {
             Fault::NoSuchRow => words(S::NOT_FOUND, "no_such_row", "There is no such row, or it is no longer kept"),
             Fault::CannotRelease(why) => words(S::CONFLICT, cannot(*why), "The row cannot be decided again")
                 .hint("Have the partner send it anew, then drop the row."),
+            Fault::NotStored => words(S::NOT_FOUND, "not_stored", "The run's file is not kept")
+                .hint("Only the files of the last applied runs are; without `run` the feed is fetched."),
+            Fault::RunUnderWay => words(S::CONFLICT, "run_under_way", "A run of this feed is under way")
+                .hint("Try again when it has ended."),
+            Fault::NoSuchPlan => words(S::NOT_FOUND, "no_such_plan", "There is no such plan, or it is no longer kept"),
+            Fault::PlanNotHeld => words(S::CONFLICT, "plan_not_held", "The plan is no longer held"),
+            Fault::PlanBusy => words(S::CONFLICT, "plan_busy", "A plan of this partner is being applied")
+                .hint("Try again in a moment."),
             Fault::BadCursor => words(S::BAD_REQUEST, "bad_cursor", "This is none of our cursors")
                 .hint("Send a cursor exactly as it was given."),
             Fault::CursorGone { .. } => words(S::GONE, "cursor_gone", "The changes after this cursor are not all here")

@@ -9,6 +9,7 @@
 //! Deliberately absent: HTTP/2 and TLS (a proxy's work for now), compression, cross-origin calls.
 
 mod admin;
+mod admin_plans;
 mod app;
 mod auth;
 mod body;

@@ -9,7 +9,7 @@ use super::limit::Rate;
 use super::path::{self, Query};
 use super::route::{Resource, Route};
 use super::view::Scene;
-use super::{changes, explain, feed, list, position, push, quarantine, read, receipt};
+use super::{admin_plans, changes, explain, feed, list, position, push, quarantine, read, receipt};
 use crate::actors::PartnerEntry;
 use crate::domain::AssetId;
 use hyper::body::Incoming;
@@ -92,6 +92,7 @@ async fn dispatch(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fau
         Resource::FeedRun => feed::run(call),
         Resource::Quarantine => quarantine::list(call).await,
         Resource::QuarantineRow => quarantine::show(call),
+        Resource::FeedPlans => admin_plans::own(call).await,
         Resource::Receipt => receipt::answer(call),
         Resource::Events | Resource::FeedRunNow => Err(Fault::NoSuchPath), // the route table has no GET for it
     }

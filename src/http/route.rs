@@ -23,6 +23,7 @@ pub enum Resource {
     FeedRunNow,
     Quarantine,
     QuarantineRow,
+    FeedPlans,
 }
 
 struct Row {
@@ -36,7 +37,7 @@ struct Row {
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 15] = [
+const ROWS: [Row; 16] = [
     row(Resource::Prices, "/prices", "/api/prices", &["GET", "POST"], "GET, HEAD, POST"),
     row(Resource::Assets, "/assets", "/api/assets", &["GET", "POST", "PUT"], "GET, HEAD, POST, PUT"),
     row(Resource::Asset, "/assets/{id}", "/api/assets/{id}",
@@ -51,6 +52,7 @@ const ROWS: [Row; 15] = [
     row(Resource::Feed, "/feed", "/api/feed", &["GET"], "GET, HEAD"),
     row(Resource::FeedRuns, "/feed/runs", "/api/feed/runs", &["GET"], "GET, HEAD"),
     row(Resource::FeedRun, "/feed/runs/{id}", "/api/feed/runs/{id}", &["GET"], "GET, HEAD"),
+    row(Resource::FeedPlans, "/feed/plans", "/api/feed/plans", &["GET"], "GET, HEAD"),
     row(Resource::FeedRunNow, "/feed/run", "/api/feed/run", &["POST"], "POST"),
     row(Resource::Quarantine, "/quarantine", "/api/quarantine", &["GET"], "GET, HEAD"),
     row(Resource::QuarantineRow, "/quarantine/{id}", "/api/quarantine/{id}", &["GET", "DELETE"], "GET, HEAD, DELETE"),

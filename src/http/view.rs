@@ -50,6 +50,9 @@ impl Scene<'_> {
             fields,
         };
         render::asset(out, &view);
+        if self.partner.is_removed() {
+            mark_removed(out);
+        }
     }
 
     /// Writes nothing where the register holds no price.
@@ -78,6 +81,13 @@ impl Scene<'_> {
     fn heartbeat(&self, row: &AssetRow) -> Option<i64> {
         render::heartbeat(&row.document, &self.partner.settings.load().policy)
     }
+}
+
+/// The asset's partner is no longer configured: what is shown will not move any more.
+fn mark_removed(asset: &mut Vec<u8>) {
+    debug_assert_eq!(asset.last(), Some(&b'}'), "an asset is an object that is not empty");
+    asset.pop();
+    asset.extend_from_slice(b",\"partner_removed\":true}");
 }
 
 /// The change's type; `None`, and nothing written, for what readers do not see.

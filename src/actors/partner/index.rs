@@ -285,6 +285,10 @@ impl Index {
         self.entry(slot).hidden
     }
 
+    pub fn life(&self, slot: Slot) -> Stamp {
+        self.entry(slot).life
+    }
+
     pub fn head(&self, slot: Slot) -> AssetHead {
         let entry = self.entry(slot);
         AssetHead {

@@ -3,6 +3,8 @@
 use super::ledger::Prefetched;
 use super::operator::{Operated, Order};
 use super::parked::{ParkedPlace, ParkedPrice};
+use super::plan_orders::{PlanOrder, PlanPart, PlanReply};
+use super::rebuild::{Again, RebuildFrom, RebuildRefused};
 use super::release::{Kept, Verdict};
 use crate::actors::handle::{Push, PushReply};
 use crate::config::PartnerSettings;
@@ -87,6 +89,22 @@ pub enum PartnerMessage {
     },
     /// Look for what may be forgotten.
     SweepDue,
+    /// Read a whole snapshot again, whatever validators and F7 say.
+    Rebuild {
+        from: RebuildFrom,
+        reply: oneshot::Sender<Result<RunId, RebuildRefused>>,
+    },
+    /// An operator decides on a plan (F4).
+    DecidePlan {
+        order: PlanOrder,
+        reply: PlanReply,
+    },
+    /// Decide the next part of the plan that is being applied.
+    ApplyPlanPart {
+        reply: oneshot::Sender<PlanPart>,
+    },
+    /// Somebody looks at the plans: those that are overdue expire.
+    LookAtPlans,
     /// The configuration of the partner has changed.
     Reconfigure(Arc<PartnerSettings>),
     /// For tests of supervision: the handler panics.
@@ -120,6 +138,8 @@ pub struct SnapshotFacts {
     pub present: u64,
     pub deletes_barred: bool,
     pub faults: Vec<RecordFault>,
+    /// A snapshot that was accepted before, read again for an operator.
+    pub again: Option<Again>,
 }
 
 /// Whether the run goes on.

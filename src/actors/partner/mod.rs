@@ -5,6 +5,7 @@
 //! messages. A handler that fails or panics ends the actor; the supervisor starts it again, and it
 //! loads its index from what is durable.
 
+mod absences;
 mod deliveries;
 mod feed_task;
 mod gap_watch;
@@ -16,7 +17,11 @@ mod lost;
 mod message;
 mod operator;
 mod parked;
+mod plan_orders;
+mod plans;
+mod pushes;
 mod quarantine;
+mod rebuild;
 mod recent;
 mod reconcile;
 mod release;
@@ -32,6 +37,8 @@ pub use ledger::Prefetched;
 pub use message::PartnerMessage;
 pub use operator::{Deed, Operated, Order};
 pub use parked::{ParkedPlace, ParkedPrice};
+pub use plan_orders::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
+pub use rebuild::{RebuildFrom, RebuildRefused};
 pub use release::{Cannot, Kept, Released, Verdict};
 pub use state::Surroundings;
 
@@ -113,6 +120,10 @@ impl Actor for PartnerActor {
                 let _ = reply.send(state.list_parked(after, limit));
             }
             PartnerMessage::SweepDue => state.sweep(&myself),
+            PartnerMessage::Rebuild { from, reply } => state.rebuild(from, reply, &myself),
+            PartnerMessage::DecidePlan { order, reply } => state.decide_plan(order, reply, &myself),
+            PartnerMessage::ApplyPlanPart { reply } => state.apply_plan_part(reply)?,
+            PartnerMessage::LookAtPlans => state.look_at_plans(),
             PartnerMessage::Reconfigure(settings) => state.reconfigure(settings, &myself),
             PartnerMessage::Panic => panic!("asked to panic by a test"),
             // of a run that is no longer under way
@@ -129,6 +140,7 @@ impl Actor for PartnerActor {
         state.stop_tasks().await;
         state.stop_sweeping();
         state.gaps.stop_timer();
+        state.note_pushes();
         Ok(())
     }
 }

@@ -7,6 +7,8 @@ use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
 use super::lost::{Loss, LostBook};
 use super::operator;
 use super::parked::Parked;
+use super::plans::Plans;
+use super::pushes::{self, PushCount};
 use super::quarantine::{self, Batch, Quarantine, Refused};
 use super::recent::RecentDocuments;
 use super::run::ActiveRun;
@@ -61,6 +63,8 @@ pub struct PartnerState {
     /// The number of the last operator's action.
     pub last_action: u64,
     pub feed: FeedState,
+    pub plans: Plans,
+    pub push_count: PushCount,
     pub running: Option<RunningFeed>,
     pub quarantine: Quarantine,
     pub parked: Parked,
@@ -78,6 +82,8 @@ pub struct RunningFeed {
     pub task: JoinHandle<()>,
     pub began: Mark,
     pub active: Option<Box<ActiveRun>>,
+    /// It reads a stored file again: it says nothing of the feed as it is now.
+    pub is_replay: bool,
     /// What its report will say, once that is durable.
     pub closing: Option<(crate::domain::RunReport, Option<std::time::Duration>)>,
     /// Another run was asked for after the end of this one had been decided.
@@ -106,7 +112,13 @@ impl PartnerState {
         let quarantine = Quarantine::load(&reader, no)?;
         metrics.quarantine_stands_at(quarantine.len(), 0);
         let feed = reader.record(RecordKind::Feed, no, &[])?;
-        let feed = feed.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let mut feed: FeedState =
+            feed.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        pushes::restore(&reader, no, &mut feed)?;
+        let plans = Plans::load(&reader, no, &feed)?;
+        if settings.feed.is_some() {
+            metrics.feed().plans_held(plans.held());
+        }
         let undated = reader.record(RecordKind::Stream, no, UNDATED_KEY)?;
         let undated = undated.and_then(|bytes| Some(Micros(i64::from_le_bytes((&*bytes).try_into().ok()?))));
         Ok(PartnerState {
@@ -117,11 +129,13 @@ impl PartnerState {
             index,
             recent: RecentDocuments::default(),
             undated: undated.map_or_else(UndatedClock::default, UndatedClock::starting_after),
+            push_count: PushCount::standing_at(&feed),
             deliveries: Deliveries::load(&reader, no)?,
             gaps: GapWatch::new(Streams::read(&reader, no)?, gap),
             lost: LostBook::default(),
             last_action: operator::last_action(&reader, no)?,
             feed,
+            plans,
             running: None,
             quarantine,
             parked,
@@ -209,10 +223,10 @@ impl PartnerState {
             set.changes.push(undated_record(undated.last()));
             self.undated = undated;
         }
-        self.count_pushes(&items);
         let mut missing = Vec::new();
         if !refused && !push.dry_run {
             missing = self.note_streams(numbered, &items, &mut set);
+            set.changes.extend(self.count_pushes(&items));
         }
         self.settle(&mut set);
         let (durable, ticket) = self.recent.next_ticket();
@@ -236,12 +250,6 @@ impl PartnerState {
         let pending =
             PendingSet { set, bytes, ack: Some(Ack::Internal(reply)), ticket: Some((durable, ticket)) };
         let _: Result<(), Unavailable> = self.around.storage.commit(pending);
-    }
-
-    /// F9: what a partner has pushed since its feed last spoke.
-    fn count_pushes(&mut self, items: &[ItemOutcome]) {
-        let applied = items.iter().filter(|item| item.outcome.applied()).count();
-        self.feed.pushes_since_run += applied as u64;
     }
 }
 

@@ -8,7 +8,7 @@ use crate::rules::reading::{self, Shown};
 
 /// Members of the reply that are ours beside the reserved ones. A partner's member of such a name
 /// is shown under `own`.
-const OURS: [&str; 5] = ["partner", "cursor", "quotes", "own", "hidden"];
+const OURS: [&str; 6] = ["partner", "cursor", "quotes", "own", "hidden", "partner_removed"];
 
 /// One living asset, from a row of the store.
 #[derive(Clone, Copy, Debug)]
