@@ -88,7 +88,7 @@ fn put(head: &AssetHead, document: &Document, write: StampedWrite<'_>) -> Docume
     if again && same {
         return DocumentDecision { superseded, ..DocumentDecision::lost(Outcome::Duplicate, Rule::D2) };
     }
-    let next = AssetHead { life: head.life.max(stamp), base: stamp, exceptions, absences: 0, ..head.clone() };
+    let next = AssetHead { life: head.life.max(stamp), base: stamp, exceptions, ..head.clone() };
     won(head, document, next, after, superseded, again)
 }
 

@@ -32,36 +32,57 @@ pub fn decide(question: GuardQuestion, state: &FeedState) -> GuardDecision {
     if question.deletes == 0 {
         return GuardDecision::Pass;
     }
-    let baseline = baseline(state, question.living);
+    let baseline = DoubledBaseline::of(state, question.living);
     if question.empty {
         let meant = question.allow_empty;
-        return if meant { GuardDecision::Pass } else { GuardDecision::Held { baseline, allowed: 0 } };
+        return if meant {
+            GuardDecision::Pass
+        } else {
+            GuardDecision::Held { baseline: baseline.whole(), allowed: 0 }
+        };
     }
-    let per_run = allowance(baseline);
     let within = |span: i64| -> u64 {
         let recent = state.deletes.iter().filter(|(at, _)| *at > question.now.0 - span);
         recent.map(|(_, count)| count).sum()
     };
-    let left_today = (per_run * DAY_FACTOR).saturating_sub(within(Micros::DAY));
-    let left_this_week = (per_run * WEEK_FACTOR).saturating_sub(within(7 * Micros::DAY));
-    let allowed = per_run.min(left_today).min(left_this_week);
-    if question.deletes <= allowed { GuardDecision::Pass } else { GuardDecision::Held { baseline, allowed } }
+    let left_today = baseline.allowance(DAY_FACTOR).saturating_sub(within(Micros::DAY));
+    let left_this_week = baseline.allowance(WEEK_FACTOR).saturating_sub(within(7 * Micros::DAY));
+    let allowed = baseline.allowance(1).min(left_today).min(left_this_week);
+    if question.deletes <= allowed {
+        GuardDecision::Pass
+    } else {
+        GuardDecision::Held { baseline: baseline.whole(), allowed }
+    }
 }
 
 /// Median count of the last accepted runs; without one, the number of living assets.
 pub fn baseline(state: &FeedState, living: u64) -> u64 {
-    let mut counts = state.accepted_counts.clone();
-    if counts.is_empty() {
-        return living;
-    }
-    counts.sort_unstable();
-    let middle = counts.len() / 2;
-    if counts.len() % 2 == 1 { counts[middle] } else { (counts[middle - 1] + counts[middle]).div_ceil(2) }
+    DoubledBaseline::of(state, living).whole()
 }
 
-/// The greater of 5 % of the baseline, and 20 or half of it where that is less.
-fn allowance(baseline: u64) -> u64 {
-    (baseline / 20).max(20.min(baseline / 2))
+/// Twice the baseline, so that the median of an even number of runs stays exact.
+#[derive(Clone, Copy)]
+struct DoubledBaseline(u64);
+
+impl DoubledBaseline {
+    fn of(state: &FeedState, living: u64) -> DoubledBaseline {
+        let mut counts = state.accepted_counts.clone();
+        counts.sort_unstable();
+        match counts.len() {
+            0 => DoubledBaseline(2 * living),
+            runs => DoubledBaseline(counts[(runs - 1) / 2] + counts[runs / 2]),
+        }
+    }
+
+    fn whole(self) -> u64 {
+        self.0.div_ceil(2)
+    }
+
+    /// `times` the greater of 5 % of the baseline, and 20 or half of it where that is less.
+    fn allowance(self, times: u64) -> u64 {
+        let in_fortieths = self.0.max(800.min(10 * self.0));
+        times * in_fortieths / 40
+    }
 }
 
 /// Remembers an accepted run's count, and forgets what F4 no longer looks at.
