@@ -1,9 +1,11 @@
 //! What the edge holds of the actors: a registry by partner, and typed calls.
 
 use super::admission::{Admission, Limits, Permit};
-use super::partner::{PartnerMessage, Prefetched};
+use super::partner::{
+    PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched, RebuildFrom, RebuildRefused,
+};
 use crate::config::PartnerSettings;
-use crate::domain::{ItemOutcome, Micros, PartnerName, PartnerNo, Seq, Write};
+use crate::domain::{ItemOutcome, Micros, PartnerName, PartnerNo, RunId, Seq, Write};
 use crate::store::Reader;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use ractor::ActorRef;
@@ -74,6 +76,26 @@ impl PartnerEntry {
     /// Fetches the feed now instead of at its time; `false` where the partner has none.
     pub fn fetch_now(&self) -> bool {
         self.settings.load().feed.is_some() && self.tell(PartnerMessage::FetchNow).is_ok()
+    }
+
+    /// Has a whole snapshot read again; gives the run that does it.
+    pub async fn rebuild(&self, from: RebuildFrom) -> Result<Result<RunId, RebuildRefused>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(PartnerMessage::Rebuild { from, reply })?;
+        answer.await.map_err(|_| Unavailable)
+    }
+
+    /// An operator's decision on a plan; answered when all of it is durable.
+    pub async fn decide_plan(&self, order: PlanOrder) -> Result<Result<PlanEnd, PlanRefused>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(PartnerMessage::DecidePlan { order, reply })?;
+        answer.await.map_err(|_| Unavailable)
+    }
+
+    /// Plans that are overdue expire when somebody looks.
+    pub fn look_at_plans(&self) {
+        // without an actor they expire at its next start's first run
+        let _ = self.tell(PartnerMessage::LookAtPlans);
     }
 
     /// For tests of supervision: makes the partner's actor panic.

@@ -10,6 +10,6 @@ mod tasks;
 
 pub use admission::{Admission, Bucket, Limits, Permit, Shed};
 pub use handle::{PartnerEntry, Push, PushReply, Registry, Unavailable};
-pub use partner::Surroundings;
+pub use partner::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, Surroundings};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
 pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle, partner_numbers};

@@ -10,6 +10,8 @@ pub enum TaskKind {
     FetchTimer,
     /// One run of a feed. Its actor notices by the run's deadline and starts over.
     FeedRun,
+    /// An operator's order on a plan. Ending early leaves the plan held; it can be ordered again.
+    PlanOrder,
 }
 
 impl TaskKind {
@@ -17,6 +19,7 @@ impl TaskKind {
         match self {
             TaskKind::FetchTimer => "fetch_timer",
             TaskKind::FeedRun => "feed_run",
+            TaskKind::PlanOrder => "plan_order",
         }
     }
 }

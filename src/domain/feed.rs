@@ -76,6 +76,8 @@ pub struct RunCounts {
     pub value_conflict: u64,
     /// First absences from an undated file (X3): nothing done yet.
     pub absent_once: u64,
+    /// Pushes that were applied between the accepted run before and this one (F9).
+    pub pushes: u64,
 }
 
 /// What one run found and did.
@@ -142,4 +144,14 @@ pub struct FeedState {
     pub history_floor: Option<i64>,
     /// Pushes accepted since the last accepted run (F9).
     pub pushes_since_run: u64,
+    /// Missed pushes and pushes of the last applied run: the push-loss rate of F9.
+    pub last_missed: u64,
+    pub last_pushes: u64,
+    /// Whether absence from the last accepted file means something (F2, F8).
+    pub last_whole: bool,
+    /// That file held no record; and its envelope said that this is meant (F4).
+    pub last_empty: bool,
+    pub last_empty_meant: bool,
+    /// Ids that it held although nothing of them was applied (F2, F6): present all the same.
+    pub last_unapplied: Vec<String>,
 }

@@ -6,6 +6,8 @@ use crate::domain::{FeedState, Micros};
 pub const BASELINE_RUNS: usize = 7;
 const DAY_FACTOR: u64 = 2;
 const WEEK_FACTOR: u64 = 4;
+/// Limits are counted in parts of a delete, so that twice an odd limit loses no half.
+const PARTS: u64 = 40;
 
 /// Whether a run's deletes may be applied without a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,57 +34,41 @@ pub fn decide(question: GuardQuestion, state: &FeedState) -> GuardDecision {
     if question.deletes == 0 {
         return GuardDecision::Pass;
     }
-    let baseline = DoubledBaseline::of(state, question.living);
+    let doubled = doubled_baseline(state, question.living);
+    let baseline = doubled.div_ceil(2);
     if question.empty {
         let meant = question.allow_empty;
-        return if meant {
-            GuardDecision::Pass
-        } else {
-            GuardDecision::Held { baseline: baseline.whole(), allowed: 0 }
-        };
+        return if meant { GuardDecision::Pass } else { GuardDecision::Held { baseline, allowed: 0 } };
     }
+    let per_run = allowance(doubled);
     let within = |span: i64| -> u64 {
         let recent = state.deletes.iter().filter(|(at, _)| *at > question.now.0 - span);
-        recent.map(|(_, count)| count).sum()
+        PARTS * recent.map(|(_, count)| count).sum::<u64>()
     };
-    let left_today = baseline.allowance(DAY_FACTOR).saturating_sub(within(Micros::DAY));
-    let left_this_week = baseline.allowance(WEEK_FACTOR).saturating_sub(within(7 * Micros::DAY));
-    let allowed = baseline.allowance(1).min(left_today).min(left_this_week);
-    if question.deletes <= allowed {
-        GuardDecision::Pass
-    } else {
-        GuardDecision::Held { baseline: baseline.whole(), allowed }
-    }
+    let left_today = (per_run * DAY_FACTOR).saturating_sub(within(Micros::DAY));
+    let left_this_week = (per_run * WEEK_FACTOR).saturating_sub(within(7 * Micros::DAY));
+    let allowed = per_run.min(left_today).min(left_this_week) / PARTS;
+    if question.deletes <= allowed { GuardDecision::Pass } else { GuardDecision::Held { baseline, allowed } }
 }
 
 /// Median count of the last accepted runs; without one, the number of living assets.
 pub fn baseline(state: &FeedState, living: u64) -> u64 {
-    DoubledBaseline::of(state, living).whole()
+    doubled_baseline(state, living).div_ceil(2)
 }
 
-/// Twice the baseline, so that the median of an even number of runs stays exact.
-#[derive(Clone, Copy)]
-struct DoubledBaseline(u64);
-
-impl DoubledBaseline {
-    fn of(state: &FeedState, living: u64) -> DoubledBaseline {
-        let mut counts = state.accepted_counts.clone();
-        counts.sort_unstable();
-        match counts.len() {
-            0 => DoubledBaseline(2 * living),
-            runs => DoubledBaseline(counts[(runs - 1) / 2] + counts[runs / 2]),
-        }
+/// Twice the baseline, so that a median between two counts stays whole.
+fn doubled_baseline(state: &FeedState, living: u64) -> u64 {
+    let mut counts = state.accepted_counts.clone();
+    if counts.is_empty() {
+        return 2 * living;
     }
+    counts.sort_unstable();
+    counts[(counts.len() - 1) / 2] + counts[counts.len() / 2]
+}
 
-    fn whole(self) -> u64 {
-        self.0.div_ceil(2)
-    }
-
-    /// `times` the greater of 5 % of the baseline, and 20 or half of it where that is less.
-    fn allowance(self, times: u64) -> u64 {
-        let in_fortieths = self.0.max(800.min(10 * self.0));
-        times * in_fortieths / 40
-    }
+/// The greater of 5 % of the baseline, and 20 or half of it where that is less; in parts.
+fn allowance(doubled: u64) -> u64 {
+    doubled.max((20 * PARTS).min(doubled * PARTS / 4))
 }
 
 /// Remembers an accepted run's count, and forgets what F4 no longer looks at.
@@ -154,6 +140,14 @@ mod tests {
         state.deletes = vec![hours_ago(100, 900), hours_ago(60, 900), hours_ago(30, 150)];
         assert_eq!(decide(question(50), &state), GuardDecision::Pass);
         assert!(matches!(decide(question(51), &state), GuardDecision::Held { allowed: 50, .. }));
+    }
+
+    #[test]
+    fn f4_twice_an_odd_limit_loses_no_half() {
+        let mut state = after(&[25]);
+        state.deletes = vec![(NOW.0 - Micros::HOUR, 24)];
+        assert_eq!(decide(question(1), &state), GuardDecision::Pass, "half of 25 twice is 25");
+        assert!(matches!(decide(question(2), &state), GuardDecision::Held { allowed: 1, .. }));
     }
 
     #[test]

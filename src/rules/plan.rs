@@ -2,7 +2,6 @@
 
 use crate::domain::Micros;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// A held plan is undone after this long.
 pub const EXPIRY: i64 = 72 * Micros::HOUR;
@@ -37,9 +36,25 @@ pub struct Plan {
     pub allowed: u64,
     /// What would be deleted, sorted.
     pub ids: Vec<String>,
+    /// `S` of the last accepted snapshot when it was rejected or expired: that snapshot opens no
+    /// other plan for these ids, however often it is seen again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned_down_under: Option<i64>,
     /// Why an operator decided as they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl PlanState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PlanState::Held => "held",
+            PlanState::Approved => "approved",
+            PlanState::Rejected => "rejected",
+            PlanState::Cancelled => "cancelled",
+            PlanState::Expired => "expired",
+        }
+    }
 }
 
 impl Plan {
@@ -69,11 +84,6 @@ impl Plan {
     }
 }
 
-/// F4: of a run's deletes, those that no held plan has already.
-pub fn not_yet_held<'a>(deletes: impl Iterator<Item = &'a str>, held: &BTreeSet<&str>) -> Vec<&'a str> {
-    deletes.filter(|id| !held.contains(id)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +100,7 @@ mod tests {
             baseline: 10_000,
             allowed: 500,
             ids: (0..ids).map(|n| n.to_string()).collect(),
+            turned_down_under: None,
             reason: None,
         }
     }
@@ -112,11 +123,5 @@ mod tests {
     #[test]
     fn f4_the_share_is_of_the_baseline() {
         assert_eq!(plan(600).share_percent(), 6.0);
-    }
-
-    #[test]
-    fn f4_ids_in_a_held_plan_open_no_second_one() {
-        let held = BTreeSet::from(["a", "b"]);
-        assert_eq!(not_yet_held(["a", "c"].into_iter(), &held), ["c"]);
     }
 }

@@ -55,6 +55,14 @@ pub fn decide(times: SnapshotTimes, state: &FeedState) -> SnapshotDecision {
     SnapshotDecision::Apply { snapshot: above(lowest, floor), dated: false }
 }
 
+/// F5: an operator has a snapshot read again, and it keeps the time that it was accepted with.
+pub fn decide_again(snapshot: Micros, dated: bool, state: &FeedState) -> SnapshotDecision {
+    if state.history_floor.is_some_and(|history| snapshot.0 <= history) {
+        return SnapshotDecision::OlderThanHistory { snapshot };
+    }
+    SnapshotDecision::Apply { snapshot, dated }
+}
+
 /// A time that the partner states for the whole file is believed, also when it is too old (F5).
 fn stated_time(stated: Micros, last: Option<Micros>, history: Option<Micros>) -> SnapshotDecision {
     if last.is_some_and(|last| stated < last) {
@@ -132,6 +140,16 @@ mod tests {
         assert_eq!(decide(times(DAY), &state(Some(100), Some(101))), apply(101, false));
         let by_record = SnapshotTimes { newest_record: Some(Micros(90)), ..times(DAY) };
         assert_eq!(decide(by_record, &state(Some(100), None)), apply(101, true));
+    }
+
+    #[test]
+    fn f5_a_replayed_snapshot_keeps_its_time_unless_history_has_forgotten_it() {
+        let state = FeedState { history_floor: Some(5), ..state(Some(100), None) };
+        assert_eq!(decide_again(Micros(6), true, &state), apply(6, true));
+        assert_eq!(
+            decide_again(Micros(5), true, &state),
+            SnapshotDecision::OlderThanHistory { snapshot: Micros(5) }
+        );
     }
 
     #[test]

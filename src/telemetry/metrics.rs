@@ -51,6 +51,10 @@ const FEED_RUNS: &str = "tidegate_feed_runs_total";
 const FEED_LAST_SUCCESS: &str = "tidegate_feed_last_success_timestamp_seconds";
 const FEED_RUN_SECONDS: &str = "tidegate_feed_run_seconds";
 const FEED_RECORDS: &str = "tidegate_feed_records_total";
+const FEED_VERDICTS: &str = "tidegate_feed_verdicts_total";
+const PUSH_LOSS: &str = "tidegate_push_loss_ratio";
+const PLANS_HELD: &str = "tidegate_plans_held";
+const PLANS: &str = "tidegate_plans_total";
 const ACTOR_RESTARTS: &str = "tidegate_actor_restarts_total";
 const SHED: &str = "tidegate_shed_total";
 const HTTP_REQUESTS: &str = "tidegate_http_requests_total";
@@ -59,7 +63,7 @@ const SSE_DISCONNECTS: &str = "tidegate_sse_disconnects_total";
 const BUILD_INFO: &str = "tidegate_build_info";
 
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 21] = [
+pub const CATALOGUE: [Metric; 25] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -75,6 +79,10 @@ pub const CATALOGUE: [Metric; 21] = [
     gauge(FEED_LAST_SUCCESS, &["partner"], "When the partner's feed was last taken as true; 0 for never."),
     metric(FEED_RUN_SECONDS, SLOW, "Duration of feed runs, from the start of the fetch."),
     counter(FEED_RECORDS, &["partner", "outcome"], "Assets that feed runs decided on, by what became of them."),
+    counter(FEED_VERDICTS, &["partner", "verdict"], "Records and absences of applied runs by what they say of the pushes."),
+    gauge(PUSH_LOSS, &["partner"], "Share of pushes that never arrived, as the last applied run found."),
+    gauge(PLANS_HELD, &["partner"], "Plans of held deletes that wait for a decision."),
+    counter(PLANS, &["partner", "outcome"], "Plans of held deletes by the state that they came to."),
     counter(ACTOR_RESTARTS, &["actor"], "Actors that died and were started again."),
     counter(SHED, &["reason"], "Requests refused before their body was read."),
     counter(HTTP_REQUESTS, &["route", "method", "code"], "Requests answered, by class of status code."),
@@ -300,9 +308,17 @@ pub struct FeedMetrics {
     last_success: Gauge,
     run_seconds: Histogram,
     records: [Counter; RECORD_OUTCOMES.len()],
+    verdicts: [Counter; VERDICTS.len()],
+    push_loss: Gauge,
+    plans_held: Gauge,
+    plans: [Counter; PLAN_STATES.len()],
 }
 
 const RECORD_OUTCOMES: [&str; 6] = ["created", "updated", "unchanged", "deleted", "held", "quarantined"];
+
+const VERDICTS: [&str; 7] =
+    ["agree", "feed_stale", "missed_push", "missed_delete", "phantom", "resurrected", "value_conflict"];
+const PLAN_STATES: [&str; 5] = ["held", "approved", "rejected", "cancelled", "expired"];
 
 impl FeedMetrics {
     fn new(recorder: &PrometheusRecorder, partner: &str) -> FeedMetrics {
@@ -313,6 +329,12 @@ impl FeedMetrics {
             last_success: new_gauge(recorder, FEED_LAST_SUCCESS, &[("partner", partner)]),
             run_seconds: new_histogram(recorder, FEED_RUN_SECONDS),
             records: RECORD_OUTCOMES.map(|outcome| by_outcome(FEED_RECORDS, outcome)),
+            verdicts: VERDICTS.map(|verdict| {
+                new_counter(recorder, FEED_VERDICTS, &[("partner", partner), ("verdict", verdict)])
+            }),
+            push_loss: new_gauge(recorder, PUSH_LOSS, &[("partner", partner)]),
+            plans_held: new_gauge(recorder, PLANS_HELD, &[("partner", partner)]),
+            plans: PLAN_STATES.map(|state| by_outcome(PLANS, state)),
         }
     }
 
@@ -325,8 +347,31 @@ impl FeedMetrics {
         for (counter, count) in self.records.iter().zip(by_outcome) {
             counter.increment(count);
         }
+        let RunCounts { agree, feed_stale, missed_push, missed_delete, .. } = *counts;
+        let RunCounts { phantom, resurrected, value_conflict, .. } = *counts;
+        let by_verdict =
+            [agree, feed_stale, missed_push, missed_delete, phantom, resurrected, value_conflict];
+        for (counter, count) in self.verdicts.iter().zip(by_verdict) {
+            counter.increment(count);
+        }
         if status.is_accepted() {
             self.succeeded_at(now);
+        }
+    }
+
+    /// The rate of lost pushes that the last applied run found; 0 for a partner that pushes nothing.
+    pub fn push_loss(&self, rate: Option<f64>) {
+        self.push_loss.set(rate.unwrap_or(0.0));
+    }
+
+    pub fn plans_held(&self, plans: usize) {
+        self.plans_held.set(plans as f64);
+    }
+
+    /// A plan has come to this state, `held` included.
+    pub fn plan_came_to(&self, state: &str) {
+        if let Some(place) = PLAN_STATES.iter().position(|known| *known == state) {
+            self.plans[place].increment(1);
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::ledger::Prefetched;
 use super::message::{FeedRecord, FetchedFile, PartnerMessage, RunFailure, RunStart, SnapshotFacts};
+use super::rebuild::{Again, Rebuild, StoredRun, keep_body};
 use crate::clock::{Clock, sleep};
 use crate::codec::{record, snapshot};
 use crate::config::{FeedSettings, PartnerSettings};
@@ -22,6 +23,8 @@ use tokio::sync::{Semaphore, oneshot};
 /// A batch of records that goes to the actor in one message is bounded by both.
 const BATCH_RECORDS: usize = 500;
 const BATCH_BYTES: usize = 1 << 20;
+/// One fetch in this many sends no validators: a server whose tags lie is found out (A11).
+const UNCONDITIONAL_EVERY: u64 = 24;
 /// How long a run waits before it looks again whether the overlay has room.
 const OVERLAY_PAUSE: Duration = Duration::from_millis(5);
 
@@ -35,6 +38,10 @@ pub struct FeedTask {
     pub fetcher: Arc<Fetcher>,
     pub gate: Arc<Semaphore>,
     pub spool: PathBuf,
+    /// Where the bodies of applied runs are kept.
+    pub bodies: PathBuf,
+    /// An operator wants a snapshot read again.
+    pub rebuild: Option<Rebuild>,
     pub reader: Reader,
     pub overlay_bytes_max: usize,
     pub clock: Clock,
@@ -48,19 +55,41 @@ impl FeedTask {
         let Some(feed) = self.settings.feed.clone() else { return };
         // the gate is never closed
         let Ok(_place) = self.gate.clone().acquire_owned().await else { return };
-        let started_at = self.clock.now();
-        let closed = match self.fetch(&feed).await {
-            Ok(Fetched::NotModified) => self.unchanged(self.known_file(&feed, started_at)).await,
-            Ok(Fetched::Body(spooled)) => self.read(&feed, spooled, started_at).await,
-            Err(error) => self.fail(failure_of(error, started_at)).await,
+        let closed = match &self.rebuild {
+            Some(Rebuild::Stored(stored)) => self.replay(&feed, stored).await,
+            Some(Rebuild::Fetch) | None => self.fetch_and_read(&feed).await,
         };
         if closed.is_err() {
             tracing::debug!(partner = %self.settings.name, run = self.run.0, "feed run abandoned with its actor");
         }
     }
 
+    async fn fetch_and_read(&self, feed: &FeedSettings) -> Result<(), Gone> {
+        let started_at = self.clock.now();
+        let closed = match self.fetch(feed).await {
+            Ok(Fetched::NotModified) => self.unchanged(self.known_file(feed, started_at)).await,
+            Ok(Fetched::Body(spooled)) => self.read(feed, spooled, started_at).await,
+            Err(error) => self.fail(failure_of(error, started_at)).await,
+        };
+        // what was not kept is of no use any more; the next fetch would overwrite it
+        let _ = tokio::fs::remove_file(&self.spool).await;
+        closed
+    }
+
+    /// Reads the stored file of an earlier run again, as of the time that it had then (F5).
+    async fn replay(&self, feed: &FeedSettings, stored: &StoredRun) -> Result<(), Gone> {
+        match stored.spooled() {
+            Ok(spooled) => self.survey_and_apply(feed, spooled, stored.started_at, Some(stored.again)).await,
+            Err(error) => {
+                let detail = format!("the stored file cannot be read: {error}");
+                self.fail(RunFailure::plain("spool_failed", detail, stored.started_at)).await
+            }
+        }
+    }
+
     async fn fetch(&self, feed: &FeedSettings) -> Result<Fetched, FetchError> {
-        let same_url = self.state.validators_url.as_deref() == Some(&feed.url);
+        let is_conditional = self.rebuild.is_none() && !self.run.0.is_multiple_of(UNCONDITIONAL_EVERY);
+        let same_url = is_conditional && self.state.validators_url.as_deref() == Some(&feed.url);
         let request = FetchRequest {
             feed,
             etag: self.state.etag.as_deref().filter(|_| same_url),
@@ -84,17 +113,26 @@ impl FeedTask {
     }
 
     async fn read(&self, feed: &FeedSettings, spooled: Spooled, started_at: Micros) -> Result<(), Gone> {
-        let file = FetchedFile {
-            started_at,
-            body_bytes: spooled.body_bytes,
-            body_hash: spooled.sha256.clone(),
-            etag: spooled.etag.clone(),
-            last_modified: spooled.last_modified.clone(),
-            url: feed.url.clone(),
-        };
-        if is_same_body(&self.state, &spooled.sha256) {
-            return self.unchanged(file).await;
+        let known = self.state.last_snapshot_at.filter(|_| is_same_body(&self.state, &spooled.sha256));
+        match (known, &self.rebuild) {
+            (None, _) => self.survey_and_apply(feed, spooled, started_at, None).await,
+            (Some(_), None) => self.unchanged(file_of(feed, &spooled, started_at)).await,
+            (Some(snapshot), Some(_)) => {
+                let dated = self.state.last_dated;
+                let again = Again { snapshot: Micros(snapshot), dated, stored: None };
+                self.survey_and_apply(feed, spooled, started_at, Some(again)).await
+            }
         }
+    }
+
+    async fn survey_and_apply(
+        &self,
+        feed: &FeedSettings,
+        spooled: Spooled,
+        started_at: Micros,
+        again: Option<Again>,
+    ) -> Result<(), Gone> {
+        let file = file_of(feed, &spooled, started_at);
         let settings = self.settings.clone();
         let path = spooled.path.clone();
         let surveyed = tokio::task::spawn_blocking(move || survey(&settings, path)).await;
@@ -118,11 +156,12 @@ impl FeedTask {
             file,
             times,
             complete: envelope.complete,
-            allow_empty: envelope.allow_empty,
+            allow_empty: envelope.complete && envelope.allow_empty && envelope.count == Some(0),
             records: surveyed.records,
             present: surveyed.present.len() as u64,
             deletes_barred: surveyed.deletes_barred,
             faults: surveyed.faults,
+            again,
         };
         self.apply(facts, surveyed.present, spooled.path).await
     }
@@ -133,6 +172,7 @@ impl FeedTask {
         present: Vec<(AssetId, Presence)>,
         path: PathBuf,
     ) -> Result<(), Gone> {
+        let again = facts.again;
         let facts = Box::new(facts);
         let start = self.ask(|reply| PartnerMessage::BeginRun { facts, reply }).await?;
         if start == RunStart::Stop {
@@ -158,8 +198,20 @@ impl FeedTask {
             }
         }
         let run = self.run;
+        if again.is_none() {
+            self.keep_body().await;
+        }
         self.ask(|reply| PartnerMessage::FinishRun { run, reply }).await?;
         Ok(())
+    }
+
+    /// Before the run's report can be read: who reads it may ask for the file at once.
+    async fn keep_body(&self) {
+        let (bodies, run, spooled) = (self.bodies.clone(), self.run, self.spool.clone());
+        let kept = tokio::task::spawn_blocking(move || keep_body(&bodies, run, &spooled)).await;
+        if let Ok(Err(error)) = kept {
+            tracing::warn!(partner = %self.settings.name, %error, "cannot keep the body of a feed run");
+        }
     }
 
     async fn send_batch(&self, records: Vec<FeedRecord>, prefetched: Prefetched) -> Result<(), Gone> {
@@ -187,6 +239,17 @@ impl FeedTask {
         let (reply, answer) = oneshot::channel();
         self.actor.cast(message(reply)).map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
+    }
+}
+
+fn file_of(feed: &FeedSettings, spooled: &Spooled, started_at: Micros) -> FetchedFile {
+    FetchedFile {
+        started_at,
+        body_bytes: spooled.body_bytes,
+        body_hash: spooled.sha256.clone(),
+        etag: spooled.etag.clone(),
+        last_modified: spooled.last_modified.clone(),
+        url: feed.url.clone(),
     }
 }
 

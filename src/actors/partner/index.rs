@@ -164,6 +164,10 @@ impl Index {
         &self.entry(slot).id
     }
 
+    pub fn life(&self, slot: Slot) -> Stamp {
+        self.entry(slot).life
+    }
+
     pub fn head(&self, slot: Slot) -> AssetHead {
         let entry = self.entry(slot);
         AssetHead {

@@ -1,6 +1,8 @@
 //! What a partner's actor is told.
 
 use super::ledger::Prefetched;
+use super::plan_orders::{PlanOrder, PlanPart, PlanReply};
+use super::rebuild::{Again, RebuildFrom, RebuildRefused};
 use crate::actors::handle::{Push, PushReply};
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, AssetWrite, Micros, RecordFault, RunId, Seq};
@@ -29,6 +31,14 @@ pub enum PartnerMessage {
     RunFailed { run: RunId, failure: RunFailure, reply: oneshot::Sender<Seq> },
     /// The run's report is durable.
     RunClosed { run: RunId },
+    /// Read a whole snapshot again, whatever validators and F7 say.
+    Rebuild { from: RebuildFrom, reply: oneshot::Sender<Result<RunId, RebuildRefused>> },
+    /// An operator decides on a plan (F4).
+    DecidePlan { order: PlanOrder, reply: PlanReply },
+    /// Decide the next part of the plan that is being applied.
+    ApplyPlanPart { reply: oneshot::Sender<PlanPart> },
+    /// Somebody looks at the plans: those that are overdue expire.
+    LookAtPlans,
     /// The configuration of the partner has changed.
     Reconfigure(Arc<PartnerSettings>),
     /// For tests of supervision: the handler panics.
@@ -60,6 +70,8 @@ pub struct SnapshotFacts {
     pub present: u64,
     pub deletes_barred: bool,
     pub faults: Vec<RecordFault>,
+    /// A snapshot that was accepted before, read again for an operator.
+    pub again: Option<Again>,
 }
 
 /// Whether the run goes on.

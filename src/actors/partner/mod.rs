@@ -5,10 +5,15 @@
 //! messages. A handler that fails or panics ends the actor; the supervisor starts it again, and it
 //! loads its index from what is durable.
 
+mod absences;
 mod feed_task;
 mod index;
 mod ledger;
 mod message;
+mod plan_orders;
+mod plans;
+mod pushes;
+mod rebuild;
 mod recent;
 mod reconcile;
 mod run;
@@ -17,6 +22,8 @@ mod state;
 
 pub use ledger::Prefetched;
 pub use message::PartnerMessage;
+pub use plan_orders::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
+pub use rebuild::{RebuildFrom, RebuildRefused};
 pub use state::Surroundings;
 
 use crate::config::PartnerSettings;
@@ -76,6 +83,10 @@ impl Actor for PartnerActor {
             }
             PartnerMessage::RunFailed { run, failure, reply } => state.run_failed(run, failure, reply),
             PartnerMessage::RunClosed { run } => state.run_closed(run, &myself),
+            PartnerMessage::Rebuild { from, reply } => state.rebuild(from, reply, &myself),
+            PartnerMessage::DecidePlan { order, reply } => state.decide_plan(order, reply, &myself),
+            PartnerMessage::ApplyPlanPart { reply } => state.apply_plan_part(reply)?,
+            PartnerMessage::LookAtPlans => state.look_at_plans(),
             PartnerMessage::Reconfigure(settings) => state.reconfigure(settings, &myself),
             PartnerMessage::Panic => panic!("asked to panic by a test"),
             // of a run that is no longer under way
@@ -90,6 +101,7 @@ impl Actor for PartnerActor {
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
         state.stop_timer();
+        state.note_pushes();
         Ok(())
     }
 }

@@ -1,32 +1,27 @@
 //! A run of the feed, as the actor decides it: begin, records, absences, end (T3, X2, X3, F1–F9).
 
+use super::absences::Silence;
 use super::ledger::{Lanes, LedgerError, Prefetched};
 use super::message::{FeedRecord, FetchedFile, RunFailure, RunStart, SnapshotFacts};
-use super::run::{self, ActiveRun};
+use super::run::{self, ActiveRun, SlotSet};
 use super::state::PartnerState;
 use crate::domain::{
-    Lane, Micros, Origin, Outcome, RunCounts, RunId, RunReport, RunStatus, Seq, Slot, Stamp, WriteSet,
+    AssetId, Lane, Micros, Origin, Outcome, RunCounts, RunId, RunReport, RunStatus, Seq, Slot, Stamp,
+    WriteSet,
 };
-use crate::rules::absence::{self, Absence};
-use crate::rules::guard::{self, GuardDecision, GuardQuestion};
 use crate::rules::snapshot::{self, SnapshotDecision};
 use crate::rules::verdict;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Living assets that the snapshot lacks, by what becomes of them.
-#[derive(Default)]
-struct Absences {
-    delete: Vec<Slot>,
-    first: Vec<Slot>,
-    phantom: u64,
-    agree: u64,
-}
-
 impl PartnerState {
     /// T3, F5: whether the run applies, and as of when.
     pub fn begin_run(&mut self, facts: SnapshotFacts, reply: oneshot::Sender<RunStart>) {
-        let decision = snapshot::decide(facts.times, &self.feed);
+        let decision = match facts.again {
+            // an operator's: the snapshot keeps its time, so that the rules make it harmless (F5)
+            Some(again) => snapshot::decide_again(again.snapshot, again.dated, &self.feed),
+            None => snapshot::decide(facts.times, &self.feed),
+        };
         let (snapshot, dated) = match decision {
             SnapshotDecision::Apply { snapshot, dated } => (snapshot, dated),
             SnapshotDecision::SkippedOlder { snapshot } => {
@@ -37,7 +32,8 @@ impl PartnerState {
             }
         };
         let counts = RunCounts { records: facts.records, ..RunCounts::default() };
-        let active = ActiveRun { snapshot, dated, counts, seen: Default::default(), facts };
+        let living = self.index.living() as u64;
+        let active = ActiveRun { snapshot, dated, counts, seen: Default::default(), facts, living };
         if let Some(running) = &mut self.running {
             running.active = Some(Box::new(active));
         }
@@ -87,24 +83,41 @@ impl PartnerState {
             return Ok(());
         };
         let now = self.around.clock.now();
-        let mut set = WriteSet::new(self.no);
-        // F2, F8: absence proves nothing where the file is not whole
-        if active.facts.complete && !active.facts.deletes_barred {
-            let absences = self.absences(active.snapshot, active.dated, |slot| !active.seen.contains(slot));
-            let question = GuardQuestion {
-                deletes: 0,
-                living: self.index.living() as u64,
-                empty: active.facts.present == 0,
-                allow_empty: active.facts.allow_empty,
-                now,
-            };
-            let origin = Origin::Feed { run: active.facts.run.0, record: u32::MAX };
-            set = self.apply_absences(absences, question, active.snapshot, origin, &mut active.counts)?;
+        self.plans.expire(&self.feed, now);
+        let again = active.facts.again;
+        if again.is_none() {
+            self.plans.snapshot_changed(&self.index, &active.seen, now);
         }
-        run::accept(&mut self.feed, &active, now);
+        let mut set = WriteSet::new(self.no);
+        // an undated file's absences are counted by its own fetches only
+        if active.is_whole() && (active.dated || again.is_none()) {
+            let (silence, seen) = (active.silence(), std::mem::take(&mut active.seen));
+            set = self.apply_absences(silence, |slot| !seen.contains(slot), &mut active.counts)?;
+            active.seen = seen;
+        }
+        match again {
+            None => {
+                active.counts.pushes = self.feed.pushes_since_run;
+                let unapplied = self.unapplied(&active);
+                run::accept(&mut self.feed, &active, unapplied, now);
+            }
+            Some(again) if again.stored.is_none() => {
+                run::remember_file(&mut self.feed, &active.facts.file, now);
+            }
+            Some(_) => {}
+        }
         let report = run::applied_report(&active, now);
         self.close_run(report, None, set, reply);
         Ok(())
+    }
+
+    /// Ids that the file held although nothing of them was applied (F2, F6): when the same file
+    /// comes again, they are known to be present.
+    fn unapplied(&self, active: &ActiveRun) -> Vec<String> {
+        let stamp = Stamp::new(active.snapshot, Lane::Feed, 0);
+        let unapplied = |&slot: &Slot| active.seen.contains(slot) && self.index.life(slot) < stamp;
+        let living = self.index.iter_living().filter(unapplied);
+        living.map(|slot| self.index.id(slot).as_str().to_owned()).collect()
     }
 
     /// F7: the same bytes again. They count as one more absence for what the file lacks.
@@ -115,33 +128,45 @@ impl PartnerState {
         reply: oneshot::Sender<Seq>,
     ) -> Result<(), LedgerError> {
         let now = self.around.clock.now();
+        self.plans.expire(&self.feed, now);
         let mut report = run::short_report(run, RunStatus::Unchanged, &file, now);
         let mut set = WriteSet::new(self.no);
-        if let Some(snapshot) = self.feed.last_snapshot_at.filter(|_| !self.feed.last_dated).map(Micros) {
-            // the file lacks what it lacked before: all that has been noted as absent
-            let lacks = |state: &PartnerState, slot| state.index.head(slot).absences > 0;
-            let lacking: Vec<Slot> = self.index.iter_living().filter(|&slot| lacks(self, slot)).collect();
-            let absences = self.absences(snapshot, false, |slot| lacking.binary_search(&slot).is_ok());
-            let question = GuardQuestion {
-                deletes: 0,
+        if let Some(snapshot) = self.feed.last_snapshot_at.map(Micros).filter(|_| self.feed.last_whole) {
+            let silence = Silence {
+                run,
+                snapshot,
+                dated: self.feed.last_dated,
+                empty: self.feed.last_empty,
+                empty_meant: self.feed.last_empty_meant,
                 living: self.index.living() as u64,
-                empty: false,
-                allow_empty: false,
-                now,
             };
-            let origin = Origin::Feed { run: run.0, record: u32::MAX };
-            set = self.apply_absences(absences, question, snapshot, origin, &mut report.counts)?;
+            let lacking = self.lacking(snapshot);
+            set = self.apply_absences(silence, |slot| lacking.contains(slot), &mut report.counts)?;
             report.snapshot_at = Some(snapshot.0);
-            guard::remember_deletes(&mut self.feed, report.counts.deleted, now);
+            report.dated = silence.dated;
         }
         run::remember_file(&mut self.feed, &file, now);
         self.close_run(report, None, set, reply);
         Ok(())
     }
 
+    /// What the last accepted file lacked: it has raised the life of all that it held to its own
+    /// time, but for what it held in vain.
+    fn lacking(&self, snapshot: Micros) -> SlotSet {
+        let stamp = Stamp::new(snapshot, Lane::Feed, 0);
+        let mut unapplied = SlotSet::default();
+        let ids = self.feed.last_unapplied.iter().filter_map(|id| AssetId::new(id.as_str()).ok());
+        ids.filter_map(|id| self.index.find(&id)).for_each(|slot| unapplied.insert(slot));
+        let mut lacking = SlotSet::default();
+        let lacks = |&slot: &Slot| self.index.life(slot) < stamp && !unapplied.contains(slot);
+        self.index.iter_living().filter(lacks).for_each(|slot| lacking.insert(slot));
+        lacking
+    }
+
     /// F1, F3: nothing of the file is applied; the last good state stays.
     pub fn run_failed(&mut self, run: RunId, failure: RunFailure, reply: oneshot::Sender<Seq>) {
-        self.feed.failures_in_row += 1;
+        let is_fetch = self.running.as_ref().is_none_or(|running| !running.is_replay);
+        self.feed.failures_in_row += u32::from(is_fetch);
         let retry_after = failure.retry_after;
         let report = run::failed_report(run, failure, self.around.clock.now());
         self.close_run(report, retry_after, WriteSet::new(self.no), reply);
@@ -168,59 +193,6 @@ impl PartnerState {
         let _ = reply.send(RunStart::Stop);
     }
 
-    fn absences(&self, snapshot: Micros, dated: bool, is_absent: impl Fn(Slot) -> bool) -> Absences {
-        let mut absences = Absences::default();
-        for slot in self.index.iter_living().filter(|&slot| is_absent(slot)) {
-            match absence::decide(&self.index.head(slot), snapshot, dated) {
-                Absence::Delete => absences.delete.push(slot),
-                Absence::First => absences.first.push(slot),
-                Absence::Phantom => absences.phantom += 1,
-                Absence::Agree => absences.agree += 1,
-            }
-        }
-        absences
-    }
-
-    fn apply_absences(
-        &mut self,
-        mut absences: Absences,
-        question: GuardQuestion,
-        snapshot: Micros,
-        origin: Origin,
-        counts: &mut RunCounts,
-    ) -> Result<WriteSet, LedgerError> {
-        if question.empty && !question.allow_empty {
-            // F4: an empty file over a catalogue is held at its first absence, dated or not
-            absences.delete.append(&mut absences.first);
-        }
-        counts.phantom += absences.phantom;
-        counts.agree += absences.agree;
-        counts.absent_once += absences.first.len() as u64;
-        let deletes = absences.delete.len() as u64;
-        let decision = guard::decide(GuardQuestion { deletes, ..question }, &self.feed);
-        if let GuardDecision::Held { baseline, allowed } = decision {
-            let partner = self.settings.name.as_str();
-            tracing::warn!(partner, deletes, baseline, allowed, "delete guard held a feed's deletes");
-        }
-        let mut ledger = self.ledger(origin, Prefetched::new());
-        for slot in absences.first {
-            ledger.note_absence(slot);
-        }
-        match decision {
-            GuardDecision::Pass => {
-                let stamp = Stamp::new(snapshot, Lane::Feed, 0);
-                for slot in absences.delete {
-                    ledger.remove_absent(slot, stamp)?;
-                }
-                counts.deleted += deletes;
-                counts.missed_delete += deletes;
-            }
-            GuardDecision::Held { .. } => counts.held += deletes,
-        }
-        let set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
-        Ok(set)
-    }
-
     /// Records the end of a run; the report is public once it is durable.
     fn close_run(
         &mut self,
@@ -230,7 +202,9 @@ impl PartnerState {
         reply: oneshot::Sender<Seq>,
     ) {
         self.feed.last_run = report.run;
+        set.changes.extend(self.plans.changes());
         set.changes.extend(run::closing_changes(&self.feed, &report));
+        self.count_plans();
         if let Some(running) = &mut self.running {
             running.active = None;
             running.closing = Some((report, retry_after));

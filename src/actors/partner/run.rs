@@ -1,6 +1,8 @@
 //! The state of a run that is being applied, and how its end is recorded.
 
+use super::absences::Silence;
 use super::message::{FetchedFile, RunFailure, SnapshotFacts};
+use super::rebuild::Again;
 use crate::domain::{
     ChangeKind, FeedState, Micros, RecordChange, RecordKind, RunCounts, RunId, RunReport, RunStatus, Slot,
 };
@@ -8,6 +10,8 @@ use crate::rules::guard;
 
 /// Reports kept per partner; older ones are dropped as new ones come.
 const REPORTS_KEPT: u64 = 200;
+/// With more ids present but not applied, the same file again says nothing about absence.
+const UNAPPLIED_KEPT: usize = 10_000;
 
 /// A run between its beginning and its end.
 #[derive(Debug)]
@@ -17,6 +21,26 @@ pub struct ActiveRun {
     pub dated: bool,
     pub counts: RunCounts,
     pub seen: SlotSet,
+    /// Living assets before the run.
+    pub living: u64,
+}
+
+impl ActiveRun {
+    /// F2, F8: absence proves nothing where the file is not whole.
+    pub fn is_whole(&self) -> bool {
+        self.facts.complete && !self.facts.deletes_barred
+    }
+
+    pub fn silence(&self) -> Silence {
+        Silence {
+            run: self.facts.run,
+            snapshot: self.snapshot,
+            dated: self.dated,
+            empty: self.facts.present == 0,
+            empty_meant: self.facts.allow_empty,
+            living: self.living,
+        }
+    }
 }
 
 /// Which slots the snapshot has spoken for: one bit each.
@@ -37,14 +61,23 @@ impl SlotSet {
     }
 }
 
-/// The feed's state after an accepted run.
-pub fn accept(state: &mut FeedState, run: &ActiveRun, now: Micros) {
+/// The feed's state after an accepted run. `unapplied` are the ids that its file held although
+/// nothing of them was applied.
+pub fn accept(state: &mut FeedState, run: &ActiveRun, unapplied: Vec<String>, now: Micros) {
     let file = &run.facts.file;
     state.last_snapshot_at = Some(run.snapshot.0);
     state.last_dated = run.dated;
-    guard::remember(state, run.facts.present, run.counts.deleted, now);
+    state.last_whole = run.is_whole() && unapplied.len() <= UNAPPLIED_KEPT;
+    state.last_empty = run.facts.present == 0;
+    state.last_empty_meant = run.facts.allow_empty;
+    state.last_unapplied = if state.last_whole { unapplied } else { Vec::new() };
+    if run.facts.complete {
+        // a part says nothing about the size of the whole
+        guard::remember(state, run.facts.present, 0, now);
+    }
     remember_file(state, file, now);
-    state.pushes_since_run = 0;
+    state.last_missed = run.counts.missed_push;
+    state.last_pushes = std::mem::take(&mut state.pushes_since_run);
 }
 
 /// What every fetch that found a good file leaves, the same one or another.
@@ -64,7 +97,7 @@ pub fn applied_report(run: &ActiveRun, finished_at: Micros) -> RunReport {
         run: run.facts.run,
         status: RunStatus::Applied,
         code: None,
-        detail: None,
+        detail: run.facts.again.map(Again::detail),
         started_at: run.facts.file.started_at.0,
         finished_at: finished_at.0,
         snapshot_at: Some(run.snapshot.0),

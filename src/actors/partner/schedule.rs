@@ -2,12 +2,14 @@
 
 use super::feed_task::FeedTask;
 use super::message::PartnerMessage;
+use super::rebuild::{Rebuild, bodies_of};
 use super::state::{PartnerState, RunningFeed};
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::{Mark, sleep};
 use crate::config::PartnerSettings;
 use crate::domain::{RunId, RunStatus};
 use crate::rules::schedule::{ScheduleQuestion, first_wait, next_wait};
+use crate::rules::verdict::push_loss_rate;
 use ractor::ActorRef;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +30,17 @@ impl PartnerState {
 
     /// Starts a run unless one is under way: a feed has at most one (A39).
     pub fn start_run(&mut self, myself: &ActorRef<PartnerMessage>) {
+        self.start_run_as(None, myself);
+    }
+
+    /// Also for an operator who wants a snapshot read again; `None` where no run was started.
+    pub fn start_run_as(
+        &mut self,
+        rebuild: Option<Rebuild>,
+        myself: &ActorRef<PartnerMessage>,
+    ) -> Option<RunId> {
         if self.settings.feed.is_none() || self.running.is_some() {
-            return;
+            return None;
         }
         self.stop_timer();
         let run = RunId(self.feed.last_run.0 + 1);
@@ -42,17 +53,21 @@ impl PartnerState {
             fetcher: self.around.fetcher.clone(),
             gate: self.around.gate.clone(),
             spool: self.around.spool.join(format!("{}.feed", self.settings.name)),
+            bodies: bodies_of(&self.around.spool, self.settings.name.as_str()),
+            rebuild,
             reader: self.around.reader.clone(),
             overlay_bytes_max: self.around.overlay_bytes_max,
             clock: self.around.clock.clone(),
         };
-        self.running = Some(RunningFeed { run, began: Mark::now(), active: None, closing: None });
+        let is_replay = matches!(task.rebuild, Some(Rebuild::Stored(_)));
+        self.running = Some(RunningFeed { run, began: Mark::now(), active: None, is_replay, closing: None });
         let actor = myself.clone();
         spawn(TaskKind::FeedRun, async move {
             task.run().await;
             // however the task ended, the schedule goes on
             let _ = actor.cast(PartnerMessage::RunClosed { run });
         });
+        Some(run)
     }
 
     pub fn is_running(&self, run: RunId) -> bool {
@@ -70,12 +85,13 @@ impl PartnerState {
             self.feed.failures_in_row += 1;
             return self.schedule_next(None, myself);
         };
-        self.metrics.feed().run_finished(
-            report.status,
-            &report.counts,
-            self.around.clock.now(),
-            running.began.elapsed(),
-        );
+        if !running.is_replay {
+            let (feed, now) = (self.metrics.feed(), self.around.clock.now());
+            feed.run_finished(report.status, &report.counts, now, running.began.elapsed());
+            if report.status == RunStatus::Applied {
+                feed.push_loss(push_loss_rate(self.feed.last_missed, self.feed.last_pushes));
+            }
+        }
         log_run(self.settings.name.as_str(), &report);
         self.schedule_next(retry_after, myself);
     }

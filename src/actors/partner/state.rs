@@ -2,6 +2,8 @@
 
 use super::index::Index;
 use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
+use super::plans::Plans;
+use super::pushes::{self, PushCount};
 use super::recent::RecentDocuments;
 use super::run::ActiveRun;
 use crate::actors::handle::{Push, PushReply, Unavailable};
@@ -48,6 +50,8 @@ pub struct PartnerState {
     pub recent: RecentDocuments,
     pub undated: UndatedClock,
     pub feed: FeedState,
+    pub plans: Plans,
+    pub push_count: PushCount,
     pub running: Option<RunningFeed>,
     pub timer: Option<JoinHandle<()>>,
     /// Counts the timers that were set, so that an old one is known.
@@ -59,6 +63,8 @@ pub struct RunningFeed {
     pub run: RunId,
     pub began: Mark,
     pub active: Option<Box<ActiveRun>>,
+    /// It reads a stored file again: it says nothing of the feed as it is now.
+    pub is_replay: bool,
     /// What its report will say, once that is durable.
     pub closing: Option<(crate::domain::RunReport, Option<std::time::Duration>)>,
 }
@@ -76,7 +82,13 @@ impl PartnerState {
         reader.index(no, &mut |slot, id, head, quotes| index.load(slot, id, &head, quotes))?;
         index.collect_free();
         let feed = reader.record(RecordKind::Feed, no, &[])?;
-        let feed = feed.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let mut feed: FeedState =
+            feed.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        pushes::restore(&reader, no, &mut feed)?;
+        let plans = Plans::load(&reader, no, &feed)?;
+        if settings.feed.is_some() {
+            metrics.feed().plans_held(plans.held());
+        }
         let undated = reader.record(RecordKind::Stream, no, UNDATED_KEY)?;
         let undated = undated.and_then(|bytes| Some(Micros(i64::from_le_bytes((&*bytes).try_into().ok()?))));
         Ok(PartnerState {
@@ -87,7 +99,9 @@ impl PartnerState {
             index,
             recent: RecentDocuments::default(),
             undated: undated.map_or_else(UndatedClock::default, UndatedClock::starting_after),
+            push_count: PushCount::standing_at(&feed),
             feed,
+            plans,
             running: None,
             timer: None,
             timers: 0,
@@ -140,7 +154,9 @@ impl PartnerState {
             set.changes.push(undated_record(undated.last()));
             self.undated = undated;
         }
-        self.count_pushes(&items);
+        if !refused && !push.dry_run {
+            set.changes.extend(self.count_pushes(&items));
+        }
         let (durable, ticket) = self.recent.next_ticket();
         let bytes = approximate_bytes(&set);
         let ack = Some(Ack::Push { reply, items, _permit: push.permit });
@@ -157,12 +173,6 @@ impl PartnerState {
         let pending =
             PendingSet { set, bytes, ack: Some(Ack::Internal(reply)), ticket: Some((durable, ticket)) };
         let _: Result<(), Unavailable> = self.around.storage.commit(pending);
-    }
-
-    /// F9: what a partner has pushed since its feed last spoke.
-    fn count_pushes(&mut self, items: &[ItemOutcome]) {
-        let applied = items.iter().filter(|item| item.outcome.applied()).count();
-        self.feed.pushes_since_run += applied as u64;
     }
 }
 

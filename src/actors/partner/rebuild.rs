@@ -1,0 +1,179 @@
+//! Rebuild: an operator has a whole snapshot read again, ignoring validators and F7; fetched anew,
+//! or from the stored file of an earlier run. A snapshot that was accepted before keeps its time,
+//! so on a healthy catalogue it changes nothing.
+//!
+//! The bodies of the last applied runs are kept for this, bounded by count and bytes.
+
+use super::message::PartnerMessage;
+use super::state::PartnerState;
+use crate::domain::{Micros, RecordKind, RunId, RunReport, RunStatus};
+use crate::feed::Spooled;
+use ractor::ActorRef;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use tokio::sync::oneshot;
+
+/// Bodies kept per partner: enough to step back over a bad one and its successor.
+const BODIES_KEPT: usize = 3;
+/// Their bytes together. A body that is larger by itself is not kept.
+const BODIES_BYTES_MAX: u64 = 1 << 30;
+
+/// Where the snapshot comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RebuildFrom {
+    Fetch,
+    Stored(RunId),
+}
+
+/// Why there is nothing to read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RebuildRefused {
+    NoFeed,
+    /// A run is under way.
+    Running,
+    /// The run was not applied, or its file is no longer kept.
+    NotStored,
+}
+
+/// A snapshot that was accepted before: its time, and whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Again {
+    pub snapshot: Micros,
+    pub dated: bool,
+    /// The run whose stored file it is; `None`: fetched, the same bytes as the last accepted.
+    pub stored: Option<RunId>,
+}
+
+impl Again {
+    pub fn detail(self) -> String {
+        match self.stored {
+            Some(run) => format!("an operator had the stored file of run {} read again", run.0),
+            None => "an operator had the unchanged file read again".into(),
+        }
+    }
+}
+
+/// The stored file of a run, with what its report says of it.
+#[derive(Clone, Debug)]
+pub struct StoredRun {
+    pub again: Again,
+    pub started_at: Micros,
+    pub path: PathBuf,
+}
+
+/// What a task is to do beside an ordinary run.
+#[derive(Clone, Debug)]
+pub enum Rebuild {
+    Fetch,
+    Stored(StoredRun),
+}
+
+impl PartnerState {
+    pub fn rebuild(
+        &mut self,
+        from: RebuildFrom,
+        reply: oneshot::Sender<Result<RunId, RebuildRefused>>,
+        myself: &ActorRef<PartnerMessage>,
+    ) {
+        let started = self.begin_rebuild(from, myself);
+        // whoever asked may have gone; the run goes on
+        let _ = reply.send(started);
+    }
+
+    fn begin_rebuild(
+        &mut self,
+        from: RebuildFrom,
+        myself: &ActorRef<PartnerMessage>,
+    ) -> Result<RunId, RebuildRefused> {
+        if self.settings.feed.is_none() {
+            return Err(RebuildRefused::NoFeed);
+        }
+        let rebuild = match from {
+            RebuildFrom::Fetch => Rebuild::Fetch,
+            RebuildFrom::Stored(run) => {
+                Rebuild::Stored(self.stored_run(run).ok_or(RebuildRefused::NotStored)?)
+            }
+        };
+        self.start_run_as(Some(rebuild), myself).ok_or(RebuildRefused::Running)
+    }
+
+    fn stored_run(&self, run: RunId) -> Option<StoredRun> {
+        let report = self.around.reader.record(RecordKind::Run, self.no, &run.0.to_be_bytes()).ok()??;
+        let report: RunReport = serde_json::from_slice(&report).ok()?;
+        let snapshot = Micros(report.snapshot_at.filter(|_| report.status == RunStatus::Applied)?);
+        let path = body_of(&bodies_of(&self.around.spool, self.settings.name.as_str()), run);
+        let again = Again { snapshot, dated: report.dated, stored: Some(run) };
+        path.is_file().then_some(StoredRun { again, started_at: Micros(report.started_at), path })
+    }
+}
+
+impl StoredRun {
+    /// As if it had just been fetched.
+    pub fn spooled(&self) -> io::Result<Spooled> {
+        let bytes = fs::metadata(&self.path)?.len();
+        Ok(Spooled {
+            path: self.path.clone(),
+            wire_bytes: bytes,
+            body_bytes: bytes,
+            sha256: String::new(),
+            etag: None,
+            last_modified: None,
+            last_modified_at: None,
+        })
+    }
+}
+
+/// Where the bodies of a partner's runs are kept.
+pub fn bodies_of(spool: &Path, partner: &str) -> PathBuf {
+    spool.join(partner)
+}
+
+fn body_of(bodies: &Path, run: RunId) -> PathBuf {
+    bodies.join(format!("run-{}", run.0))
+}
+
+/// Keeps the body of an applied run, and removes those that are too many or too large. Blocking.
+pub fn keep_body(bodies: &Path, run: RunId, spooled: &Path) -> io::Result<()> {
+    fs::create_dir_all(bodies)?;
+    fs::rename(spooled, body_of(bodies, run))?;
+    let mut kept = Vec::new();
+    for entry in fs::read_dir(bodies)? {
+        let entry = entry?;
+        let number =
+            entry.file_name().to_str().and_then(|name| name.strip_prefix("run-")?.parse::<u64>().ok());
+        if let Some(number) = number {
+            kept.push((number, entry.metadata()?.len(), entry.path()));
+        }
+    }
+    kept.sort_unstable_by_key(|(number, ..)| std::cmp::Reverse(*number));
+    let mut bytes = 0;
+    for (place, (_, length, path)) in kept.into_iter().enumerate() {
+        bytes += length;
+        if place >= BODIES_KEPT || bytes > BODIES_BYTES_MAX {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bodies_of_the_last_runs_are_kept_and_older_ones_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let bodies = bodies_of(directory.path(), "acme");
+        for run in [8, 9, 10, 11] {
+            let spooled = directory.path().join("acme.feed");
+            fs::write(&spooled, format!("body {run}")).unwrap();
+            keep_body(&bodies, RunId(run), &spooled).unwrap();
+            assert!(!spooled.exists());
+        }
+        let mut left: Vec<_> = fs::read_dir(&bodies).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["run-10", "run-11", "run-9"]);
+        assert_eq!(fs::read(body_of(&bodies, RunId(9))).unwrap(), b"body 9");
+    }
+}
