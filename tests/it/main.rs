@@ -15,6 +15,7 @@ mod http_changes;
 mod http_push;
 mod http_read;
 mod load;
+mod model;
 mod oracle;
 mod properties;
 mod simdisk;

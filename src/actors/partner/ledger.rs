@@ -11,6 +11,7 @@ use crate::domain::{
 use crate::rules::document::{self, Effect, StampedWrite};
 use crate::rules::policy::{Absent, Policy};
 use crate::rules::price::{self, PriceContext, PriceDecision, UndatedPrice};
+use crate::rules::reading;
 use crate::rules::source_time::{DOCUMENT_AHEAD_MAX, is_future};
 use crate::rules::verdict::RecordFacts;
 use crate::store::Reader;
@@ -117,12 +118,14 @@ impl Ledger<'_> {
         }
         let died = decision.effect.as_ref().is_some_and(|effect| effect.head.death > head.death);
         if let Some(effect) = decision.effect {
+            let lives = effect.head.is_alive();
             let slot = slot.unwrap_or_else(|| self.insert(&write.id));
             self.remember(slot);
             self.asset_changed(slot, effect, stamp);
             item.change = Some(self.last_change());
-            if died {
-                self.bury_quotes(slot, stamp);
+            if died && self.bury_quotes(slot, stamp, lives) && lives {
+                // X1: a late delete that takes only a price still takes something
+                item.outcome = Outcome::Updated;
             }
         }
         let speaks = !matches!(decision.outcome, Outcome::NotFound | Outcome::Gone);
@@ -305,22 +308,23 @@ impl Ledger<'_> {
     }
 
     /// X1: the quotes at or below the death go; newer ones wait for the asset to come back (P3).
-    fn bury_quotes(&mut self, slot: Slot, death: Stamp) {
+    /// `lives`: the asset has lived since, and readers see what goes. Whether any price that showed
+    /// has gone.
+    fn bury_quotes(&mut self, slot: Slot, death: Stamp, lives: bool) -> bool {
+        let mut taken = false;
         for quote in self.index.quotes(slot).to_vec() {
-            match price::after_death(&quote, death) {
-                None => {}
-                Some(Some(left)) => {
-                    self.index.set_quote(slot, left.clone());
-                    self.push_price_change(slot, left, false);
-                }
-                Some(None) => {
-                    self.index.remove_quote(slot, quote.name);
-                    let emptied =
-                        Quote { stamp: Stamp::NEVER, amount: None, extra: None, undated: None, ..quote };
-                    self.push_price_change(slot, emptied, false);
-                }
+            let Some(left) = price::after_death(&quote, death) else { continue };
+            match &left {
+                Some(left) => self.index.set_quote(slot, left.clone()),
+                None => self.index.remove_quote(slot, quote.name),
             }
+            let shown = reading::shown(&quote, None);
+            let emptied = Quote { stamp: Stamp::NEVER, amount: None, extra: None, undated: None, ..quote };
+            let left = left.unwrap_or(emptied);
+            taken |= reading::shown(&left, None) != shown;
+            self.push_price_change(slot, left, lives);
         }
+        taken
     }
 
     fn push_price_change(&mut self, slot: Slot, quote: Quote, visible: bool) {

@@ -139,16 +139,26 @@ async fn x5_an_asset_marked_inactive_by_a_push_is_kept() {
     scene.publish(&dated("12 01:00", json!([{ "id": "a" }, { "id": "b" }]))).await;
     scene.post("b", json!({ "updated_at": at("12 01:30"), "status": "inactive" })).await;
     let run = scene.publish(&dated("12 02:00", json!([{ "id": "a" }]))).await;
-    assert_eq!((&run["counts"]["deleted"], &run["counts"]["held"], &run["counts"]["agree"]), (&json!(0), &json!(0), &json!(2)));
+    assert_eq!(
+        (&run["counts"]["deleted"], &run["counts"]["held"], &run["counts"]["agree"]),
+        (&json!(0), &json!(0), &json!(2))
+    );
     assert_eq!(scene.asset("b").await["status"], "inactive");
+}
+
+/// Enough others that the guard lets one go.
+fn eight_with(others: Value) -> Value {
+    let mut assets: Vec<Value> = (0..8).map(|n| json!({ "id": format!("a-{n}") })).collect();
+    assets.extend(others.as_array().cloned().unwrap_or_default());
+    assets.into()
 }
 
 #[tokio::test]
 async fn x3_f7_what_an_undated_file_lacks_is_deleted_at_the_second_absence() {
     let mut scene = Scene::start("10 02:00").await;
-    scene.publish(&undated(json!([{ "id": "a" }, { "id": "b" }]))).await;
+    scene.publish(&undated(eight_with(json!([{ "id": "b" }])))).await;
     scene.set_clock("11 02:00");
-    let first = scene.publish(&undated(json!([{ "id": "a" }]))).await;
+    let first = scene.publish(&undated(eight_with(json!([])))).await;
     assert_eq!((&first["counts"]["absent_once"], &first["counts"]["deleted"]), (&json!(1), &json!(0)));
     assert_eq!(scene.status_of("b").await, 200);
     scene.set_clock("12 02:00");
@@ -173,11 +183,11 @@ async fn f7_a_file_that_stands_still_never_turns_a_push_back() {
 #[tokio::test]
 async fn f8_f7_a_partial_file_that_stands_still_deletes_nothing() {
     let mut scene = Scene::start("09 02:00").await;
-    scene.publish(&undated(json!([{ "id": "a" }, { "id": "b" }]))).await;
+    scene.publish(&undated(eight_with(json!([{ "id": "b" }])))).await;
     scene.set_clock("10 02:00");
-    assert_eq!(scene.publish(&undated(json!([{ "id": "a" }]))).await["counts"]["absent_once"], 1);
+    assert_eq!(scene.publish(&undated(eight_with(json!([])))).await["counts"]["absent_once"], 1);
     scene.set_clock("11 02:00");
-    let part = json!({ "complete": false, "assets": [{ "id": "a", "title": "feed" }] });
+    let part = json!({ "complete": false, "assets": [{ "id": "a-1", "title": "feed" }] });
     assert_eq!(scene.publish(&part).await["status"], "applied");
     scene.set_clock("12 02:00");
     let still = scene.fetch().await;

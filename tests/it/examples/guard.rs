@@ -26,7 +26,11 @@ async fn f4_six_hundred_deletes_of_ten_thousand_are_held_while_upserts_apply() {
     records[0]["title"] = "changed".into();
     let run = scene.publish(&dated("12 02:00", records)).await;
     let counts = &run["counts"];
-    assert_eq!((&counts["held"], &counts["deleted"], &counts["updated"]), (&json!(600), &json!(0), &json!(1)), "{run}");
+    assert_eq!(
+        (&counts["held"], &counts["deleted"], &counts["updated"]),
+        (&json!(600), &json!(0), &json!(1)),
+        "{run}"
+    );
     assert_eq!(scene.asset("asset-00000").await["title"], "changed");
     assert_eq!(living(&scene).await, 10_000);
 }
@@ -51,7 +55,12 @@ async fn f1_a_body_cut_at_sixty_percent_changes_nothing_and_f4_an_empty_one_is_h
     let run = scene.publish(&json!([])).await;
     assert_eq!((&run["counts"]["held"], &run["counts"]["deleted"]), (&json!(10_000), &json!(0)), "{run}");
     assert_eq!(living(&scene).await, 10_000);
-    let said = json!({ "generated_at": at("12 03:30"), "complete": true, "count": 0, "allow_empty": true, "assets": [] });
+}
+
+#[tokio::test]
+async fn f4_empty_on_purpose_is_said_by_the_file() {
+    let mut scene = stocked(50).await;
+    let said = json!({ "generated_at": at("12 02:30"), "complete": true, "count": 0, "allow_empty": true, "assets": [] });
     let run = scene.publish(&said).await;
-    assert_eq!((&run["counts"]["deleted"], living(&scene).await), (&json!(10_000), 0), "{run}");
+    assert_eq!((&run["counts"]["deleted"], living(&scene).await), (&json!(50), 0), "{run}");
 }

@@ -55,7 +55,10 @@ async fn x1_a_late_push_from_before_the_delete_is_superseded_with_200() {
     assert_eq!(scene.delete("a", "12 10:00").await, is("deleted", "X1"));
     let late = json!({ "id": "a", "updated_at": at("12 09:30"), "t": 2 });
     let (status, reply) = scene.house.put("acme", "/api/assets/a", &late).await;
-    assert_eq!((status.as_u16(), &reply["outcome"], &reply["rule"]), (200, &json!("superseded"), &json!("X1")));
+    assert_eq!(
+        (status.as_u16(), &reply["outcome"], &reply["rule"]),
+        (200, &json!("superseded"), &json!("X1"))
+    );
     assert_eq!(scene.status_of("a").await, 410);
 }
 

@@ -44,7 +44,7 @@ proptest! {
             let before = living(&world);
             let ran = world.run(now, &file);
             prop_assert!(ran.applied);
-            let limit = limit_in_fortieths(&counts, before.max(living(&world) + ran.deleted));
+            let limit = limit_in_fortieths(&counts, before);
             let within = |span: i64| -> u64 {
                 deletes.iter().filter(|(at, _)| now.since(*at) < span).map(|(_, n)| n).sum()
             };

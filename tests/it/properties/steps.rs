@@ -18,10 +18,21 @@ pub type Said = Vec<(usize, Option<u64>)>;
 
 #[derive(Clone, Debug)]
 pub enum Step {
-    Write { verb: Verb, id: usize, said: Said, price: Option<u64> },
-    Price { id: usize, amount: u64 },
+    Write {
+        verb: Verb,
+        id: usize,
+        said: Said,
+        price: Option<u64>,
+    },
+    Price {
+        id: usize,
+        amount: u64,
+    },
     /// Records of different ids: members, an amount, whether it is dated.
-    Feed { complete: bool, records: Vec<(usize, Said, Option<(u64, bool)>)> },
+    Feed {
+        complete: bool,
+        records: Vec<(usize, Said, Option<(u64, bool)>)>,
+    },
 }
 
 /// How values are made: few different ones, so that equal ones meet, or one of its own for each step.
@@ -41,7 +52,8 @@ pub fn time(place: usize) -> Micros {
 }
 
 fn said(removes: bool) -> BoxedStrategy<Said> {
-    let value = if removes { prop::option::weighted(0.8, 1..5u64).boxed() } else { (1..5u64).prop_map(Some).boxed() };
+    let value =
+        if removes { prop::option::weighted(0.8, 1..5u64).boxed() } else { (1..5u64).prop_map(Some).boxed() };
     prop::collection::vec((0..NAMES.len(), value), 0..4).boxed()
 }
 
@@ -92,7 +104,8 @@ fn feeds_in_order(steps: &[Step], order: &[usize]) -> Vec<usize> {
     let mut feeds: Vec<usize> = order.iter().copied().filter(is_feed).collect();
     feeds.sort_unstable();
     let mut feeds = feeds.into_iter();
-    let sorted = |place: &usize| if is_feed(place) { feeds.next().expect("there are as many") } else { *place };
+    let sorted =
+        |place: &usize| if is_feed(place) { feeds.next().expect("there are as many") } else { *place };
     order.iter().map(sorted).collect()
 }
 
@@ -146,7 +159,9 @@ impl World {
             Step::Write { verb, id, said, price } => {
                 let removed: Vec<CompactString> = said
                     .iter()
-                    .filter(|(name, value)| value.is_none() && said.iter().all(|(n, v)| n != name || v.is_none()))
+                    .filter(|(name, value)| {
+                        value.is_none() && said.iter().all(|(n, v)| n != name || v.is_none())
+                    })
                     .map(|(name, _)| NAMES[*name].into())
                     .collect();
                 let document = values.document(place, said);

@@ -161,13 +161,16 @@ impl World {
         self.feed.last_snapshot_at = Some(snapshot.0);
         self.feed.floor_at = Some(file.times.fetch_started_at.0);
         let ran = self.apply(now, file, snapshot, dated);
-        guard::remember(&mut self.feed, file.records.len() as u64, ran.deleted, now);
+        if file.complete {
+            guard::remember(&mut self.feed, file.records.len() as u64, ran.deleted, now);
+        }
         ran
     }
 
     /// Applies a file at a given S.
     pub fn apply(&mut self, now: Micros, file: &File, snapshot: Micros, dated: bool) -> Ran {
         let stamp = Stamp::new(snapshot, Lane::Feed, 0);
+        let living = self.assets.values().filter(|held| held.head.is_alive()).count() as u64;
         for (id, record) in &file.records {
             if let Some((members, priced)) = record {
                 self.write(now, id, (Verb::Put, stamp), (members, &[]), *priced);
@@ -180,12 +183,18 @@ impl World {
         if !file.complete {
             return ran;
         }
-        self.absent(now, file, snapshot, dated, ran)
+        self.absent(now, file, living, (snapshot, dated), ran)
     }
 
-    fn absent(&mut self, now: Micros, file: &File, snapshot: Micros, dated: bool, ran: Ran) -> Ran {
+    fn absent(
+        &mut self,
+        now: Micros,
+        file: &File,
+        living: u64,
+        (snapshot, dated): (Micros, bool),
+        ran: Ran,
+    ) -> Ran {
         let present: BTreeSet<&AssetId> = file.records.iter().map(|(id, _)| id).collect();
-        let living = self.assets.values().filter(|held| held.head.is_alive()).count() as u64;
         let mut deletes = Vec::new();
         for (id, held) in &mut self.assets {
             if !held.head.is_alive() || present.contains(id) {
