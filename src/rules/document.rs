@@ -120,7 +120,8 @@ fn partial(head: &AssetHead, document: &Document, write: StampedWrite<'_>) -> Do
     if write.verb == Verb::Post {
         next.life = next.life.max(stamp);
     }
-    let nothing_recorded = next == *head;
+    // a tie leaves every stamp as it was, but not what it says
+    let nothing_recorded = next == *head && !tally.ambiguous;
     if nothing_recorded {
         return tally.without_effect(stamp, head);
     }

@@ -173,6 +173,7 @@ mod tests {
         }
         receive(&mut stream, 8, 8, 0);
         assert!(receive(&mut stream, 1, 8, 0).repeated, "not newer: a repeat");
+        assert!(receive(&mut stream, 8, 8, 0).repeated, "the last one again");
         let anew = receive(&mut stream, 1, 9, 0);
         assert_eq!((anew.abandoned, stream.last), (1, 1));
         assert_eq!(ranges(&stream), []);
@@ -191,6 +192,7 @@ mod tests {
         let mut stream = StreamState::default();
         receive(&mut stream, 3, 1, 100);
         receive(&mut stream, 6, 1, 200);
+        assert_eq!(stream.open_since(), Some(Micros(100)));
         assert_eq!(stream.healed_by_feed(Micros(200)).len(), 1);
         assert_eq!(ranges(&stream), [(4, 5)]);
     }

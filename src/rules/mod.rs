@@ -16,3 +16,6 @@ pub mod snapshot;
 pub mod source_time;
 pub mod survey;
 pub mod verdict;
+
+#[cfg(test)]
+mod boundary_tests;
