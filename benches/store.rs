@@ -1,9 +1,8 @@
 //! How fast the store commits price changes on a catalogue of a million assets, with checkpoints
 //! running between the commits and without. Prints rates and commit times.
 //!
-//! `cargo bench --bench store [-- DIRECTORY]`: the directory decides which disk is measured.
+//! `cargo bench --bench store [-- GROUP...]`, in `$TMPDIR`: it decides which disk is measured.
 
-use std::path::PathBuf;
 use std::time::Duration;
 use tidegate::clock::Mark;
 use tidegate::domain::{
@@ -11,6 +10,9 @@ use tidegate::domain::{
     Member, Micros, Origin, PartnerNo, PriceChange, Quote, QuoteName, Slot, Stamp, WriteSet,
 };
 use tidegate::store::{Opened, Progress, StoreOptions, Writer, open};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ASSETS: u32 = 1_000_000;
 const PARTNER: PartnerNo = PartnerNo(1);
@@ -23,15 +25,13 @@ const OPTIONS: StoreOptions = StoreOptions {
 };
 
 fn main() {
-    let directory = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let scratch = tempfile::tempdir_in(directory.map_or_else(std::env::temp_dir, PathBuf::from));
-    let scratch = scratch.expect("the directory can be written");
+    let groups: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let groups = if groups.is_empty() { vec![1, 64, 1_000, 10_000] } else { groups };
+    let scratch = tempfile::tempdir().expect("the directory can be written");
     let Opened { mut writer, reader, .. } = open(scratch.path(), &OPTIONS).expect("a fresh store opens");
     load(&mut writer);
-    println!(
-        "group  checkpoints  changes/s   commit p50   p99        slice p50  p99        checkpoints done"
-    );
-    for group in [1, 64, 1_000, 10_000] {
+    println!("group  checkpoints  changes/s  commit p50        p99  slice p50        p99  slices  finished");
+    for group in groups {
         for checkpoints in [false, true, false, true] {
             measure(&mut writer, group, checkpoints);
         }
@@ -113,7 +113,7 @@ fn load(writer: &mut Writer) {
 
 fn measure(writer: &mut Writer, group: usize, checkpoints: bool) {
     writer.checkpoint_all().expect("begin with an empty overlay");
-    while writer.trim(Micros(1)).expect("the log is trimmed") > 0 {}
+    while writer.trim(Micros(i64::MAX)).expect("the log is trimmed") > 0 {}
     let mut random = Random(group as u64);
     let (mut commits, mut slices, mut finished, mut busy) = (Vec::new(), Vec::new(), 0, Duration::ZERO);
     let mut at = 1;
@@ -124,20 +124,20 @@ fn measure(writer: &mut Writer, group: usize, checkpoints: bool) {
         let start = Mark::now();
         writer.commit(&mut sets, Micros(at)).expect("a group commits");
         commits.push(start.elapsed());
+        busy += start.elapsed();
         let start = Mark::now();
         // a small group fills the overlay too slowly to see a checkpoint: it gets one on demand
         if checkpoints && (writer.wants_checkpoint() || group < 1_000 && commits.len() % 500 == 0) {
             finished += usize::from(writer.checkpoint_slice().expect("a slice") == Progress::Finished);
             slices.push(start.elapsed());
+            busy += start.elapsed();
         }
-        busy = commits.iter().chain(&slices).sum();
     }
     let rate = (commits.len() * group) as f64 / busy.as_secs_f64();
     let (p50, p99) = percentiles(&mut commits);
     let (s50, s99) = percentiles(&mut slices);
-    println!(
-        "{group:5}  {checkpoints:11}  {rate:9.0}  {p50:10.1?}  {p99:9.1?}  {s50:9.1?}  {s99:9.1?}  {finished}"
-    );
+    print!("{group:5}  {checkpoints:11}  {rate:9.0}  {p50:10.1?}  {p99:9.1?}  ");
+    println!("{s50:9.1?}  {s99:9.1?}  {:6}  {finished:8}", slices.len());
 }
 
 fn percentiles(times: &mut [Duration]) -> (Duration, Duration) {

@@ -1,17 +1,26 @@
 //! What the edge holds of the actors: a registry by partner, and typed calls.
 
 use super::admission::{Admission, Limits, Permit};
+use super::delivery::{Delivery, DeliveryKey};
 use super::partner::{
-    PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched, RebuildFrom, RebuildRefused,
+    OpenGap, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched, RebuildFrom, RebuildRefused,
+    stored_delivery,
 };
 use crate::config::PartnerSettings;
-use crate::domain::{ItemOutcome, Micros, PartnerName, PartnerNo, RunId, Seq, Write};
-use crate::store::Reader;
+use crate::domain::{ItemOutcome, Micros, Origin, PartnerName, PartnerNo, RunId, Seq, Write};
+use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord};
+use crate::store::{ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
+use compact_str::CompactString;
 use ractor::ActorRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// No handler waits for the outside, so an actor that is told to stop does so in far less.
+const STOP_WAIT: Duration = Duration::from_secs(10);
 
 /// One batch of writes from one partner, decoded.
 #[derive(Debug)]
@@ -24,7 +33,19 @@ pub struct Push {
     /// Decide, but change nothing.
     pub dry_run: bool,
     pub permit: Permit,
+    /// Of a push that bears a delivery id (G2).
+    pub delivery: Option<Delivery>,
 }
+
+impl Push {
+    /// What its changes name as their origin.
+    pub(super) fn origin(&self) -> Origin {
+        Origin::Push { delivery: self.delivery.as_ref().map_or(0, |delivery| delivery.key.short()) }
+    }
+}
+
+/// A numbered stream, and the ranges of it that are to be sent again (G1).
+pub type Missing = (CompactString, Vec<(u64, u64)>);
 
 /// What became of a batch; sent when all that it rests on is durable.
 #[derive(Debug)]
@@ -34,6 +55,11 @@ pub struct PushReply {
     pub first: Seq,
     /// Everything up to here is durable, the batch included.
     pub durable: Seq,
+    /// Of the streams that the batch spoke of.
+    pub missing: Vec<Missing>,
+    /// `Replay`: all this was answered before. `Reused`: the delivery id stands for another body,
+    /// and nothing was decided.
+    pub decision: DeliveryDecision,
 }
 
 /// The outcome is unknown: retry with the same delivery id (503).
@@ -48,8 +74,12 @@ pub struct PartnerEntry {
     pub settings: ArcSwap<PartnerSettings>,
     pub limits: ArcSwap<Limits>,
     pub admission: Admission,
+    /// Set by the actor: prices received before read as `gap`.
+    pub gap: OpenGap,
     reader: Reader,
     mailbox: ArcSwapOption<ActorRef<PartnerMessage>>,
+    /// No longer configured: readers may read on, nobody decides.
+    removed: AtomicBool,
 }
 
 impl PartnerEntry {
@@ -60,9 +90,22 @@ impl PartnerEntry {
             limits: ArcSwap::from_pointee(Limits::new(&settings.limits)),
             admission: Admission::new(settings.limits.bytes_in_flight_max),
             settings: ArcSwap::from_pointee(settings),
+            gap: OpenGap::default(),
             reader,
             mailbox: ArcSwapOption::empty(),
+            removed: AtomicBool::new(false),
         }
+    }
+
+    /// A partner that is no longer configured, but whose assets are still here.
+    pub(super) fn removed(no: PartnerNo, name: PartnerName, reader: Reader) -> PartnerEntry {
+        let entry = PartnerEntry::new(no, PartnerSettings::unknown(name), reader);
+        entry.removed.store(true, Ordering::Release);
+        entry
+    }
+
+    pub fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Acquire)
     }
 
     /// Has the partner's actor decide a batch, and waits until the decision is durable.
@@ -71,6 +114,11 @@ impl PartnerEntry {
         let (reply, answer) = oneshot::channel();
         self.tell(PartnerMessage::Push { push, prefetched, reply })?;
         answer.await.map_err(|_| Unavailable)
+    }
+
+    /// What is stored of a delivery, with the sequence of its record.
+    pub fn delivery(&self, key: DeliveryKey) -> Result<Option<(Seq, DeliveryRecord)>, ReadError> {
+        stored_delivery(&self.reader, self.no, key)
     }
 
     /// Fetches the feed now instead of at its time; `false` where the partner has none.
@@ -142,10 +190,18 @@ impl PartnerEntry {
         let _ = self.tell(PartnerMessage::Reconfigure(settings));
     }
 
-    pub(super) fn stop(&self) {
-        if let Some(actor) = self.mailbox.swap(None) {
-            actor.stop(Some("no longer configured".into()));
-        }
+    /// Ends when the actor has finished what it was at: a successor must not meet it.
+    pub(super) async fn retire(&self) {
+        self.removed.store(true, Ordering::Release);
+        let Some(actor) = self.mailbox.swap(None) else { return };
+        // one that has gone already has nothing to finish
+        let _ = actor.stop_and_wait(Some("no longer configured".into()), Some(STOP_WAIT)).await;
+    }
+
+    /// It is configured again; its actor is about to start.
+    pub(super) fn restore(&self, settings: PartnerSettings) {
+        self.reconfigure(settings);
+        self.removed.store(false, Ordering::Release);
     }
 
     /// Ends when the actor has handled what was in its mailbox.
@@ -185,16 +241,7 @@ impl Registry {
         });
     }
 
-    pub(super) fn remove(&self, name: &PartnerName) {
-        self.0.rcu(|partners| {
-            let mut partners = Partners::clone(partners);
-            if let Some(entry) = partners.by_name.remove(name) {
-                partners.by_no.remove(&entry.no);
-            }
-            partners
-        });
-    }
-
+    /// Removed ones included.
     pub fn all(&self) -> Vec<Arc<PartnerEntry>> {
         self.0.load().by_name.values().cloned().collect()
     }

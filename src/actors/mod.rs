@@ -2,14 +2,18 @@
 //! `ractor` lives here and nowhere above.
 
 mod admission;
+mod delivery;
 mod handle;
 mod partner;
+mod purge;
 mod storage;
 mod supervisor;
 mod tasks;
 
 pub use admission::{Admission, Bucket, Limits, Permit, Shed};
-pub use handle::{PartnerEntry, Push, PushReply, Registry, Unavailable};
+pub use delivery::{Delivery, DeliveryKey, Repeats};
+pub use handle::{Missing, PartnerEntry, Push, PushReply, Registry, Unavailable};
 pub use partner::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, Surroundings};
+pub use purge::{Leftovers, Purge, count as count_leftovers};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
 pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle, partner_numbers};

@@ -8,12 +8,12 @@ use crate::rules::restart::RestartBudget;
 use crate::store::{ReadError, Reader};
 use crate::telemetry::Metrics;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Where the numbers of partners are kept: a partner's number is never given to another.
-const NUMBERS: PartnerNo = PartnerNo(0);
+pub(super) const NUMBERS: PartnerNo = PartnerNo(0);
 
 pub struct Supervisor;
 
@@ -116,18 +116,16 @@ impl SupervisorState {
     ) -> Result<(), ConfigureError> {
         self.around.feeds = partners.iter().filter(|partner| partner.feed.is_some()).count();
         let numbers = self.number(&partners).await?;
-        let wanted: Vec<PartnerName> = partners.iter().map(|partner| partner.name.clone()).collect();
-        for entry in self.registry.all() {
-            if !wanted.contains(&entry.name) {
-                self.registry.remove(&entry.name);
-                entry.stop();
-            }
-        }
+        self.retire_others(&partners, &numbers).await;
         for settings in partners {
             match self.registry.by_name(settings.name.as_str()) {
+                Some(entry) if entry.is_removed() => {
+                    entry.restore(settings);
+                    self.start(&entry, myself).await?;
+                }
                 Some(entry) => entry.reconfigure(settings),
                 None => {
-                    let no = numbers[&settings.name];
+                    let (no, _) = numbers[&settings.name];
                     let entry = Arc::new(PartnerEntry::new(no, settings, self.around.reader.clone()));
                     self.start(&entry, myself).await?;
                     self.registry.insert(entry);
@@ -137,25 +135,49 @@ impl SupervisorState {
         Ok(())
     }
 
-    /// Every partner's number; new ones are made durable before they are used.
+    /// Partners that are no longer configured: their feed stops, their key is refused, their assets
+    /// stay readable, marked as removed.
+    async fn retire_others(
+        &self,
+        partners: &[PartnerSettings],
+        numbers: &HashMap<PartnerName, (PartnerNo, bool)>,
+    ) {
+        let wanted: HashSet<&PartnerName> = partners.iter().map(|partner| &partner.name).collect();
+        for entry in self.registry.all() {
+            if !wanted.contains(&entry.name) && !entry.is_removed() {
+                tracing::info!(partner = %entry.name, "partner removed, its assets stay readable");
+                entry.retire().await;
+            }
+        }
+        for (name, (no, is_purged)) in numbers {
+            if !wanted.contains(name) && !is_purged && self.registry.by_no(*no).is_none() {
+                let entry = PartnerEntry::removed(*no, name.clone(), self.around.reader.clone());
+                self.registry.insert(Arc::new(entry));
+            }
+        }
+    }
+
+    /// Every partner's number, and whether it has been purged; those of the configured ones are
+    /// made durable before they are used.
     async fn number(
         &self,
         partners: &[PartnerSettings],
-    ) -> Result<HashMap<PartnerName, PartnerNo>, ConfigureError> {
+    ) -> Result<HashMap<PartnerName, (PartnerNo, bool)>, ConfigureError> {
         let mut numbers = partner_numbers(&self.around.reader)?;
-        let mut next = numbers.values().map(|no| no.0).max().unwrap_or(0) + 1;
+        let mut next = numbers.values().map(|(no, _)| no.0).max().unwrap_or(0) + 1;
         let mut set = WriteSet::new(NUMBERS);
         for partner in partners {
-            if numbers.contains_key(&partner.name) {
-                continue;
-            }
-            numbers.insert(partner.name.clone(), PartnerNo(next));
-            set.changes.push(ChangeKind::Record(Box::new(RecordChange {
-                kind: RecordKind::Partner,
-                key: partner.name.as_str().as_bytes().into(),
-                value: Some(next.to_le_bytes().into()),
-            })));
-            next += 1;
+            let no = match numbers.get(&partner.name) {
+                Some((_, false)) => continue,
+                // it comes back after a purge, under its old number
+                Some((no, true)) => *no,
+                None => {
+                    next += 1;
+                    PartnerNo(next - 1)
+                }
+            };
+            numbers.insert(partner.name.clone(), (no, false));
+            set.changes.push(number_record(&partner.name, no, false));
         }
         if !set.changes.is_empty() {
             self.around.storage.commit_and_wait(set).await.map_err(|_| ConfigureError::Storage)?;
@@ -173,6 +195,7 @@ impl SupervisorState {
             settings: entry.settings.load_full(),
             around: self.around.clone(),
             metrics: self.metrics.partner(&entry.name),
+            gap: entry.gap.clone(),
         };
         let failed = |cause: String| ConfigureError::Start { partner: entry.name.clone(), cause };
         let (actor, _) = Actor::spawn_linked(None, PartnerActor, arguments, myself.get_cell())
@@ -187,7 +210,7 @@ impl SupervisorState {
     async fn child_failed(&mut self, who: ActorId, error: &str, myself: &ActorRef<SupervisorMessage>) {
         let Some(name) = self.children.remove(&who) else { return };
         let Some(entry) = self.registry.by_name(name.as_str()) else { return };
-        if self.draining {
+        if self.draining || entry.is_removed() {
             return;
         }
         let now = self.around.clock.now();
@@ -212,8 +235,19 @@ impl SupervisorState {
     }
 }
 
-/// The numbers given so far.
-pub fn partner_numbers(reader: &Reader) -> Result<HashMap<PartnerName, PartnerNo>, ReadError> {
+/// The record of a partner's number: four bytes, and a fifth once the partner has been purged.
+pub(super) fn number_record(name: &PartnerName, no: PartnerNo, is_purged: bool) -> ChangeKind {
+    let mut value = no.0.to_le_bytes().to_vec();
+    value.extend(is_purged.then_some(1));
+    ChangeKind::Record(Box::new(RecordChange {
+        kind: RecordKind::Partner,
+        key: name.as_str().as_bytes().into(),
+        value: Some(value.into()),
+    }))
+}
+
+/// The numbers given so far, and whether their partner has been purged.
+pub fn partner_numbers(reader: &Reader) -> Result<HashMap<PartnerName, (PartnerNo, bool)>, ReadError> {
     const PAGE: usize = 1_000;
     let mut numbers = HashMap::new();
     let mut after: Option<Box<[u8]>> = None;
@@ -223,8 +257,8 @@ pub fn partner_numbers(reader: &Reader) -> Result<HashMap<PartnerName, PartnerNo
         after = Some(last.clone());
         for (key, value) in &page {
             let name = std::str::from_utf8(key).ok().and_then(|name| PartnerName::new(name).ok());
-            let no = (**value).try_into().ok().map(|bytes| PartnerNo(u32::from_le_bytes(bytes)));
-            numbers.extend(name.zip(no));
+            let no = value.first_chunk().map(|bytes| PartnerNo(u32::from_le_bytes(*bytes)));
+            numbers.extend(name.zip(no.map(|no| (no, value.len() > 4))));
         }
     }
 }
@@ -245,12 +279,14 @@ impl SupervisorHandle {
         answer.await.unwrap_or(Err(ConfigureError::Storage))
     }
 
-    /// Ends when every partner has handled what it had taken in.
+    /// Ends when every partner has handled what it had taken in, and the supervisor is gone.
     pub async fn drain(&self) {
         let (reply, drained) = oneshot::channel();
         if self.0.cast(SupervisorMessage::Drain { reply }).is_ok() {
             // a supervisor that has gone has no partners left
             let _ = drained.await;
         }
+        // what it holds of the store must be gone before the file can be opened again
+        let _ = self.0.stop_and_wait(None, None).await;
     }
 }

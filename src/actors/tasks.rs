@@ -8,6 +8,8 @@ use tokio::task::JoinHandle;
 pub enum TaskKind {
     /// Wakes a partner's actor for its next fetch. Cancelled when the schedule moves.
     FetchTimer,
+    /// Wakes a partner's actor for a gap that has stayed open. Cancelled when the actor stops.
+    GapTimer,
     /// One run of a feed. Its actor notices by the run's deadline and starts over.
     FeedRun,
     /// An operator's order on a plan. Ending early leaves the plan held; it can be ordered again.
@@ -18,6 +20,7 @@ impl TaskKind {
     fn as_str(self) -> &'static str {
         match self {
             TaskKind::FetchTimer => "fetch_timer",
+            TaskKind::GapTimer => "gap_timer",
             TaskKind::FeedRun => "feed_run",
             TaskKind::PlanOrder => "plan_order",
         }

@@ -3,10 +3,14 @@
 //! A verb writes its results to the `out` it is given, so that a closed pipe is an error and not a
 //! panic, and a test can read them. Logs go to standard error.
 
+mod admin;
 mod check;
 mod demo;
+mod feed;
 mod load;
 mod partner;
+mod partner_remove;
+mod plan;
 mod serve;
 
 use crate::telemetry::logs;
@@ -36,6 +40,10 @@ enum Verb {
     Check(check::Check),
     #[command(subcommand)]
     Partner(partner::Partner),
+    #[command(subcommand)]
+    Feed(feed::Feed),
+    #[command(subcommand)]
+    Plan(plan::Plan),
     /// Measure a running daemon, and a bare server beside it.
     Load(load::LoadArgs),
 }
@@ -85,6 +93,8 @@ impl Verb {
             Verb::Load(load) => block_on(async { load::run(load).await.map(|()| ExitCode::SUCCESS) }),
             Verb::Check(check) => check.run(out),
             Verb::Partner(partner) => partner.run(out),
+            Verb::Feed(feed) => block_on(feed.run(out)),
+            Verb::Plan(plan) => block_on(plan.run(out)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `tidegate partner add`: a partner's file with a fresh key, and three calls that prove it.
 
 use super::ConfigDirectory;
+use super::partner_remove::Remove;
 use crate::clock::Clock;
 use crate::config::{self, Faults, KeyHash, MAIN_FILE, PARTNERS_DIRECTORY, ServerSettings};
 use crate::domain::PartnerName;
@@ -15,10 +16,11 @@ use std::process::ExitCode;
 /// What a directory without configuration gets: all defaults, each with its reason.
 const MAIN_TEXT: &str = include_str!("../../config/tidegate.toml");
 
-/// Add partners.
+/// Add and remove partners.
 #[derive(Debug, Subcommand)]
 pub enum Partner {
     Add(Add),
+    Remove(Remove),
 }
 
 /// Add a partner: write its file with a fresh key, print the key once and three calls to try it.
@@ -44,6 +46,7 @@ impl Partner {
     pub fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         match self {
             Partner::Add(add) => add.run(out),
+            Partner::Remove(remove) => remove.run(out),
         }
     }
 }

@@ -109,6 +109,17 @@ impl PartnerSettings {
         }
     }
 
+    /// A partner of which only the name is known: it has neither key nor feed.
+    pub fn unknown(name: PartnerName) -> PartnerSettings {
+        PartnerSettings {
+            name,
+            keys: Vec::new(),
+            policy: Policy::default(),
+            limits: LimitSettings::default(),
+            feed: None,
+        }
+    }
+
     /// The same with a feed; the policy learns its interval (X4).
     #[must_use]
     pub fn with_feed(mut self, feed: FeedSettings) -> PartnerSettings {

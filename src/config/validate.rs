@@ -162,6 +162,7 @@ fn policy(s: &mut Section<'_>) -> Policy {
         last_modified_is_data_time: false,
         parked_max: s.number("parked_max", default.parked_max, 0..=10_000_000),
         feed_interval: 0,
+        deliveries_max: s.number("deliveries_max", default.deliveries_max, 1..=1_000_000),
         assets_max: s.number("assets_max", default.assets_max, 1..=u32::MAX),
     };
     let range = seconds(1, 3_660 * DAY);

@@ -180,7 +180,11 @@ impl Daemon {
             tracing::warn!(connections = cut + admin_cut, "connections cut at the deadline");
         }
         let ended = self.storage.close().await;
-        self.watchers.iter().for_each(JoinHandle::abort);
+        for watcher in self.watchers {
+            watcher.abort();
+            // it ends by being aborted
+            let _ = watcher.await;
+        }
         match ended {
             StorageState::Failed(cause) => Err(StopError::Storage(cause)),
             StorageState::Running | StorageState::Closed => {

@@ -1,6 +1,7 @@
 //! Outcomes: what became of a write. A closed set, public in replies, metrics and reports.
 
 use compact_str::CompactString;
+use std::borrow::Cow;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Outcome {
@@ -110,8 +111,9 @@ pub struct ItemOutcome {
 /// Why an item was not applied as asked, and what to do about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Note {
-    /// Stable code of the reason, e.g. `future_time`; empty where the outcome says it all.
-    pub code: &'static str,
+    /// Stable code of the reason, e.g. `future_time`; empty where the outcome says it all. Owned
+    /// where a repeated delivery is answered from its record.
+    pub code: Cow<'static, str>,
     /// One sentence that says what to do.
     pub hint: String,
     /// JSON pointer into the item.
@@ -128,7 +130,7 @@ impl ItemOutcome {
     }
 
     pub fn noted(outcome: Outcome, rule: Rule, code: &'static str, hint: impl Into<String>) -> ItemOutcome {
-        let note = Note { code, hint: hint.into(), ..Note::default() };
+        let note = Note { code: code.into(), hint: hint.into(), ..Note::default() };
         ItemOutcome { outcome, rule, change: None, note: Some(Box::new(note)) }
     }
 

@@ -74,7 +74,7 @@ fn unpadded(bytes: &[u8]) -> &str {
 }
 
 /// What the partner said of the market that the price comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Market {
     #[default]
     Unsaid = 0,

@@ -3,8 +3,9 @@
 use super::app::App;
 use super::auth;
 use super::body::Body;
+use super::connection::Client;
 use super::fault::Fault;
-use super::{reply, status};
+use super::{admin_plans, reply, status};
 use crate::config::Settings;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_SECURITY_POLICY, HOST, HeaderValue};
@@ -24,9 +25,23 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 const METRICS_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-pub async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Response<Body> {
-    let (head, _body) = request.into_parts();
-    route(app, &head).await.unwrap_or_else(Fault::into_response)
+pub async fn answer(client: &Client, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let reply = match admin_plans::target(head.uri.path()) {
+        Some(target) => plans(client, &head, target, body).await,
+        None => route(&client.app, &head).await,
+    };
+    reply.unwrap_or_else(Fault::into_response)
+}
+
+async fn plans(
+    client: &Client,
+    head: &Parts,
+    target: admin_plans::Target<'_>,
+    body: Incoming,
+) -> Result<Response<Body>, Fault> {
+    check_operator(&client.app.settings.load(), head)?;
+    admin_plans::answer(client, head, target, body).await
 }
 
 async fn route(app: &Arc<App>, head: &Parts) -> Result<Response<Body>, Fault> {

@@ -156,12 +156,14 @@ impl Window {
         }
         let mut shown = 0;
         for _ in 0..BATCHES_MAX {
+            if piece.at >= self.reader.durable() {
+                break;
+            }
             let page = self.reader.changes(piece.at, BATCH_CHANGES).map_err(|error| match error {
                 // the cursor before the oldest change is the oldest that still leads on
                 ReadError::Trimmed { oldest } => self.gone(Seq(oldest.0.saturating_sub(1))),
                 other => Fault::from(other),
             })?;
-            let is_end = page.next == piece.at;
             for change in &page.changes {
                 piece.at = change.seq;
                 if self.show(&mut piece.bytes, change, style) {
@@ -173,9 +175,6 @@ impl Window {
                 }
             }
             piece.at = page.next;
-            if is_end {
-                break;
-            }
         }
         Ok(piece)
     }

@@ -23,6 +23,7 @@ impl Tag {
         let mut hasher = Xxh3::new();
         hasher.update(&row.head.hash.to_le_bytes());
         hasher.update(&row.changed.0.to_le_bytes());
+        hasher.update(&[u8::from(scene.partner.is_removed())]);
         for quote in &row.quotes {
             hash_quote(&mut hasher, quote);
             // a price that has gone stale looks different, though nothing was written

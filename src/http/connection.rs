@@ -1,7 +1,7 @@
 //! One connection: hyper, a slow tick that takes its pulse, and the order to stop.
 
 use super::app::App;
-use super::body::Body;
+use super::body::{self, Body};
 use super::pulse::{Deadlines, Phase, Pulse, Reason, Verdict, Watch};
 use super::wire::Wire;
 use super::{admin, partner};
@@ -42,18 +42,15 @@ impl Client {
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let mut response = match self.face {
             Face::Partner => partner::answer(self, request).await,
-            Face::Admin => admin::answer(&self.app, request).await,
+            Face::Admin => admin::answer(self, request).await,
         };
         if is_chunked {
             // hyper drops a Content-Length that stood beside it, and we cannot know whether there
             // was one: a proxy that believed it would see another end of this request than we did
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let next = match response.body() {
-            Body::Whole(_) => Phase::Head,
-            Body::Stream(_) => Phase::Stream,
-        };
-        self.pulse.enter(next);
+        let is_stream = body::is_stream(response.body());
+        self.pulse.enter(if is_stream { Phase::Stream } else { Phase::Head });
         response
     }
 }

@@ -49,7 +49,7 @@ async fn measure(pulse: &Pulse, request: Request<Incoming>) -> Response<Body> {
 fn endless(pulse: &Pulse) -> Response<Body> {
     pulse.enter(Phase::Stream);
     let frames = stream::repeat(Bytes::from(vec![b'x'; 64 * 1024]));
-    reply::with_body(StatusCode::OK, "text/plain".parse().unwrap(), Body::Stream(Box::pin(frames)))
+    reply::with_body(StatusCode::OK, "text/plain".parse().unwrap(), body::stream(frames))
 }
 
 struct Served {

@@ -70,8 +70,19 @@ pub enum Fault {
         price_max_age: u64,
     },
     PreconditionFailed,
+    /// The delivery id stands for another body.
+    KeyReused,
+    /// The first delivery under the id has no reply yet.
+    DeliveryRunning,
+    NoSuchDelivery,
     NoFeed,
     NoSuchRun,
+    /// The run was not applied, or its file is gone.
+    NotStored,
+    RunUnderWay,
+    NoSuchPlan,
+    PlanNotHeld,
+    PlanBusy,
     BadCursor,
     /// Trimmed, ahead of us, or of another journal: changes in between may be missing.
     CursorGone {
@@ -149,8 +160,21 @@ impl Fault {
             Fault::PriceTooOld { .. } => words(S::CONFLICT, "price_too_old", "The price is older than asked for"),
             Fault::PreconditionFailed =>
                 words(S::PRECONDITION_FAILED, "precondition_failed", "The asset is not in the state that was named"),
+            Fault::KeyReused => words(S::UNPROCESSABLE_ENTITY, "key_reused", "This delivery id stands for another request")
+                .hint("Send the first request again as it was, or this one under an id of its own."),
+            Fault::DeliveryRunning => words(S::CONFLICT, "delivery_running", "The first delivery under this id is still being worked on")
+                .hint("Send the same again in a moment: it will be answered as the first."),
+            Fault::NoSuchDelivery => words(S::NOT_FOUND, "no_such_delivery", "There is no such delivery, or it is no longer kept"),
             Fault::NoFeed => words(S::NOT_FOUND, "no_feed", "No feed is configured for this partner"),
             Fault::NoSuchRun => words(S::NOT_FOUND, "no_such_run", "There is no such run, or it is no longer kept"),
+            Fault::NotStored => words(S::NOT_FOUND, "not_stored", "The run's file is not kept")
+                .hint("Only the files of the last applied runs are; without `run` the feed is fetched."),
+            Fault::RunUnderWay => words(S::CONFLICT, "run_under_way", "A run of this feed is under way")
+                .hint("Try again when it has ended."),
+            Fault::NoSuchPlan => words(S::NOT_FOUND, "no_such_plan", "There is no such plan, or it is no longer kept"),
+            Fault::PlanNotHeld => words(S::CONFLICT, "plan_not_held", "The plan is no longer held"),
+            Fault::PlanBusy => words(S::CONFLICT, "plan_busy", "A plan of this partner is being applied")
+                .hint("Try again in a moment."),
             Fault::BadCursor => words(S::BAD_REQUEST, "bad_cursor", "This is none of our cursors")
                 .hint("Send a cursor exactly as it was given."),
             Fault::CursorGone { .. } => words(S::GONE, "cursor_gone", "The changes after this cursor are not all here")
@@ -192,6 +216,7 @@ impl Fault {
             Fault::Shed(_)
             | Fault::PartnerStarting
             | Fault::OutcomeUnknown
+            | Fault::DeliveryRunning
             | Fault::CursorNotReached
             | Fault::StoreFailed => Some(Duration::from_secs(1)),
             _ => None,

@@ -8,6 +8,7 @@ use super::{read, reply};
 use crate::actors::PartnerEntry;
 use crate::codec::time;
 use crate::domain::{FeedState, Micros, RecordFault, RecordKind, RunCounts, RunReport, RunStatus};
+use crate::rules::verdict::push_loss_rate;
 use crate::store::Reader;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -24,6 +25,21 @@ pub struct StateView {
     last_snapshot_at: Option<String>,
     pub failures_in_row: u32,
     pub last_run: Option<RunView>,
+    /// What the last applied run found (F9); `null` for a partner that pushes nothing.
+    push_loss: Option<PushLoss>,
+}
+
+#[derive(Serialize)]
+struct PushLoss {
+    ratio: f64,
+    missed: u64,
+    pushes: u64,
+}
+
+impl PushLoss {
+    fn of(missed: u64, pushes: u64) -> Option<PushLoss> {
+        push_loss_rate(missed, pushes).map(|ratio| PushLoss { ratio, missed, pushes })
+    }
 }
 
 #[derive(Serialize)]
@@ -41,6 +57,9 @@ pub struct RunView {
     dated: bool,
     body_bytes: u64,
     pub counts: RunCounts,
+    /// F9, of an applied run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    push_loss: Option<PushLoss>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     faults: Vec<RecordFault>,
 }
@@ -63,6 +82,7 @@ impl From<RunReport> for RunView {
             snapshot_at: report.snapshot_at.map(|at| time::format(Micros(at))),
             dated: report.dated,
             body_bytes: report.body_bytes,
+            push_loss: PushLoss::of(report.counts.missed_push, report.counts.pushes),
             counts: report.counts,
             faults: report.faults,
         }
@@ -94,6 +114,7 @@ pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<Stat
         last_snapshot_at: at(state.last_snapshot_at),
         failures_in_row: state.failures_in_row,
         last_run: last_run.map(RunView::from),
+        push_loss: PushLoss::of(state.last_missed, state.last_pushes),
     }))
 }
 
@@ -116,9 +137,12 @@ pub async fn runs(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 
 pub fn run(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     read::known(call, &[])?;
-    let key = run_key(call.route.id.unwrap_or_default()).ok_or(Fault::NoSuchRun)?;
-    let bytes =
-        call.app().reader.record(RecordKind::Run, call.partner()?.no, &key)?.ok_or(Fault::NoSuchRun)?;
+    run_of(&call.app().reader, call.partner()?, call.route.id.unwrap_or_default())
+}
+
+pub fn run_of(reader: &Reader, partner: &PartnerEntry, run: &str) -> Result<Response<Body>, Fault> {
+    let key = run_key(run).ok_or(Fault::NoSuchRun)?;
+    let bytes = reader.record(RecordKind::Run, partner.no, &key)?.ok_or(Fault::NoSuchRun)?;
     Ok(json(&RunView::from(parsed::<RunReport>(&bytes)?)))
 }
 
@@ -140,14 +164,14 @@ fn run_key(text: &str) -> Option<[u8; 8]> {
     text.parse::<u64>().ok().map(u64::to_be_bytes)
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+pub fn parsed<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
     serde_json::from_slice(bytes).map_err(|error| {
         tracing::error!(%error, "cannot read a record of the store");
         Fault::StoreFailed
     })
 }
 
-fn json(view: &impl Serialize) -> Response<Body> {
+pub fn json(view: &impl Serialize) -> Response<Body> {
     let body = serde_json::to_vec(view).expect("texts, numbers and lists of them");
     reply::json(StatusCode::OK, body)
 }

@@ -1,7 +1,7 @@
 //! A partner's rates, charged at the edge, and what is said where one is used up.
 
 use super::fault::Fault;
-use crate::actors::{Limits, Shed};
+use crate::actors::{Bucket, Limits, Shed};
 use std::time::Duration;
 
 /// The buckets of a partner, by the names that it is told.
@@ -21,13 +21,30 @@ impl Rate {
         }
     }
 
-    /// Takes `n` from the bucket, or says when they will be there.
-    pub fn charge(self, limits: &Limits, n: usize) -> Result<(), Fault> {
-        let bucket = match self {
+    /// Takes one from the bucket, before the body is read: a place for the first item.
+    pub fn charge_first(self, limits: &Limits) -> Result<(), Fault> {
+        self.take(limits, 1)
+    }
+
+    /// Takes what the other items of `n` need.
+    pub fn charge_rest(self, limits: &Limits, n: usize) -> Result<(), Fault> {
+        let burst = self.bucket(limits).burst;
+        if n > usize::try_from(burst).unwrap_or(usize::MAX) {
+            return Err(Fault::Shed(Shed::BeyondBurst { burst }));
+        }
+        self.take(limits, n.saturating_sub(1))
+    }
+
+    fn bucket(self, limits: &Limits) -> &Bucket {
+        match self {
             Rate::Prices => &limits.prices,
             Rate::AssetWrites => &limits.asset_writes,
             Rate::Reads => &limits.reads,
-        };
+        }
+    }
+
+    fn take(self, limits: &Limits, n: usize) -> Result<(), Fault> {
+        let bucket = self.bucket(limits);
         bucket.take(n).map_err(|shed| match shed {
             Shed::PartnerRate { retry_after } => {
                 Fault::RateLimited(Used { rate: self, per_second: bucket.rate, retry_after })
@@ -67,12 +84,13 @@ mod tests {
         let settings =
             LimitSettings { reads_per_second: 1, burst: Duration::from_secs(2), ..LimitSettings::default() };
         let limits = Limits::new(&settings);
-        assert!(Rate::Reads.charge(&limits, 2).is_ok());
-        let Err(Fault::RateLimited(used)) = Rate::Reads.charge(&limits, 1) else {
+        assert!(Rate::Reads.charge_first(&limits).is_ok() && Rate::Reads.charge_rest(&limits, 2).is_ok());
+        let Err(Fault::RateLimited(used)) = Rate::Reads.charge_first(&limits) else {
             panic!("the bucket is empty")
         };
         assert_eq!(used.headers()[0], ("ratelimit-policy", "\"reads\";q=1;w=1".to_owned()));
-        assert!(matches!(Rate::Reads.charge(&limits, 3), Err(Fault::Shed(Shed::BeyondBurst { burst: 2 }))));
-        assert!(Rate::Prices.charge(&limits, 1).is_ok(), "each kind of work has its own bucket");
+        assert!(Rate::Prices.charge_first(&limits).is_ok(), "each kind of work has its own bucket");
+        let beyond = Rate::Reads.charge_rest(&limits, 3);
+        assert!(matches!(beyond, Err(Fault::Shed(Shed::BeyondBurst { burst: 2 }))), "it can never pass");
     }
 }

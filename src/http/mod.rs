@@ -9,15 +9,18 @@
 //! Deliberately absent: HTTP/2 and TLS (a proxy's work for now), compression, cross-origin calls.
 
 mod admin;
+mod admin_plans;
 mod app;
 mod auth;
 mod body;
 mod changes;
 mod condition;
 mod connection;
+mod delivery;
 mod fault;
 mod feed;
 mod intake;
+mod kinds;
 mod limit;
 mod list;
 mod partner;
@@ -27,6 +30,7 @@ mod position;
 mod pulse;
 mod push;
 mod read;
+mod receipt;
 mod reply;
 mod route;
 mod server;

@@ -9,7 +9,7 @@ use super::limit::Rate;
 use super::path::{self, Query};
 use super::route::{Resource, Route};
 use super::view::Scene;
-use super::{changes, feed, list, position, push, read};
+use super::{admin_plans, changes, feed, list, position, push, read, receipt};
 use crate::actors::PartnerEntry;
 use crate::domain::AssetId;
 use hyper::body::Incoming;
@@ -88,7 +88,9 @@ async fn dispatch(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fau
         Resource::Feed => feed::state(call),
         Resource::FeedRuns => feed::runs(call).await,
         Resource::FeedRun => feed::run(call),
-        Resource::FeedRunNow => Err(Fault::NoSuchPath), // the route table has no GET for it
+        Resource::FeedPlans => admin_plans::own(call).await,
+        Resource::Receipt => receipt::answer(call),
+        Resource::Events | Resource::FeedRunNow => Err(Fault::NoSuchPath), // the route table has no GET for it
     }
 }
 
@@ -122,7 +124,7 @@ impl Call<'_> {
 
     fn charge_read(&self) -> Result<(), Fault> {
         match self.caller {
-            Caller::Partner { .. } => Rate::Reads.charge(&self.partner()?.limits.load(), 1),
+            Caller::Partner { .. } => Rate::Reads.charge_first(&self.partner()?.limits.load()),
             Caller::Reader { .. } => Ok(()),
         }
     }

@@ -4,13 +4,15 @@
 use super::auth::Caller;
 use super::body::Body;
 use super::condition::{self, Tag};
+use super::delivery::Claim;
 use super::fault::Fault;
 use super::intake::{self, Accept};
+use super::kinds::{Kinds, rate_of};
 use super::limit::Rate;
 use super::partner::Call;
 use super::route::Resource;
-use super::{reply, view};
-use crate::actors::{Admission, PartnerEntry, Permit, Push, PushReply};
+use super::{delivery, reply, view};
+use crate::actors::{Admission, PartnerEntry, Permit, Push};
 use crate::clock::Mark;
 use crate::codec::request::{self, BodyLimits, Decoded, Shape};
 use crate::codec::time;
@@ -18,9 +20,11 @@ use crate::domain::{
     AssetId, AssetWrite, Document, ItemOutcome, Market, Micros, Outcome, PriceWrite, QuoteName, TimeFormat,
     Verb, Write,
 };
+use crate::rules::deliveries::DeliveryDecision;
 use crate::telemetry::ItemKind;
 use compact_str::CompactString;
 use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode};
 use std::sync::Arc;
 
@@ -31,6 +35,7 @@ enum Task {
     Asset(Verb, AssetId),
     AssetPrice(AssetId),
     Withdraw(AssetId),
+    Events,
 }
 
 /// Words of the query and headers that steer a push.
@@ -66,29 +71,54 @@ async fn pushed(
         return Err(Fault::Draining);
     }
     app.may_write()?;
-    let (decoded, permit, received) = match task.accept() {
-        Some(accept) => take_in(call, partner, &task, accept, body).await?,
-        None => bodyless(call, partner, &task)?,
+    let id = delivery::id_of(&call.head.headers)?;
+    let taken = match task.accept() {
+        Some(accept) => take_in(call, partner, &task, accept, id.as_deref(), body).await?,
+        None => bodyless(call, partner, &task, id.as_deref())?,
     };
-    check_conditions(call, partner, &task)?;
+    let Taken { decoded, permit, received, claim } = taken;
+    check_conditions(call, partner, &task, claim.as_ref())?;
     let Decoded { shape, writes, ids } = decoded;
+    let ids = Arc::new(ids);
+    let delivery = claim.map(|claim| claim.look_up(call, Arc::clone(&ids))).transpose()?;
+    let repeats = delivery.as_ref().map(|delivery| delivery.repeats.clone());
+    let kinds = Kinds::of(task.is_events(), task.kind(), &writes);
     let Manner { atomic, dry_run, minimal } = manner;
-    let push = Push { writes, received_at: app.clock.now(), atomic, dry_run, permit };
-    let done = partner.push(push).await?;
+    let push = Push { writes, received_at: app.clock.now(), atomic, dry_run, permit, delivery };
+    let done = delivery::answered(partner.push(push), repeats).await?;
     app.metrics.push_durable(received.elapsed());
-    count(call, task.kind(), &done);
+    match done.decision {
+        DeliveryDecision::New => kinds.count(call, &done),
+        DeliveryDecision::Replay => {}
+        DeliveryDecision::Reused => return Err(Fault::KeyReused),
+    }
     let status = status_of(shape, atomic, &done.items);
-    Ok(reply::json(status, view::push_reply(app.reader.journal(), shape, &ids, &done, minimal)))
+    let body = view::push_reply(app.reader.journal(), shape, &ids, &done, minimal);
+    let mut response = reply::json(status, body);
+    if done.decision == DeliveryDecision::Replay {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
 }
 
-/// The mark is of the body's last byte.
-type Taken = (Decoded, Permit, Mark);
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// A push whose body has come, or that needs none.
+struct Taken {
+    decoded: Decoded,
+    permit: Permit,
+    /// Of the body's last byte.
+    received: Mark,
+    /// Of a push that bears a delivery id.
+    claim: Option<Claim>,
+}
 
 async fn take_in(
     call: &Call<'_>,
     partner: &Arc<PartnerEntry>,
     task: &Task,
     accept: Accept,
+    id: Option<&str>,
     mut body: Incoming,
 ) -> Result<Taken, Fault> {
     let app = call.app();
@@ -99,7 +129,7 @@ async fn take_in(
     let announced = intake::announced(&call.head.headers, accept, bytes_max)?;
     let mut permit = Admission::admit(&app.admission, &partner.admission, announced.bytes)?;
     let limits = partner.limits.load_full();
-    task.rate().charge(&limits, 1)?;
+    task.rate().charge_first(&limits)?;
     let bytes = intake::collect(&mut body, bytes_max, &call.client.pulse).await?;
     let received = Mark::now();
     if announced.bytes > bytes.len() {
@@ -108,21 +138,28 @@ async fn take_in(
         permit = Admission::admit(&app.admission, &partner.admission, bytes.len())?;
     }
     let decoded = task.decode(&bytes, announced.ndjson, partner, items_max)?;
-    task.rate().charge(&limits, decoded.writes.len().saturating_sub(1))?;
-    Ok((decoded, permit, received))
+    Kinds::of(task.is_events(), task.kind(), &decoded.writes).charge_rest(&limits)?;
+    let claim = id.map(|id| delivery::claim(call, id, &bytes));
+    Ok(Taken { decoded, permit, received, claim })
 }
 
-fn bodyless(call: &Call<'_>, partner: &Arc<PartnerEntry>, task: &Task) -> Result<Taken, Fault> {
+fn bodyless(
+    call: &Call<'_>,
+    partner: &Arc<PartnerEntry>,
+    task: &Task,
+    id: Option<&str>,
+) -> Result<Taken, Fault> {
     let permit = Admission::admit(&call.app().admission, &partner.admission, 1)?;
-    task.rate().charge(&partner.limits.load(), 1)?;
-    let (id, write) = match task {
-        Task::Asset(_, id) => (id, delete(call, id)?),
-        Task::Withdraw(id) => (id, withdrawal(call, id)?),
-        Task::Prices | Task::Assets(_) | Task::AssetPrice(_) => return Err(Fault::BodyCutOff),
+    task.rate().charge_first(&partner.limits.load())?;
+    let (asset, write) = match task {
+        Task::Asset(_, asset) => (asset, delete(call, asset)?),
+        Task::Withdraw(asset) => (asset, withdrawal(call, asset)?),
+        Task::Prices | Task::Assets(_) | Task::AssetPrice(_) | Task::Events => return Err(Fault::BodyCutOff),
     };
-    let ids = vec![CompactString::from(id.as_str())];
+    let ids = vec![CompactString::from(asset.as_str())];
     let decoded = Decoded { shape: Shape::Single, writes: vec![Ok(write)], ids };
-    Ok((decoded, permit, Mark::now()))
+    let claim = id.map(|id| delivery::claim(call, id, b""));
+    Ok(Taken { decoded, permit, received: Mark::now(), claim })
 }
 
 fn delete(call: &Call<'_>, id: &AssetId) -> Result<Write, Fault> {
@@ -168,8 +205,14 @@ fn time_of(call: &Call<'_>, name: &'static str) -> Result<Option<Micros>, Fault>
 }
 
 /// The asset may change between this look and the actor's decision; a write that must not lose
-/// that race names its source time, by which the rules order it.
-fn check_conditions(call: &Call<'_>, partner: &PartnerEntry, task: &Task) -> Result<(), Fault> {
+/// that race names its source time, by which the rules order it. A repeat is not judged again: the
+/// first has changed what its conditions speak of.
+fn check_conditions(
+    call: &Call<'_>,
+    partner: &PartnerEntry,
+    task: &Task,
+    claim: Option<&Claim>,
+) -> Result<(), Fault> {
     let Task::Asset(_, id) = task else { return Ok(()) };
     if !condition::is_conditional(&call.head.headers) {
         return Ok(());
@@ -177,7 +220,12 @@ fn check_conditions(call: &Call<'_>, partner: &PartnerEntry, task: &Task) -> Res
     let row = call.app().reader.asset(partner.no, id)?.filter(|row| row.head.is_alive());
     let tag = row.as_ref().map(|row| Tag::of(row, &call.scene(partner)));
     let holds = condition::holds_for_write(&call.head.headers, tag.as_ref())?;
-    if holds { Ok(()) } else { Err(Fault::PreconditionFailed) }
+    // looked up after the asset: what has changed the one has recorded the other
+    if holds || claim.is_some_and(|claim| claim.is_known(call).unwrap_or(false)) {
+        Ok(())
+    } else {
+        Err(Fault::PreconditionFailed)
+    }
 }
 
 impl Task {
@@ -194,6 +242,7 @@ impl Task {
         };
         match (call.route.resource, verb) {
             (Resource::Prices, _) => Ok(Task::Prices),
+            (Resource::Events, _) => Ok(Task::Events),
             (Resource::Assets, verb) => Ok(Task::Assets(verb)),
             (Resource::Asset, verb) => Ok(Task::Asset(verb, call.asset_id()?)),
             (Resource::AssetPrice, Verb::Delete) => Ok(Task::Withdraw(call.asset_id()?)),
@@ -205,7 +254,7 @@ impl Task {
     /// `None` where the request needs no body.
     fn accept(&self) -> Option<Accept> {
         match self {
-            Task::Prices | Task::Assets(Verb::Post) => Some(Accept::Items),
+            Task::Prices | Task::Assets(Verb::Post) | Task::Events => Some(Accept::Items),
             Task::Asset(Verb::Patch, _) => Some(Accept::Patch),
             Task::Assets(_) | Task::AssetPrice(_) => Some(Accept::Object),
             Task::Asset(Verb::Delete, _) | Task::Withdraw(_) => None,
@@ -213,18 +262,20 @@ impl Task {
         }
     }
 
+    /// Of events each says its own; until it is read it is taken for a price.
     fn kind(&self) -> ItemKind {
         match self {
-            Task::Prices | Task::AssetPrice(_) | Task::Withdraw(_) => ItemKind::Price,
+            Task::Prices | Task::AssetPrice(_) | Task::Withdraw(_) | Task::Events => ItemKind::Price,
             Task::Assets(_) | Task::Asset(..) => ItemKind::Asset,
         }
     }
 
+    fn is_events(&self) -> bool {
+        matches!(self, Task::Events)
+    }
+
     fn rate(&self) -> Rate {
-        match self.kind() {
-            ItemKind::Price => Rate::Prices,
-            ItemKind::Asset => Rate::AssetWrites,
-        }
+        rate_of(self.kind())
     }
 
     fn decode(
@@ -239,6 +290,7 @@ impl Task {
         let limits = BodyLimits { items_max };
         let decoded = match self {
             Task::Prices => request::prices(body, ndjson, policy, &limits),
+            Task::Events => request::events(body, ndjson, policy, &limits),
             Task::Assets(verb) => request::assets(body, ndjson, *verb, None, policy, &limits),
             Task::Asset(verb, id) => request::assets(body, ndjson, *verb, Some(id), policy, &limits),
             Task::AssetPrice(id) | Task::Withdraw(id) => request::asset_price(body, id, policy),
@@ -263,18 +315,6 @@ impl Manner {
 fn prefers_minimal(headers: &HeaderMap) -> bool {
     let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     preferences.flat_map(|value| value.split([',', ';'])).any(|word| word.trim() == "return=minimal")
-}
-
-fn count(call: &Call<'_>, kind: ItemKind, done: &PushReply) {
-    let Caller::Partner { metrics, .. } = &call.caller else { return };
-    if let [only] = done.items.as_slice() {
-        return metrics.items_decided(kind, only.outcome, 1);
-    }
-    let mut counts = [0; Outcome::ALL.len()];
-    done.items.iter().for_each(|item| counts[item.outcome as usize] += 1);
-    for (outcome, count) in Outcome::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0) {
-        metrics.items_decided(kind, outcome, count);
-    }
 }
 
 /// A batch that was read is answered with 200, whatever became of its items; a batch that was to
@@ -308,7 +348,6 @@ fn status_of_item(outcome: Outcome) -> StatusCode {
 mod tests {
     use super::*;
     use crate::domain::Rule;
-    use hyper::header::HeaderValue;
 
     fn items(outcomes: &[Outcome]) -> Vec<ItemOutcome> {
         outcomes.iter().map(|&outcome| ItemOutcome::plain(outcome, Rule::D1)).collect()

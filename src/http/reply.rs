@@ -1,6 +1,6 @@
 //! Replies: status, the headers that all of them bear, body.
 
-use super::body::Body;
+use super::body::{self, Body};
 use bytes::Bytes;
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -22,7 +22,7 @@ pub fn problem(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
 }
 
 pub fn typed(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Response<Body> {
-    with_body(status, content_type, Body::Whole(body.into()))
+    with_body(status, content_type, body::whole(body))
 }
 
 pub fn with_body(status: StatusCode, content_type: HeaderValue, body: Body) -> Response<Body> {
@@ -43,7 +43,7 @@ pub fn tagged(body: impl Into<Bytes>, etag: HeaderValue) -> Response<Body> {
 }
 
 pub fn not_modified(etag: HeaderValue) -> Response<Body> {
-    let mut response = Response::new(Body::EMPTY);
+    let mut response = Response::new(body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     tag(&mut response, etag);
     response

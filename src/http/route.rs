@@ -13,11 +13,14 @@ pub enum Resource {
     AssetPrice,
     Prices,
     Changes,
+    Events,
+    Receipt,
     Me,
     Feed,
     FeedRuns,
     FeedRun,
     FeedRunNow,
+    FeedPlans,
 }
 
 struct Row {
@@ -31,7 +34,7 @@ struct Row {
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 13] = [
     row(Resource::Prices, "/prices", "/api/prices", &["GET", "POST"], "GET, HEAD, POST"),
     row(Resource::Assets, "/assets", "/api/assets", &["GET", "POST", "PUT"], "GET, HEAD, POST, PUT"),
     row(Resource::Asset, "/assets/{id}", "/api/assets/{id}",
@@ -39,10 +42,13 @@ const ROWS: [Row; 10] = [
     row(Resource::AssetPrice, "/assets/{id}/price", "/api/assets/{id}/price",
         &["GET", "PUT", "DELETE"], "GET, HEAD, PUT, DELETE"),
     row(Resource::Changes, "/changes", "/api/changes", &["GET"], "GET, HEAD"),
+    row(Resource::Events, "/events", "/api/events", &["POST"], "POST"),
+    row(Resource::Receipt, "/receipts/{id}", "/api/receipts/{id}", &["GET"], "GET, HEAD"),
     row(Resource::Me, "/me", "/api/me", &["GET"], "GET, HEAD"),
     row(Resource::Feed, "/feed", "/api/feed", &["GET"], "GET, HEAD"),
     row(Resource::FeedRuns, "/feed/runs", "/api/feed/runs", &["GET"], "GET, HEAD"),
     row(Resource::FeedRun, "/feed/runs/{id}", "/api/feed/runs/{id}", &["GET"], "GET, HEAD"),
+    row(Resource::FeedPlans, "/feed/plans", "/api/feed/plans", &["GET"], "GET, HEAD"),
     row(Resource::FeedRunNow, "/feed/run", "/api/feed/run", &["POST"], "POST"),
 ];
 
@@ -60,6 +66,8 @@ const fn row(
 #[derive(Debug)]
 pub struct Route<'a> {
     pub resource: Resource,
+    /// The shorthand's pattern.
+    pub label: &'static str,
     pub method: Method,
     pub partner: Option<&'a str>,
     pub id: Option<&'a str>,
@@ -99,6 +107,7 @@ impl Routes {
         let place = place.ok_or(Fault::MethodNotAllowed { allow: row.allow })?;
         Ok(Route {
             resource: row.resource,
+            label: row.label,
             method,
             partner: found.params.get("partner"),
             id: found.params.get("id"),

@@ -155,6 +155,25 @@ async fn b29_who_is_one_too_many_is_told_so_and_a_place_that_is_left_is_given_ag
     tokio::time::timeout(Duration::from_secs(20), answered).await.expect("the place is free again");
 }
 
+/// A request for the change stream with the reader's token.
+fn follow() -> Vec<u8> {
+    get("/api/changes", "authorization: Bearer portal-token\r\naccept: text/event-stream\r\n")
+}
+
+#[tokio::test]
+async fn d4_where_there_is_no_place_a_stream_opens_says_when_to_come_back_and_ends() {
+    let (_app, server) = listening(Face::Partner, |settings| settings.server.streams_max = 1).await;
+    let mut first = TcpStream::connect(server.local_addr()).await.unwrap();
+    first.write_all(&follow()).await.unwrap();
+    until(&mut first, "retry: ").await;
+    let second = raw(server.local_addr(), &follow()).await;
+    assert!(status(&second) == "200" && second.contains("text/event-stream"), "{second}");
+    let retry: u64 = second.split_once("retry: ").unwrap().1.trim().parse().unwrap();
+    assert!(retry >= 10_000, "{second}");
+    assert_eq!(server.stop(Duration::from_secs(20)).await, 0);
+    assert!(until_closed(&mut first).await.contains("event: end\n"));
+}
+
 #[tokio::test]
 async fn a_stopped_listener_closes_idle_connections_and_takes_no_new_ones() {
     let (_app, server) = listening(Face::Admin, |_| ()).await;

@@ -4,7 +4,7 @@ use super::app::App;
 use super::fault::Fault;
 use super::feed::{self, StateView};
 use super::list::blocking;
-use crate::actors::PartnerEntry;
+use crate::actors::{Leftovers, PartnerEntry, count_leftovers};
 use crate::codec::{cursor, time};
 use crate::domain::Micros;
 use crate::store::Reader;
@@ -34,6 +34,18 @@ struct PartnerView {
     prices_per_second_max: u32,
     asset_writes_per_second_max: u32,
     feed: Option<StateView>,
+    /// No longer configured: its assets stay readable.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    removed: bool,
+    /// What a removed partner has left here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assets: Option<LeftoversView>,
+}
+
+#[derive(Serialize)]
+struct LeftoversView {
+    living: u64,
+    dead: u64,
 }
 
 #[derive(Serialize)]
@@ -68,7 +80,16 @@ pub async fn of_daemon(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
 
 pub async fn of_partners(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
     let app = Arc::clone(app);
-    blocking(move || rendered(&PartnersView { items: partners(&app.reader, &app.registry.all())? })).await
+    blocking(move || {
+        let entries = app.registry.all();
+        let mut items = partners(&app.reader, &entries)?;
+        for (item, entry) in items.iter_mut().zip(&entries).filter(|(item, _)| item.removed) {
+            let Leftovers { living, dead } = count_leftovers(&app.reader, entry.no)?;
+            item.assets = Some(LeftoversView { living, dead });
+        }
+        rendered(&PartnersView { items })
+    })
+    .await
 }
 
 fn partners(reader: &Reader, partners: &[Arc<PartnerEntry>]) -> Result<Vec<PartnerView>, Fault> {
@@ -80,6 +101,8 @@ fn partners(reader: &Reader, partners: &[Arc<PartnerEntry>]) -> Result<Vec<Partn
             prices_per_second_max: limits.prices_per_second,
             asset_writes_per_second_max: limits.asset_writes_per_second,
             feed: feed::state_view(reader, partner)?,
+            removed: partner.is_removed(),
+            assets: None,
         })
     };
     partners.iter().map(view).collect()

@@ -5,7 +5,7 @@
 //! one that takes nothing is cut off by the pulse and resumes by its cursor.
 
 use super::app::App;
-use super::body::Body;
+use super::body::{self, Body};
 use super::changes::{Piece, Since, Style, Window};
 use super::connection::Client;
 use super::fault::Fault;
@@ -42,7 +42,7 @@ pub fn open(client: &Client, window: Window, since: Since) -> Response<Body> {
         Ok(place) => follow(client, window, since, place),
         Err(_) => {
             app.metrics.shed("streams");
-            Body::Whole(retry(app, RETRY_WHEN_FULL_MS).into())
+            body::whole(retry(app, RETRY_WHEN_FULL_MS))
         }
     };
     let mut response = reply::with_body(StatusCode::OK, HeaderValue::from_static("text/event-stream"), body);
@@ -66,7 +66,7 @@ fn follow(client: &Client, window: Window, since: Since, place: OwnedSemaphorePe
         told: Seq(0),
         attendance: Attendance { app, pulse: Arc::clone(&client.pulse), reason: "client", _place: place },
     };
-    Body::Stream(Box::pin(unfold(follower, Follower::frame)))
+    body::stream(unfold(follower, Follower::frame))
 }
 
 fn retry(app: &App, least_ms: i64) -> String {

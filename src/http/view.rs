@@ -20,8 +20,8 @@ pub fn push_reply(
     minimal: bool,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(ITEM_BYTES);
-    let PushReply { items, first, durable } = done;
-    let reply = Reply { shape, ids, items, journal, first: *first, durable: *durable, minimal };
+    let PushReply { items, first, durable, missing, .. } = done;
+    let reply = Reply { shape, ids, items, journal, first: *first, durable: *durable, missing, minimal };
     render::push_reply(&mut out, &reply);
     out
 }
@@ -45,10 +45,14 @@ impl Scene<'_> {
             quotes: &row.quotes,
             cursor: Some((self.journal, row.changed)),
             now: self.now,
+            gap_since: self.partner.gap.since(),
             policy: &settings.policy,
             fields,
         };
         render::asset(out, &view);
+        if self.partner.is_removed() {
+            mark_removed(out);
+        }
     }
 
     /// Writes nothing where the register holds no price.
@@ -59,13 +63,14 @@ impl Scene<'_> {
             quote,
             heartbeat: self.heartbeat(row),
             now: self.now,
+            gap_since: self.partner.gap.since(),
         };
         render::price(out, &view);
     }
 
     /// What a reader sees of a quote; `None` where the register holds no price.
     pub fn reading(&self, row: &AssetRow, quote: &Quote) -> Option<Reading> {
-        reading::read(quote, self.heartbeat(row), false, self.now)
+        reading::read_at(quote, self.heartbeat(row), self.partner.gap.since(), self.now)
     }
 
     /// The quote of that name, where it holds a price.
@@ -76,6 +81,13 @@ impl Scene<'_> {
     fn heartbeat(&self, row: &AssetRow) -> Option<i64> {
         render::heartbeat(&row.document, &self.partner.settings.load().policy)
     }
+}
+
+/// The asset's partner is no longer configured: what is shown will not move any more.
+fn mark_removed(asset: &mut Vec<u8>) {
+    debug_assert_eq!(asset.last(), Some(&b'}'), "an asset is an object that is not empty");
+    asset.pop();
+    asset.extend_from_slice(b",\"partner_removed\":true}");
 }
 
 /// The change's type; `None`, and nothing written, for what readers do not see.

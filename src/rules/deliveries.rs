@@ -1,12 +1,19 @@
 //! Deliveries (G2): the same id twice is one effect, and the first reply again.
 
-use crate::domain::{Micros, Outcome, Rule};
+use crate::domain::{ItemOutcome, Micros, Note, Outcome, Rule};
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 /// How long a delivery is remembered.
 pub const KEPT: i64 = 7 * Micros::DAY;
-/// How long one is remembered that held only prices: P1 makes their repeat harmless.
+/// How long one is remembered that held only prices with a time of their own: P1 makes their
+/// repeat harmless.
 pub const PRICES_KEPT: i64 = Micros::HOUR;
+/// Hints kept of one delivery; items beyond keep their code alone.
+const HINTS_MAX: usize = 100;
+
+/// More items than any body may hold: a record that says so was damaged.
+const ITEMS_MAX: u64 = 10_000_000;
 
 /// What is kept of a delivery, in the commit of its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,23 +21,123 @@ pub struct DeliveryRecord {
     /// SHA-256 over method, route, content type and raw body, hex.
     pub fingerprint: String,
     pub received_at: i64,
-    /// The source time given to its undated items (T1), so that a retry keeps it.
+    /// The source time given to its first undated item (T1): a repeat keeps it.
     pub undated_at: Option<i64>,
+    /// Prices with times of their own, and nothing else: kept for a shorter time.
     pub prices_only: bool,
-    pub items: Vec<DeliveredItem>,
+    /// The record's own place among the changes of its write set.
+    pub place: u32,
+    pub items: Vec<DeliveredItems>,
 }
 
-/// The outcome of one item, as it was first answered.
+/// What became of one item, or of several in a row to which the same happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeliveredItem {
+pub struct DeliveredItems {
+    /// Of the asset, where this is one item.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,
     pub outcome: String,
     pub rule: String,
-    /// Place of the item's last change in its write set.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub count: u32,
+    /// Place of the first item's last change in the write set; the others' follow one by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<u32>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub code: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hint: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pointer: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub superseded: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undated: bool,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(count: &u32) -> bool {
+    *count == 1
+}
+
+/// The outcomes of a delivery in short: what repeats itself is counted.
+pub fn in_short(ids: &[CompactString], items: &[ItemOutcome]) -> Vec<DeliveredItems> {
+    let mut short: Vec<DeliveredItems> = Vec::new();
+    let mut before: Option<&ItemOutcome> = None;
+    for (place, item) in items.iter().enumerate() {
+        match short.last_mut() {
+            Some(run) if before.is_some_and(|before| follows(before, item)) => {
+                run.count += 1;
+                run.id = String::new();
+            }
+            _ => {
+                let id = ids.get(place).map(ToString::to_string).unwrap_or_default();
+                let with_hint = short.len() < HINTS_MAX;
+                short.push(delivered(id, item, with_hint));
+            }
+        }
+        before = Some(item);
+    }
+    short
+}
+
+/// Whether the same happened to both, each in a change of its own where there was one.
+fn follows(before: &ItemOutcome, item: &ItemOutcome) -> bool {
+    let next = before.change.map(|change| change + 1);
+    (before.outcome, before.rule, &before.note, next) == (item.outcome, item.rule, &item.note, item.change)
+}
+
+fn delivered(id: String, item: &ItemOutcome, with_hint: bool) -> DeliveredItems {
+    let note = item.note.as_deref().cloned().unwrap_or_default();
+    DeliveredItems {
+        id,
+        outcome: item.outcome.as_str().into(),
+        rule: item.rule.as_str().into(),
+        count: 1,
+        change: item.change,
+        code: note.code.into_owned(),
+        hint: if with_hint { note.hint } else { String::new() },
+        pointer: note.pointer,
+        superseded: note.superseded.iter().map(ToString::to_string).collect(),
+        undated: note.undated,
+    }
+}
+
+impl DeliveryRecord {
+    /// The outcomes as they were first answered; `None` where the record is not one of ours.
+    pub fn outcomes(&self) -> Option<Vec<ItemOutcome>> {
+        let count: u64 = self.items.iter().map(|run| u64::from(run.count)).sum();
+        if count > ITEMS_MAX {
+            return None;
+        }
+        let mut outcomes = Vec::with_capacity(count as usize);
+        for run in &self.items {
+            let outcome = outcome_named(&run.outcome)?;
+            let rule = rule_named(&run.rule)?;
+            let note = run.note();
+            for nth in 0..run.count {
+                let change = run.change.map(|change| change + nth);
+                outcomes.push(ItemOutcome { outcome, rule, change, note: note.clone() });
+            }
+        }
+        Some(outcomes)
+    }
+}
+
+impl DeliveredItems {
+    fn note(&self) -> Option<Box<Note>> {
+        let note = Note {
+            code: self.code.clone().into(),
+            hint: self.hint.clone(),
+            pointer: self.pointer.clone(),
+            superseded: self.superseded.iter().map(CompactString::from).collect(),
+            undated: self.undated,
+        };
+        (note != Note::default()).then(|| Box::new(note))
+    }
 }
 
 /// What a delivery id means for a request.
@@ -77,8 +184,39 @@ mod tests {
             received_at: 1000,
             undated_at: None,
             prices_only,
+            place: 0,
             items: Vec::new(),
         }
+    }
+
+    #[test]
+    fn g2_outcomes_come_back_as_they_were_answered() {
+        let updated = |change| ItemOutcome { change, ..ItemOutcome::plain(Outcome::Updated, Rule::P1) };
+        let mut lost = updated(Some(7));
+        lost.note_mut().superseded = vec!["title".into()];
+        lost.note_mut().undated = true;
+        let refused = ItemOutcome::noted(Outcome::Rejected, Rule::P4, "amount_zero", "send more");
+        let duplicate = ItemOutcome::plain(Outcome::Duplicate, Rule::P1);
+        let items = [
+            updated(Some(0)),
+            updated(Some(1)),
+            updated(Some(2)),
+            updated(Some(4)),
+            lost,
+            duplicate.clone(),
+            duplicate,
+            refused.clone(),
+            refused,
+        ];
+        let ids: Vec<CompactString> = (0..items.len()).map(|n| n.to_string().into()).collect();
+        let short = in_short(&ids, &items);
+        let counts: Vec<_> = short.iter().map(|run| (run.id.as_str(), run.count)).collect();
+        assert_eq!(counts, [("", 3), ("3", 1), ("4", 1), ("", 2), ("", 2)]);
+        let record = DeliveryRecord { items: short, ..record(false) };
+        let text = serde_json::to_string(&record).unwrap();
+        let again: DeliveryRecord = serde_json::from_str(&text).unwrap();
+        assert_eq!(again, record);
+        assert_eq!(again.outcomes().unwrap(), items);
     }
 
     #[test]

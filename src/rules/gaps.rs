@@ -36,10 +36,12 @@ pub struct StreamState {
 /// What a message did to the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Noted {
-    /// A range was opened.
+    /// A range was opened, or one was split in two.
     pub opened: bool,
-    /// How long the range had been open that this message closed, or took from.
+    /// How long the range had been open that this message took from.
     pub healed_after: Option<i64>,
+    /// It was the range's last number.
+    pub closed: bool,
     /// Ranges given up: the stream started anew, or there were too many.
     pub abandoned: usize,
     /// The number had been seen before.
@@ -52,7 +54,7 @@ impl StreamState {
         let mut noted = Noted::default();
         if number > self.last {
             self.advance(number, now, &mut noted);
-        } else if let Some(opened_at) = self.take_missing(number) {
+        } else if let Some(opened_at) = self.take_missing(number, &mut noted) {
             noted.healed_after = Some(now.since(Micros(opened_at)));
         } else if as_of.0 > self.newest_as_of {
             // the number fell back with newer news: the partner counts from 1 again
@@ -72,9 +74,11 @@ impl StreamState {
         self.missing.iter().filter(long_open).map(|range| (range.from, range.to)).collect()
     }
 
-    /// Whether a range has been open so long that the feed should be asked.
-    pub fn wants_fetch(&self, now: Micros) -> bool {
-        self.missing.iter().any(|range| now.since(Micros(range.opened_at)) >= FETCH_AFTER)
+    /// When the oldest range was opened that is younger than the last early fetch: that fetch was
+    /// for all that was open then.
+    pub fn unfetched_since(&self, fetched_at: Micros) -> Option<Micros> {
+        let opened = self.missing.iter().map(|range| Micros(range.opened_at));
+        opened.filter(|&opened_at| opened_at > fetched_at).min()
     }
 
     /// The feed has spoken as of `snapshot`: what was missing before is in it.
@@ -98,8 +102,9 @@ impl StreamState {
         noted.abandoned += self.give_up_surplus();
     }
 
-    /// Takes one number out of the range that holds it.
-    fn take_missing(&mut self, number: u64) -> Option<i64> {
+    /// Takes one number out of the range that holds it. A range that is split counts as one more
+    /// opened, so that those opened are those closed, given up and still open.
+    fn take_missing(&mut self, number: u64, noted: &mut Noted) -> Option<i64> {
         let place = self.missing.iter().position(|range| (range.from..=range.to).contains(&number))?;
         let range = self.missing.remove(place);
         if number < range.to {
@@ -108,7 +113,9 @@ impl StreamState {
         if range.from < number {
             self.missing.insert(place, MissingRange { to: number - 1, ..range });
         }
-        self.give_up_surplus();
+        noted.closed = range.from == range.to;
+        noted.opened = range.from < number && number < range.to;
+        noted.abandoned += self.give_up_surplus();
         Some(range.opened_at)
     }
 
@@ -138,19 +145,20 @@ mod tests {
         let mut stream = StreamState { last: 41, newest_as_of: 0, missing: Vec::new() };
         assert!(receive(&mut stream, 43, 100, 1).opened);
         assert_eq!(ranges(&stream), [(42, 42)]);
-        assert_eq!(receive(&mut stream, 42, 99, 4).healed_after, Some(3));
+        let late = receive(&mut stream, 42, 99, 4);
+        assert_eq!((late.healed_after, late.closed, late.opened), (Some(3), true, false));
         assert_eq!(ranges(&stream), []);
         assert!(receive(&mut stream, 42, 99, 5).repeated);
     }
 
     #[test]
-    fn g1_a_range_is_named_after_two_seconds_and_fetched_after_ten() {
+    fn g1_a_range_is_named_after_two_seconds_and_fetched_for_once() {
         let mut stream = StreamState::default();
         receive(&mut stream, 3, 1, 0);
         assert!(stream.named(Micros(2 * SECOND - 1)).is_empty());
         assert_eq!(stream.named(Micros(2 * SECOND)), [(1, 2)]);
-        assert!(!stream.wants_fetch(Micros(10 * SECOND - 1)));
-        assert!(stream.wants_fetch(Micros(10 * SECOND)));
+        assert_eq!(stream.unfetched_since(Micros::BEGINNING), Some(Micros(0)));
+        assert_eq!(stream.unfetched_since(Micros(10 * SECOND)), None);
         assert_eq!(stream.open_since(), Some(Micros(0)));
     }
 
@@ -158,8 +166,8 @@ mod tests {
     fn g1_a_late_message_splits_its_range() {
         let mut stream = StreamState::default();
         receive(&mut stream, 10, 100, 0);
-        receive(&mut stream, 5, 50, 1);
-        assert_eq!(ranges(&stream), [(1, 4), (6, 9)]);
+        let split = receive(&mut stream, 5, 50, 1);
+        assert_eq!((ranges(&stream), split.opened, split.closed), (vec![(1, 4), (6, 9)], true, false));
         receive(&mut stream, 1, 50, 1);
         receive(&mut stream, 9, 50, 1);
         assert_eq!(ranges(&stream), [(2, 4), (6, 8)]);

@@ -31,6 +31,8 @@ pub struct Policy {
     pub parked_max: usize,
     /// The feed's interval, for the life of tombstones (X4); 0 without a feed.
     pub feed_interval: i64,
+    /// Deliveries remembered by their id, each counting once for every KiB of its record (G2).
+    pub deliveries_max: usize,
     /// Assets of one partner, dead ones included: what is beyond is refused.
     pub assets_max: u32,
 }
@@ -53,6 +55,7 @@ impl Default for Policy {
             last_modified_is_data_time: false,
             parked_max: 10_000,
             feed_interval: 0,
+            deliveries_max: 50_000,
             assets_max: 4_000_000,
         }
     }

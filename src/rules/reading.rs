@@ -103,6 +103,27 @@ pub fn read(quote: &Quote, heartbeat: Option<i64>, gap: bool, now: Micros) -> Op
     Some(Reading { shown, age, state })
 }
 
+/// The same where something has been missing in a stream of the partner since `gap_since`: what
+/// was received before that may be older than it looks (G1).
+pub fn read_at(
+    quote: &Quote,
+    heartbeat: Option<i64>,
+    gap_since: Option<Micros>,
+    now: Micros,
+) -> Option<Reading> {
+    let gap = gap_since
+        .is_some_and(|since| shown(quote, heartbeat).is_some_and(|shown| received_at(quote, shown) < since));
+    read(quote, heartbeat, gap, now)
+}
+
+/// When what shows reached us; of an undated price, what its run spoke of.
+fn received_at(quote: &Quote, shown: Shown) -> Micros {
+    match (&quote.undated, shown.as_of) {
+        (Some(undated), None) => undated.snapshot,
+        _ => quote.received_at,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +205,19 @@ mod tests {
         assert_eq!(state(3 * HOUR + 1, Some(HOUR)), PriceState::Stale);
         assert_eq!(state(1_000 * HOUR, None), PriceState::Live);
         assert_eq!(read(&quote, None, false, Micros(-5)).unwrap().age, 0);
+    }
+
+    #[test]
+    fn p5_what_was_received_before_a_gap_opened_reads_as_gap() {
+        let quote = dated(Lane::Price, HOUR);
+        let state = |quote: &Quote, since| read_at(quote, None, since, Micros(2 * HOUR)).unwrap().state;
+        assert_eq!(state(&quote, None), PriceState::Live);
+        assert_eq!(state(&quote, Some(Micros(HOUR))), PriceState::Live, "it came with what opened the gap");
+        assert_eq!(state(&quote, Some(Micros(HOUR + 1))), PriceState::Gap);
+        let mut undated = with_undated(quote, 2 * HOUR);
+        undated.stamp = Stamp::NEVER;
+        assert_eq!(state(&undated, Some(Micros(2 * HOUR))), PriceState::Live);
+        assert_eq!(state(&undated, Some(Micros(2 * HOUR + 1))), PriceState::Gap);
     }
 
     #[test]

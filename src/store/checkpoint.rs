@@ -7,7 +7,7 @@
 //! up to which it is applied, so writing one twice, in this life or after a crash, changes nothing.
 
 use super::StoreError;
-use super::overlay::{Family, Generation, SlotBlock, SlotEntry, SlotMap};
+use super::overlay::{Family, Generation, Overlay, SlotBlock, SlotEntry, SlotMap};
 use super::tables::block::{Block, BlockWriter};
 use super::tables::documents::DocumentRow;
 use super::tables::{assets, documents, meta, prices, records};
@@ -66,7 +66,7 @@ enum Next {
 impl Writer {
     /// Whether there is cause to call `checkpoint_slice` soon.
     pub fn wants_checkpoint(&self) -> bool {
-        let full = |overlay: &super::overlay::Overlay| {
+        let full = |overlay: &Overlay| {
             let (share, whole) = FREEZE_SHARE;
             overlay.active.bytes() >= self.options.overlay_bytes_max / whole * share
                 || overlay.active.log_bytes >= TAIL_BYTES_MAX
@@ -186,11 +186,14 @@ impl Checkpoint {
     }
 }
 
+/// From the table's row, the entry and a buffer: the new row.
+type MakeRow = for<'a> fn(&'a [u8], &'a SlotEntry, &'a mut Vec<u8>) -> Result<&'a [u8], LogError>;
+
 /// A table of packed blocks, and how an entry and the row in the table make the new row.
 struct Target {
     name: &'static str,
     applied: Seq,
-    row: for<'a> fn(&'a [u8], &'a SlotEntry, &'a mut Vec<u8>) -> Result<&'a [u8], LogError>,
+    row: MakeRow,
 }
 
 fn head_row<'a>(_: &'a [u8], entry: &'a SlotEntry, _: &'a mut Vec<u8>) -> Result<&'a [u8], LogError> {
@@ -314,4 +317,29 @@ fn write_records(
         }
     }
     Ok(Next::Nothing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Slot;
+
+    #[test]
+    fn an_entry_that_a_block_has_already_is_passed_over() {
+        let (mut map, mut packed) = (SlotMap::<256>::default(), Vec::new());
+        for (seq, slot) in [(50, 1), (90, 2)] {
+            map.update(Seq(seq), PartnerNo(1), Slot(slot), |entry| entry.set_row(b"from the log"));
+        }
+        let mut stored = Vec::new();
+        let mut writer = BlockWriter::new(&mut stored, Seq(80));
+        [&b""[..], b"stored", b"stored", b"untouched"].into_iter().for_each(|row| writer.push(row));
+        let (_, _, entries) = map.block_from(PartnerNo(1), 0).unwrap();
+        let target = Target { name: "assets", applied: Seq(90), row: head_row };
+        target.pack(Some(&stored), entries, &mut packed).unwrap();
+        let block = || Block::new(&packed).unwrap();
+        assert_eq!(block().applied, Seq(90));
+        assert_eq!(block().row(1), Ok(&b"stored"[..]));
+        assert_eq!(block().row(2), Ok(&b"from the log"[..]));
+        assert_eq!(block().row(3), Ok(&b"untouched"[..]));
+    }
 }

@@ -1,6 +1,7 @@
 //! What can fail in the store, with causes kept.
 
 use crate::codec::log::LogError;
+use crate::domain::Seq;
 use std::io;
 use std::path::PathBuf;
 
@@ -92,7 +93,7 @@ impl From<redb::SetDurabilityError> for StoreError {
 pub enum ReadError {
     /// The log has been trimmed beyond that point; `oldest` is the first change still there.
     #[error("changes before {} are no longer kept", oldest.0)]
-    Trimmed { oldest: crate::domain::Seq },
+    Trimmed { oldest: Seq },
     #[error("the store failed")]
     Store(#[from] StoreError),
 }

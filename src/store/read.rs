@@ -113,6 +113,16 @@ impl Reader {
         partner: PartnerNo,
         key: &[u8],
     ) -> Result<Option<Box<[u8]>>, ReadError> {
+        Ok(self.record_with_seq(kind, partner, key)?.map(|(_, value)| value))
+    }
+
+    /// The same with the sequence of the change that set it.
+    pub fn record_with_seq(
+        &self,
+        kind: RecordKind,
+        partner: PartnerNo,
+        key: &[u8],
+    ) -> Result<Option<(Seq, Box<[u8]>)>, ReadError> {
         records::one(&self.shared, (kind, partner), key)
     }
 

@@ -4,6 +4,10 @@
 //! never per row. Label values come from enums or from text in the program, and from the names of
 //! configured partners: never from input. Series start at 0, so that a rate sees the first event.
 
+mod pushes;
+
+pub use pushes::{DeliveryMetrics, GapMetrics};
+
 use crate::domain::{Micros, Outcome, PartnerName, RunCounts, RunStatus};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
@@ -60,10 +64,16 @@ const SHED: &str = "tidegate_shed_total";
 const HTTP_REQUESTS: &str = "tidegate_http_requests_total";
 const SSE_STREAMS: &str = "tidegate_sse_streams";
 const SSE_DISCONNECTS: &str = "tidegate_sse_disconnects_total";
+const DELIVERIES: &str = "tidegate_deliveries_total";
+const DELIVERIES_OLDEST: &str = "tidegate_deliveries_oldest_timestamp_seconds";
+const GAPS_OPENED: &str = "tidegate_gaps_opened_total";
+const GAPS_HEALED: &str = "tidegate_gaps_healed_total";
+const GAPS_ABANDONED: &str = "tidegate_gaps_abandoned_total";
+const GAP_HEAL_SECONDS: &str = "tidegate_gap_heal_seconds";
 const BUILD_INFO: &str = "tidegate_build_info";
 
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 25] = [
+pub const CATALOGUE: [Metric; 31] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -88,6 +98,12 @@ pub const CATALOGUE: [Metric; 25] = [
     counter(HTTP_REQUESTS, &["route", "method", "code"], "Requests answered, by class of status code."),
     metric(SSE_STREAMS, Kind::Gauge, "Change streams open now."),
     counter(SSE_DISCONNECTS, &["reason"], "Change streams that ended, by reason."),
+    counter(DELIVERIES, &["partner", "outcome"], "Pushes with a delivery id: new, replayed, or reused for another body."),
+    gauge(DELIVERIES_OLDEST, &["partner"], "When the oldest delivery still remembered was received; 0 for none."),
+    counter(GAPS_OPENED, &["partner"], "Missing ranges of numbered price streams; one that a late message splits counts once more."),
+    counter(GAPS_HEALED, &["partner", "by"], "Missing ranges that were closed, by a late message or by the feed."),
+    counter(GAPS_ABANDONED, &["partner"], "Missing ranges given up: too many, or their stream began anew."),
+    metric(GAP_HEAL_SECONDS, SLOW, "Time for which missing ranges were open until they were closed."),
     gauge(BUILD_INFO, &["version"], "Always 1; the labels say what runs."),
 ];
 
@@ -264,6 +280,8 @@ pub struct PartnerMetrics {
     assets: [Counter; Outcome::ALL.len()],
     prices: [Counter; Outcome::ALL.len()],
     requests: [Counter; CODES.len()],
+    deliveries: DeliveryMetrics,
+    gaps: GapMetrics,
     feed: OnceLock<FeedMetrics>,
 }
 
@@ -278,7 +296,10 @@ impl PartnerMetrics {
         let (assets, prices) = (items("asset"), items("price"));
         let requests = CODES
             .map(|code| new_counter(&recorder, PUSH_REQUESTS, &[("partner", name.as_str()), ("code", code)]));
-        PartnerMetrics { recorder, name, assets, prices, requests, feed: OnceLock::new() }
+        let deliveries = DeliveryMetrics::new(&recorder, name.as_str());
+        let gaps = GapMetrics::new(&recorder, name.as_str());
+        let feed = OnceLock::new();
+        PartnerMetrics { recorder, name, assets, prices, requests, deliveries, gaps, feed }
     }
 
     /// `count` items of a push came to `outcome`.
@@ -293,6 +314,14 @@ impl PartnerMetrics {
     /// A push was answered with this status code.
     pub fn push_answered(&self, status: u16) {
         self.requests[class_of(status)].increment(1);
+    }
+
+    pub fn deliveries(&self) -> &DeliveryMetrics {
+        &self.deliveries
+    }
+
+    pub fn gaps(&self) -> &GapMetrics {
+        &self.gaps
     }
 
     /// What is counted of its feed. Partners that are never asked for it have no such series: a

@@ -64,6 +64,11 @@ impl House {
         House { daemon: Some(daemon), settings, clock, client, _directory: None }
     }
 
+    /// Around a daemon that the test has started itself.
+    pub fn of(daemon: Daemon, settings: Settings, client: Client) -> House {
+        House { daemon: Some(daemon), settings, clock: Clock::system(), client, _directory: None }
+    }
+
     pub fn daemon(&self) -> &Daemon {
         self.daemon.as_ref().expect("the daemon runs")
     }

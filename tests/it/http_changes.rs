@@ -174,17 +174,3 @@ async fn d12_no_member_can_write_an_event_of_its_own() {
     assert_eq!((updated.name.as_str(), &updated.body["set"]["list"]), ("asset.updated", &json!([1, 2])));
     house.stop().await;
 }
-
-#[tokio::test]
-async fn where_there_is_no_place_a_stream_opens_says_when_to_come_back_and_ends() {
-    let mut house = house().await;
-    house.settings.server.streams_max = 1;
-    house.restart().await;
-    put(&house, "acme", "a", 0).await;
-    let mut first = Events::open(&house, "/api/changes", None).await;
-    assert!(first.next().await.is_some());
-    let second = house.read("/api/changes").header("accept", "text/event-stream").send().await.unwrap();
-    assert_eq!(second.status(), StatusCode::OK);
-    assert!(second.text().await.unwrap().starts_with("retry: "));
-    house.stop().await;
-}

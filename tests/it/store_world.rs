@@ -3,7 +3,7 @@
 use compact_str::CompactString;
 use std::collections::{BTreeMap, BTreeSet};
 use tidegate::domain::*;
-use tidegate::store::{AssetRow, ReadError, Reader};
+use tidegate::store::{AssetRow, ReadError, Reader, RecordRow};
 
 /// Numbers that look random, the same for the same seed.
 #[derive(Clone)]
@@ -246,7 +246,7 @@ impl World {
 
     fn assert_records(&self, reader: &Reader, kind: RecordKind, partner: PartnerNo, random: &mut Random) {
         let ours = self.records.iter().filter(|((k, p, _), _)| (*k, *p) == (kind, partner));
-        let mut expected: Vec<(Box<[u8]>, Box<[u8]>)> =
+        let mut expected: Vec<RecordRow> =
             ours.map(|((_, _, key), value)| (key[..].into(), value[..].into())).collect();
         for (key, value) in &expected {
             assert_eq!(reader.record(kind, partner, key).unwrap().as_ref(), Some(value));
@@ -255,7 +255,7 @@ impl World {
         for newest_first in [false, true] {
             let (mut paged, limit) = (Vec::new(), 1 + random.below(12));
             loop {
-                let after = paged.last().map(|(key, _): &(Box<[u8]>, Box<[u8]>)| key.clone());
+                let after = paged.last().map(|(key, _): &RecordRow| key.clone());
                 let page = reader.records(kind, partner, after.as_deref(), newest_first, limit).unwrap();
                 let at_end = page.len() < limit;
                 paged.extend(page);
@@ -325,7 +325,7 @@ fn revise(random: &mut Random, before: &Asset, change: &mut AssetChange) {
             change.set.truncate(1);
             let mut names: Vec<(CompactString, bool)> =
                 change.set.iter().map(|member| (member.name.clone(), false)).collect();
-            let gone = before.members.members().iter().map(|m| &m.name).find(|name| *name != &names[0].0);
+            let gone = before.members.members().iter().map(|m| &m.name).find(|name| **name != names[0].0);
             if let Some(name) = gone.filter(|_| random.chance(50)) {
                 change.removed.push(name.clone());
                 names.push((name.clone(), true));

@@ -8,8 +8,9 @@ use crate::code::{is_word, line_of, places_of, without_text, word_at};
 const ROOMS: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("rules", &["domain"]),
-    // a decoder has to know what a partner's policy lets through; of decisions it knows nothing
-    ("codec", &["domain", "rules::policy"]),
+    // a decoder has to know what a partner's policy lets through, and a reply how a register reads;
+    // of all other decisions it knows nothing
+    ("codec", &["domain", "rules::policy", "rules::reading"]),
     ("config", &["domain", "rules"]),
     ("telemetry", &["domain"]),
     ("clock", &["domain"]),

@@ -11,6 +11,9 @@ const BANNED: [&str; 11] = [
     "manager", "managers", "helper", "helpers", "util", "utils", "common", "data", "info", "process", "tmp",
 ];
 
+/// Names that traits of others prescribe.
+const FOREIGN: [&str; 2] = ["Data", "sync_data"];
+
 /// From this many words on a name is a sentence: tests are called so, and may use any word.
 const SENTENCE_WORDS: usize = 5;
 
@@ -34,7 +37,7 @@ pub fn banned_names(files: &Files) -> Vec<String> {
 fn says_nothing(name: &str) -> bool {
     let words = words_of(name);
     let banned = words.iter().any(|word| BANNED.contains(&word.as_str()));
-    words.len() < SENTENCE_WORDS && (banned || name == "handle_it")
+    words.len() < SENTENCE_WORDS && !FOREIGN.contains(&name) && (banned || name == "handle_it")
 }
 
 /// The words of a name in snake_case or CamelCase, in lower case.

@@ -6,7 +6,8 @@ use super::recent::RecentDocuments;
 use crate::codec::json::value_hash;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane, Member,
-    Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, Rule, Slot, Stamp, Verb, WriteSet,
+    Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, QuoteName, Rule, Slot, Stamp, Verb,
+    Write, WriteSet,
 };
 use crate::rules::document::{self, Effect, StampedWrite};
 use crate::rules::policy::{Absent, Policy};
@@ -16,6 +17,9 @@ use crate::rules::source_time::{DOCUMENT_AHEAD_MAX, is_future};
 use crate::rules::verdict::RecordFacts;
 use crate::store::Reader;
 use std::collections::HashMap;
+
+/// Batches from this size on are worth warming the index for.
+const WARM_FROM: usize = 8;
 
 /// Documents read before the decision, with the version that they were read at.
 pub type Prefetched = HashMap<AssetId, (u32, Document)>;
@@ -135,12 +139,21 @@ impl Ledger<'_> {
         Ok(Decided { item, facts })
     }
 
+    /// Makes ready for a batch.
+    pub fn expect(&mut self, writes: &[Result<Write, Box<ItemOutcome>>]) {
+        self.set.changes.reserve(writes.len());
+        if writes.len() >= WARM_FROM {
+            self.index.warm(writes.iter().flatten().map(Write::id));
+        }
+    }
+
     /// Decides one price pushed by itself.
     pub fn price(&mut self, write: &PriceWrite, undated: Micros) -> ItemOutcome {
         let at = write.at.unwrap_or(undated);
         let stamp = Stamp::new(at, Lane::Price, write.sequence);
-        let decision = self.decide_price(write, stamp);
-        self.price_decided(&write.id, decision)
+        let slot = self.index.find(&write.id);
+        let decision = self.decide_price(slot, write, stamp);
+        self.price_decided(slot, &write.id, decision)
     }
 
     /// X3: the asset is in the snapshot, so its absences count from nothing again.
@@ -302,7 +315,7 @@ impl Ledger<'_> {
 
     /// P3: prices that waited for their asset become visible in the commit that brings it to life.
     fn unpark(&mut self, slot: Slot) {
-        for quote in self.index.quotes(slot).to_vec() {
+        for quote in self.index.quotes(slot) {
             self.push_price_change(slot, quote, true);
         }
     }
@@ -312,7 +325,7 @@ impl Ledger<'_> {
     /// has gone.
     fn bury_quotes(&mut self, slot: Slot, death: Stamp, lives: bool) -> bool {
         let mut taken = false;
-        for quote in self.index.quotes(slot).to_vec() {
+        for quote in self.index.quotes(slot) {
             let Some(left) = price::after_death(&quote, death) else { continue };
             match &left {
                 Some(left) => self.index.set_quote(slot, left.clone()),
@@ -341,6 +354,7 @@ impl Ledger<'_> {
         facts: &mut RecordFacts,
     ) {
         for price in &write.prices {
+            let slot = self.index.find(&write.id);
             let decision = match (lanes, price.at, price.amount) {
                 (Lanes::Feed { snapshot, fetch_started_at }, None, Some(amount)) => {
                     let undated = UndatedPrice {
@@ -350,15 +364,15 @@ impl Ledger<'_> {
                         snapshot,
                         fetch_started_at,
                     };
-                    self.decide_undated(&write.id, undated)
+                    self.decide_undated(slot, undated)
                 }
                 (_, at, _) => {
                     let at = at.unwrap_or(stamp.at);
-                    self.decide_price(price, Stamp::new(at, stamp.lane(), price.sequence))
+                    self.decide_price(slot, price, Stamp::new(at, stamp.lane(), price.sequence))
                 }
             };
             facts.ambiguous |= decision.ambiguous;
-            let priced = self.price_decided(&write.id, decision);
+            let priced = self.price_decided(slot, &write.id, decision);
             let refused = is_refused(priced.outcome);
             facts.price = Some(facts.price.map_or(priced.outcome, |held| louder(held, priced.outcome)));
             merge_price(item, priced);
@@ -368,38 +382,31 @@ impl Ledger<'_> {
         }
     }
 
-    fn decide_price(&self, write: &PriceWrite, stamp: Stamp) -> PriceDecision {
-        let slot = self.index.find(&write.id);
-        let head = slot.map(|slot| self.index.head(slot));
-        price::decide(write, stamp, self.context(slot, head.as_ref(), write.quote))
+    fn decide_price(&self, slot: Option<Slot>, write: &PriceWrite, stamp: Stamp) -> PriceDecision {
+        let known = Known::of(self.index, slot, write.quote);
+        price::decide(write, stamp, self.context(&known))
     }
 
-    fn decide_undated(&self, id: &AssetId, undated: UndatedPrice) -> PriceDecision {
-        let slot = self.index.find(id);
-        let head = slot.map(|slot| self.index.head(slot));
-        price::decide_undated(undated, self.context(slot, head.as_ref(), undated.quote))
+    fn decide_undated(&self, slot: Option<Slot>, undated: UndatedPrice) -> PriceDecision {
+        let known = Known::of(self.index, slot, undated.quote);
+        price::decide_undated(undated, self.context(&known))
     }
 
-    fn context<'b>(
-        &'b self,
-        slot: Option<Slot>,
-        head: Option<&'b AssetHead>,
-        name: crate::domain::QuoteName,
-    ) -> PriceContext<'b> {
+    fn context<'b>(&'b self, known: &'b Known) -> PriceContext<'b> {
         PriceContext {
             policy: self.policy,
-            head,
-            quote: slot.and_then(|slot| self.index.quote(slot, name)),
-            quotes: slot.map_or(0, |slot| self.index.quotes(slot).len()),
+            head: known.head.as_ref(),
+            quote: known.quote.as_ref(),
+            quotes: known.quotes,
             now: self.now,
         }
     }
 
     /// Records a decided price; makes a place for an id that only a price has named yet (P3).
-    fn price_decided(&mut self, id: &AssetId, decision: PriceDecision) -> ItemOutcome {
+    fn price_decided(&mut self, slot: Option<Slot>, id: &AssetId, decision: PriceDecision) -> ItemOutcome {
         let mut item = decision.item;
         let Some(quote) = decision.quote else { return item };
-        let slot = match self.index.find(id) {
+        let slot = match slot {
             Some(slot) => {
                 self.remember(slot);
                 slot
@@ -418,6 +425,23 @@ impl Ledger<'_> {
         let slot = self.insert(id);
         self.head_moved(slot, AssetHead::unborn());
         slot
+    }
+}
+
+/// What the index knows of an asset and one of its quotes, unpacked.
+struct Known {
+    head: Option<AssetHead>,
+    quote: Option<Quote>,
+    quotes: usize,
+}
+
+impl Known {
+    fn of(index: &Index, slot: Option<Slot>, name: QuoteName) -> Known {
+        Known {
+            head: slot.map(|slot| index.head(slot)),
+            quote: slot.and_then(|slot| index.quote(slot, name)),
+            quotes: slot.map_or(0, |slot| index.quote_count(slot)),
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub enum PartnerMessage {
     Push { push: Push, prefetched: Prefetched, reply: oneshot::Sender<PushReply> },
     /// The timer of the schedule went off; an older timer's call is ignored.
     FetchDue { timer: u64 },
+    /// A gap may have stayed open for long enough to fetch the feed early (G1).
+    GapDue,
     /// Fetch now instead of at the next time.
     FetchNow,
     /// A run's file is read: decide whether and as of when it applies.

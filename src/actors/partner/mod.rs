@@ -6,7 +6,9 @@
 //! loads its index from what is durable.
 
 mod absences;
+mod deliveries;
 mod feed_task;
+mod gap_watch;
 mod index;
 mod ledger;
 mod message;
@@ -19,7 +21,10 @@ mod reconcile;
 mod run;
 mod schedule;
 mod state;
+mod streams;
 
+pub use deliveries::stored_delivery;
+pub use gap_watch::OpenGap;
 pub use ledger::Prefetched;
 pub use message::PartnerMessage;
 pub use plan_orders::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
@@ -41,6 +46,7 @@ pub struct PartnerArguments {
     pub settings: Arc<PartnerSettings>,
     pub around: Surroundings,
     pub metrics: Arc<PartnerMetrics>,
+    pub gap: OpenGap,
 }
 
 impl Actor for PartnerActor {
@@ -53,13 +59,14 @@ impl Actor for PartnerActor {
         myself: ActorRef<PartnerMessage>,
         arguments: PartnerArguments,
     ) -> Result<PartnerState, ActorProcessingErr> {
-        let PartnerArguments { no, settings, around, metrics } = arguments;
+        let PartnerArguments { no, settings, around, metrics, gap } = arguments;
         // what an earlier life decided stands in line before this empty set: once it is through,
         // the index can be loaded from what is durable
         around.storage.commit_and_wait(WriteSet::new(no)).await?;
-        let load = move || PartnerState::load(no, settings, around, metrics);
+        let load = move || PartnerState::load(no, settings, around, metrics, gap);
         let mut state = tokio::task::spawn_blocking(load).await??;
         state.schedule_first_fetch(&myself);
+        state.watch_gaps(&myself);
         Ok(state)
     }
 
@@ -70,7 +77,11 @@ impl Actor for PartnerActor {
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            PartnerMessage::Push { push, prefetched, reply } => state.push(push, prefetched, reply)?,
+            PartnerMessage::Push { push, prefetched, reply } => {
+                state.push(push, prefetched, reply)?;
+                state.watch_gaps(&myself);
+            }
+            PartnerMessage::GapDue => state.gap_due(&myself),
             PartnerMessage::FetchDue { timer } => state.fetch_due(timer, &myself),
             PartnerMessage::FetchNow => state.start_run(&myself),
             PartnerMessage::BeginRun { facts, reply } => state.begin_run(*facts, reply),
@@ -82,7 +93,10 @@ impl Actor for PartnerActor {
                 state.run_unchanged(run, fetched, reply)?
             }
             PartnerMessage::RunFailed { run, failure, reply } => state.run_failed(run, failure, reply),
-            PartnerMessage::RunClosed { run } => state.run_closed(run, &myself),
+            PartnerMessage::RunClosed { run } => {
+                state.run_closed(run, &myself);
+                state.watch_gaps(&myself);
+            }
             PartnerMessage::Rebuild { from, reply } => state.rebuild(from, reply, &myself),
             PartnerMessage::DecidePlan { order, reply } => state.decide_plan(order, reply, &myself),
             PartnerMessage::ApplyPlanPart { reply } => state.apply_plan_part(reply)?,
@@ -100,7 +114,8 @@ impl Actor for PartnerActor {
         _myself: ActorRef<PartnerMessage>,
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
-        state.stop_timer();
+        state.stop_tasks().await;
+        state.gaps.stop_timer();
         state.note_pushes();
         Ok(())
     }

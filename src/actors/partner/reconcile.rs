@@ -98,6 +98,7 @@ impl PartnerState {
         match again {
             None => {
                 active.counts.pushes = self.feed.pushes_since_run;
+                set.changes.extend(self.heal_gaps(&active));
                 let unapplied = self.unapplied(&active);
                 run::accept(&mut self.feed, &active, unapplied, now);
             }

@@ -60,13 +60,14 @@ impl PartnerState {
             clock: self.around.clock.clone(),
         };
         let is_replay = matches!(task.rebuild, Some(Rebuild::Stored(_)));
-        self.running = Some(RunningFeed { run, began: Mark::now(), active: None, is_replay, closing: None });
         let actor = myself.clone();
-        spawn(TaskKind::FeedRun, async move {
+        let task = spawn(TaskKind::FeedRun, async move {
             task.run().await;
             // however the task ended, the schedule goes on
             let _ = actor.cast(PartnerMessage::RunClosed { run });
         });
+        let began = Mark::now();
+        self.running = Some(RunningFeed { run, task, began, active: None, is_replay, closing: None });
         Some(run)
     }
 
@@ -102,6 +103,16 @@ impl PartnerState {
         if feed_moved {
             self.stop_timer();
             self.schedule_first_fetch(myself);
+        }
+    }
+
+    /// Ends what runs beside the actor.
+    pub async fn stop_tasks(&mut self) {
+        self.stop_timer();
+        if let Some(running) = self.running.take() {
+            running.task.abort();
+            // it ends by being aborted; then it holds nothing of the store any more
+            let _ = running.task.await;
         }
     }
 

@@ -1,11 +1,14 @@
 //! What a partner's actor owns, and what it does with pushes.
 
+use super::deliveries::{Decided, Deliveries};
+use super::gap_watch::{GapWatch, OpenGap, note_numbers};
 use super::index::Index;
 use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
 use super::plans::Plans;
 use super::pushes::{self, PushCount};
 use super::recent::RecentDocuments;
 use super::run::ActiveRun;
+use super::streams::Streams;
 use crate::actors::handle::{Push, PushReply, Unavailable};
 use crate::actors::storage::{Ack, PendingSet, StorageHandle, approximate_bytes};
 use crate::clock::{Clock, Mark};
@@ -18,6 +21,7 @@ use crate::feed::Fetcher;
 use crate::rules::source_time::UndatedClock;
 use crate::store::{ReadError, Reader};
 use crate::telemetry::PartnerMetrics;
+use ractor::ActorProcessingErr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
@@ -49,6 +53,8 @@ pub struct PartnerState {
     pub index: Index,
     pub recent: RecentDocuments,
     pub undated: UndatedClock,
+    pub deliveries: Deliveries,
+    pub gaps: GapWatch,
     pub feed: FeedState,
     pub plans: Plans,
     pub push_count: PushCount,
@@ -61,6 +67,7 @@ pub struct PartnerState {
 /// A run under way: its task, and its state once it applies.
 pub struct RunningFeed {
     pub run: RunId,
+    pub task: JoinHandle<()>,
     pub began: Mark,
     pub active: Option<Box<ActiveRun>>,
     /// It reads a stored file again: it says nothing of the feed as it is now.
@@ -76,6 +83,7 @@ impl PartnerState {
         settings: Arc<PartnerSettings>,
         around: Surroundings,
         metrics: Arc<PartnerMetrics>,
+        gap: OpenGap,
     ) -> Result<PartnerState, ReadError> {
         let reader = around.reader.clone();
         let mut index = Index::default();
@@ -100,6 +108,8 @@ impl PartnerState {
             recent: RecentDocuments::default(),
             undated: undated.map_or_else(UndatedClock::default, UndatedClock::starting_after),
             push_count: PushCount::standing_at(&feed),
+            deliveries: Deliveries::load(&reader, no)?,
+            gaps: GapWatch::new(Streams::read(&reader, no)?, gap),
             feed,
             plans,
             running: None,
@@ -131,18 +141,28 @@ impl PartnerState {
         push: Push,
         prefetched: Prefetched,
         reply: oneshot::Sender<PushReply>,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), ActorProcessingErr> {
+        let Some((push, reply)) = self.unless_repeated(push, reply)? else { return Ok(()) };
         let mut undated = self.undated;
         let was_undated = undated;
-        let mut ledger = self.ledger(Origin::Push { delivery: 0 }, prefetched);
+        let mut ledger = self.ledger(push.origin(), prefetched);
         ledger.keeps_undo = push.atomic || push.dry_run;
         let start = ledger.mark();
+        ledger.expect(&push.writes);
         let mut items = Vec::with_capacity(push.writes.len());
+        let mut numbered = Vec::new();
+        let mut decided = Decided::before(&push);
         for write in push.writes {
             items.push(match write {
                 Err(refused) => *refused,
-                Ok(write) => decide(&mut ledger, write, &mut undated, push.received_at)?,
+                Ok(write) => {
+                    note_numbers(&mut numbered, items.len(), &write);
+                    decide(&mut ledger, write, &mut undated, push.received_at)?
+                }
             });
+            if undated != was_undated {
+                decided.undated_at.get_or_insert(undated.last());
+            }
         }
         let refused = push.atomic && items.iter().any(is_refusal);
         if refused || push.dry_run {
@@ -154,12 +174,18 @@ impl PartnerState {
             set.changes.push(undated_record(undated.last()));
             self.undated = undated;
         }
+        let mut missing = Vec::new();
         if !refused && !push.dry_run {
+            missing = self.note_streams(numbered, &items, &mut set);
             set.changes.extend(self.count_pushes(&items));
         }
         let (durable, ticket) = self.recent.next_ticket();
+        // what was only tried is not remembered: it had no effect
+        let delivery = push.delivery.filter(|_| !push.dry_run);
+        let standing = delivery
+            .map(|delivery| self.remember_delivery(delivery, decided, &items, &mut set, (&durable, ticket)));
         let bytes = approximate_bytes(&set);
-        let ack = Some(Ack::Push { reply, items, _permit: push.permit });
+        let ack = Some(Ack::Push { reply, items, missing, standing, _permit: push.permit });
         let pending = PendingSet { set, bytes, ack, ticket: Some((durable, ticket)) };
         // where the store takes no more the callers see "unknown", and the daemon is going down
         let _: Result<(), Unavailable> = self.around.storage.commit(pending);

@@ -1,8 +1,9 @@
 //! The partner's numbered price streams (G1): kept in memory, recorded with the prices that moved
 //! them.
 
-use crate::domain::{ChangeKind, Micros, RecordChange, RecordKind};
+use crate::domain::{ChangeKind, Micros, PartnerNo, RecordChange, RecordKind};
 use crate::rules::gaps::{MissingRange, Noted, StreamState};
+use crate::store::{ReadError, Reader};
 use compact_str::CompactString;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,15 +20,30 @@ pub struct Streams {
 
 impl Streams {
     /// Takes a stored record back in, if it is one of a stream.
-    pub fn load(&mut self, key: &[u8], value: &[u8]) {
+    fn load(&mut self, key: &[u8], value: &[u8]) {
         let name = key.strip_prefix(KEY_PREFIX).and_then(|name| std::str::from_utf8(name).ok());
         if let Some((name, state)) = name.zip(serde_json::from_slice(value).ok()) {
             self.by_name.insert(name.into(), state);
         }
     }
 
+    pub fn read(reader: &Reader, partner: PartnerNo) -> Result<Streams, ReadError> {
+        let mut streams = Streams::default();
+        let after = Some(KEY_PREFIX);
+        for (key, value) in reader.records(RecordKind::Stream, partner, after, false, STREAMS_MAX)? {
+            streams.load(&key, &value);
+        }
+        Ok(streams)
+    }
+
     /// Notes a numbered message; `None` where the partner has too many streams already.
-    pub fn receive(&mut self, name: &CompactString, number: u64, as_of: Micros, now: Micros) -> Option<Noted> {
+    pub fn receive(
+        &mut self,
+        name: &CompactString,
+        number: u64,
+        as_of: Micros,
+        now: Micros,
+    ) -> Option<Noted> {
         if !self.by_name.contains_key(name) && self.by_name.len() >= STREAMS_MAX {
             return None;
         }
@@ -39,17 +55,24 @@ impl Streams {
     }
 
     /// What is to be sent again, of the streams that a request spoke of.
-    pub fn named(&self, streams: &BTreeSet<CompactString>, now: Micros) -> Vec<(CompactString, Vec<(u64, u64)>)> {
+    pub fn named(
+        &self,
+        streams: &BTreeSet<CompactString>,
+        now: Micros,
+    ) -> Vec<(CompactString, Vec<(u64, u64)>)> {
         let named = |name: &CompactString| Some((name.clone(), self.by_name.get(name)?.named(now)));
         streams.iter().filter_map(named).filter(|(_, ranges)| !ranges.is_empty()).collect()
     }
 
-    pub fn wants_fetch(&self, now: Micros) -> bool {
-        self.by_name.values().any(|stream| stream.wants_fetch(now))
+    /// When the oldest range was opened that no early fetch has been made for.
+    pub fn unfetched_since(&self, fetched_at: Micros) -> Option<Micros> {
+        self.by_name.values().filter_map(|stream| stream.unfetched_since(fetched_at)).min()
     }
 
-    pub fn has_gap(&self) -> bool {
-        self.by_name.values().any(|stream| !stream.missing.is_empty())
+    /// Since when something has been missing in any stream: prices that were received before read
+    /// as `gap` (P5).
+    pub fn open_since(&self) -> Option<Micros> {
+        self.by_name.values().filter_map(StreamState::open_since).min()
     }
 
     /// The feed has spoken as of `snapshot`; gives back what that healed.
@@ -80,14 +103,6 @@ impl Streams {
     }
 }
 
-/// Since when something has been missing in any stream, from its stored records: prices that were
-/// received before read as `gap` (P5).
-pub fn open_since<'a>(records: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Option<Micros> {
-    let mut streams = Streams::default();
-    records.for_each(|(key, value)| streams.load(key, value));
-    streams.by_name.values().filter_map(StreamState::open_since).min()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,7 +120,7 @@ mod tests {
             again.load(&record.key, record.value.as_deref().unwrap());
         }
         assert_eq!(again.by_name, streams.by_name);
-        assert!(again.has_gap());
+        assert_eq!(again.open_since(), Some(Micros(7)));
     }
 
     #[test]

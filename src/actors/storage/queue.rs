@@ -4,7 +4,8 @@
 //! the next group gathers. Its length is bounded by the permits that travel in the sets.
 
 use crate::actors::admission::Permit;
-use crate::actors::handle::PushReply;
+use crate::actors::delivery::Standing;
+use crate::actors::handle::{Missing, PushReply};
 use crate::domain::{ItemOutcome, Seq, WriteSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -27,6 +28,10 @@ pub enum Ack {
     Push {
         reply: oneshot::Sender<PushReply>,
         items: Vec<ItemOutcome>,
+        /// What is to be sent again (G1).
+        missing: Vec<Missing>,
+        /// Of a push with a delivery id (G2).
+        standing: Option<Standing>,
         _permit: Permit,
     },
     /// The actors' own: run state, numbers of partners.

@@ -5,6 +5,7 @@ use super::queue::{Ack, PendingSet, Queue, Work};
 use crate::actors::handle::PushReply;
 use crate::clock::{Clock, Mark};
 use crate::domain::{Seq, WriteSet};
+use crate::rules::deliveries::DeliveryDecision;
 use crate::store::{Progress, StoreError, Writer};
 use crate::telemetry::Metrics;
 use std::sync::Arc;
@@ -94,8 +95,11 @@ impl WriterLoop {
     /// A caller who has gone is no error: its write stands.
     fn acknowledge(&self, ack: Ack, first: Seq, durable: Seq) {
         match ack {
-            Ack::Push { reply, items, _permit } => {
-                let _ = reply.send(PushReply { items, first, durable });
+            Ack::Push { reply, items, missing, standing, _permit } => {
+                let settled = standing.as_ref().map(|standing| standing.settle(first));
+                let (first, durable) = settled.unwrap_or((first, durable));
+                let decision = standing.map_or(DeliveryDecision::New, |standing| standing.decision);
+                let _ = reply.send(PushReply { items, first, durable, missing, decision });
             }
             Ack::Internal(reply) => {
                 let _ = reply.send(durable);

@@ -1,3 +1,5 @@
+//! The scanner against texts that are and are not JSON.
+
 use super::*;
 use proptest::prelude::*;
 use serde_json::Value;

@@ -209,8 +209,11 @@ pub fn replaces_whole(old: &[u8], new: &[u8]) -> bool {
     old.is_empty() || plain(old) && plain(new)
 }
 
-/// The quotes of a row by name, as bytes; the usual name is empty.
-fn split_row(row: &[u8]) -> Result<Vec<(&[u8], &[u8])>, LogError> {
+/// A quote's name, empty for the usual one, and all its bytes.
+type NamedBytes<'a> = (&'a [u8], &'a [u8]);
+
+/// The quotes of a row, unread.
+fn split_row(row: &[u8]) -> Result<Vec<NamedBytes<'_>>, LogError> {
     let mut input = Input::new(row);
     let mut parts = Vec::with_capacity(Quote::PER_ASSET_MAX);
     while !input.is_empty() {

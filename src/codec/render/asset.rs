@@ -8,7 +8,7 @@ use crate::rules::reading::{self, Shown};
 
 /// Members of the reply that are ours beside the reserved ones. A partner's member of such a name
 /// is shown under `own`.
-const OURS: [&str; 4] = ["partner", "cursor", "quotes", "own"];
+const OURS: [&str; 5] = ["partner", "cursor", "quotes", "own", "partner_removed"];
 
 /// One living asset, from a row of the store.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,8 @@ pub struct AssetView<'a> {
     /// Journal and sequence that the line speaks of; shown as `cursor`.
     pub cursor: Option<(u32, Seq)>,
     pub now: Micros,
+    /// Since when a numbered message of the partner has been missing (G1).
+    pub gap_since: Option<Micros>,
     pub policy: &'a Policy,
     /// Only these members beside `id` and `partner`; `None`: all.
     pub fields: Option<&'a [&'a str]>,
@@ -35,6 +37,8 @@ pub struct PriceView<'a> {
     /// Of the asset's class, by `heartbeat`.
     pub heartbeat: Option<i64>,
     pub now: Micros,
+    /// Since when a numbered message of the partner has been missing (G1).
+    pub gap_since: Option<Micros>,
 }
 
 /// The heartbeat of an asset's class (P5).
@@ -87,7 +91,7 @@ fn quotes(out: &mut Vec<u8>, view: &AssetView<'_>, wanted: &impl Fn(&str) -> boo
     let (main, others): (Vec<&Quote>, Vec<&Quote>) =
         view.quotes.iter().partition(|quote| quote.name == QuoteName::PRICE);
     if let Some(quote) = main.first().filter(|_| wanted("price"))
-        && let Some(reading) = reading::read(quote, heartbeat, false, view.now)
+        && let Some(reading) = reading::read_at(quote, heartbeat, view.gap_since, view.now)
     {
         name(out, "price");
         out.push(b'{');
@@ -100,7 +104,7 @@ fn quotes(out: &mut Vec<u8>, view: &AssetView<'_>, wanted: &impl Fn(&str) -> boo
     name(out, "quotes");
     out.push(b'{');
     for quote in others {
-        if let Some(reading) = reading::read(quote, heartbeat, false, view.now) {
+        if let Some(reading) = reading::read_at(quote, heartbeat, view.gap_since, view.now) {
             name(out, quote.name.as_str());
             out.push(b'{');
             reading_members(out, quote, &reading);
@@ -113,7 +117,9 @@ fn quotes(out: &mut Vec<u8>, view: &AssetView<'_>, wanted: &impl Fn(&str) -> boo
 /// `{"id", "partner", "quote", "amount", "currency", "as_of", "state", "age_seconds", …}`; `false`
 /// and nothing written where the register holds no price.
 pub fn price(out: &mut Vec<u8>, view: &PriceView<'_>) -> bool {
-    let Some(reading) = reading::read(view.quote, view.heartbeat, false, view.now) else { return false };
+    let Some(reading) = reading::read_at(view.quote, view.heartbeat, view.gap_since, view.now) else {
+        return false;
+    };
     out.push(b'{');
     text(out, "id", view.id.as_str());
     text(out, "partner", view.partner);
@@ -198,6 +204,7 @@ mod tests {
             quotes,
             cursor: Some((1, Seq(7))),
             now: Micros(105_000_000),
+            gap_since: None,
             policy: &Policy::default(),
             fields,
         };
@@ -253,8 +260,14 @@ mod tests {
         let full = quote("bid", Some("1"));
         let empty = Quote { stamp: Stamp::NEVER, ..full.clone() };
         let mut out = Vec::new();
-        let view =
-            |quote| PriceView { partner: "p", id: &id, quote, heartbeat: None, now: Micros(5_000_000) };
+        let view = |quote| PriceView {
+            partner: "p",
+            id: &id,
+            quote,
+            heartbeat: None,
+            now: Micros(5_000_000),
+            gap_since: None,
+        };
         assert!(price(&mut out, &view(&full)));
         assert!(
             out.starts_with(

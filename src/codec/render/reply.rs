@@ -18,6 +18,8 @@ pub struct Reply<'a> {
     pub first: Seq,
     /// What an item without a change of its own rests on.
     pub durable: Seq,
+    /// Ranges of numbered streams to be sent again (G1).
+    pub missing: &'a [(CompactString, Vec<(u64, u64)>)],
     /// Of a batch, list only the items that have something to say, each with its `index`.
     pub minimal: bool,
 }
@@ -29,7 +31,14 @@ pub fn push_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
     let mut items = reply.ids.iter().zip(reply.items);
     if reply.shape == Shape::Single {
         return match items.next() {
-            Some((id, outcome)) => item(out, reply, &prefix, id, outcome, None),
+            Some((id, outcome)) => {
+                item(out, reply, &prefix, id, outcome, None);
+                if !reply.missing.is_empty() {
+                    out.pop();
+                    missing(out, reply.missing);
+                    out.push(b'}');
+                }
+            }
             None => out.extend_from_slice(b"{}"),
         };
     }
@@ -37,6 +46,9 @@ pub fn push_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
     out.push(b'{');
     counts(out, reply.items);
     text(out, "cursor", &cursor::encode(reply.journal, reply.durable));
+    if !reply.missing.is_empty() {
+        missing(out, reply.missing);
+    }
     out.extend_from_slice(b",\"items\":[");
     let mut first = true;
     for (index, (id, outcome)) in items.enumerate() {
@@ -100,8 +112,27 @@ fn item(
     out.push(b'}');
 }
 
+/// `"missing":{"stream":[[42,42]]}`.
+fn missing(out: &mut Vec<u8>, streams: &[(CompactString, Vec<(u64, u64)>)]) {
+    name(out, "missing");
+    out.push(b'{');
+    for (stream, ranges) in streams {
+        name(out, stream);
+        out.push(b'[');
+        for (place, &(from, to)) in ranges.iter().enumerate() {
+            out.extend_from_slice(if place > 0 { b",[" } else { b"[" });
+            number(out, from);
+            out.push(b',');
+            number(out, to);
+            out.push(b']');
+        }
+        out.push(b']');
+    }
+    out.push(b'}');
+}
+
 fn note(out: &mut Vec<u8>, note: &Note) {
-    for (member, value) in [("code", note.code), ("hint", &note.hint), ("pointer", &note.pointer)] {
+    for (member, value) in [("code", &*note.code), ("hint", &note.hint), ("pointer", &note.pointer)] {
         if !value.is_empty() {
             text(out, member, value);
         }
@@ -128,6 +159,10 @@ mod tests {
     use crate::domain::Rule;
 
     fn rendered(shape: Shape, minimal: bool) -> String {
+        rendered_with(shape, minimal, &[])
+    }
+
+    fn rendered_with(shape: Shape, minimal: bool, missing: &[(CompactString, Vec<(u64, u64)>)]) -> String {
         let mut lost = ItemOutcome::plain(Outcome::Updated, Rule::D1);
         lost.note_mut().superseded = vec!["title".into(), "a\"b".into()];
         lost.note_mut().undated = true;
@@ -140,7 +175,8 @@ mod tests {
         let (ids, items) =
             if shape == Shape::Single { (&ids[..1], &items[..1]) } else { (&ids[..], &items[..]) };
         let mut out = Vec::new();
-        let reply = Reply { shape, ids, items, journal: 0xA1, first: Seq(40), durable: Seq(99), minimal };
+        let reply =
+            Reply { shape, ids, items, journal: 0xA1, first: Seq(40), durable: Seq(99), missing, minimal };
         push_reply(&mut out, &reply);
         let out = String::from_utf8(out).unwrap();
         assert!(json::value(&out).is_ok(), "{out}");
@@ -167,6 +203,16 @@ mod tests {
                 r#""code":"amount_zero","hint":"send more","pointer":"/amount"}]}"#
             )
         );
+    }
+
+    #[test]
+    fn g1_what_is_missing_is_named_beside_the_items() {
+        let missing = [("a".into(), vec![(42, 42), (50, 60)]), ("b\"".into(), vec![(1, 2)])];
+        let named = r#""missing":{"a":[[42,42],[50,60]],"b\"":[[1,2]]}"#;
+        let batch = rendered_with(Shape::Batch, false, &missing);
+        assert!(batch.contains(&format!(r#""cursor":"000000a1-99",{named},"items""#)), "{batch}");
+        let single = rendered_with(Shape::Single, false, &missing);
+        assert!(single.ends_with(&format!(r#""cursor":"000000a1-40",{named}}}"#)), "{single}");
     }
 
     #[test]

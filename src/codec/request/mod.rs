@@ -6,6 +6,7 @@
 
 mod asset;
 mod body;
+mod event;
 mod fast;
 mod price;
 
@@ -136,6 +137,18 @@ pub fn asset_price(body: &[u8], id: &AssetId, policy: &Policy) -> Result<Decoded
         return Err(needs_one(Verb::Put));
     }
     Ok(decoded(&items, Some(id), |raw| price::decode(raw, Owner::Path(id), policy).map(Write::Price)))
+}
+
+/// `POST /api/events`.
+pub fn events(body: &[u8], ndjson: bool, policy: &Policy, limits: &BodyLimits) -> Result<Decoded, BodyError> {
+    let items = body::split(body::text(body)?, ndjson, None, limits)?;
+    let mut decoded = decoded(&items, None, |raw| event::decode(raw, policy));
+    for ((id, write), raw) in decoded.ids.iter_mut().zip(&decoded.writes).zip(&items.items) {
+        if write.is_err() {
+            *id = event::readable_id(raw);
+        }
+    }
+    Ok(decoded)
 }
 
 fn needs_one(verb: Verb) -> BodyError {

@@ -1,3 +1,5 @@
+//! Bodies of pushes, and that both paths decode them alike.
+
 use super::*;
 use crate::domain::{Market, Outcome, PriceWrite};
 use proptest::prelude::*;
@@ -9,11 +11,11 @@ fn read_prices(body: &str) -> Result<Decoded, BodyError> {
 }
 
 /// The code, pointer and hint of the one item that a body holds.
-fn refusal(decoded: &Decoded) -> (&'static str, &str, &str) {
+fn refusal(decoded: &Decoded) -> (&str, &str, &str) {
     let outcome = decoded.writes[0].as_ref().expect_err("the item is refused");
     assert_eq!((outcome.outcome, decoded.writes.len()), (Outcome::Rejected, 1));
     let note = outcome.note.as_ref().unwrap();
-    (note.code, &note.pointer, &note.hint)
+    (&note.code, &note.pointer, &note.hint)
 }
 
 fn price(decoded: Decoded) -> PriceWrite {

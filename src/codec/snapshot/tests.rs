@@ -1,3 +1,5 @@
+//! Feed documents whole, cut, and broken.
+
 use super::*;
 use crate::codec::{json, record};
 use crate::domain::{Pointer, TimeFormat};

@@ -12,7 +12,7 @@ mod slots;
 
 pub use documents::{DocumentPatch, Documents};
 pub use records::{Family, Records};
-pub use slots::{SlotBlock, SlotEntry, SlotMap};
+pub use slots::{SlotBlock, SlotEntry, SlotMap, WARM_MAX};
 
 use super::tables::{assets, prices};
 use crate::codec::log::{LogError, RowPlace, merge_quote_rows, replaces_whole};
@@ -50,6 +50,15 @@ impl Generation {
 
     pub fn is_empty(&self) -> bool {
         self.last == Seq(0)
+    }
+
+    /// Makes ready for taking in these changes of one partner, `WARM_MAX` at most.
+    pub fn warm(&self, partner: PartnerNo, changes: &[ChangeKind]) {
+        let slots = changes.iter().filter_map(|kind| match kind {
+            ChangeKind::Price(price) => Some(price.slot),
+            _ => None,
+        });
+        self.prices.warm(partner, slots);
     }
 
     /// Takes in one change; `place` is where its row lies in the record.

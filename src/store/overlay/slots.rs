@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// Rows up to this long lie in the entry itself: nearly all with a single quote.
 const INLINE_MAX: usize = 30;
 
+/// More reads than this a core does not have under way at once.
+pub const WARM_MAX: usize = 32;
+
 /// The bytes of a row.
 #[derive(Clone, Debug)]
 enum Row {
@@ -145,6 +148,24 @@ impl<const WIDTH: usize> SlotMap<WIDTH> {
         self.bytes = self.bytes + entry.heap_bytes() - heap;
         self.bytes += (block.entries.capacity() - capacity) * size_of::<SlotEntry>();
         result
+    }
+
+    /// Reads what updates of these slots will read, so that the waits for memory overlap: an
+    /// update by itself waits for three places one after the other, and slots come at random.
+    pub fn warm(&self, partner: PartnerNo, slots: impl Iterator<Item = Slot>) {
+        let Some(blocks) = self.partners.get(&partner) else { return };
+        let mut found = [None; WARM_MAX];
+        for (slot, found) in slots.zip(&mut found) {
+            let (number, place) = split::<WIDTH>(slot);
+            let block = blocks.get(number).and_then(Option::as_deref);
+            *found = block.map(|block| (block, block.index[place]));
+        }
+        // an entry may lie across two lines of the cache; a new one will lie behind the last
+        let ends = |entry: &SlotEntry| usize::from(entry.place) + entry.row().len();
+        let places = found.iter().flatten().map(|(block, at)| {
+            block.entries.get(usize::from(*at)).map_or(0, ends) + block.entries.last().map_or(0, ends)
+        });
+        std::hint::black_box(places.sum::<usize>());
     }
 
     /// The first block at or after the one named: partner, number, entries.

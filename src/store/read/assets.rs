@@ -2,6 +2,7 @@
 
 use super::AssetRow;
 use super::slot::{SlotTables, SlotView};
+use crate::codec::log::LogError;
 use crate::domain::{AssetId, PartnerNo, Quote, Slot};
 use crate::store::overlay::{DocumentPatch, Overlay};
 use crate::store::shared::Shared;
@@ -47,7 +48,7 @@ fn stored<T>(
     txn: &ReadTransaction,
     partner: PartnerNo,
     id: &AssetId,
-    take: fn(&[u8]) -> Result<T, crate::codec::log::LogError>,
+    take: fn(&[u8]) -> Result<T, LogError>,
 ) -> Result<Option<T>, StoreError> {
     let table = txn.open_table(documents::TABLE)?;
     let row = table.get((partner.0, id.as_bytes()))?;
@@ -84,7 +85,7 @@ fn finish(
     let slot = row.slot;
     // written together with the document in every commit and in every checkpoint
     let Some((_, head)) = tables.head(&found.view, partner, slot)? else {
-        let source = crate::codec::log::LogError::Bounds("slot of a document");
+        let source = LogError::Bounds("slot of a document");
         return Err(StoreError::Corrupt { table: "documents", source });
     };
     Ok(Some(AssetRow {
@@ -167,7 +168,7 @@ fn stored_rows(
         let (key, row) = row?;
         let corrupt = StoreError::corrupt("documents");
         let id = std::str::from_utf8(key.value().1).ok().and_then(|id| AssetId::new(id).ok());
-        let id = id.ok_or(crate::codec::log::LogError::Bounds("asset id")).map_err(&corrupt)?;
+        let id = id.ok_or(LogError::Bounds("asset id")).map_err(&corrupt)?;
         rows.insert(id, DocumentRow::take(row.value()).map_err(&corrupt)?);
     }
     Ok(rows)

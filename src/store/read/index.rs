@@ -2,7 +2,7 @@
 
 use super::slot::{BlockTable, SlotView};
 use crate::domain::{AssetHead, AssetId, PartnerNo, Quote, Slot};
-use crate::store::overlay::{Overlay, SlotMap};
+use crate::store::overlay::{Overlay, SlotEntry, SlotMap};
 use crate::store::shared::Shared;
 use crate::store::tables::block::Block;
 use crate::store::tables::{assets, prices};
@@ -11,7 +11,8 @@ use redb::{AccessGuard, ReadTransaction};
 
 /// Slots read at once; whole blocks of both tables.
 const CHUNK: u32 = 4_096;
-const _: () = assert!(CHUNK as usize % assets::WIDTH == 0 && CHUNK as usize % prices::WIDTH == 0);
+const _: () =
+    assert!((CHUNK as usize).is_multiple_of(assets::WIDTH) && (CHUNK as usize).is_multiple_of(prices::WIDTH));
 
 type Guard = AccessGuard<'static, &'static [u8]>;
 
@@ -90,7 +91,7 @@ fn each_entry<const WIDTH: usize>(
     map: &SlotMap<WIDTH>,
     partner: PartnerNo,
     base: u32,
-    mut visit: impl FnMut(usize, &crate::store::overlay::SlotEntry),
+    mut visit: impl FnMut(usize, &SlotEntry),
 ) {
     let first = base / WIDTH as u32;
     let mut next = first;
@@ -139,7 +140,7 @@ impl<'a> Rows<'a> {
     /// The row of the slot at `place` in the chunk; places come one after the other.
     fn next_row(&mut self, place: usize) -> Result<&'a [u8], StoreError> {
         let corrupt = StoreError::corrupt(self.table);
-        if place % self.width == 0 {
+        if place.is_multiple_of(self.width) {
             self.block = match &self.blocks[place / self.width] {
                 Some(guard) => Block::new(guard.value()).map_err(&corrupt)?,
                 None => Block::absent(),

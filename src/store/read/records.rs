@@ -1,6 +1,7 @@
 //! Records by key: one, or a page in either direction.
 
 use super::RecordRow;
+use crate::domain::Seq;
 use crate::store::overlay::{Family, Overlay};
 use crate::store::shared::Shared;
 use crate::store::tables::records::{TABLE, take};
@@ -9,15 +10,15 @@ use redb::ReadTransaction;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-pub fn one(shared: &Shared, family: Family, key: &[u8]) -> Result<Option<Box<[u8]>>, ReadError> {
+pub fn one(shared: &Shared, family: Family, key: &[u8]) -> Result<Option<(Seq, Box<[u8]>)>, ReadError> {
     let scout = |txn: &ReadTransaction| {
         let row = txn.open_table(TABLE)?.get((family.0 as u8, family.1.0, key))?;
-        let value = row.map(|row| take(row.value()).map(|(_, value)| Box::<[u8]>::from(value)));
+        let value = row.map(|row| take(row.value()).map(|(seq, value)| (seq, Box::<[u8]>::from(value))));
         value.transpose().map_err(StoreError::corrupt("records"))
     };
-    let collect = |overlay: &Overlay, _: &Option<Box<[u8]>>| {
+    let collect = |overlay: &Overlay, _: &Option<(Seq, Box<[u8]>)>| {
         let entries = overlay.layers().filter_map(|layer| layer.records.get(family, key));
-        entries.last().map(|entry| entry.value.clone())
+        entries.last().map(|entry| Some((entry.seq, entry.value.clone()?)))
     };
     let (_, stored, newer) = shared.together(scout, collect)?;
     Ok(newer.unwrap_or(stored))

@@ -1,5 +1,6 @@
 //! `meta`: what the file says about itself.
 
+use crate::codec::log::LogError;
 use crate::store::StoreError;
 use redb::{ReadTransaction, ReadableTable, TableDefinition, TableError};
 
@@ -34,9 +35,11 @@ pub fn read(txn: &ReadTransaction) -> Result<Option<Meta>, StoreError> {
     if found > SCHEMA_VERSION {
         return Err(StoreError::Newer { found, known: SCHEMA_VERSION });
     }
+    let missing = |what| StoreError::Corrupt { table: "meta", source: LogError::Bounds(what) };
+    let journal = number(&table, JOURNAL)?.and_then(|journal| u32::try_from(journal).ok());
     Ok(Some(Meta {
-        journal: number(&table, JOURNAL)?.unwrap_or(0) as u32,
-        checkpoint: number(&table, CHECKPOINT)?.unwrap_or(0),
+        journal: journal.ok_or(missing("journal"))?,
+        checkpoint: number(&table, CHECKPOINT)?.ok_or(missing("checkpoint"))?,
     }))
 }
 

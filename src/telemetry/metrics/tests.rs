@@ -11,6 +11,10 @@ fn published() -> (Metrics, String) {
     let acme = metrics.partner(&PartnerName::new("acme").unwrap());
     acme.items_decided(ItemKind::Price, Outcome::Updated, 998);
     acme.push_answered(200);
+    acme.deliveries().made(Some(Micros(2_500_000)));
+    acme.deliveries().reused();
+    acme.gaps().opened();
+    acme.gaps().healed_late(Duration::from_secs(3));
     let counts = RunCounts { created: 3, ..RunCounts::default() };
     acme.feed().run_finished(RunStatus::Applied, &counts, Micros(1_500_000), Duration::from_secs(2));
     metrics.route("/api/prices", "POST").answered(200);
@@ -105,6 +109,15 @@ fn counts_land_in_their_series_and_others_stand_at_zero() {
         r#"tidegate_push_requests_total{partner="acme",code="2xx"} 1"#,
         r#"tidegate_feed_runs_total{partner="acme",outcome="applied"} 1"#,
         r#"tidegate_feed_last_success_timestamp_seconds{partner="acme"} 1.5"#,
+        r#"tidegate_deliveries_total{partner="acme",outcome="new"} 1"#,
+        r#"tidegate_deliveries_total{partner="acme",outcome="replayed"} 0"#,
+        r#"tidegate_deliveries_total{partner="acme",outcome="reused"} 1"#,
+        r#"tidegate_deliveries_oldest_timestamp_seconds{partner="acme"} 2.5"#,
+        r#"tidegate_gaps_opened_total{partner="acme"} 1"#,
+        r#"tidegate_gaps_healed_total{partner="acme",by="late"} 1"#,
+        r#"tidegate_gaps_healed_total{partner="acme",by="feed"} 0"#,
+        r#"tidegate_gaps_abandoned_total{partner="acme"} 0"#,
+        r#"tidegate_gap_heal_seconds_bucket{le="5"} 1"#,
         r#"tidegate_feed_records_total{partner="acme",outcome="created"} 3"#,
         r#"tidegate_http_requests_total{route="/api/prices",method="POST",code="2xx"} 1"#,
         r#"tidegate_commit_seconds_bucket{le="0.0005"} 1"#,

@@ -1,0 +1,388 @@
+//! The deliveries that a partner has made (G2): every id that is known, and the outcomes of the
+//! newest. What is known here decides; the store's records are only read where outcomes have left
+//! memory.
+
+use super::state::PartnerState;
+use crate::actors::delivery::{Delivery, DeliveryKey, Standing};
+use crate::actors::handle::{Push, PushReply, Unavailable};
+use crate::actors::storage::{Ack, PendingSet};
+use crate::domain::{
+    ChangeKind, ItemOutcome, Micros, PartnerNo, RecordChange, RecordKind, Seq, Write, WriteSet,
+};
+use crate::rules::deliveries::{self, DeliveryDecision, DeliveryRecord, is_expired};
+use crate::store::{ReadError, Reader};
+use serde::Deserialize;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::oneshot;
+
+/// Deliveries whose outcomes stay in memory: retries come within seconds, mostly.
+const RECENT_MAX: usize = 1_000;
+/// KiB of records that stay in memory, whatever their number.
+const RECENT_WEIGHT_MAX: u64 = 4_096;
+/// Records dropped with one push: more than it adds, so that the cap holds, and bounded.
+const DROPS_PER_PUSH: usize = 16;
+/// A record counts once for each of these.
+const WEIGHT_BYTES: usize = 1_024;
+const PAGE: usize = 1_000;
+
+#[derive(Debug, Default)]
+pub struct Deliveries {
+    known: HashMap<DeliveryKey, Known>,
+    /// In the order of their receipt: those of dated prices, and others, which are kept longer.
+    order: [VecDeque<(i64, DeliveryKey)>; 2],
+    weight: u64,
+    recent: VecDeque<DeliveryKey>,
+    recent_weight: u64,
+}
+
+#[derive(Debug)]
+struct Known {
+    received_at: i64,
+    prices_only: bool,
+    weight: u32,
+    recent: Option<Recent>,
+}
+
+#[derive(Clone, Debug)]
+struct Recent {
+    remembered: Remembered,
+    /// The ticket of its write set: once that is durable the record can be read.
+    ticket: u64,
+}
+
+/// A delivery that has been made before.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    pub record: Arc<DeliveryRecord>,
+    pub first: Arc<OnceLock<Seq>>,
+}
+
+/// What a delivery came to, beside its items.
+#[derive(Clone, Copy, Debug)]
+pub struct Decided {
+    pub received_at: Micros,
+    /// The time given to its first undated item (T1).
+    pub undated_at: Option<Micros>,
+    pub only_prices: bool,
+}
+
+impl Decided {
+    /// Before any of its items is decided.
+    pub fn before(push: &Push) -> Decided {
+        let only_prices =
+            push.delivery.is_some() && push.writes.iter().all(|write| !matches!(write, Ok(Write::Asset(_))));
+        Decided { received_at: push.received_at, undated_at: None, only_prices }
+    }
+}
+
+/// What of a stored record its age hangs on.
+#[derive(Deserialize)]
+struct Age {
+    received_at: i64,
+    prices_only: bool,
+}
+
+impl Deliveries {
+    pub fn load(reader: &Reader, partner: PartnerNo) -> Result<Deliveries, ReadError> {
+        let mut deliveries = Deliveries::default();
+        let mut after: Option<Box<[u8]>> = None;
+        loop {
+            let page = reader.records(RecordKind::Delivery, partner, after.as_deref(), false, PAGE)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            for (key, value) in &page {
+                let key: Option<[u8; 16]> = (**key).try_into().ok();
+                if let Some((key, age)) = key.zip(serde_json::from_slice(value).ok()) {
+                    deliveries.take_in(DeliveryKey(key), &age, weight_of(value));
+                }
+            }
+        }
+        for order in &mut deliveries.order {
+            order.make_contiguous().sort_unstable();
+        }
+        Ok(deliveries)
+    }
+
+    /// Since when the oldest one has been known.
+    pub fn oldest(&self) -> Option<Micros> {
+        self.order.iter().filter_map(|order| Some(Micros(order.front()?.0))).min()
+    }
+
+    fn take_in(&mut self, key: DeliveryKey, age: &Age, weight: u32) {
+        let &Age { received_at, prices_only } = age;
+        self.order[usize::from(prices_only)].push_back((received_at, key));
+        self.weight += u64::from(weight);
+        let known = Known { received_at, prices_only, weight, recent: None };
+        if let Some(before) = self.known.insert(key, known) {
+            self.weight -= u64::from(before.weight);
+            self.forget_recent(&before);
+        }
+    }
+
+    /// What is remembered under the delivery's id, if it is not too old by now.
+    fn recall(
+        &self,
+        delivery: &Delivery,
+        now: Micros,
+        read: impl FnOnce() -> Result<Option<(Seq, DeliveryRecord)>, ReadError>,
+    ) -> Result<Option<Remembered>, ReadError> {
+        let Some(known) = self.known.get(&delivery.key) else { return Ok(None) };
+        if is_expired(known.received_at, known.prices_only, now) {
+            return Ok(None);
+        }
+        if let Some(recent) = &known.recent {
+            return Ok(Some(recent.remembered.clone()));
+        }
+        // the edge may have looked before the record was there, or when an older one was
+        let is_it = |stored: &&(Seq, DeliveryRecord)| stored.1.received_at == known.received_at;
+        let stored = match delivery.stored.as_ref().filter(is_it) {
+            Some(stored) => Some(stored.clone()),
+            None => read()?,
+        };
+        Ok(stored.map(|(seq, record)| {
+            let first = Seq(seq.0.saturating_sub(u64::from(record.place)));
+            Remembered { record: Arc::new(record), first: Arc::new(OnceLock::from(first)) }
+        }))
+    }
+
+    /// Takes a delivery in; gives back its record and those that are dropped for it.
+    fn remember(&mut self, key: DeliveryKey, remembered: Remembered, ticket: u64) -> ChangeKind {
+        let record = &remembered.record;
+        let value = serde_json::to_vec(&**record).expect("a plain struct serialises").into_boxed_slice();
+        let weight = weight_of(&value);
+        let age = Age { received_at: record.received_at, prices_only: record.prices_only };
+        self.take_in(key, &age, weight);
+        if let Some(known) = self.known.get_mut(&key) {
+            known.recent = Some(Recent { remembered, ticket });
+            self.recent.push_back(key);
+            self.recent_weight += u64::from(weight);
+        }
+        change(key, Some(value))
+    }
+
+    /// Drops what is too old and what is too many, but never `newest`.
+    fn drop_surplus(&mut self, newest: DeliveryKey, weight_max: u64, now: Micros) -> Vec<ChangeKind> {
+        let mut dropped = Vec::new();
+        while dropped.len() < DROPS_PER_PUSH {
+            let Some(place) = self.next_to_go(weight_max, now) else { break };
+            if self.order[place].front().is_some_and(|&(_, key)| key == newest) {
+                break;
+            }
+            let Some((received_at, key)) = self.order[place].pop_front() else { break };
+            // an id that was used anew after its time stands further back with its new time
+            if self.known.get(&key).is_some_and(|known| known.received_at == received_at)
+                && let Some(known) = self.known.remove(&key)
+            {
+                self.weight -= u64::from(known.weight);
+                self.forget_recent(&known);
+                dropped.push(change(key, None));
+            }
+        }
+        dropped
+    }
+
+    fn next_to_go(&self, weight_max: u64, now: Micros) -> Option<usize> {
+        let front = |place: usize| self.order[place].front().map(|&(received_at, _)| received_at);
+        for (place, prices_only) in [(0, false), (1, true)] {
+            if front(place).is_some_and(|received_at| is_expired(received_at, prices_only, now)) {
+                return Some(place);
+            }
+        }
+        let older = if front(1).is_some_and(|b| front(0).is_none_or(|a| b < a)) { 1 } else { 0 };
+        (self.weight > weight_max).then_some(older)
+    }
+
+    /// Lets outcomes go from memory that can be read from the store.
+    fn shrink(&mut self, durable: &AtomicU64) {
+        let durable = durable.load(Ordering::Acquire);
+        while self.recent.len() > RECENT_MAX || self.recent_weight > RECENT_WEIGHT_MAX {
+            let Some(&key) = self.recent.front() else { return };
+            if let Some(known) = self.known.get_mut(&key) {
+                if known.recent.as_ref().is_some_and(|recent| recent.ticket > durable) {
+                    return;
+                }
+                if known.recent.take().is_some() {
+                    self.recent_weight -= u64::from(known.weight);
+                }
+            }
+            self.recent.pop_front();
+        }
+    }
+
+    fn forget_recent(&mut self, known: &Known) {
+        if known.recent.is_some() {
+            self.recent_weight -= u64::from(known.weight);
+        }
+    }
+}
+
+impl PartnerState {
+    /// Answers a push whose delivery id is known, and gives any other back.
+    pub fn unless_repeated(
+        &mut self,
+        push: Push,
+        reply: oneshot::Sender<PushReply>,
+    ) -> Result<Option<(Push, oneshot::Sender<PushReply>)>, ReadError> {
+        let Some(delivery) = &push.delivery else { return Ok(Some((push, reply))) };
+        let now = self.around.clock.now();
+        let stored = || stored_delivery(&self.around.reader, self.no, delivery.key);
+        let remembered = self.deliveries.recall(delivery, now, stored)?;
+        let record = remembered.as_ref().map(|remembered| &*remembered.record);
+        let decision = deliveries::decide(record, &delivery.fingerprint, now);
+        let Some(remembered) = remembered.filter(|_| decision != DeliveryDecision::New) else {
+            return Ok(Some((push, reply)));
+        };
+        delivery.repeats.set();
+        let outcomes = match decision {
+            DeliveryDecision::Replay => {
+                self.metrics.deliveries().replayed();
+                remembered.record.outcomes().unwrap_or_default()
+            }
+            DeliveryDecision::New | DeliveryDecision::Reused => {
+                self.metrics.deliveries().reused();
+                Vec::new()
+            }
+        };
+        let standing = Standing { decision, first: remembered.first, place: remembered.record.place };
+        // in line behind what it rests on, which may not be durable yet (G4)
+        let ack = Ack::Push {
+            reply,
+            items: outcomes,
+            missing: Vec::new(),
+            standing: Some(standing),
+            _permit: push.permit,
+        };
+        let pending = PendingSet { set: WriteSet::new(self.no), bytes: 0, ack: Some(ack), ticket: None };
+        // where the store takes no more the callers see "unknown", and the daemon is going down
+        let _: Result<(), Unavailable> = self.around.storage.commit(pending);
+        Ok(None)
+    }
+
+    /// Records a delivery in the write set of its effect, which will bear `ticket`.
+    pub fn remember_delivery(
+        &mut self,
+        delivery: Delivery,
+        decided: Decided,
+        items: &[ItemOutcome],
+        set: &mut WriteSet,
+        (durable, ticket): (&AtomicU64, u64),
+    ) -> Standing {
+        let place = u32::try_from(set.changes.len()).unwrap_or(u32::MAX);
+        let record = DeliveryRecord {
+            fingerprint: delivery.fingerprint,
+            received_at: decided.received_at.0,
+            undated_at: decided.undated_at.map(|at| at.0),
+            // a repeat of an undated price would not be harmless: it would bear a newer time
+            prices_only: decided.only_prices && decided.undated_at.is_none(),
+            place,
+            items: deliveries::in_short(&delivery.ids, items),
+        };
+        let first = Arc::<OnceLock<Seq>>::default();
+        let remembered = Remembered { record: Arc::new(record), first: first.clone() };
+        let now = self.around.clock.now();
+        let weight_max = self.settings.policy.deliveries_max as u64;
+        set.changes.push(self.deliveries.remember(delivery.key, remembered, ticket));
+        set.changes.extend(self.deliveries.drop_surplus(delivery.key, weight_max, now));
+        self.deliveries.shrink(durable);
+        self.metrics.deliveries().made(self.deliveries.oldest());
+        Standing { decision: DeliveryDecision::New, first, place }
+    }
+}
+
+/// A delivery's record in the store, with the sequence of its change. One that cannot be read is
+/// none: D1 and P1 still make a repeat harmless.
+pub fn stored_delivery(
+    reader: &Reader,
+    partner: PartnerNo,
+    key: DeliveryKey,
+) -> Result<Option<(Seq, DeliveryRecord)>, ReadError> {
+    let stored = reader.record_with_seq(RecordKind::Delivery, partner, &key.0)?;
+    Ok(stored.and_then(|(seq, value)| Some((seq, serde_json::from_slice(&value).ok()?))))
+}
+
+fn weight_of(value: &[u8]) -> u32 {
+    u32::try_from(value.len() / WEIGHT_BYTES).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+fn change(key: DeliveryKey, value: Option<Box<[u8]>>) -> ChangeKind {
+    ChangeKind::Record(Box::new(RecordChange { kind: RecordKind::Delivery, key: key.0.into(), value }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::deliveries::KEPT;
+
+    fn delivery(n: u32) -> Delivery {
+        Delivery {
+            key: DeliveryKey::of(&n.to_string()),
+            fingerprint: "f".into(),
+            ids: Arc::default(),
+            stored: None,
+            repeats: Default::default(),
+        }
+    }
+
+    fn remember(deliveries: &mut Deliveries, n: u32, received_at: i64, prices_only: bool) -> DeliveryKey {
+        let record = DeliveryRecord {
+            fingerprint: "f".into(),
+            received_at,
+            undated_at: None,
+            prices_only,
+            place: 0,
+            items: Vec::new(),
+        };
+        let remembered = Remembered { record: Arc::new(record), first: Arc::default() };
+        let key = delivery(n).key;
+        deliveries.remember(key, remembered, u64::from(n));
+        key
+    }
+
+    fn recalls(deliveries: &Deliveries, n: u32, now: i64) -> bool {
+        deliveries.recall(&delivery(n), Micros(now), || Ok(None)).unwrap().is_some()
+    }
+
+    #[test]
+    fn g2_new_ids_without_end_stay_under_the_cap() {
+        let mut deliveries = Deliveries::default();
+        for n in 0..5_000 {
+            let key = remember(&mut deliveries, n, i64::from(n), n % 3 == 0);
+            deliveries.drop_surplus(key, 100, Micros(i64::from(n)));
+            deliveries.shrink(&AtomicU64::new(u64::from(n)));
+        }
+        assert_eq!((deliveries.known.len(), deliveries.weight), (100, 100));
+        assert!(recalls(&deliveries, 4_999, 5_000) && recalls(&deliveries, 4_900, 5_000));
+        assert!(!recalls(&deliveries, 4_899, 5_000));
+        assert_eq!(deliveries.oldest(), Some(Micros(4_900)));
+        let places: usize = deliveries.order.iter().map(VecDeque::len).sum();
+        assert_eq!(places, 100);
+    }
+
+    #[test]
+    fn g2_outcomes_leave_memory_once_they_are_durable_but_the_id_stays_known() {
+        let mut deliveries = Deliveries::default();
+        for n in 1..=RECENT_MAX as u32 + 10 {
+            remember(&mut deliveries, n, 0, false);
+        }
+        deliveries.shrink(&AtomicU64::new(0));
+        assert_eq!(deliveries.recent.len(), RECENT_MAX + 10, "none of them can be read yet");
+        deliveries.shrink(&AtomicU64::new(u64::MAX));
+        assert_eq!(deliveries.recent_weight, RECENT_MAX as u64);
+        assert!(recalls(&deliveries, 11, 0) && !recalls(&deliveries, 10, 0), "that one is in the store");
+        assert!(deliveries.known.contains_key(&delivery(10).key));
+    }
+
+    #[test]
+    fn g2_what_is_too_old_is_forgotten_and_its_id_can_be_used_anew() {
+        let mut deliveries = Deliveries::default();
+        remember(&mut deliveries, 1, 0, false);
+        assert!(recalls(&deliveries, 1, KEPT) && !recalls(&deliveries, 1, KEPT + 1));
+        remember(&mut deliveries, 1, KEPT + 1, false);
+        let key = remember(&mut deliveries, 2, KEPT + 1, false);
+        assert!(deliveries.drop_surplus(key, 100, Micros(KEPT + 1)).is_empty(), "it is no longer that one");
+        assert!(recalls(&deliveries, 1, KEPT + 1));
+        assert_eq!((deliveries.weight, deliveries.order[0].len()), (2, 2));
+    }
+}

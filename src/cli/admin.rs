@@ -1,0 +1,61 @@
+//! Calls to the admin listener of a running daemon, for the verbs that ask one.
+
+use anyhow::{Context, bail};
+use clap::Args;
+use reqwest::{Client, Method};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const TOKEN_VARIABLE: &str = "TIDEGATE_ADMIN_TOKEN";
+/// An approval answers when all of its deletes are durable.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Which daemon is asked, and with what right.
+#[derive(Debug, Args)]
+pub struct Admin {
+    /// The daemon's admin listener.
+    #[arg(long = "admin", value_name = "URL", default_value = "http://127.0.0.1:8081")]
+    url: String,
+    /// The file with the admin token; without one, the variable TIDEGATE_ADMIN_TOKEN is read.
+    #[arg(long = "admin-token-file", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl Admin {
+    /// Asks, and gives the answer's JSON; an error with the daemon's own words where it refuses.
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let mut request = client.request(method, format!("{}{path}", self.url.trim_end_matches('/')));
+        if let Some(token) = self.token()? {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let unreached = || format!("the daemon does not answer at {}", self.url);
+        let response = request.send().await.with_context(unreached)?;
+        let status = response.status();
+        let bytes = response.bytes().await.with_context(unreached)?;
+        let answer: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let said = ["title", "detail", "hint"].map(|member| answer[member].as_str().unwrap_or_default());
+        let mut said: Vec<&str> = said.into_iter().filter(|text| !text.is_empty()).collect();
+        said.dedup();
+        if said.is_empty() {
+            bail!("the daemon answered {status}");
+        }
+        bail!("{} ({})", said.join("; "), status.as_u16())
+    }
+
+    fn token(&self) -> anyhow::Result<Option<String>> {
+        if let Some(file) = &self.token_file {
+            let token = std::fs::read_to_string(file);
+            let token = token.with_context(|| format!("cannot read {}", file.display()))?;
+            return Ok(Some(token.trim().to_owned()));
+        }
+        Ok(std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty()))
+    }
+}

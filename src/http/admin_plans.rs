@@ -1,0 +1,287 @@
+//! What an operator does about a partner's feed: plans of held deletes (F4), and having a snapshot
+//! read again. Partners read their own plans with the words of this file too.
+
+use super::body::Body;
+use super::connection::Client;
+use super::fault::Fault;
+use super::feed::{self, json, parsed};
+use super::intake::{self, Accept};
+use super::list::blocking;
+use super::partner::Call;
+use super::path::{self, Query};
+use super::{read, reply};
+use crate::actors::{PartnerEntry, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused};
+use crate::codec::request::BodyError;
+use crate::codec::time;
+use crate::domain::{Micros, RecordKind, RunId};
+use crate::rules::plan::{Plan, PlanState};
+use crate::store::Reader;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{HOST, ORIGIN};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+const BODY_BYTES_MAX: usize = 4 * 1024;
+const REASON_BYTES_MAX: usize = 1024;
+/// Plans read at once: each holds its ids.
+const PAGE: usize = 8;
+/// Ids shown of a plan in a list.
+const SAMPLE: usize = 10;
+
+/// What is meant, and what is to become of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    partner: &'a str,
+    deed: Deed<'a>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Deed<'a> {
+    List,
+    Show(&'a str),
+    Decide(&'a str, PlanVerdict),
+    Rebuild,
+    /// The report of a run: how a rebuild ended.
+    Run(&'a str),
+}
+
+/// `/admin/partners/{p}/plans[/{id}[/approve|reject]]`, `…/feed/rebuild`, `…/feed/runs/{run}`;
+/// `None` for any other path.
+pub fn target(path: &str) -> Option<Target<'_>> {
+    let parts: Vec<&str> = path.strip_prefix("/admin/partners/")?.split('/').collect();
+    let (partner, deed) = match parts.as_slice() {
+        [partner, "plans"] => (partner, Deed::List),
+        [partner, "plans", id] => (partner, Deed::Show(id)),
+        [partner, "plans", id, "approve"] => (partner, Deed::Decide(id, PlanVerdict::Approve)),
+        [partner, "plans", id, "reject"] => (partner, Deed::Decide(id, PlanVerdict::Reject)),
+        [partner, "feed", "rebuild"] => (partner, Deed::Rebuild),
+        [partner, "feed", "runs", run] => (partner, Deed::Run(run)),
+        _ => return None,
+    };
+    Some(Target { partner, deed })
+}
+
+pub async fn answer(
+    client: &Client,
+    head: &Parts,
+    target: Target<'_>,
+    body: Incoming,
+) -> Result<Response<Body>, Fault> {
+    let app = &client.app;
+    let changes = matches!(target.deed, Deed::Decide(..) | Deed::Rebuild);
+    match (changes, &head.method) {
+        (true, &Method::POST) => check_origin(&head.headers)?,
+        (false, &Method::GET | &Method::HEAD) => {}
+        (true, _) => return Err(Fault::MethodNotAllowed { allow: "POST" }),
+        (false, _) => return Err(Fault::MethodNotAllowed { allow: "GET, HEAD" }),
+    }
+    let query = Query::parse(head.uri.query())?;
+    query.only(if target.deed == Deed::Rebuild { &["run"] } else { &[] })?;
+    let name = path::decode(target.partner).ok_or(Fault::NoSuchPartner)?;
+    let partner = app.registry.by_name(&name).ok_or(Fault::NoSuchPartner)?;
+    if changes {
+        if app.health.is_draining() {
+            return Err(Fault::Draining);
+        }
+        app.may_write()?;
+    }
+    match target.deed {
+        Deed::List => list_of(app.reader.clone(), partner, app.clock.now()).await,
+        Deed::Show(id) => show(&app.reader, &partner, id, app.clock.now()),
+        Deed::Decide(id, verdict) => {
+            let reason = reason(client, &head.headers, body).await?;
+            decide(&app.reader, &partner, id, (verdict, reason)).await
+        }
+        Deed::Rebuild => rebuild(&partner, query.number("run", u64::MAX)?).await,
+        Deed::Run(run) => feed::run_of(&app.reader, &partner, run),
+    }
+}
+
+/// A page of another origin may send a POST without asking first; its browser says whose it is.
+fn check_origin(headers: &HeaderMap) -> Result<(), Fault> {
+    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+    let own = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, rest)| rest);
+    match authority.is_some() && authority == own {
+        true => Ok(()),
+        false => Err(Fault::ForeignOrigin),
+    }
+}
+
+#[derive(Serialize)]
+struct PlanView {
+    id: u64,
+    state: PlanState,
+    run: u64,
+    count: usize,
+    share_percent: f64,
+    baseline: u64,
+    allowed: u64,
+    snapshot_at: String,
+    opened_at: String,
+    expires_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ids: Option<Vec<String>>,
+}
+
+#[derive(Serialize)]
+struct PlansView {
+    items: Vec<PlanView>,
+}
+
+impl PlanView {
+    /// An overdue plan is expired, also before its partner has said so.
+    fn of(plan: Plan, whole: bool, now: Micros) -> PlanView {
+        let at = |at: i64| time::format(Micros(at));
+        let state = if plan.is_overdue(now) { PlanState::Expired } else { plan.state };
+        let share_percent = (plan.share_percent() * 100.0).round() / 100.0;
+        let count = plan.ids.len();
+        let sample = (!whole).then(|| plan.ids.iter().take(SAMPLE).cloned().collect());
+        PlanView {
+            id: plan.id,
+            state,
+            run: plan.run,
+            count,
+            share_percent,
+            baseline: plan.baseline,
+            allowed: plan.allowed,
+            snapshot_at: at(plan.snapshot_at),
+            opened_at: at(plan.opened_at),
+            expires_at: at(plan.expires_at),
+            closed_at: plan.closed_at.map(at),
+            reason: plan.reason,
+            sample,
+            ids: whole.then_some(plan.ids),
+        }
+    }
+}
+
+/// A partner's own plans: what of its feed waits, and for how long.
+pub async fn own(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+    read::known(call, &[])?;
+    let (app, partner) = (call.app(), Arc::clone(call.partner()?));
+    list_of(app.reader.clone(), partner, app.clock.now()).await
+}
+
+/// All plans that are kept, newest first.
+async fn list_of(reader: Reader, partner: Arc<PartnerEntry>, now: Micros) -> Result<Response<Body>, Fault> {
+    partner.look_at_plans();
+    let view = blocking(move || {
+        let mut items = Vec::new();
+        let mut before: Option<Box<[u8]>> = None;
+        loop {
+            let page = reader.records(RecordKind::Plan, partner.no, before.as_deref(), true, PAGE)?;
+            let Some((last, _)) = page.last() else { return Ok(PlansView { items }) };
+            before = Some(last.clone());
+            for (_, value) in &page {
+                items.push(PlanView::of(parsed(value)?, false, now));
+            }
+        }
+    });
+    Ok(json(&view.await?))
+}
+
+fn show(reader: &Reader, partner: &PartnerEntry, id: &str, now: Micros) -> Result<Response<Body>, Fault> {
+    partner.look_at_plans();
+    let plan = kept(reader, partner, id)?.ok_or(Fault::NoSuchPlan)?;
+    Ok(json(&PlanView::of(plan, true, now)))
+}
+
+/// Plans are keyed by their number, big-endian.
+fn kept(reader: &Reader, partner: &PartnerEntry, id: &str) -> Result<Option<Plan>, Fault> {
+    let Ok(id) = id.parse::<u64>() else { return Ok(None) };
+    let bytes = reader.record(RecordKind::Plan, partner.no, &id.to_be_bytes())?;
+    bytes.map(|bytes| parsed(&bytes)).transpose()
+}
+
+async fn decide(
+    reader: &Reader,
+    partner: &PartnerEntry,
+    id: &str,
+    (verdict, reason): (PlanVerdict, Option<String>),
+) -> Result<Response<Body>, Fault> {
+    let plan = kept(reader, partner, id)?.ok_or(Fault::NoSuchPlan)?.id;
+    let end = partner.decide_plan(PlanOrder { plan, verdict, reason }).await?;
+    let end = end.map_err(|refused| match refused {
+        PlanRefused::NotHeld => Fault::PlanNotHeld,
+        PlanRefused::Busy => Fault::PlanBusy,
+    })?;
+    let said = serde_json::json!({
+        "id": end.plan, "state": end.state, "deleted": end.deleted, "kept": end.kept,
+    });
+    Ok(json(&said))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    reason: Option<String>,
+}
+
+/// `{"reason"?}`, or no body at all.
+async fn reason(client: &Client, headers: &HeaderMap, mut body: Incoming) -> Result<Option<String>, Fault> {
+    if body.is_end_stream() {
+        return Ok(None);
+    }
+    intake::announced(headers, Accept::Object, BODY_BYTES_MAX)?;
+    let bytes = intake::collect(&mut body, BODY_BYTES_MAX, &client.pulse).await?;
+    let bad = |code, detail: String| Fault::Body(BodyError { code, detail, offset: None, status_hint: 400 });
+    let order: Order =
+        serde_json::from_slice(&bytes).map_err(|error| bad("json_syntax", error.to_string()))?;
+    match &order.reason {
+        Some(reason) if reason.len() > REASON_BYTES_MAX => {
+            Err(bad("reason_too_long", format!("at most {REASON_BYTES_MAX} bytes")))
+        }
+        _ => Ok(order.reason),
+    }
+}
+
+async fn rebuild(partner: &PartnerEntry, run: Option<u64>) -> Result<Response<Body>, Fault> {
+    let from = run.map_or(RebuildFrom::Fetch, |run| RebuildFrom::Stored(RunId(run)));
+    let started = partner.rebuild(from).await?.map_err(|refused| match refused {
+        RebuildRefused::NoFeed => Fault::NoFeed,
+        RebuildRefused::Running => Fault::RunUnderWay,
+        RebuildRefused::NotStored => Fault::NotStored,
+    })?;
+    let said = serde_json::json!({ "requested": true, "run": started.0 });
+    Ok(reply::json(StatusCode::ACCEPTED, said.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    #[test]
+    fn an_operators_path_names_partner_and_deed() {
+        let of = |path| target(path).map(|target| target.deed);
+        assert_eq!(of("/admin/partners/acme/plans"), Some(Deed::List));
+        assert_eq!(of("/admin/partners/acme/plans/7"), Some(Deed::Show("7")));
+        assert_eq!(of("/admin/partners/acme/plans/7/reject"), Some(Deed::Decide("7", PlanVerdict::Reject)));
+        assert_eq!(of("/admin/partners/acme/feed/rebuild"), Some(Deed::Rebuild));
+        for other in ["/admin/partners", "/admin/partners/acme", "/admin/partners/acme/plans/7/drop"] {
+            assert_eq!(target(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn d11_a_page_of_another_origin_orders_nothing() {
+        let headers = |origin: &'static str| {
+            let host = (HOST, HeaderValue::from_static("127.0.0.1:8081"));
+            HeaderMap::from_iter([host, (ORIGIN, HeaderValue::from_static(origin))])
+        };
+        assert!(check_origin(&headers("http://127.0.0.1:8081")).is_ok());
+        assert!(check_origin(&HeaderMap::new()).is_ok());
+        for foreign in ["https://evil.example", "null", "http://127.0.0.1:8080"] {
+            assert!(check_origin(&headers(foreign)).is_err(), "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Receipts (G2): what became of a delivery, by its id.
+
+use super::body::Body;
+use super::fault::Fault;
+use super::partner::Call;
+use super::{delivery, path, read, reply};
+use crate::actors::DeliveryKey;
+use crate::codec::{cursor, time};
+use crate::domain::{Micros, Note, Seq};
+use crate::rules::deliveries::{DeliveryRecord, is_expired};
+use compact_str::CompactString;
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct ReceiptView {
+    delivery: String,
+    received_at: String,
+    /// The time given to the first item without one (T1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undated_at: Option<String>,
+    /// What all of it rests on.
+    cursor: String,
+    items: Vec<ItemView>,
+}
+
+#[derive(Serialize)]
+struct ItemView {
+    index: usize,
+    /// Left out where items in a row came to the same: their order is that of the delivery.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    id: String,
+    applied: bool,
+    outcome: &'static str,
+    rule: &'static str,
+    cursor: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    code: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    hint: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pointer: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    superseded: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    undated: bool,
+}
+
+pub fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+    read::known(call, &[])?;
+    let id = path::decode(call.route.id.unwrap_or_default()).ok_or(Fault::NoSuchDelivery)?;
+    if !delivery::is_plain(&id) {
+        return Err(Fault::NoSuchDelivery);
+    }
+    let found = call.partner()?.delivery(DeliveryKey::of(&id))?;
+    let now = call.app().clock.now();
+    let still_kept = |record: &DeliveryRecord| !is_expired(record.received_at, record.prices_only, now);
+    let (seq, record) = found.filter(|(_, record)| still_kept(record)).ok_or(Fault::NoSuchDelivery)?;
+    let view = view(call.app().reader.journal(), &id, seq, &record).ok_or(Fault::NoSuchDelivery)?;
+    let body = serde_json::to_vec(&view).expect("plain structs serialise");
+    Ok(reply::json(StatusCode::OK, body))
+}
+
+/// `None` where the record is not one of ours.
+fn view(journal: u32, id: &str, seq: Seq, record: &DeliveryRecord) -> Option<ReceiptView> {
+    let first = seq.0.saturating_sub(u64::from(record.place));
+    let mut ids = record.items.iter().flat_map(|run| std::iter::repeat_n(&run.id, run.count as usize));
+    let items = record.outcomes()?.into_iter().enumerate().map(|(index, item)| {
+        let Note { code, hint, pointer, superseded, undated } =
+            item.note.map_or_else(Note::default, |note| *note);
+        let rests_on = item.change.map_or(seq, |change| Seq(first + u64::from(change)));
+        ItemView {
+            index,
+            id: ids.next().cloned().unwrap_or_default(),
+            applied: item.outcome.applied(),
+            outcome: item.outcome.as_str(),
+            rule: item.rule.as_str(),
+            cursor: cursor::encode(journal, rests_on),
+            code: code.into_owned(),
+            hint,
+            pointer,
+            superseded: superseded.into_iter().map(CompactString::into_string).collect(),
+            undated,
+        }
+    });
+    Some(ReceiptView {
+        delivery: id.to_owned(),
+        received_at: time::format(Micros(record.received_at)),
+        undated_at: record.undated_at.map(|at| time::format(Micros(at))),
+        cursor: cursor::encode(journal, seq),
+        items: items.collect(),
+    })
+}

@@ -1,0 +1,140 @@
+//! A partner that is taken out of the configuration, while the daemon runs or not: its feed stops,
+//! its key is refused, its assets stay, marked; until they are purged.
+
+use crate::daemon::{House, READER, answer, feed, partner, wait_for};
+use crate::feed_server::{FeedServer, Served};
+use crate::plans::document;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Command, Output};
+use tidegate::clock::Clock;
+use tidegate::config::{KeyHash, load};
+use tidegate::daemon::Daemon;
+use tidegate::domain::Micros;
+
+const START: Micros = Micros(1_780_000_000 * Micros::SECOND);
+
+async fn removed(house: &House) -> Vec<Value> {
+    let (_, list) = answer(house.admin(Method::GET, "/admin/partners")).await;
+    let items = list["items"].as_array().cloned().unwrap();
+    items.into_iter().filter(|item| item["removed"] == true).collect()
+}
+
+async fn is_gone_but_readable(house: &House, assets: usize) {
+    let (status, _) = house.get("acme", "/api/me").await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "its key is refused");
+    let catalogue = house.catalogue("acme").await;
+    assert_eq!(catalogue.len(), assets);
+    assert!(catalogue.values().all(|asset| asset["partner_removed"] == true));
+    let (status, one) = answer(house.read("/api/partners/acme/assets/a1")).await;
+    assert_eq!((status, &one["partner_removed"]), (StatusCode::OK, &json!(true)));
+    let listed = removed(house).await;
+    assert_eq!((listed.len(), &listed[0]["name"]), (1, &json!("acme")));
+    assert_eq!(listed[0]["assets"], json!({"living": assets, "dead": 0}));
+}
+
+#[tokio::test]
+async fn a_removed_partner_s_feed_stops_its_key_is_refused_and_its_assets_stay_marked() {
+    let server = FeedServer::start().await;
+    server.put("/feed.json", Served::json(document(Some(START), 0..30)));
+    let both = vec![partner("acme").with_feed(feed(&server.url("/feed.json"))), partner("beta")];
+    let mut house = House::start(both.clone(), Clock::manual(START)).await;
+    house.run_report("acme", 1).await;
+    house.post("beta", "/api/assets", &json!({"id": "b", "name": "n"})).await;
+    let tag = house.read("/api/partners/acme/assets/a1").send().await.unwrap().headers()["etag"].clone();
+
+    house.settings.partners = vec![partner("beta")];
+    house.daemon().reconfigure(house.settings.clone()).await.unwrap();
+    is_gone_but_readable(&house, 30).await;
+    let again = house.read("/api/partners/acme/assets/a1").header("if-none-match", tag);
+    assert_eq!(answer(again).await.0, StatusCode::OK, "it looks different now");
+    let (status, problem) = answer(house.admin(Method::POST, "/admin/partners/acme/feed/rebuild")).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{problem}");
+    let everything = answer(house.read("/api/assets?limit=1000")).await.1;
+    assert_eq!(everything["items"].as_array().unwrap().len(), 31);
+    assert_eq!(house.get("beta", "/api/assets/b").await.1.get("partner_removed"), None);
+
+    house.restart().await;
+    is_gone_but_readable(&house, 30).await;
+    assert_eq!(server.answered("/feed.json").whole, 1, "nobody has asked for its feed");
+
+    house.settings.partners = both;
+    house.daemon().reconfigure(house.settings.clone()).await.unwrap();
+    house.run_report("acme", 2).await;
+    let (status, own) = house.get("acme", "/api/assets/a1").await;
+    assert_eq!((status, own.get("partner_removed")), (StatusCode::OK, None), "it is back");
+    assert!(removed(&house).await.is_empty());
+    house.stop().await;
+}
+
+fn tidegate(directory: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.arg("partner").args(arguments).arg("--config").arg(directory).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn write_partner(directory: &Path, name: &str) {
+    let key = KeyHash::of(&crate::daemon::key(name));
+    std::fs::write(directory.join(format!("partners/{name}.toml")), format!("keys = [\"{key}\"]\n")).unwrap();
+}
+
+/// A daemon of the configuration in `directory`, on ports of its own.
+async fn house_of(directory: &Path) -> House {
+    let mut settings = load(directory).unwrap();
+    settings.store.disk_free_bytes_min = 0;
+    let daemon = Daemon::start(settings.clone(), Clock::system()).await.unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    House::of(daemon, settings, client)
+}
+
+#[tokio::test]
+async fn partner_remove_takes_the_file_and_purge_the_assets_once_the_daemon_has_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    std::fs::create_dir(directory.join("partners")).unwrap();
+    let reader = format!("[[readers]]\nname = 'r'\nkeys = [\"{}\"]\n", KeyHash::of(READER));
+    let ports = "[server]\nlisten = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n";
+    std::fs::write(directory.join("tidegate.toml"), format!("{ports}{reader}")).unwrap();
+    write_partner(directory, "acme");
+    write_partner(directory, "beta");
+    let house = house_of(directory).await;
+    let assets: Vec<Value> = (0..700).map(|n| json!({"id": format!("a{n}"), "name": "n"})).collect();
+    house.post("acme", "/api/assets", &json!(assets)).await;
+    house.delete("acme", "/api/assets/a0").await;
+    house.post("beta", "/api/assets", &json!({"id": "b", "name": "n"})).await;
+
+    let running = tidegate(directory, &["remove", "acme", "--purge", "--yes"]);
+    assert!(
+        running.status.code() == Some(1) && said(&running).contains("must be stopped first"),
+        "{running:?}"
+    );
+    house.stop().await;
+    let counted = tidegate(directory, &["remove", "acme", "--purge"]);
+    assert!(said(&counted).contains("acme has 699 living assets and 1 deleted ones"), "{counted:?}");
+    assert!(directory.join("partners/acme.toml").exists(), "only counted");
+    let done = tidegate(directory, &["remove", "acme", "--purge", "--yes"]);
+    assert!(done.status.success(), "{done:?}");
+    assert!(!directory.join("partners/acme.toml").exists());
+    assert_eq!(tidegate(directory, &["remove", "acme"]).status.code(), Some(1), "it is no partner any more");
+
+    let house = house_of(directory).await;
+    assert!(removed(&house).await.is_empty(), "nothing is left of it");
+    let everything = answer(house.read("/api/assets")).await.1;
+    assert_eq!(everything["items"].as_array().unwrap().len(), 1, "the other's stay");
+    house.stop().await;
+
+    write_partner(directory, "acme");
+    let house = house_of(directory).await;
+    assert_eq!(house.catalogue("acme").await.len(), 0);
+    let (_, old) =
+        house.post("acme", "/api/assets", &json!({"id": "a1", "updated_at": "2020-01-01T00:00:00Z"})).await;
+    assert_eq!(old["code"], "older_than_history", "what was purged does not come back (X4): {old}");
+    let (_, new) = house.post("acme", "/api/assets", &json!({"id": "a1", "name": "n"})).await;
+    assert_eq!(new["outcome"], "created", "{new}");
+    wait_for("the new asset", async || Some(house.catalogue("acme").await.len()).filter(|n| *n == 1)).await;
+    house.stop().await;
+}
