@@ -19,3 +19,5 @@ pub mod verdict;
 
 #[cfg(test)]
 mod boundary_tests;
+#[cfg(test)]
+mod price_boundary_tests;
