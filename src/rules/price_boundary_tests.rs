@@ -197,13 +197,15 @@ fn p2_an_undated_price_in_another_currency_begins_a_new_age() {
 }
 
 #[test]
-fn p2_an_undated_price_is_told_where_it_shows_by_its_run() {
-    for (lane, dated, visible) in
+fn p2_an_undated_price_updates_where_it_shows_by_its_run_and_is_told_in_any_case() {
+    for (lane, dated, shows) in
         [(Lane::Feed, 9, true), (Lane::Feed, 10, false), (Lane::Feed, 11, false), (Lane::Price, 9, false)]
     {
         let mut register = Register::new();
         register.push("1", None, Stamp::new(Micros(dated), lane, 0));
-        assert_eq!(register.feed("2", None, 10).visible, visible, "{lane:?} {dated}");
+        let fed = register.feed("2", None, 10);
+        assert_eq!((fed.item.outcome == Outcome::Updated, fed.visible), (shows, true), "{lane:?} {dated}");
+        assert!(!register.feed("2", None, 11).visible, "it is known");
     }
 }
 

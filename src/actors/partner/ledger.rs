@@ -4,6 +4,7 @@
 use super::index::{Entry, Index};
 use super::recent::RecentDocuments;
 use crate::codec::json::value_hash;
+use crate::codec::render::heartbeat;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane, Member,
     Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, QuoteName, Rule, Slot, Stamp, Verb,
@@ -123,11 +124,12 @@ impl Ledger<'_> {
         let died = decision.effect.as_ref().is_some_and(|effect| effect.head.death > head.death);
         if let Some(effect) = decision.effect {
             let lives = effect.head.is_alive();
+            let heartbeats = [&document, &effect.document].map(|document| heartbeat(document, self.policy));
             let slot = slot.unwrap_or_else(|| self.insert(&write.id));
             self.remember(slot);
             self.asset_changed(slot, effect, stamp);
             item.change = Some(self.last_change());
-            if died && self.bury_quotes(slot, stamp, lives) && lives {
+            if died && self.bury_quotes(slot, stamp, lives, heartbeats) && lives {
                 // X1: a late delete that takes only a price still takes something
                 item.outcome = Outcome::Updated;
             }
@@ -321,9 +323,15 @@ impl Ledger<'_> {
     }
 
     /// X1: the quotes at or below the death go; newer ones wait for the asset to come back (P3).
-    /// `lives`: the asset has lived since, and readers see what goes. Whether any price that showed
-    /// has gone.
-    fn bury_quotes(&mut self, slot: Slot, death: Stamp, lives: bool) -> bool {
+    /// `lives`: the asset has lived since, and readers see what goes. Whether what shows of any quote
+    /// has changed, by the heartbeats before and after.
+    fn bury_quotes(
+        &mut self,
+        slot: Slot,
+        death: Stamp,
+        lives: bool,
+        [before, after]: [Option<i64>; 2],
+    ) -> bool {
         let mut taken = false;
         for quote in self.index.quotes(slot) {
             let Some(left) = price::after_death(&quote, death) else { continue };
@@ -331,10 +339,10 @@ impl Ledger<'_> {
                 Some(left) => self.index.set_quote(slot, left.clone()),
                 None => self.index.remove_quote(slot, quote.name),
             }
-            let shown = reading::shown(&quote, None);
+            let shown = reading::shown(&quote, before);
             let emptied = Quote { stamp: Stamp::NEVER, amount: None, extra: None, undated: None, ..quote };
             let left = left.unwrap_or(emptied);
-            taken |= reading::shown(&left, None) != shown;
+            taken |= reading::shown(&left, after) != shown;
             self.push_price_change(slot, left, lives);
         }
         taken

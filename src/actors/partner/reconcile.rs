@@ -1,7 +1,7 @@
 //! A run of the feed, as the actor decides it: begin, records, absences, end (T3, X2, X3, F1–F9).
 
 use super::absences::Silence;
-use super::ledger::{Lanes, LedgerError, Prefetched};
+use super::ledger::{Lanes, LedgerError, Prefetched, is_refused};
 use super::message::{FeedRecord, FetchedFile, RunFailure, RunStart, SnapshotFacts};
 use super::run::{self, ActiveRun, SlotSet};
 use super::state::PartnerState;
@@ -33,7 +33,9 @@ impl PartnerState {
         };
         let counts = RunCounts { records: facts.records, ..RunCounts::default() };
         let living = self.index.living() as u64;
-        let active = ActiveRun { snapshot, dated, counts, seen: Default::default(), facts, living };
+        let unapplied = Vec::new();
+        let active =
+            ActiveRun { snapshot, dated, counts, seen: Default::default(), facts, living, unapplied };
         if let Some(running) = &mut self.running {
             running.active = Some(Box::new(active));
         }
@@ -56,13 +58,20 @@ impl PartnerState {
         let mut ledger = self.ledger(Origin::Feed { run, record: 0 }, prefetched);
         for record in records {
             ledger.origin = Origin::Feed { run, record: record.record };
-            match record.write {
-                None => active.counts.quarantined += 1,
+            let applied = match record.write {
+                None => {
+                    active.counts.quarantined += 1;
+                    false
+                }
                 Some(write) => {
                     let decided = ledger.asset(&write, lanes)?;
                     count_record(&mut active.counts, decided.item.outcome);
                     verdict::count(&mut active.counts, verdict::of_record(decided.facts));
+                    !is_refused(decided.item.outcome)
                 }
+            };
+            if !applied {
+                active.note_unapplied(&record.id);
             }
             if let Some(slot) = ledger.index.find(&record.id) {
                 ledger.clear_absences(slot);
@@ -99,7 +108,7 @@ impl PartnerState {
             None => {
                 active.counts.pushes = self.feed.pushes_since_run;
                 set.changes.extend(self.heal_gaps(&active));
-                let unapplied = self.unapplied(&active);
+                let unapplied = std::mem::take(&mut active.unapplied);
                 run::accept(&mut self.feed, &active, unapplied, now);
             }
             Some(again) if again.stored.is_none() => {
@@ -110,15 +119,6 @@ impl PartnerState {
         let report = run::applied_report(&active, now);
         self.close_run(report, None, set, reply);
         Ok(())
-    }
-
-    /// Ids that the file held although nothing of them was applied (F2, F6): when the same file
-    /// comes again, they are known to be present.
-    fn unapplied(&self, active: &ActiveRun) -> Vec<String> {
-        let stamp = Stamp::new(active.snapshot, Lane::Feed, 0);
-        let unapplied = |&slot: &Slot| active.seen.contains(slot) && self.index.life(slot) < stamp;
-        let living = self.index.iter_living().filter(unapplied);
-        living.map(|slot| self.index.id(slot).as_str().to_owned()).collect()
     }
 
     /// F7: the same bytes again. They count as one more absence for what the file lacks.
