@@ -1,7 +1,7 @@
 //! What readers see of the daemon against what the model says.
 
 use super::Scenario;
-use crate::oracle::{Outcome, QuoteState, Visible, VisibleAsset, VisibleQuote};
+use crate::oracle::{Outcome, QuoteState, Verdict, Visible, VisibleAsset, VisibleQuote};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tidegate::codec::time;
@@ -16,8 +16,15 @@ const OURS: [&str; 6] = ["id", "partner", "updated_at", "cursor", "price", "quot
 /// Equal, or one of the words that RULES.md leaves open. Which of `duplicate`, `unchanged` and
 /// `superseded` a write gets that changed nothing, some of it repeated and some of it lost, is not
 /// said (the model's choices A3, A4, A27). A newer `as_of` with the same amount is `updated` here,
-/// as readers see another time, and `unchanged` to the model (A6).
-pub fn outcomes_agree(model: Outcome, daemon: &str) -> bool {
+/// as readers see another time, and `unchanged` to the model (A6); so is a late delete after which an
+/// undated price of the same amount shows.
+pub fn outcomes_agree(model: &Verdict, daemon: &Value) -> bool {
+    let late_delete = model.outcome == Outcome::Superseded && model.rule == "X1" && daemon["rule"] == "X1";
+    let daemon = daemon["outcome"].as_str().unwrap_or_default();
+    (late_delete && daemon == "updated") || words_agree(model.outcome, daemon)
+}
+
+fn words_agree(model: Outcome, daemon: &str) -> bool {
     let quiet = ["unchanged", "duplicate", "superseded"];
     match model {
         Outcome::Created => daemon == "created",

@@ -46,8 +46,7 @@ impl Scenario {
         let reply = if reply["items"].is_array() { &reply["items"][0] } else { &reply };
         let model = &mut self.partners[number].model;
         let expected = hear(model, self.now.0, &push.item);
-        let outcome = reply["outcome"].as_str().unwrap_or_default();
-        let agree = compare::outcomes_agree(expected.outcome, outcome);
+        let agree = compare::outcomes_agree(&expected, reply);
         assert!(agree, "the model says {expected:?}, the daemon {status} {reply}");
     }
 
