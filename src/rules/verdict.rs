@@ -107,6 +107,9 @@ mod tests {
         assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Updated))), Verdict::MissedPush);
         let partly = RecordFacts { document_lost: true, ..facts(Outcome::Updated, None) };
         assert_eq!(of_record(partly), Verdict::FeedStale, "the worked example of D1");
+        let suppressed = RecordFacts { document_rule: Rule::X1, ..facts(Outcome::Superseded, None) };
+        assert_eq!(of_record(suppressed), Verdict::FeedStale, "the worked example of X2");
+        assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Parked))), Verdict::Agree);
         let revived = RecordFacts { document_rule: Rule::X1, ..facts(Outcome::Created, None) };
         assert_eq!(of_record(revived), Verdict::Resurrected);
         assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Rejected))), Verdict::ValueConflict);

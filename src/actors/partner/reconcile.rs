@@ -66,8 +66,12 @@ impl PartnerState {
                 Some(write) => {
                     let decided = ledger.asset(&write, lanes)?;
                     count_record(&mut active.counts, decided.item.outcome);
-                    verdict::count(&mut active.counts, verdict::of_record(decided.facts));
-                    !is_refused(decided.item.outcome)
+                    let applied = !is_refused(decided.item.outcome);
+                    // F9: what is kept aside has neither agreed nor healed anything
+                    if applied || decided.facts.price == Some(Outcome::Rejected) {
+                        verdict::count(&mut active.counts, verdict::of_record(decided.facts));
+                    }
+                    applied
                 }
             };
             if !applied {

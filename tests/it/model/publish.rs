@@ -2,7 +2,7 @@
 //! or the same again.
 
 use super::Scenario;
-use super::partner::{Dating, some_amount, some_members};
+use super::partner::{Dating, Partner, some_amount, some_members};
 use crate::daemon::wait_for;
 use crate::feed_server::Served;
 use crate::oracle::{PriceIn, RecordIn, RunReport, RunStatus, SnapshotIn};
@@ -157,8 +157,6 @@ impl Scenario {
         );
     }
 }
-
-use super::partner::Partner;
 
 fn fed_price(random: &mut Random, id: &str, as_of: Option<Micros>) -> PriceIn {
     PriceIn {
