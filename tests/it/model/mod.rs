@@ -20,7 +20,7 @@ use tidegate::clock::Clock;
 use tidegate::domain::Micros;
 
 /// Enough for about a minute in the dev profile.
-const SEEDS: u64 = 120;
+const SEEDS: u64 = 100;
 const STEPS: usize = 60;
 /// 2026-03-12, midnight.
 const BEGAN: Micros = Micros(1_773_273_600_000_000);

@@ -77,6 +77,9 @@ impl Scenario {
         let ids: Vec<String> = (0..8).map(|n| format!("asset-{n}")).collect();
         let present: Vec<String> = ids.into_iter().filter(|_| !self.random.chance(lost)).collect();
         let mut records: Vec<_> = present.into_iter().map(|id| self.record(id, dating)).collect();
+        if !records.is_empty() && self.random.chance(10) {
+            self.repeat_one(&mut records, dating);
+        }
         if self.random.chance(4) {
             let unreadable = RecordIn {
                 id: None,
@@ -88,6 +91,18 @@ impl Scenario {
             records.push((unreadable, json!({ "t": 1 })));
         }
         records
+    }
+
+    /// F6: the same again, or another record of the same id; both are valid, as an invalid one beside
+    /// a valid one is read in two ways (the model's choice A15).
+    fn repeat_one(&mut self, records: &mut Vec<(RecordIn, Value)>, dating: Dating) {
+        let first = records[self.random.below(records.len())].clone();
+        let id = first.0.id.clone().filter(|_| first.0.valid);
+        let Some(id) = id else { return };
+        let second = if self.random.chance(50) { first } else { self.record(id, dating) };
+        if second.0.valid {
+            records.push(second);
+        }
     }
 
     fn record(&mut self, id: String, dating: Dating) -> (RecordIn, Value) {
