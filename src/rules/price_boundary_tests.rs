@@ -176,7 +176,7 @@ fn p4_the_stored_price_is_the_newer_of_the_dated_and_the_undated_one() {
 #[test]
 fn p2_an_undated_price_follows_the_newest_run_only() {
     let mut register = Register::new();
-    register.feed("1", None, 10);
+    assert_eq!(register.feed("1", None, 10).item.outcome, Outcome::Updated);
     assert_eq!(register.feed("1", None, 10).item.outcome, Outcome::Duplicate);
     assert_eq!(register.feed("2", None, 10).item.outcome, Outcome::Superseded);
     assert_eq!(register.feed("1", None, 9).item.outcome, Outcome::Superseded);
