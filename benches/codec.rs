@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench codec -- simd` measures only what has that word in its name. Each line is the best of several rounds, in nanoseconds per item: the least disturbed one.
 
+#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
+
 use std::hint::black_box;
 use tidegate::clock::Mark;
 use tidegate::codec::render::{Reply, push_reply};

@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench store [-- GROUP...]`, in `$TMPDIR`: it decides which disk is measured.
 
+#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
+
 use std::time::Duration;
 use tidegate::clock::Mark;
 use tidegate::domain::{

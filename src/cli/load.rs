@@ -3,8 +3,10 @@
 use crate::load::{self, Mode, Plan, Report, Until};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 #[derive(Args, Debug)]
@@ -18,11 +20,13 @@ pub struct LoadArgs {
     /// File that holds the partner's bearer key
     #[arg(long)]
     key_file: Option<PathBuf>,
+    /// Connections of the client, each with one request under way
     #[arg(long, default_value_t = 64)]
     connections: usize,
     /// Threads of the client
     #[arg(long, default_value_t = 1)]
     threads: usize,
+    /// What a request carries
     #[arg(long, value_enum, default_value_t = ModeArg::Single)]
     mode: ModeArg,
     /// Prices in a request, in batch mode
@@ -69,14 +73,14 @@ enum ModeArg {
 }
 
 /// Measures, prints the table, and fails if an acknowledged price is not what is read.
-pub async fn run(args: LoadArgs) -> anyhow::Result<()> {
+pub async fn run(args: LoadArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     if let Some(address) = args.serve_sink {
         let listener = tokio::net::TcpListener::bind(address).await.context("cannot listen")?;
         load::serve(listener, args.mode()).await;
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     let report = load::run(&args.plan()?).await?;
-    print!("{report}");
+    write!(out, "{report}")?;
     if let Some(path) = &args.json {
         write_json(path, &report).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -86,7 +90,7 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<()> {
     if !report.verified() {
         bail!("acknowledged prices are not what is read");
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 impl LoadArgs {

@@ -93,7 +93,7 @@ impl Verb {
             Verb::Serve(serve) => block_on(serve.run(out)),
             Verb::Demo(demo) => block_on(demo.run(out)),
             Verb::Explain(explain) => block_on(explain.run(out)),
-            Verb::Load(load) => block_on(async { load::run(load).await.map(|()| ExitCode::SUCCESS) }),
+            Verb::Load(load) => block_on(load::run(load, out)),
             Verb::Check(check) => check.run(out),
             Verb::Partner(partner) => partner.run(out),
             Verb::Feed(feed) => block_on(feed.run(out)),

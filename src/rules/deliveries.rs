@@ -220,6 +220,27 @@ mod tests {
     }
 
     #[test]
+    fn g2_only_the_first_runs_of_a_delivery_keep_their_hints() {
+        let refused =
+            |n: usize| ItemOutcome::noted(Outcome::Rejected, Rule::P4, "amount_zero", format!("hint {n}"));
+        let items: Vec<ItemOutcome> = (0..HINTS_MAX + 1).map(refused).collect();
+        let kept: Vec<bool> = in_short(&[], &items).iter().map(|run| !run.hint.is_empty()).collect();
+        assert_eq!((kept[HINTS_MAX - 1], kept[HINTS_MAX]), (true, false));
+    }
+
+    #[test]
+    fn g2_a_record_of_more_items_than_a_body_can_hold_is_not_one_of_ours() {
+        let of = |count: u64| {
+            let item = ItemOutcome::plain(Outcome::Updated, Rule::P1);
+            let mut items = in_short(&["a".into()], &[item]);
+            items[0].count = count as u32;
+            DeliveryRecord { items, ..record(false) }.outcomes().map(|outcomes| outcomes.len() as u64)
+        };
+        assert_eq!(of(ITEMS_MAX + 1), None);
+        assert_eq!(of(ITEMS_MAX), Some(ITEMS_MAX));
+    }
+
+    #[test]
     fn g2_the_same_id_is_a_replay_or_a_reuse_by_its_body() {
         let now = Micros(2000);
         assert_eq!(decide(None, "f", now), DeliveryDecision::New);

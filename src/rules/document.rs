@@ -88,7 +88,7 @@ fn put(head: &AssetHead, document: &Document, write: StampedWrite<'_>) -> Docume
     if again && same {
         return DocumentDecision { superseded, ..DocumentDecision::lost(Outcome::Duplicate, Rule::D2) };
     }
-    let next = AssetHead { life: head.life.max(stamp), base: stamp, exceptions, absences: 0, ..head.clone() };
+    let next = AssetHead { life: head.life.max(stamp), base: stamp, exceptions, ..head.clone() };
     won(head, document, next, after, superseded, again)
 }
 
@@ -120,7 +120,8 @@ fn partial(head: &AssetHead, document: &Document, write: StampedWrite<'_>) -> Do
     if write.verb == Verb::Post {
         next.life = next.life.max(stamp);
     }
-    let nothing_recorded = next == *head;
+    // a tie leaves every stamp as it was, but not what it says
+    let nothing_recorded = next == *head && !tally.ambiguous;
     if nothing_recorded {
         return tally.without_effect(stamp, head);
     }

@@ -174,6 +174,31 @@ mod tests {
     }
 
     #[test]
+    fn g1_only_a_number_in_the_middle_opens_a_range_and_only_a_lone_one_closes_it() {
+        for (number, opened, closed) in [(1, false, false), (2, true, false), (3, false, false)] {
+            let mut stream = StreamState::default();
+            receive(&mut stream, 4, 100, 0);
+            let noted = receive(&mut stream, number, 50, 1);
+            assert_eq!((noted.opened, noted.closed), (opened, closed), "{number}");
+        }
+        let mut stream = StreamState::default();
+        receive(&mut stream, 2, 100, 0);
+        let noted = receive(&mut stream, 1, 50, 1);
+        assert_eq!((noted.opened, noted.closed), (false, true));
+    }
+
+    #[test]
+    fn g1_a_fetch_was_for_all_that_was_open_then() {
+        let mut stream = StreamState::default();
+        for (number, now) in [(3, 100), (6, 200), (9, 300)] {
+            receive(&mut stream, number, 1, now);
+        }
+        assert_eq!(stream.unfetched_since(Micros(99)), Some(Micros(100)));
+        assert_eq!(stream.unfetched_since(Micros(100)), Some(Micros(200)));
+        assert_eq!(stream.unfetched_since(Micros(300)), None);
+    }
+
+    #[test]
     fn g1_a_number_that_falls_back_with_newer_news_starts_anew() {
         let mut stream = StreamState::default();
         for n in 1..=5 {
@@ -181,6 +206,7 @@ mod tests {
         }
         receive(&mut stream, 8, 8, 0);
         assert!(receive(&mut stream, 1, 8, 0).repeated, "not newer: a repeat");
+        assert!(receive(&mut stream, 8, 8, 0).repeated, "the last one again");
         let anew = receive(&mut stream, 1, 9, 0);
         assert_eq!((anew.abandoned, stream.last), (1, 1));
         assert_eq!(ranges(&stream), []);
@@ -199,6 +225,7 @@ mod tests {
         let mut stream = StreamState::default();
         receive(&mut stream, 3, 1, 100);
         receive(&mut stream, 6, 1, 200);
+        assert_eq!(stream.open_since(), Some(Micros(100)));
         assert_eq!(stream.healed_by_feed(Micros(200)).len(), 1);
         assert_eq!(ranges(&stream), [(4, 5)]);
     }

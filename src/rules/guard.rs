@@ -151,6 +151,18 @@ mod tests {
     }
 
     #[test]
+    fn f4_deletes_are_remembered_for_a_week() {
+        let mut state = after(&[]);
+        remember_deletes(&mut state, 0, NOW);
+        assert_eq!(state.deletes, []);
+        remember_deletes(&mut state, 3, NOW);
+        remember_deletes(&mut state, 2, NOW.plus(7 * Micros::DAY - 1));
+        assert_eq!(state.deletes.len(), 2);
+        remember_deletes(&mut state, 0, NOW.plus(7 * Micros::DAY));
+        assert_eq!(state.deletes, [(NOW.0 + 7 * Micros::DAY - 1, 2)]);
+    }
+
+    #[test]
     fn f4_the_baseline_is_the_median_of_the_last_seven() {
         assert_eq!(baseline(&after(&[]), 42), 42);
         assert_eq!(baseline(&after(&[1, 100, 3]), 42), 3);

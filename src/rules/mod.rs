@@ -17,3 +17,8 @@ pub mod snapshot;
 pub mod source_time;
 pub mod survey;
 pub mod verdict;
+
+#[cfg(test)]
+mod boundary_tests;
+#[cfg(test)]
+mod price_boundary_tests;

@@ -198,8 +198,8 @@ pub fn decide_undated(price: UndatedPrice, context: PriceContext<'_>) -> PriceDe
         amount: price.amount,
         currency,
     };
-    let shown_before = context.quote.is_none_or(|quote| shows_undated(quote, price.snapshot));
-    let visible = same.is_none() && shown_before;
+    let shows = context.quote.is_none_or(|quote| shows_undated(quote, price.snapshot));
+    let is_news = same.is_none();
     let blank = Quote {
         name: price.quote,
         currency,
@@ -211,9 +211,10 @@ pub fn decide_undated(price: UndatedPrice, context: PriceContext<'_>) -> PriceDe
         undated: None,
     };
     let quote = Quote { undated: Some(Box::new(undated)), ..context.quote.cloned().unwrap_or(blank) };
-    let outcome = if visible { Outcome::Updated } else { Outcome::Unchanged };
+    let outcome = if is_news && shows { Outcome::Updated } else { Outcome::Unchanged };
     let item = ItemOutcome::plain(outcome, Rule::P2);
-    PriceDecision { item, quote: Some(quote), visible: visible && context.is_alive(), ambiguous: false }
+    // which of the two prices shows depends on the class and may change: who follows learns both
+    PriceDecision { item, quote: Some(quote), visible: is_news && context.is_alive(), ambiguous: false }
 }
 
 /// P2, as far as no heartbeat is asked: an undated price shows where there is no dated one, or

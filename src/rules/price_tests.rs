@@ -98,7 +98,11 @@ fn p2_a_feeds_undated_price_does_not_turn_back_a_pushed_one() {
     let mut register = Register::new();
     register.push("101.5", NOON - 2 * Micros::SECOND);
     let drift = register.feed("99", NOON);
-    assert_eq!((drift.item.outcome, drift.visible), (Outcome::Unchanged, false));
+    assert_eq!(
+        (drift.item.outcome, drift.visible),
+        (Outcome::Unchanged, true),
+        "who follows learns of the drift"
+    );
     let quote = register.quote.unwrap();
     assert_eq!(quote.amount.unwrap().to_string(), "101.5");
     assert_eq!(quote.undated.unwrap().amount.to_string(), "99");

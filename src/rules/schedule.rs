@@ -68,6 +68,15 @@ mod tests {
         assert_eq!(next_wait(asked).as_secs(), 120);
         let asked_before = ScheduleQuestion { failures: 0, ..asked };
         assert_eq!(next_wait(asked_before), DAY);
+        let minutely = ScheduleQuestion { every: Duration::from_secs(60), ..asked_before };
+        assert_eq!(next_wait(minutely).as_secs(), 60, "the server asked while it failed, and no longer");
+    }
+
+    #[test]
+    fn first_fetches_are_spread_by_the_number_of_feeds_but_over_half_a_minute_at_most() {
+        assert_eq!(first_wait(10, 1.0), Duration::from_millis(20));
+        assert_eq!(first_wait(10, 0.5), Duration::from_millis(10));
+        assert_eq!(first_wait(1_000_000, 1.0), Duration::from_secs(30));
     }
 
     #[test]

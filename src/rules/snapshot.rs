@@ -144,12 +144,20 @@ mod tests {
 
     #[test]
     fn f5_a_replayed_snapshot_keeps_its_time_unless_history_has_forgotten_it() {
+        assert_eq!(decide_again(Micros(5), false, &state(Some(100), None)), apply(5, false));
         let state = FeedState { history_floor: Some(5), ..state(Some(100), None) };
         assert_eq!(decide_again(Micros(6), true, &state), apply(6, true));
         assert_eq!(
             decide_again(Micros(5), true, &state),
             SnapshotDecision::OlderThanHistory { snapshot: Micros(5) }
         );
+    }
+
+    #[test]
+    fn f7_the_same_body_is_known_by_its_hash() {
+        let known = FeedState { body_hash: Some("b".into()), ..FeedState::default() };
+        assert_eq!(["a", "b", "c"].map(|hash| is_same_body(&known, hash)), [false, true, false]);
+        assert!(!is_same_body(&FeedState::default(), "b"), "nothing was accepted yet");
     }
 
     #[test]

@@ -251,6 +251,42 @@ mod tests {
     }
 
     #[test]
+    fn f6_equal_content_stands_once_with_the_newer_of_its_times() {
+        let newer = record(1, 1, Some(6));
+        assert_eq!(twins(record(0, 1, Some(5)), newer.clone()), Presence::Valid(newer));
+        let first = record(0, 1, Some(6));
+        assert_eq!(twins(first.clone(), record(1, 1, Some(5))), Presence::Valid(first));
+        assert_eq!(twins(record(0, 2, None), record(1, 1, None)), Presence::Quarantined);
+    }
+
+    #[test]
+    fn f6_a_pair_is_told_of_only_where_neither_stands() {
+        for (content, told) in [(1, 0), (2, 1)] {
+            let mut survey = Survey::default();
+            survey.valid(id("a"), record(0, 1, None));
+            survey.valid(id("a"), record(1, content, None));
+            assert_eq!(survey.finish().unwrap().faults.len(), told);
+        }
+    }
+
+    #[test]
+    fn t3_the_newest_of_the_records_times_is_found_wherever_it_stands() {
+        let mut survey = Survey::default();
+        for (n, at) in [(0, Some(5)), (1, Some(7)), (2, None), (3, Some(6))] {
+            survey.valid(id(&n.to_string()), record(n, 1, at));
+        }
+        assert_eq!(survey.finish().unwrap().newest, Some(Micros(7)));
+    }
+
+    #[test]
+    fn f2_of_many_faults_the_first_are_kept_and_all_are_counted() {
+        let mut survey = Survey::default();
+        (0..FAULTS_KEPT + 1).for_each(|_| survey.invalid(fault(), Some(id("a"))));
+        let refused = survey.finish().expect_err("all of it is invalid");
+        assert_eq!((refused.faults.len(), refused.invalid), (FAULTS_KEPT, FAULTS_KEPT as u64 + 1));
+    }
+
+    #[test]
     fn f2_an_invalid_record_counts_as_present_and_an_unreadable_id_bars_deletes() {
         let mut survey = Survey::default();
         survey.invalid(fault(), Some(id("a")));

@@ -58,19 +58,16 @@ pub fn of_record(facts: RecordFacts) -> Verdict {
     if facts.ambiguous || facts.price == Some(Outcome::Rejected) {
         return Verdict::ValueConflict;
     }
-    match facts.document {
-        Outcome::Created if facts.document_rule == Rule::X1 => return Verdict::Resurrected,
-        Outcome::Created | Outcome::Updated => return Verdict::MissedPush,
-        _ => {}
+    if facts.document == Outcome::Created && facts.document_rule == Rule::X1 {
+        return Verdict::Resurrected;
     }
-    if facts.price == Some(Outcome::Updated) {
-        return Verdict::MissedPush;
-    }
+    // what a push knows newer says more than what the same record heals
     let price_lost = facts.price == Some(Outcome::Superseded);
     if facts.document == Outcome::Superseded || facts.document_lost || price_lost {
         return Verdict::FeedStale;
     }
-    Verdict::Agree
+    let healed = matches!(facts.document, Outcome::Created | Outcome::Updated);
+    if healed || facts.price == Some(Outcome::Updated) { Verdict::MissedPush } else { Verdict::Agree }
 }
 
 /// Counts a verdict in a run's report.
@@ -108,6 +105,11 @@ mod tests {
         assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Superseded))), Verdict::FeedStale);
         assert_eq!(of_record(facts(Outcome::Updated, None)), Verdict::MissedPush);
         assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Updated))), Verdict::MissedPush);
+        let partly = RecordFacts { document_lost: true, ..facts(Outcome::Updated, None) };
+        assert_eq!(of_record(partly), Verdict::FeedStale, "the worked example of D1");
+        let suppressed = RecordFacts { document_rule: Rule::X1, ..facts(Outcome::Superseded, None) };
+        assert_eq!(of_record(suppressed), Verdict::FeedStale, "the worked example of X2");
+        assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Parked))), Verdict::Agree);
         let revived = RecordFacts { document_rule: Rule::X1, ..facts(Outcome::Created, None) };
         assert_eq!(of_record(revived), Verdict::Resurrected);
         assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Rejected))), Verdict::ValueConflict);

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tidegate::clock::{self, Clock, Mark};
 use tidegate::config::{FeedSettings, KeyHash, PartnerSettings, ReaderSettings, Settings};
-use tidegate::daemon::Daemon;
+use tidegate::daemon::{Daemon, StartError};
 use tidegate::domain::Micros;
+use tidegate::store::StoreError;
 
 pub const READER: &str = "reader-token";
 /// How long a test waits for a state before it gives up.
@@ -77,8 +78,15 @@ impl House {
         if let Some(daemon) = self.daemon.take() {
             daemon.stop().await.expect("the daemon stops");
         }
-        let started = Daemon::start(self.settings.clone(), self.clock.clone()).await;
-        self.daemon = Some(started.expect("the daemon starts again"));
+        let (settings, clock) = (self.settings.clone(), self.clock.clone());
+        let started = wait_for("the file to be let go", async || {
+            match Daemon::start(settings.clone(), clock.clone()).await {
+                // a task that was cut off may hold it for a moment longer
+                Err(StartError::Store(StoreError::AlreadyOpen { .. })) => None,
+                started => Some(started),
+            }
+        });
+        self.daemon = Some(started.await.expect("the daemon starts again"));
     }
 
     pub async fn stop(mut self) {

@@ -92,7 +92,7 @@ enum Quotes {
     #[default]
     None,
     One(HeldQuote),
-    Many(Box<Vec<HeldQuote>>),
+    Many(Vec<HeldQuote>),
 }
 
 impl Quotes {
@@ -115,7 +115,7 @@ impl Quotes {
     fn push(&mut self, quote: HeldQuote) {
         *self = match std::mem::take(self) {
             Quotes::None => Quotes::One(quote),
-            Quotes::One(held) => Quotes::Many(Box::new(vec![held, quote])),
+            Quotes::One(held) => Quotes::Many(vec![held, quote]),
             Quotes::Many(mut quotes) => {
                 quotes.push(quote);
                 Quotes::Many(quotes)
@@ -128,7 +128,7 @@ impl Quotes {
         *self = match left.len() {
             0 => Quotes::None,
             1 => Quotes::One(left.remove(0)),
-            _ => Quotes::Many(Box::new(left)),
+            _ => Quotes::Many(left),
         };
     }
 }

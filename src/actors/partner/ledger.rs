@@ -5,6 +5,7 @@ use super::index::{Entry, Index};
 use super::items::{inactive_status, is_refused, louder, merge_price, older_than_history, too_many_assets};
 use super::lost::{self, Loss, Source};
 use super::recent::RecentDocuments;
+use crate::codec::render::heartbeat;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane,
     LostWrite, Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, QuoteName, Rule, Slot,
@@ -13,6 +14,7 @@ use crate::domain::{
 use crate::rules::document::{self, Effect, StampedWrite};
 use crate::rules::policy::{Absent, Policy};
 use crate::rules::price::{self, PriceContext, PriceDecision, UndatedPrice};
+use crate::rules::reading;
 use crate::rules::source_time::{DOCUMENT_AHEAD_MAX, is_future};
 use crate::rules::verdict::RecordFacts;
 use crate::store::Reader;
@@ -132,12 +134,15 @@ impl Ledger<'_> {
         }
         let died = decision.effect.as_ref().is_some_and(|effect| effect.head.death > head.death);
         if let Some(effect) = decision.effect {
+            let lives = effect.head.is_alive();
+            let heartbeats = [&document, &effect.document].map(|document| heartbeat(document, self.policy));
             let slot = slot.unwrap_or_else(|| self.insert(&write.id));
             self.remember(slot);
             self.asset_changed(slot, effect, stamp);
             item.change = Some(self.last_change());
-            if died {
-                self.bury_quotes(slot, stamp);
+            if died && self.bury_quotes(slot, stamp, lives, heartbeats) && lives {
+                // X1: a late delete that takes only a price still takes something
+                item.outcome = Outcome::Updated;
             }
         }
         let speaks = !matches!(decision.outcome, Outcome::NotFound | Outcome::Gone);
@@ -347,22 +352,29 @@ impl Ledger<'_> {
     }
 
     /// X1: the quotes at or below the death go; newer ones wait for the asset to come back (P3).
-    fn bury_quotes(&mut self, slot: Slot, death: Stamp) {
+    /// `lives`: the asset has lived since, and readers see what goes. Whether what shows of any quote
+    /// has changed, by the heartbeats before and after.
+    fn bury_quotes(
+        &mut self,
+        slot: Slot,
+        death: Stamp,
+        lives: bool,
+        [before, after]: [Option<i64>; 2],
+    ) -> bool {
+        let mut taken = false;
         for quote in self.index.quotes(slot) {
-            match price::after_death(&quote, death) {
-                None => {}
-                Some(Some(left)) => {
-                    self.index.set_quote(slot, left.clone());
-                    self.push_price_change(slot, left, false);
-                }
-                Some(None) => {
-                    self.index.remove_quote(slot, quote.name);
-                    let emptied =
-                        Quote { stamp: Stamp::NEVER, amount: None, extra: None, undated: None, ..quote };
-                    self.push_price_change(slot, emptied, false);
-                }
+            let Some(left) = price::after_death(&quote, death) else { continue };
+            match &left {
+                Some(left) => self.index.set_quote(slot, left.clone()),
+                None => self.index.remove_quote(slot, quote.name),
             }
+            let shown = reading::shown(&quote, before);
+            let emptied = Quote { stamp: Stamp::NEVER, amount: None, extra: None, undated: None, ..quote };
+            let left = left.unwrap_or(emptied);
+            taken |= reading::shown(&left, after) != shown;
+            self.push_price_change(slot, left, lives);
         }
+        taken
     }
 
     fn push_price_change(&mut self, slot: Slot, quote: Quote, visible: bool) {

@@ -218,7 +218,7 @@ mod tests {
     fn index(ids: &[&str]) -> Index {
         let mut index = Index::default();
         for id in ids {
-            index.insert(AssetId::new(*id).unwrap());
+            index.insert(AssetId::new(id).unwrap());
         }
         index
     }

@@ -1,6 +1,7 @@
 //! A run of the feed, as the actor decides it: begin, records, absences, end (T3, X2, X3, F1–F9).
 
 use super::absences::Silence;
+use super::items::is_refused;
 use super::ledger::{Lanes, LedgerError, Prefetched};
 use super::message::{FeedRecord, FetchedFile, RunFailure, RunStart, SnapshotFacts};
 use super::quarantine::{RefusedRecord, row_of_record, row_of_snapshot};
@@ -38,7 +39,9 @@ impl PartnerState {
         let (records, quarantined) = (facts.records, facts.quarantined);
         let counts = RunCounts { records, quarantined, ..RunCounts::default() };
         let living = self.index.living() as u64;
-        let active = ActiveRun { snapshot, dated, counts, seen: Default::default(), facts, living };
+        let unapplied = Vec::new();
+        let active =
+            ActiveRun { snapshot, dated, counts, seen: Default::default(), facts, living, unapplied };
         if let Some(running) = &mut self.running {
             running.active = Some(Box::new(active));
         }
@@ -62,20 +65,31 @@ impl PartnerState {
         let mut kept = Vec::new();
         for record in records {
             ledger.origin = Origin::Feed { run, record: record.record };
-            // without a write the id is present, and counted as quarantined already
-            if let Some(write) = record.write {
-                let decided = ledger.asset(&write, lanes)?;
-                count_record(&mut active.counts, decided.item.outcome);
-                let refused = RefusedRecord {
-                    id: &record.id,
-                    offset: record.offset,
-                    text: &record.text,
-                    snapshot: active.snapshot,
-                    received_at: active.facts.file.started_at,
-                    origin: ledger.origin,
-                };
-                kept.extend(row_of_record(&refused, &decided.item));
-                verdict::count(&mut active.counts, verdict::of_record(decided.facts));
+            let applied = match record.write {
+                // counted as quarantined already, by the survey
+                None => false,
+                Some(write) => {
+                    let decided = ledger.asset(&write, lanes)?;
+                    count_record(&mut active.counts, decided.item.outcome);
+                    let refused = RefusedRecord {
+                        id: &record.id,
+                        offset: record.offset,
+                        text: &record.text,
+                        snapshot: active.snapshot,
+                        received_at: active.facts.file.started_at,
+                        origin: ledger.origin,
+                    };
+                    kept.extend(row_of_record(&refused, &decided.item));
+                    let applied = !is_refused(decided.item.outcome);
+                    // F9: what is kept aside has neither agreed nor healed anything
+                    if applied || decided.facts.price == Some(Outcome::Rejected) {
+                        verdict::count(&mut active.counts, verdict::of_record(decided.facts));
+                    }
+                    applied
+                }
+            };
+            if !applied {
+                active.note_unapplied(&record.id);
             }
             if let Some(slot) = ledger.index.find(&record.id) {
                 ledger.clear_absences(slot);
@@ -117,7 +131,7 @@ impl PartnerState {
             None => {
                 active.counts.pushes = self.feed.pushes_since_run;
                 set.changes.extend(self.heal_gaps(&active));
-                let unapplied = self.unapplied(&active);
+                let unapplied = std::mem::take(&mut active.unapplied);
                 run::accept(&mut self.feed, &active, unapplied, now);
             }
             Some(again) if again.stored.is_none() => {
@@ -128,15 +142,6 @@ impl PartnerState {
         let report = run::applied_report(&active, now);
         self.close_run(report, None, set, reply);
         Ok(())
-    }
-
-    /// Ids that the file held although nothing of them was applied (F2, F6): when the same file
-    /// comes again, they are known to be present.
-    fn unapplied(&self, active: &ActiveRun) -> Vec<String> {
-        let stamp = Stamp::new(active.snapshot, Lane::Feed, 0);
-        let unapplied = |&slot: &Slot| active.seen.contains(slot) && self.index.life(slot) < stamp;
-        let living = self.index.iter_living().filter(unapplied);
-        living.map(|slot| self.index.id(slot).as_str().to_owned()).collect()
     }
 
     /// F7: the same bytes again. They count as one more absence for what the file lacks.

@@ -4,7 +4,8 @@ use super::absences::Silence;
 use super::message::{FetchedFile, RunFailure, SnapshotFacts};
 use super::rebuild::Again;
 use crate::domain::{
-    ChangeKind, FeedState, Micros, RecordChange, RecordKind, RunCounts, RunId, RunReport, RunStatus, Slot,
+    AssetId, ChangeKind, FeedState, Micros, RecordChange, RecordKind, RunCounts, RunId, RunReport, RunStatus,
+    Slot,
 };
 use crate::rules::guard;
 
@@ -23,12 +24,21 @@ pub struct ActiveRun {
     pub seen: SlotSet,
     /// Living assets before the run.
     pub living: u64,
+    /// Ids that the file held although nothing of them was applied (F2, F6), known here or not:
+    /// when the same file comes again, they are present in it.
+    pub unapplied: Vec<String>,
 }
 
 impl ActiveRun {
     /// F2, F8: absence proves nothing where the file is not whole.
     pub fn is_whole(&self) -> bool {
         self.facts.complete && !self.facts.deletes_barred
+    }
+
+    pub fn note_unapplied(&mut self, id: &AssetId) {
+        if self.unapplied.len() <= UNAPPLIED_KEPT {
+            self.unapplied.push(id.as_str().to_owned());
+        }
     }
 
     pub fn silence(&self) -> Silence {

@@ -6,7 +6,7 @@ use crate::codec::cursor;
 use crate::domain::{
     AssetChange, AssetEvent, AssetId, ChangeKind, Committed, Micros, Origin, PriceChange, Quote,
 };
-use crate::rules::reading;
+use crate::rules::reading::{self, Shown};
 
 /// `{"cursor", "type", "partner", "id", "committed_at", "source_time", "set", "removed", "price"?}`.
 /// The type is given back, for the event's name; `None` and nothing written for what is internal.
@@ -109,9 +109,11 @@ fn price(
     change: &PriceChange,
 ) -> Option<&'static str> {
     let quote = &change.quote;
-    let shown = reading::shown(quote, None)?;
+    // an emptied register: a late delete has taken the price of an asset that lives (X1)
+    let gone = Shown { amount: None, currency: quote.currency, as_of: None, since: committed.committed_at };
+    let shown = reading::shown(quote, None).unwrap_or(gone);
     let undated_at = quote.undated.as_ref().map(|undated| undated.snapshot);
-    let source_time = shown.as_of.or(undated_at).unwrap_or(Micros::BEGINNING);
+    let source_time = shown.as_of.or(undated_at).unwrap_or(committed.committed_at);
     let head = Head { kind: "price.updated", partner, id: &change.id, journal, source_time };
     open(out, committed, &head);
     out.extend_from_slice(b",\"set\":{},\"removed\":[],\"price\":{");

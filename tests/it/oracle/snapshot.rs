@@ -174,8 +174,9 @@ impl Model {
         };
         self.absent(now, &accepted, baseline, &mut report);
         if snapshot.complete {
-            // F4; partial files say nothing about the size of the whole (choice A18).
-            self.guard.note_count(snapshot.records.len());
+            // F4; partial files say nothing about the size of the whole (choice A18). Different ids are
+            // counted, as deletes are of ids: so does the daemon, and the rule says no more than "count".
+            self.guard.note_count(accepted.present.len());
         }
         self.feed.last = Some(accepted);
         report

@@ -1,0 +1,66 @@
+//! Examples of whole catalogues: F1 and F4.
+
+use super::{Scene, at, dated};
+use crate::feed_server::Served;
+use serde_json::{Value, json};
+
+fn numbered(count: usize, title: &str) -> Value {
+    (0..count).map(|n| json!({ "id": format!("asset-{n:05}"), "title": title })).collect()
+}
+
+async fn stocked(count: usize) -> Scene {
+    let mut scene = Scene::start("12 03:00").await;
+    let run = scene.publish(&dated("12 01:00", numbered(count, "t"))).await;
+    assert_eq!(run["counts"]["created"], count, "{run}");
+    scene
+}
+
+async fn living(scene: &Scene) -> usize {
+    scene.house.catalogue("acme").await.len()
+}
+
+#[tokio::test]
+async fn f4_six_hundred_deletes_of_ten_thousand_are_held_while_upserts_apply() {
+    let mut scene = stocked(10_000).await;
+    let mut records = numbered(9_400, "t");
+    records[0]["title"] = "changed".into();
+    let run = scene.publish(&dated("12 02:00", records)).await;
+    let counts = &run["counts"];
+    assert_eq!(
+        (&counts["held"], &counts["deleted"], &counts["updated"]),
+        (&json!(600), &json!(0), &json!(1)),
+        "{run}"
+    );
+    assert_eq!(scene.asset("asset-00000").await["title"], "changed");
+    assert_eq!(living(&scene).await, 10_000);
+}
+
+#[tokio::test]
+async fn f4_one_delete_of_eight_applies() {
+    let mut scene = stocked(8).await;
+    let run = scene.publish(&dated("12 02:00", numbered(7, "t"))).await;
+    assert_eq!((&run["counts"]["deleted"], &run["counts"]["held"]), (&json!(1), &json!(0)));
+    assert_eq!(scene.status_of("asset-00007").await, 410);
+}
+
+#[tokio::test]
+async fn f1_a_body_cut_at_sixty_percent_changes_nothing_and_f4_an_empty_one_is_held() {
+    let mut scene = stocked(10_000).await;
+    let whole = dated("12 02:00", numbered(10_000, "changed")).to_string();
+    let run = scene.publish_as(Served::json(whole[..whole.len() * 6 / 10].to_owned())).await;
+    assert_eq!((&run["status"], &run["code"]), (&json!("failed"), &json!("truncated")), "{run}");
+    assert_eq!(scene.asset("asset-00000").await["title"], "t");
+    assert_eq!(living(&scene).await, 10_000);
+    scene.set_clock("12 04:00");
+    let run = scene.publish(&json!([])).await;
+    assert_eq!((&run["counts"]["held"], &run["counts"]["deleted"]), (&json!(10_000), &json!(0)), "{run}");
+    assert_eq!(living(&scene).await, 10_000);
+}
+
+#[tokio::test]
+async fn f4_empty_on_purpose_is_said_by_the_file() {
+    let mut scene = stocked(50).await;
+    let said = json!({ "generated_at": at("12 02:30"), "complete": true, "count": 0, "allow_empty": true, "assets": [] });
+    let run = scene.publish(&said).await;
+    assert_eq!((&run["counts"]["deleted"], living(&scene).await), (&json!(50), 0), "{run}");
+}

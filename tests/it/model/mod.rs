@@ -1,0 +1,134 @@
+//! The whole daemon against the reference model of `oracle`, which was written from RULES.md alone:
+//! random partners, pushes, feeds, restarts and clock jumps over real HTTP and a real store, and
+//! what readers see compared every few steps. Properties 6 and 8 are looked at where each ends.
+//!
+//! A seed is printed before it runs. TIDEGATE_SEED=n runs one; TIDEGATE_MODEL_SEEDS=n runs the
+//! first n. Outside by design (property 1): a PATCH followed by an older DELETE, a change of
+//! currency, caps, expiries.
+
+mod compare;
+mod partner;
+mod proofs;
+mod publish;
+mod push;
+
+use crate::daemon::{self, House};
+use crate::feed_server::FeedServer;
+use crate::store_world::Random;
+use partner::Partner;
+use tidegate::clock::Clock;
+use tidegate::domain::Micros;
+
+/// Enough for about a minute in the dev profile.
+const SEEDS: u64 = 100;
+const STEPS: usize = 60;
+/// 2026-03-12, midnight.
+const BEGAN: Micros = Micros(1_773_273_600_000_000);
+
+#[tokio::test]
+async fn the_daemon_shows_what_the_reference_model_shows() {
+    let asked = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = match asked("TIDEGATE_SEED") {
+        Some(seed) => seed..=seed,
+        None => 1..=asked("TIDEGATE_MODEL_SEEDS").unwrap_or(SEEDS),
+    };
+    for seed in seeds {
+        println!("TIDEGATE_SEED={seed}");
+        Scenario::start(seed).await.live().await;
+    }
+}
+
+struct Scenario {
+    house: House,
+    feeds: FeedServer,
+    partners: Vec<Partner>,
+    random: Random,
+    now: Micros,
+    /// Counts the source times that were given, so that no two are equal.
+    times: i64,
+}
+
+impl Scenario {
+    async fn start(seed: u64) -> Scenario {
+        let mut random = Random(seed);
+        let feeds = FeedServer::start().await;
+        let partners: Vec<Partner> =
+            (0..1 + random.below(3)).map(|number| Partner::new(number, &mut random)).collect();
+        let settings = partners.iter().map(|partner| partner.settings(&feeds)).collect();
+        let house = House::start(settings, Clock::manual(BEGAN)).await;
+        let mut scenario = Scenario { house, feeds, partners, random, now: BEGAN, times: 0 };
+        for number in 0..scenario.partners.len() {
+            // the fetch at the start finds nothing yet
+            scenario.await_run(number).await;
+        }
+        scenario
+    }
+
+    async fn live(mut self) {
+        for step in 1..=STEPS {
+            self.move_clock();
+            match self.random.below(100) {
+                0..=64 => self.push().await,
+                65..=95 => self.publish().await,
+                _ => self.restart().await,
+            }
+            if step % 4 == 0 || step == STEPS {
+                self.compare().await;
+            }
+        }
+        self.prove().await;
+        self.house.stop().await;
+    }
+
+    /// Mostly on, by up to five minutes; now and then back.
+    fn move_clock(&mut self) {
+        let by = match self.random.below(20) {
+            0 => -(self.random.below(600_000) as i64),
+            _ => 1 + self.random.below(300_000) as i64,
+        };
+        self.now = self.now.plus(by * 1_000);
+        self.house.clock.set(self.now);
+    }
+
+    /// A source time up to three hours ago, never given before.
+    fn some_time(&mut self) -> Micros {
+        self.times += 1;
+        let ago = self.random.below(3 * 3_600_000) as i64 * 1_000;
+        self.now.plus(-ago - 1_000 + self.times % 1_000)
+    }
+
+    fn some_partner(&mut self) -> usize {
+        self.random.below(self.partners.len())
+    }
+
+    /// Every feed is fetched again at the start.
+    async fn restart(&mut self) {
+        self.log("restart".to_owned());
+        self.house.restart().await;
+        for number in 0..self.partners.len() {
+            if self.partners[number].feed.is_some() {
+                self.await_run(number).await;
+            }
+        }
+    }
+
+    fn log(&self, what: String) {
+        println!("  {} {what}", self.now.0 - BEGAN.0);
+    }
+}
+
+fn name_of(number: usize) -> String {
+    format!("partner-{number}")
+}
+
+impl Partner {
+    fn settings(&self, feeds: &FeedServer) -> tidegate::config::PartnerSettings {
+        let mut settings = daemon::partner(&self.name);
+        if self.feed.is_some() {
+            let mut feed = daemon::feed(&feeds.url(&self.path()));
+            feed.retries.clear();
+            settings.feed = Some(feed);
+        }
+        settings
+    }
+}

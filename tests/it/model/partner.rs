@@ -1,0 +1,75 @@
+//! One partner of a scenario: its reference model, its feed, and what it has said.
+
+use crate::oracle::{Model, Policy, SnapshotIn};
+use crate::store_world::Random;
+use serde_json::Value;
+
+/// How a partner's files are dated (T3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dating {
+    /// By the envelope; some come again from an old cache.
+    Envelope,
+    /// By the newest of its records.
+    Records,
+    Not,
+}
+
+pub struct Feed {
+    pub dating: Dating,
+    /// The file as it lies there, for the model.
+    pub published: Option<SnapshotIn>,
+    /// Runs so far, and how often the file was asked for.
+    pub runs: u64,
+}
+
+pub struct Partner {
+    pub name: String,
+    pub model: Model,
+    pub feed: Option<Feed>,
+    /// Pushes that may come again: method, path and body, and the same for the model.
+    pub said: Vec<super::push::Push>,
+    /// By asset: when it was last patched; no older delete follows.
+    pub patched: std::collections::BTreeMap<String, i64>,
+}
+
+impl Partner {
+    pub fn new(number: usize, random: &mut Random) -> Partner {
+        let dating = [Dating::Envelope, Dating::Records, Dating::Not][random.below(3)];
+        let feed = random.chance(80).then_some(Feed { dating, published: None, runs: 0 });
+        let policy = Policy { default_currency: Some("EUR".into()), ..Policy::default() };
+        let patched = Default::default();
+        Partner { name: super::name_of(number), model: Model::new(policy), feed, said: Vec::new(), patched }
+    }
+
+    pub fn path(&self) -> String {
+        format!("/{}.json", self.name)
+    }
+}
+
+/// One of the assets' ids.
+pub fn some_id(random: &mut Random) -> String {
+    format!("asset-{}", random.below(8))
+}
+
+/// Members with few different values, so that equal ones meet.
+pub fn some_members(random: &mut Random) -> serde_json::Map<String, Value> {
+    let mut members = serde_json::Map::new();
+    for name in ["t", "u", "v"] {
+        if random.chance(45) {
+            members.insert(name.into(), (random.below(3)).into());
+        }
+    }
+    if random.chance(30) {
+        let class = ["market", "nav", "own"][random.below(3)];
+        members.insert("class".into(), class.into());
+    }
+    if random.chance(8) {
+        let status = ["active", "inactive"][random.below(2)];
+        members.insert("status".into(), status.into());
+    }
+    members
+}
+
+pub fn some_amount(random: &mut Random) -> String {
+    (1 + random.below(5)).to_string()
+}

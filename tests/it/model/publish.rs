@@ -1,0 +1,211 @@
+//! Files of a scenario: dated or not, whole or partial, with invalid records, cut off, empty, old,
+//! or the same again.
+
+use super::Scenario;
+use super::partner::{Dating, Partner, some_amount, some_members};
+use crate::daemon::wait_for;
+use crate::feed_server::Served;
+use crate::oracle::{PriceIn, RecordIn, RunReport, RunStatus, SnapshotIn};
+use crate::store_world::Random;
+use serde_json::{Value, json};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use tidegate::codec::time;
+use tidegate::domain::Micros;
+
+const MINUTE: i64 = 60 * Micros::SECOND;
+
+/// What a file says beside its records.
+struct Manner {
+    generated_at: Option<Micros>,
+    complete: bool,
+    empty_meant: bool,
+}
+
+impl Scenario {
+    /// A new file, or none, and a fetch.
+    pub(super) async fn publish(&mut self) {
+        let number = self.some_partner();
+        let Some(feed) = &self.partners[number].feed else { return };
+        let dating = feed.dating;
+        if feed.published.is_none() || self.random.chance(75) {
+            self.new_file(number, dating);
+        }
+        self.fetch(number).await;
+    }
+
+    fn new_file(&mut self, number: usize, dating: Dating) {
+        let manner = Manner {
+            generated_at: (dating == Dating::Envelope).then(|| self.generated_at()),
+            complete: !self.random.chance(15),
+            empty_meant: self.random.chance(20),
+        };
+        let records = match self.random.chance(4) {
+            true => Vec::new(),
+            false => self.records(dating),
+        };
+        let text = document(&manner, &records);
+        let cut = self.random.chance(5).then(|| self.random.below(text.len() - 1));
+        let body = text[..cut.unwrap_or(text.len())].to_owned();
+        self.log(format!("{} publishes {body}", super::name_of(number)));
+        let mut hasher = DefaultHasher::new();
+        body.hash(&mut hasher);
+        let partner = &mut self.partners[number];
+        self.feeds.put(&partner.path(), Served::json(body));
+        let allow_empty = manner.empty_meant && records.is_empty();
+        let published = SnapshotIn {
+            body_hash: hasher.finish(),
+            generated_at: manner.generated_at.map(|at| at.0),
+            complete: manner.complete,
+            count: allow_empty.then_some(0),
+            allow_empty,
+            records: records.into_iter().map(|(record, _)| record).collect(),
+            closed: cut.is_none(),
+            ..SnapshotIn::default()
+        };
+        partner.feed.as_mut().expect("it has one").published = Some(published);
+    }
+
+    /// Some minutes old; now and then much older, from a cache.
+    fn generated_at(&mut self) -> Micros {
+        let minutes = if self.random.chance(8) { 60 } else { self.random.below(6) as i64 };
+        self.times += 1;
+        self.now.plus(-minutes * MINUTE - 1_000 + self.times % 1_000)
+    }
+
+    fn records(&mut self, dating: Dating) -> Vec<(RecordIn, Value)> {
+        let lost = if self.random.chance(12) { 60 } else { 7 };
+        let ids: Vec<String> = (0..8).map(|n| format!("asset-{n}")).collect();
+        let present: Vec<String> = ids.into_iter().filter(|_| !self.random.chance(lost)).collect();
+        let mut records: Vec<_> = present.into_iter().map(|id| self.record(id, dating)).collect();
+        if !records.is_empty() && self.random.chance(10) {
+            self.repeat_one(&mut records, dating);
+        }
+        if self.random.chance(4) {
+            let unreadable = RecordIn {
+                id: None,
+                updated_at: None,
+                members: Default::default(),
+                price: None,
+                valid: true,
+            };
+            records.push((unreadable, json!({ "t": 1 })));
+        }
+        records
+    }
+
+    /// F6: the same again, or another record of the same id; both are valid, as an invalid one beside
+    /// a valid one is read in two ways (the model's choice A15).
+    fn repeat_one(&mut self, records: &mut Vec<(RecordIn, Value)>, dating: Dating) {
+        let first = records[self.random.below(records.len())].clone();
+        let id = first.0.id.clone().filter(|_| first.0.valid);
+        let Some(id) = id else { return };
+        let second = if self.random.chance(50) { first } else { self.record(id, dating) };
+        if second.0.valid {
+            records.push(second);
+        }
+    }
+
+    fn record(&mut self, id: String, dating: Dating) -> (RecordIn, Value) {
+        let members = some_members(&mut self.random);
+        let mut body = Value::Object(members.clone());
+        body["id"] = id.as_str().into();
+        let updated_at = (dating == Dating::Records).then(|| self.some_time());
+        if let Some(at) = updated_at {
+            body["updated_at"] = time::format(at).into();
+        }
+        let as_of = self.random.chance(40).then(|| self.some_time());
+        let price = self.random.chance(60).then(|| fed_price(&mut self.random, &id, as_of));
+        let valid = !self.random.chance(5);
+        if let Some(price) = &price {
+            body["price"] = json!({ "amount": price.amount, "currency": "EUR" });
+            if let Some(as_of) = as_of {
+                body["price"]["as_of"] = time::format(as_of).into();
+            }
+        }
+        if !valid {
+            body["currency"] = "no code".into();
+        }
+        let updated_at = updated_at.map(|at| at.0);
+        (RecordIn { id: Some(id), updated_at, members: members.into_iter().collect(), price, valid }, body)
+    }
+
+    async fn fetch(&mut self, number: usize) {
+        let name = super::name_of(number);
+        let path = self.partners[number].path();
+        let asked = || {
+            let answered = self.feeds.answered(&path);
+            answered.whole + answered.refused
+        };
+        let before = asked();
+        let entry = self.house.daemon().registry().by_name(&name).expect("it is configured");
+        wait_for(format!("a fetch of {name}"), async || {
+            if asked() == before {
+                // dropped while the run before is being closed
+                entry.fetch_now();
+            }
+            (asked() > before).then_some(())
+        })
+        .await;
+        self.await_run(number).await;
+    }
+
+    /// Waits for the next run's report, and has the model see the same file.
+    pub(super) async fn await_run(&mut self, number: usize) {
+        let Partner { name, model, feed, .. } = &mut self.partners[number];
+        let Some(feed) = feed else { return };
+        feed.runs += 1;
+        let report = self.house.run_report(name, feed.runs).await;
+        let Some(published) = &feed.published else {
+            return assert_eq!(report["status"], "failed", "{report}");
+        };
+        let now = self.now.0;
+        let expected = model.snapshot(now, SnapshotIn { fetch_start: now, ..published.clone() });
+        println!("  run of {name}: {}", report["status"]);
+        assert_eq!(status(&expected), report["status"], "the model says {expected:?}, the daemon {report}");
+        let counts = &report["counts"];
+        let ours = ["created", "deleted", "held", "absent_once"].map(|name| counts[name].as_u64());
+        let theirs = [expected.created, expected.deleted, expected.held, expected.absent_once];
+        let ran = matches!(expected.status, RunStatus::Applied | RunStatus::Unchanged);
+        assert!(
+            !ran || ours == theirs.map(|count| Some(count as u64)),
+            "the model says {expected:?}, the daemon {report}"
+        );
+    }
+}
+
+fn fed_price(random: &mut Random, id: &str, as_of: Option<Micros>) -> PriceIn {
+    PriceIn {
+        id: id.into(),
+        quote: "price".into(),
+        amount: Some(some_amount(random)),
+        currency: Some("EUR".into()),
+        as_of: as_of.map(|at| at.0),
+        ..PriceIn::default()
+    }
+}
+
+fn document(manner: &Manner, records: &[(RecordIn, Value)]) -> String {
+    let mut document = json!({});
+    if let Some(at) = manner.generated_at {
+        document["generated_at"] = time::format(at).into();
+    }
+    if !manner.complete {
+        document["complete"] = false.into();
+    }
+    if manner.empty_meant && records.is_empty() {
+        document["count"] = 0.into();
+        document["allow_empty"] = true.into();
+    }
+    document["assets"] = records.iter().map(|(_, body)| body.clone()).collect();
+    document.to_string()
+}
+
+fn status(report: &RunReport) -> &'static str {
+    match report.status {
+        RunStatus::Applied => "applied",
+        RunStatus::Unchanged => "unchanged",
+        RunStatus::SkippedOlder => "skipped_older",
+        RunStatus::Refused => "refused",
+        RunStatus::Failed => "failed",
+    }
+}

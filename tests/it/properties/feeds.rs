@@ -1,0 +1,120 @@
+//! Properties of feeds: 2, 3, 4 and 7.
+
+use super::config;
+use super::steps::{NOW, Step, Values, any_steps, asset, feed, file, file_of};
+use super::world::World;
+use proptest::prelude::*;
+use tidegate::codec::snapshot::{SnapshotLimits, scan};
+use tidegate::domain::{AssetId, Lane, Mapping, QuoteName, RecordFault, Rule};
+use tidegate::rules::survey::{InvalidRecord, Presence, Survey, SurveyedRecord};
+
+fn world_after(steps: &[Step]) -> World {
+    World::after(steps, &(0..steps.len()).collect::<Vec<_>>(), Values::Few)
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// At the same S again (a replay), and at an S raised by the time rule because the bytes differ.
+    #[test]
+    fn property_2_a_snapshot_twice_changes_nothing_the_second_time(steps in any_steps()) {
+        let mut world = World::new();
+        for (place, step) in steps.iter().enumerate() {
+            let Some(ran) = world.step(place, step, Values::Few) else { continue };
+            let Some((file, snapshot)) = file_of(place, step, Values::Few).zip(ran.snapshot) else { continue };
+            if ran.held > 0 {
+                break; // the same file once more would count in the guard's baseline
+            }
+            let before = (world.visible(), world.assets.clone());
+            let mut again = world.clone();
+            prop_assert_eq!(again.apply(NOW, &file, snapshot, true).deleted, 0);
+            prop_assert_eq!(&(again.visible(), again.assets), &before);
+            let ran = world.run(NOW, &file);
+            prop_assert!(ran.applied && ran.deleted == 0);
+            prop_assert_eq!(world.visible(), before.0);
+        }
+    }
+
+    #[test]
+    fn property_3_no_feed_replaces_a_dated_price_by_an_earlier_one_and_undated_ones_show_by_p2(
+        steps in any_steps(), gap in 0..5i64
+    ) {
+        let mut world = World::new();
+        // from "older than three heartbeats at once" to "never": both arms of P2 are met
+        world.policy.heartbeats.insert("market".into(), gap * 60 * 1_000_000);
+        for (place, step) in steps.iter().enumerate() {
+            let before = world.clone();
+            if world.step(place, step, Values::Few).is_none() {
+                continue;
+            }
+            for (id, held) in &world.assets {
+                let Some(quote) = held.quotes.get(&QuoteName::PRICE) else { continue };
+                let old = before.assets.get(id).and_then(|held| held.quotes.get(&QuoteName::PRICE));
+                if old.is_some_and(|old| old.stamp.happened()) && quote.stamp.happened() {
+                    prop_assert!(old.is_some_and(|old| quote.stamp >= old.stamp));
+                }
+                let visible = world.visible();
+                let Some(shown) = visible.get(id).and_then(|(_, quotes)| quotes.get(&QuoteName::PRICE)) else {
+                    continue;
+                };
+                let Some(undated) = quote.undated.as_ref().filter(|_| shown.as_of.is_none()) else { continue };
+                let behind = undated.snapshot.0 - quote.stamp.at.0.max(0);
+                let by_feed = quote.stamp.happened() && quote.stamp.lane() == Lane::Feed && behind > 0;
+                let heartbeat = world.heartbeat(held).expect("all are of one class");
+                prop_assert!(!quote.stamp.happened() || by_feed || behind > 3 * heartbeat);
+            }
+        }
+    }
+
+    /// A file is read to its end before anything of it is applied: cut anywhere, it is an error.
+    #[test]
+    fn property_4_a_body_that_did_not_close_is_refused_wherever_it_was_cut(
+        ids in prop::collection::vec("[a-z\\]}\"\\\\é]{1,6}", 0..5), bare: bool, cut in 0.0..1.0f64
+    ) {
+        let records: Vec<String> =
+            ids.iter().map(|id| serde_json::json!({ "id": id, "t": [id, {}] }).to_string()).collect();
+        let records = format!("[{}]", records.join(","));
+        let whole = if bare { records } else { format!("{{\"count\":{},\"assets\":{records}}}", ids.len()) };
+        let limits = SnapshotLimits { record_bytes_max: 1 << 20, records_max: 100 };
+        let mut seen = 0;
+        let read = scan(whole.as_bytes(), &Mapping::default(), &limits, |_| seen += 1);
+        prop_assert!(read.is_ok(), "{:?} {whole}", read.err());
+        prop_assert_eq!(seen, ids.len());
+        let end = (whole.len() as f64 * cut) as usize;
+        let read = scan(&whole.as_bytes()[..end], &Mapping::default(), &limits, |_| ());
+        prop_assert!(read.is_err(), "cut at {end}: {whole}");
+    }
+
+    /// Also where the other record of the same id is valid: neither changes it, and it is present.
+    #[test]
+    fn property_7_an_invalid_record_neither_changes_nor_removes_its_asset(
+        steps in any_steps(), id in 0..super::steps::IDS, others in feed(true), twice: bool
+    ) {
+        let mut world = world_after(&steps);
+        let before = world.assets.get(&asset(id)).cloned();
+        let mut survey = Survey::default();
+        survey.invalid(fault(), Some(asset(id)));
+        if twice {
+            let record = SurveyedRecord { record: 1, offset: 1, bytes: 1, updated_at: None, content: 7 };
+            survey.valid(asset(id), record);
+        }
+        let surveyed = survey.finish().expect("one fault is no reason to refuse");
+        prop_assert_eq!(&surveyed.present, &vec![(asset(id), Presence::Quarantined)]);
+        prop_assert!(!surveyed.deletes_barred);
+        let other: AssetId = asset(id);
+        let valid = file_of(steps.len(), &others, Values::Few).map(|file| file.records).unwrap_or_default();
+        let mut records: Vec<_> = valid.into_iter().filter(|(id, _)| *id != other).collect();
+        records.push((other, None));
+        world.run(NOW, &file(steps.len(), true, records));
+        let mut after = world.assets.get(&asset(id)).cloned();
+        if let (Some(after), Some(before)) = (&mut after, &before) {
+            after.head.absences = before.head.absences; // presence starts them again
+        }
+        prop_assert_eq!(after, before);
+    }
+}
+
+fn fault() -> InvalidRecord {
+    let fault = RecordFault { record: 0, offset: 0, id: None, code: "x".into(), detail: "x".into() };
+    InvalidRecord { fault, bytes: 1, pointer: String::new(), rule: Rule::F2 }
+}
