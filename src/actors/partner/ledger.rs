@@ -1,10 +1,11 @@
 //! The ledger: applies the rules to one write after another, keeps the index in step with what is
 //! decided, and gathers the changes of the write set that is being made.
 
-use super::index::{Entry, Index};
+use super::index::Index;
 use super::items::{inactive_status, is_refused, louder, merge_price, older_than_history, too_many_assets};
 use super::lost::{self, Loss, Source};
 use super::recent::RecentDocuments;
+use super::undo::Undo;
 use crate::codec::render::heartbeat;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane,
@@ -46,20 +47,6 @@ pub struct Ledger<'a> {
     pub keeps_undo: bool,
     /// What lost, for `explain`.
     pub losses: Vec<Loss>,
-}
-
-/// One step back.
-pub enum Undo {
-    Inserted(Slot),
-    Changed(Slot, Box<Entry>, Option<Document>),
-}
-
-/// A point that the ledger can be taken back to.
-#[derive(Clone, Copy, Debug)]
-pub struct Mark {
-    steps: usize,
-    changes: usize,
-    losses: usize,
 }
 
 /// Where a write's time comes from: its own, a snapshot's, or the partner's receive clock.
@@ -228,31 +215,6 @@ impl Ledger<'_> {
         self.set.changes.push(ChangeKind::Asset(Box::new(change)));
     }
 
-    pub fn mark(&self) -> Mark {
-        Mark { steps: self.undo.len(), changes: self.set.changes.len(), losses: self.losses.len() }
-    }
-
-    /// Takes every step since `mark` back, newest first.
-    pub fn take_back(&mut self, mark: Mark) {
-        for step in self.undo.drain(mark.steps..).rev() {
-            match step {
-                Undo::Inserted(slot) => {
-                    self.index.remove(slot);
-                    self.recent.forget(slot);
-                }
-                Undo::Changed(slot, entry, document) => {
-                    self.index.restore(slot, *entry);
-                    match document {
-                        Some(document) => self.recent.remember(slot, document),
-                        None => self.recent.forget(slot),
-                    }
-                }
-            }
-        }
-        self.set.changes.truncate(mark.changes);
-        self.losses.truncate(mark.losses);
-    }
-
     /// What no rule of stamps can take: the future (T4), what history has forgotten (X4), too many.
     fn refuse(&self, slot: Option<Slot>, write: &AssetWrite, stamp: Stamp) -> Option<ItemOutcome> {
         if !self.released && stamp.lane() != Lane::Feed && is_future(stamp.at, self.now, DOCUMENT_AHEAD_MAX) {
@@ -316,14 +278,6 @@ impl Ledger<'_> {
             self.undo.push(Undo::Inserted(slot));
         }
         slot
-    }
-
-    fn remember(&mut self, slot: Slot) {
-        if !self.keeps_undo {
-            return;
-        }
-        let document = self.recent.get(slot).cloned();
-        self.undo.push(Undo::Changed(slot, Box::new(self.index.snapshot(slot)), document));
     }
 
     fn last_change(&self) -> u32 {

@@ -30,6 +30,7 @@ mod schedule;
 mod state;
 mod streams;
 mod sweep;
+mod undo;
 
 pub use deliveries::stored_delivery;
 pub use gap_watch::OpenGap;
