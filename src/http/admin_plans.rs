@@ -10,7 +10,7 @@ use super::list::blocking;
 use super::partner::Call;
 use super::path::{self, Query};
 use super::{read, reply};
-use crate::actors::{PartnerEntry, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused};
+use crate::actors::{PartnerEntry, PlanOrder, PlanVerdict, RebuildFrom};
 use crate::codec::request::BodyError;
 use crate::codec::time;
 use crate::domain::{Micros, RecordKind, RunId};
@@ -196,11 +196,7 @@ async fn decide(
     (verdict, reason): (PlanVerdict, Option<String>),
 ) -> Result<Response<Body>, Fault> {
     let plan = kept(reader, partner, id)?.ok_or(Fault::NoSuchPlan)?.id;
-    let end = partner.decide_plan(PlanOrder { plan, verdict, reason }).await?;
-    let end = end.map_err(|refused| match refused {
-        PlanRefused::NotHeld => Fault::PlanNotHeld,
-        PlanRefused::Busy => Fault::PlanBusy,
-    })?;
+    let end = partner.decide_plan(PlanOrder { plan, verdict, reason }).await??;
     let said = serde_json::json!({
         "id": end.plan, "state": end.state, "deleted": end.deleted, "kept": end.kept,
     });
@@ -233,11 +229,7 @@ async fn reason(client: &Client, headers: &HeaderMap, mut body: Incoming) -> Res
 
 async fn rebuild(partner: &PartnerEntry, run: Option<u64>) -> Result<Response<Body>, Fault> {
     let from = run.map_or(RebuildFrom::Fetch, |run| RebuildFrom::Stored(RunId(run)));
-    let started = partner.rebuild(from).await?.map_err(|refused| match refused {
-        RebuildRefused::NoFeed => Fault::NoFeed,
-        RebuildRefused::Running => Fault::RunUnderWay,
-        RebuildRefused::NotStored => Fault::NotStored,
-    })?;
+    let started = partner.rebuild(from).await??;
     let said = serde_json::json!({ "requested": true, "run": started.0 });
     Ok(reply::json(StatusCode::ACCEPTED, said.to_string()))
 }

@@ -4,7 +4,7 @@
 use super::body::Body;
 use super::limit::Used;
 use super::reply;
-use crate::actors::{Cannot, Shed, Unavailable};
+use crate::actors::{Cannot, PlanRefused, RebuildRefused, Shed, Unavailable};
 use crate::codec::json;
 use crate::codec::problem::{self, Problem};
 use crate::codec::request::BodyError;
@@ -79,12 +79,9 @@ pub enum Fault {
     NoSuchRun,
     NoSuchRow,
     CannotRelease(Cannot),
-    /// The run was not applied, or its file is gone.
-    NotStored,
-    RunUnderWay,
     NoSuchPlan,
-    PlanNotHeld,
-    PlanBusy,
+    PlanRefused(PlanRefused),
+    RebuildRefused(RebuildRefused),
     BadCursor,
     /// Trimmed, ahead of us, or of another journal: changes in between may be missing.
     CursorGone {
@@ -167,19 +164,14 @@ impl Fault {
             Fault::DeliveryRunning => words(S::CONFLICT, "delivery_running", "The first delivery under this id is still being worked on")
                 .hint("Send the same again in a moment: it will be answered as the first."),
             Fault::NoSuchDelivery => words(S::NOT_FOUND, "no_such_delivery", "There is no such delivery, or it is no longer kept"),
-            Fault::NoFeed => words(S::NOT_FOUND, "no_feed", "No feed is configured for this partner"),
+            Fault::NoFeed => rebuild_words(&RebuildRefused::NoFeed),
             Fault::NoSuchRun => words(S::NOT_FOUND, "no_such_run", "There is no such run, or it is no longer kept"),
             Fault::NoSuchRow => words(S::NOT_FOUND, "no_such_row", "There is no such row, or it is no longer kept"),
             Fault::CannotRelease(why) => words(S::CONFLICT, cannot(*why), "The row cannot be decided again")
                 .hint("Have the partner send it anew, then drop the row."),
-            Fault::NotStored => words(S::NOT_FOUND, "not_stored", "The run's file is not kept")
-                .hint("Only the files of the last applied runs are; without `run` the feed is fetched."),
-            Fault::RunUnderWay => words(S::CONFLICT, "run_under_way", "A run of this feed is under way")
-                .hint("Try again when it has ended."),
             Fault::NoSuchPlan => words(S::NOT_FOUND, "no_such_plan", "There is no such plan, or it is no longer kept"),
-            Fault::PlanNotHeld => words(S::CONFLICT, "plan_not_held", "The plan is no longer held"),
-            Fault::PlanBusy => words(S::CONFLICT, "plan_busy", "A plan of this partner is being applied")
-                .hint("Try again in a moment."),
+            Fault::PlanRefused(why) => plan_words(why),
+            Fault::RebuildRefused(why) => rebuild_words(why),
             Fault::BadCursor => words(S::BAD_REQUEST, "bad_cursor", "This is none of our cursors")
                 .hint("Send a cursor exactly as it was given."),
             Fault::CursorGone { .. } => words(S::GONE, "cursor_gone", "The changes after this cursor are not all here")
@@ -318,6 +310,38 @@ fn shed_words(shed: &Shed) -> Words {
             words(S::PAYLOAD_TOO_LARGE, shed.as_str(), "More items at once than your rate limit can ever hold")
                 .hint("Send fewer items at once."),
         Shed::Storage => words(S::SERVICE_UNAVAILABLE, shed.as_str(), "The store cannot take writes now"),
+    }
+}
+
+#[rustfmt::skip]
+fn plan_words(why: &PlanRefused) -> Words {
+    match why {
+        PlanRefused::NotHeld => words(StatusCode::CONFLICT, "plan_not_held", "The plan is no longer held"),
+        PlanRefused::Busy => words(StatusCode::CONFLICT, "plan_busy", "A plan of this partner is being applied")
+            .hint("Try again in a moment."),
+    }
+}
+
+#[rustfmt::skip]
+fn rebuild_words(why: &RebuildRefused) -> Words {
+    match why {
+        RebuildRefused::NoFeed => words(StatusCode::NOT_FOUND, "no_feed", "No feed is configured for this partner"),
+        RebuildRefused::Running => words(StatusCode::CONFLICT, "run_under_way", "A run of this feed is under way")
+            .hint("Try again when it has ended."),
+        RebuildRefused::NotStored => words(StatusCode::NOT_FOUND, "not_stored", "The run's file is not kept")
+            .hint("Only the files of the last applied runs are; without `run` the feed is fetched."),
+    }
+}
+
+impl From<PlanRefused> for Fault {
+    fn from(why: PlanRefused) -> Fault {
+        Fault::PlanRefused(why)
+    }
+}
+
+impl From<RebuildRefused> for Fault {
+    fn from(why: RebuildRefused) -> Fault {
+        Fault::RebuildRefused(why)
     }
 }
 
