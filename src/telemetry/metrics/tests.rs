@@ -1,6 +1,7 @@
 //! What the daemon publishes is what the catalogue says, and what Prometheus wants.
 
 use super::*;
+use crate::domain::{Micros, RunCounts, RunStatus};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,0 +1,89 @@
+//! What is counted of a partner's feed: its runs, what they found, and the plans they opened.
+
+use super::{
+    FEED_LAST_SUCCESS, FEED_RECORDS, FEED_RUN_SECONDS, FEED_RUNS, FEED_VERDICTS, PLANS, PLANS_HELD,
+    PUSH_LOSS, new_counter, new_gauge, new_histogram,
+};
+use crate::domain::{Micros, RunCounts, RunStatus};
+use metrics::{Counter, Gauge, Histogram};
+use metrics_exporter_prometheus::PrometheusRecorder;
+use std::time::Duration;
+
+/// What is counted of one partner's feed.
+pub struct FeedMetrics {
+    runs: [Counter; RunStatus::ALL.len()],
+    last_success: Gauge,
+    run_seconds: Histogram,
+    records: [Counter; RECORD_OUTCOMES.len()],
+    verdicts: [Counter; VERDICTS.len()],
+    push_loss: Gauge,
+    plans_held: Gauge,
+    plans: [Counter; PLAN_STATES.len()],
+}
+
+const RECORD_OUTCOMES: [&str; 6] = ["created", "updated", "unchanged", "deleted", "held", "quarantined"];
+
+const VERDICTS: [&str; 7] =
+    ["agree", "feed_stale", "missed_push", "missed_delete", "phantom", "resurrected", "value_conflict"];
+const PLAN_STATES: [&str; 5] = ["held", "approved", "rejected", "cancelled", "expired"];
+
+impl FeedMetrics {
+    pub(super) fn new(recorder: &PrometheusRecorder, partner: &str) -> FeedMetrics {
+        let by_outcome =
+            |name, outcome| new_counter(recorder, name, &[("partner", partner), ("outcome", outcome)]);
+        FeedMetrics {
+            runs: RunStatus::ALL.map(|status| by_outcome(FEED_RUNS, status.as_str())),
+            last_success: new_gauge(recorder, FEED_LAST_SUCCESS, &[("partner", partner)]),
+            run_seconds: new_histogram(recorder, FEED_RUN_SECONDS),
+            records: RECORD_OUTCOMES.map(|outcome| by_outcome(FEED_RECORDS, outcome)),
+            verdicts: VERDICTS.map(|verdict| {
+                new_counter(recorder, FEED_VERDICTS, &[("partner", partner), ("verdict", verdict)])
+            }),
+            push_loss: new_gauge(recorder, PUSH_LOSS, &[("partner", partner)]),
+            plans_held: new_gauge(recorder, PLANS_HELD, &[("partner", partner)]),
+            plans: PLAN_STATES.map(|state| by_outcome(PLANS, state)),
+        }
+    }
+
+    /// A run ended at `now` with these counts, `took` after its fetch began.
+    pub fn run_finished(&self, status: RunStatus, counts: &RunCounts, now: Micros, took: Duration) {
+        self.runs[status as usize].increment(1);
+        self.run_seconds.record(took);
+        let RunCounts { created, updated, unchanged, deleted, held, quarantined, .. } = *counts;
+        let by_outcome = [created, updated, unchanged, deleted, held, quarantined];
+        for (counter, count) in self.records.iter().zip(by_outcome) {
+            counter.increment(count);
+        }
+        let RunCounts { agree, feed_stale, missed_push, missed_delete, .. } = *counts;
+        let RunCounts { phantom, resurrected, value_conflict, .. } = *counts;
+        let by_verdict =
+            [agree, feed_stale, missed_push, missed_delete, phantom, resurrected, value_conflict];
+        for (counter, count) in self.verdicts.iter().zip(by_verdict) {
+            counter.increment(count);
+        }
+        if status.is_accepted() {
+            self.succeeded_at(now);
+        }
+    }
+
+    /// The rate of lost pushes that the last applied run found; 0 for a partner that pushes nothing.
+    pub fn push_loss(&self, rate: Option<f64>) {
+        self.push_loss.set(rate.unwrap_or(0.0));
+    }
+
+    pub fn plans_held(&self, plans: usize) {
+        self.plans_held.set(plans as f64);
+    }
+
+    /// A plan has come to this state, `held` included.
+    pub fn plan_came_to(&self, state: &str) {
+        if let Some(place) = PLAN_STATES.iter().position(|known| *known == state) {
+            self.plans[place].increment(1);
+        }
+    }
+
+    /// Also at start, from what is kept of the last accepted run.
+    pub fn succeeded_at(&self, at: Micros) {
+        self.last_success.set(at.0 as f64 / Micros::SECOND as f64);
+    }
+}
