@@ -1,6 +1,7 @@
 //! The house as a whole, split by behaviour.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
+#![allow(clippy::print_stdout, reason = "a test says its seed, and how long a replay took")]
 
 mod archive;
 mod cli;
