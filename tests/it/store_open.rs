@@ -95,26 +95,26 @@ fn c11_a_second_opener_is_refused_and_the_first_unharmed() {
     let directory = tempfile::tempdir().unwrap();
     let mut opened = open(directory.path(), &OPTIONS).unwrap();
     assert!(matches!(error_of(directory.path(), &OPTIONS), StoreError::AlreadyOpen { .. }));
-    let status = another_process(directory.path());
+    let status = another_opener(directory.path());
     assert!(status.success(), "the second process is told that the file is open: {status}");
     let (mut world, mut random) = (World::default(), Random(3));
     opened.writer.commit(&mut world.random_sets(&mut random, Micros(1)), Micros(1)).unwrap();
     world.assert_shown_by(&opened.reader, &mut random);
     drop(opened);
-    assert!(!another_process(directory.path()).success(), "now nothing keeps it out");
+    assert!(!another_opener(directory.path()).success(), "now nothing keeps it out");
 }
 
 const DIRECTORY: &str = "TIDEGATE_TEST_DIRECTORY";
 
-fn another_process(directory: &Path) -> std::process::ExitStatus {
+fn another_opener(directory: &Path) -> std::process::ExitStatus {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "store_open::opening_in_another_process_is_refused"]);
+    command.args(["--exact", "store_open::opening_a_second_time_is_refused"]);
     command.env(DIRECTORY, directory).output().unwrap().status
 }
 
 /// Says something only where c11 runs it, in a process of its own.
 #[test]
-fn opening_in_another_process_is_refused() {
+fn opening_a_second_time_is_refused() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let error = error_of(Path::new(&directory), &OPTIONS);
     assert!(matches!(error, StoreError::AlreadyOpen { .. }), "{error}");
