@@ -73,12 +73,13 @@ impl Cli {
             LogFormat::Text => logs::Format::Text,
             LogFormat::Json => logs::Format::Json,
         };
-        let ended = logs::install(format, None).map_err(anyhow::Error::from).and_then(|()| {
-            let mut out = io::stdout();
-            let code = self.verb.run(&mut out)?;
-            out.flush()?;
-            Ok(code)
-        });
+        let ended =
+            logs::install(format, self.verb.log_filter()).map_err(anyhow::Error::from).and_then(|()| {
+                let mut out = io::stdout();
+                let code = self.verb.run(&mut out)?;
+                out.flush()?;
+                Ok(code)
+            });
         ended.unwrap_or_else(|error| {
             // nowhere is left to tell it where standard error is closed too
             let _ = writeln!(io::stderr(), "tidegate: {error:#}");
@@ -88,6 +89,14 @@ impl Cli {
 }
 
 impl Verb {
+    /// What is logged where `RUST_LOG` is silent.
+    fn log_filter(&self) -> &'static str {
+        match self {
+            Verb::Demo(_) | Verb::Load(_) => logs::QUIET_FILTER,
+            _ => logs::DEFAULT_FILTER,
+        }
+    }
+
     fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         match self {
             Verb::Serve(serve) => block_on(serve.run(out)),

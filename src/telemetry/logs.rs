@@ -25,19 +25,17 @@ pub enum LogError {
     Twice,
 }
 
-/// Sets up the program's logs. `filter` as in `RUST_LOG`, e.g. `info,tidegate::feed=debug`; where
-/// it is `None`, `RUST_LOG` is read, else [`DEFAULT_FILTER`] holds.
+/// What a verb shows that draws its own picture on the terminal: only what went wrong.
+pub const QUIET_FILTER: &str = "warn";
+
+/// Sets up the program's logs. `RUST_LOG` says what is written, e.g. `info,tidegate::feed=debug`;
+/// where it says nothing, `default_filter` does.
 ///
 /// Standard output stays free for what a verb prints.
-pub fn install(format: Format, filter: Option<&str>) -> Result<(), LogError> {
-    let filter = match filter {
-        Some(filter) => filter.to_owned(),
-        None => std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| DEFAULT_FILTER.to_owned()),
-    };
-    let events = EnvFilter::try_new(&filter)
-        .map_err(|cause| LogError::Filter { filter: filter.clone(), cause: cause.to_string() })?;
+pub fn install(format: Format, default_filter: &str) -> Result<(), LogError> {
+    let filter = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| default_filter.to_owned());
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(events)
+        .with_env_filter(events(filter)?)
         .with_span_events(FmtSpan::NONE)
         .with_writer(std::io::stderr);
     let installed = match format {
@@ -47,13 +45,17 @@ pub fn install(format: Format, filter: Option<&str>) -> Result<(), LogError> {
     installed.map_err(|_| LogError::Twice)
 }
 
+fn events(filter: String) -> Result<EnvFilter, LogError> {
+    EnvFilter::try_new(&filter).map_err(|cause| LogError::Filter { filter, cause: cause.to_string() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_filter_that_cannot_be_read_is_named() {
-        let error = install(Format::Text, Some("info,tidegate=loudly")).unwrap_err();
+        let error = events("info,tidegate=loudly".into()).unwrap_err();
         assert!(error.to_string().contains("tidegate=loudly"), "{error}");
     }
 }
