@@ -17,6 +17,7 @@ use crate::codec::log::{LogError, merge_quote_rows, replaces_whole};
 use crate::domain::{AssetId, PartnerNo, RecordKind, Seq};
 use redb::{Durability, ReadableTable, Table, WriteTransaction};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A slice goes on at least to this many values: fewer cost more in transactions than in pages.
@@ -34,6 +35,9 @@ const OVERLAY_BYTES_USUAL: usize = 64 << 20;
 const FREEZE_SHARE: (usize, usize) = (3, 8);
 /// It also begins when recovery would have to read this much of the log, however few rows it is.
 const TAIL_BYTES_MAX: usize = 256 << 20;
+
+/// At most two to the power of so many slices behind one commit: some 20 ms.
+const SLICES_LOG2_MAX: usize = 4;
 
 /// How a call to `checkpoint_slice` ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +76,14 @@ impl Writer {
                 || overlay.active.log_bytes >= TAIL_BYTES_MAX
         };
         self.checkpoint.is_some() || self.shared.overlay().is_ok_and(|overlay| full(&overlay))
+    }
+
+    /// How many slices to write behind one commit: one, unless the overlay fills faster than it is
+    /// written out. Then commits come slower, and only what is still too much is refused.
+    pub fn slices_due(&self) -> usize {
+        let bytes = self.shared.overlay_bytes.load(Ordering::Relaxed);
+        let eighths = bytes.saturating_mul(8) / self.options.overlay_bytes_max.max(1);
+        1 << eighths.saturating_sub(4).min(SLICES_LOG2_MAX)
     }
 
     /// Writes one slice, beginning a checkpoint where none is under way and the overlay holds

@@ -52,7 +52,7 @@ impl WriterLoop {
                 Work::Closed => break,
             }
             if let Some(began) = checkpointing
-                && self.writer.checkpoint_slice()? != Progress::Slice
+                && self.checkpoint_behind()?
             {
                 self.metrics.checkpoint_finished(began.elapsed());
                 checkpointing = None;
@@ -63,6 +63,16 @@ impl WriterLoop {
             }
         }
         self.writer.checkpoint_all()
+    }
+
+    /// Writes the slices that are due behind one commit; whether that was the last of them.
+    fn checkpoint_behind(&mut self) -> Result<bool, StoreError> {
+        for _ in 0..self.writer.slices_due() {
+            if self.writer.checkpoint_slice()? != Progress::Slice {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn commit(&mut self, group: Vec<PendingSet>) -> WriterEnd {
