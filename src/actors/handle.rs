@@ -9,11 +9,10 @@ use super::partner::{
 use crate::codec::request::again::Form;
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, ItemOutcome, Micros, Origin, PartnerName, PartnerNo, RunId, Seq, Write};
-use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord};
+use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord, Missing};
 use crate::store::{ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
-use compact_str::CompactString;
 use ractor::ActorRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,9 +45,6 @@ impl Push {
         Origin::Push { delivery: self.delivery.as_ref().map_or(0, |delivery| delivery.key.short()) }
     }
 }
-
-/// A numbered stream, and the ranges of it that are to be sent again (G1).
-pub type Missing = (CompactString, Vec<(u64, u64)>);
 
 /// The text that a push came as, for what of it is refused and kept.
 #[derive(Clone, Debug)]

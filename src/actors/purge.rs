@@ -96,7 +96,12 @@ impl<'a> Purge<'a> {
                     origin: Origin::Admin { action: 0 },
                 }))
             };
-            let dead = AssetHead { death: stamp, version: row.head.version + 1, ..AssetHead::unborn() };
+            let dead = AssetHead {
+                death: stamp,
+                died_at: self.now,
+                version: row.head.version + 1,
+                ..AssetHead::unborn()
+            };
             if row.head.is_alive() {
                 set.changes.push(change(AssetEvent::Deleted, dead.clone()));
             }

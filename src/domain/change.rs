@@ -28,6 +28,13 @@ pub enum Origin {
     },
 }
 
+impl Origin {
+    /// A push without a delivery id is told by its lane already.
+    pub fn is_telling(self) -> bool {
+        self != Origin::Push { delivery: 0 }
+    }
+}
+
 /// A member written or removed by itself after the base (D1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exception {
@@ -44,6 +51,8 @@ pub struct AssetHead {
     pub version: u32,
     pub life: Stamp,
     pub death: Stamp,
+    /// When we learned of the newest death, by our clock.
+    pub died_at: Micros,
     pub base: Stamp,
     /// Sorted by name; all above base and death.
     pub exceptions: Vec<Exception>,
@@ -65,6 +74,7 @@ impl AssetHead {
             version: 0,
             life: Stamp::NEVER,
             death: Stamp::NEVER,
+            died_at: Micros::BEGINNING,
             base: Stamp::NEVER,
             exceptions: Vec::new(),
             hash: 0,

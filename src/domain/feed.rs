@@ -66,6 +66,10 @@ pub struct RunCounts {
     /// Deletes that the guard kept back (F4).
     pub held: u64,
     pub quarantined: u64,
+    /// Records that say again what another of the same id says (F6).
+    pub repeated: u64,
+    /// Undated prices that differ from the dated ones (P2).
+    pub drift: u64,
     /// Verdicts (F9).
     pub agree: u64,
     pub feed_stale: u64,
@@ -102,6 +106,9 @@ pub struct RunReport {
     /// Decoded bytes.
     pub body_bytes: u64,
     pub counts: RunCounts,
+    /// The partner had pushed by then, ever: only then is there a rate of loss (F9).
+    #[serde(default)]
+    pub pushes_at_all: bool,
     /// The first invalid records: id where readable, code, what is wrong.
     #[serde(default)]
     pub faults: Vec<RecordFault>,
@@ -124,6 +131,8 @@ pub struct FeedState {
     pub last_run: RunId,
     /// `S` of the last accepted run; `None` before the first.
     pub last_snapshot_at: Option<i64>,
+    /// The time that its file stated for itself, where it did: `S` may have been raised above it.
+    pub last_stated_at: Option<i64>,
     /// Whether that snapshot was dated by T3, or by the floor.
     pub last_dated: bool,
     /// Start of the last fetch whose body differed from the one before: the floor of T3.
@@ -147,6 +156,8 @@ pub struct FeedState {
     /// Missed pushes and pushes of the last applied run: the push-loss rate of F9.
     pub last_missed: u64,
     pub last_pushes: u64,
+    /// A push was applied, ever.
+    pub pushes_at_all: bool,
     /// Whether absence from the last accepted file means something (F2, F8).
     pub last_whole: bool,
     /// That file held no record; and its envelope said that this is meant (F4).

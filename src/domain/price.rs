@@ -1,6 +1,6 @@
 //! Price registers: one per quote name of an asset (RULES, "Price").
 
-use super::{Decimal, Lane, Micros, Stamp};
+use super::{Decimal, Lane, Micros, Origin, Stamp};
 use std::fmt;
 
 /// A currency's code: ISO 4217 or one that the configuration adds; 2–8 of `A-Z 0-9`.
@@ -20,6 +20,10 @@ impl Currency {
         }
         Ok(Currency(padded(code)))
     }
+
+    /// ISO 4217's code for "no currency": of a price withdrawn before any was known. No partner can
+    /// name it.
+    pub const NONE: Currency = Currency(*b"XXX\0\0\0\0\0");
 
     pub fn as_str(&self) -> &str {
         unpadded(&self.0)
@@ -87,6 +91,9 @@ pub enum Market {
 pub struct QuoteExtra {
     pub kind: Option<Box<str>>,
     pub per: Option<Box<str>>,
+    /// Who wrote the dated price, where more is to be told of it than its lane: a delivery's id, or
+    /// a feed's run.
+    pub origin: Option<Origin>,
 }
 
 /// A feed's price without a time of its own (P2).
@@ -119,6 +126,12 @@ pub struct Quote {
 impl Quote {
     /// At most this many quotes per asset: `price`, and where wanted `nav`, `bid`, `ask`.
     pub const PER_ASSET_MAX: usize = 4;
+
+    /// Whether both registers, as far as there are any, are in `currency`.
+    pub fn is_all_in(&self, currency: Currency) -> bool {
+        let dated = !self.stamp.happened() || self.currency == currency;
+        dated && self.undated.as_ref().is_none_or(|undated| undated.currency == currency)
+    }
 
     pub fn is_withdrawn(&self) -> bool {
         self.stamp.happened() && self.amount.is_none()

@@ -37,8 +37,8 @@ struct PushLoss {
 }
 
 impl PushLoss {
-    fn of(missed: u64, pushes: u64) -> Option<PushLoss> {
-        push_loss_rate(missed, pushes).map(|ratio| PushLoss { ratio, missed, pushes })
+    fn of(missed: u64, pushes: u64, pushes_at_all: bool) -> Option<PushLoss> {
+        push_loss_rate(missed, pushes, pushes_at_all).map(|ratio| PushLoss { ratio, missed, pushes })
     }
 }
 
@@ -82,7 +82,7 @@ impl From<RunReport> for RunView {
             snapshot_at: report.snapshot_at.map(|at| time::format(Micros(at))),
             dated: report.dated,
             body_bytes: report.body_bytes,
-            push_loss: PushLoss::of(report.counts.missed_push, report.counts.pushes),
+            push_loss: PushLoss::of(report.counts.missed_push, report.counts.pushes, report.pushes_at_all),
             counts: report.counts,
             faults: report.faults,
         }
@@ -114,7 +114,7 @@ pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<Stat
         last_snapshot_at: at(state.last_snapshot_at),
         failures_in_row: state.failures_in_row,
         last_run: last_run.map(RunView::from),
-        push_loss: PushLoss::of(state.last_missed, state.last_pushes),
+        push_loss: PushLoss::of(state.last_missed, state.last_pushes, state.pushes_at_all),
     }))
 }
 

@@ -11,6 +11,7 @@ use crate::rules::deliveries::{DeliveryRecord, is_expired};
 use compact_str::CompactString;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 #[derive(Serialize)]
 struct ReceiptView {
@@ -22,6 +23,9 @@ struct ReceiptView {
     /// What all of it rests on.
     cursor: String,
     items: Vec<ItemView>,
+    /// What the reply asked to be sent again (G1).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    missing: BTreeMap<String, Vec<(u64, u64)>>,
 }
 
 #[derive(Serialize)]
@@ -89,5 +93,6 @@ fn view(journal: u32, id: &str, seq: Seq, record: &DeliveryRecord) -> Option<Rec
         undated_at: record.undated_at.map(|at| time::format(Micros(at))),
         cursor: cursor::encode(journal, seq),
         items: items.collect(),
+        missing: record.missing.iter().map(|(stream, ranges)| (stream.to_string(), ranges.clone())).collect(),
     })
 }

@@ -3,15 +3,13 @@
 use crate::domain::{ItemOutcome, Micros, Note, Outcome, Rule};
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// How long a delivery is remembered.
 pub const KEPT: i64 = 7 * Micros::DAY;
 /// How long one is remembered that held only prices with a time of their own: P1 makes their
 /// repeat harmless.
 pub const PRICES_KEPT: i64 = Micros::HOUR;
-/// Hints kept of one delivery; items beyond keep their code alone.
-const HINTS_MAX: usize = 100;
-
 /// More items than any body may hold: a record that says so was damaged.
 const ITEMS_MAX: u64 = 10_000_000;
 
@@ -28,7 +26,16 @@ pub struct DeliveryRecord {
     /// The record's own place among the changes of its write set.
     pub place: u32,
     pub items: Vec<DeliveredItems>,
+    /// The sentences that items say what to do with: each once, however many say it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+    /// What the reply asked to be sent again (G1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
 }
+
+/// A numbered stream, and the ranges of it that are to be sent again (G1).
+pub type Missing = (String, Vec<(u64, u64)>);
 
 /// What became of one item, or of several in a row to which the same happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +52,9 @@ pub struct DeliveredItems {
     pub change: Option<u32>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub code: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub hint: String,
+    /// Which of the record's hints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<u32>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub pointer: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -63,9 +71,10 @@ fn is_one(count: &u32) -> bool {
     *count == 1
 }
 
-/// The outcomes of a delivery in short: what repeats itself is counted.
-pub fn in_short(ids: &[CompactString], items: &[ItemOutcome]) -> Vec<DeliveredItems> {
+/// The outcomes of a delivery in short, and their hints: what repeats itself is counted.
+pub fn in_short(ids: &[CompactString], items: &[ItemOutcome]) -> (Vec<DeliveredItems>, Vec<String>) {
     let mut short: Vec<DeliveredItems> = Vec::new();
+    let mut hints = Hints::default();
     let mut before: Option<&ItemOutcome> = None;
     for (place, item) in items.iter().enumerate() {
         match short.last_mut() {
@@ -75,13 +84,33 @@ pub fn in_short(ids: &[CompactString], items: &[ItemOutcome]) -> Vec<DeliveredIt
             }
             _ => {
                 let id = ids.get(place).map(ToString::to_string).unwrap_or_default();
-                let with_hint = short.len() < HINTS_MAX;
-                short.push(delivered(id, item, with_hint));
+                short.push(delivered(id, item, &mut hints));
             }
         }
         before = Some(item);
     }
-    short
+    (short, hints.texts)
+}
+
+/// Hints by number, each once.
+#[derive(Default)]
+struct Hints {
+    numbers: HashMap<String, u32>,
+    texts: Vec<String>,
+}
+
+impl Hints {
+    fn number(&mut self, hint: String) -> Option<u32> {
+        if hint.is_empty() {
+            return None;
+        }
+        let next = self.texts.len() as u32;
+        let number = *self.numbers.entry(hint.clone()).or_insert(next);
+        if number == next {
+            self.texts.push(hint);
+        }
+        Some(number)
+    }
 }
 
 /// Whether the same happened to both, each in a change of its own where there was one.
@@ -90,7 +119,7 @@ fn follows(before: &ItemOutcome, item: &ItemOutcome) -> bool {
     (before.outcome, before.rule, &before.note, next) == (item.outcome, item.rule, &item.note, item.change)
 }
 
-fn delivered(id: String, item: &ItemOutcome, with_hint: bool) -> DeliveredItems {
+fn delivered(id: String, item: &ItemOutcome, hints: &mut Hints) -> DeliveredItems {
     let note = item.note.as_deref().cloned().unwrap_or_default();
     DeliveredItems {
         id,
@@ -99,7 +128,7 @@ fn delivered(id: String, item: &ItemOutcome, with_hint: bool) -> DeliveredItems 
         count: 1,
         change: item.change,
         code: note.code.into_owned(),
-        hint: if with_hint { note.hint } else { String::new() },
+        hint: hints.number(note.hint),
         pointer: note.pointer,
         superseded: note.superseded.iter().map(ToString::to_string).collect(),
         undated: note.undated,
@@ -117,7 +146,7 @@ impl DeliveryRecord {
         for run in &self.items {
             let outcome = outcome_named(&run.outcome)?;
             let rule = rule_named(&run.rule)?;
-            let note = run.note();
+            let note = run.note(&self.hints)?;
             for nth in 0..run.count {
                 let change = run.change.map(|change| change + nth);
                 outcomes.push(ItemOutcome { outcome, rule, change, note: note.clone() });
@@ -128,15 +157,20 @@ impl DeliveryRecord {
 }
 
 impl DeliveredItems {
-    fn note(&self) -> Option<Box<Note>> {
+    /// `None` where it names a hint that the record does not have.
+    fn note(&self, hints: &[String]) -> Option<Option<Box<Note>>> {
+        let hint = match self.hint {
+            Some(number) => hints.get(number as usize)?.clone(),
+            None => String::new(),
+        };
         let note = Note {
             code: self.code.clone().into(),
-            hint: self.hint.clone(),
+            hint,
             pointer: self.pointer.clone(),
             superseded: self.superseded.iter().map(CompactString::from).collect(),
             undated: self.undated,
         };
-        (note != Note::default()).then(|| Box::new(note))
+        Some((note != Note::default()).then(|| Box::new(note)))
     }
 }
 
@@ -186,6 +220,8 @@ mod tests {
             prices_only,
             place: 0,
             items: Vec::new(),
+            hints: Vec::new(),
+            missing: Vec::new(),
         }
     }
 
@@ -209,10 +245,10 @@ mod tests {
             refused,
         ];
         let ids: Vec<CompactString> = (0..items.len()).map(|n| n.to_string().into()).collect();
-        let short = in_short(&ids, &items);
+        let (short, hints) = in_short(&ids, &items);
         let counts: Vec<_> = short.iter().map(|run| (run.id.as_str(), run.count)).collect();
         assert_eq!(counts, [("", 3), ("3", 1), ("4", 1), ("", 2), ("", 2)]);
-        let record = DeliveryRecord { items: short, ..record(false) };
+        let record = DeliveryRecord { items: short, hints, ..record(false) };
         let text = serde_json::to_string(&record).unwrap();
         let again: DeliveryRecord = serde_json::from_str(&text).unwrap();
         assert_eq!(again, record);
@@ -220,19 +256,25 @@ mod tests {
     }
 
     #[test]
-    fn g2_only_the_first_runs_of_a_delivery_keep_their_hints() {
-        let refused =
-            |n: usize| ItemOutcome::noted(Outcome::Rejected, Rule::P4, "amount_zero", format!("hint {n}"));
-        let items: Vec<ItemOutcome> = (0..HINTS_MAX + 1).map(refused).collect();
-        let kept: Vec<bool> = in_short(&[], &items).iter().map(|run| !run.hint.is_empty()).collect();
-        assert_eq!((kept[HINTS_MAX - 1], kept[HINTS_MAX]), (true, false));
+    fn g2_a_hint_is_kept_once_however_many_items_bear_it() {
+        let refused = |n: usize| {
+            let code = ["amount_zero", "amount_scale"][n % 2];
+            ItemOutcome::noted(Outcome::Rejected, Rule::P4, code, format!("hint {}", n % 2))
+        };
+        let items: Vec<ItemOutcome> = (0..1_000).map(refused).collect();
+        let (short, hints) = in_short(&[], &items);
+        assert_eq!((short.len(), hints.len()), (1_000, 2));
+        let record = DeliveryRecord { items: short, hints, ..record(false) };
+        assert_eq!(record.outcomes().unwrap(), items);
+        let damaged = DeliveryRecord { hints: Vec::new(), ..record };
+        assert_eq!(damaged.outcomes(), None);
     }
 
     #[test]
     fn g2_a_record_of_more_items_than_a_body_can_hold_is_not_one_of_ours() {
         let of = |count: u64| {
             let item = ItemOutcome::plain(Outcome::Updated, Rule::P1);
-            let mut items = in_short(&["a".into()], &[item]);
+            let (mut items, _) = in_short(&["a".into()], &[item]);
             items[0].count = count as u32;
             DeliveryRecord { items, ..record(false) }.outcomes().map(|outcomes| outcomes.len() as u64)
         };

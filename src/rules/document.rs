@@ -125,7 +125,8 @@ fn partial(head: &AssetHead, document: &Document, write: StampedWrite<'_>) -> Do
     if nothing_recorded {
         return tally.without_effect(stamp, head);
     }
-    let all_lost = head.is_alive() && !tally.superseded.is_empty() && next.exceptions == head.exceptions;
+    let raised_none = next.exceptions == head.exceptions && !tally.ambiguous;
+    let all_lost = head.is_alive() && !tally.superseded.is_empty() && raised_none;
     let decision = won(head, document, next, after, tally.superseded, tally.ambiguous);
     if all_lost {
         // only life moved: the write said something, and lost with all of it
@@ -275,7 +276,7 @@ fn won(
 
 /// X5: `status` is active where it is missing or says so.
 fn is_inactive(document: &Document) -> bool {
-    document.get("status").is_some_and(|member| &*member.text != "\"active\"")
+    document.get("status").is_some_and(|member| !matches!(&*member.text, "\"active\"" | "null"))
 }
 
 fn difference(before: &Document, after: &Document) -> (Vec<Member>, Vec<CompactString>) {

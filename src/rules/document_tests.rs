@@ -206,3 +206,20 @@ fn x5_status_marks_an_asset_inactive() {
         asset = Asset { head: effect.head, document: effect.document };
     }
 }
+
+#[test]
+fn d3_a_tie_that_wins_is_no_loss_though_another_member_lost() {
+    let mut asset = Asset::new();
+    asset.post(10, &[("x", 1)]);
+    asset.post(20, &[("y", 1)]);
+    let tied = asset.write(Verb::Post, at(10), &[("x", 2), ("y", 2)], &[]);
+    assert_eq!((tied.outcome, tied.ambiguous), (Outcome::Updated, true));
+    assert_eq!(tied.superseded, ["y"]);
+}
+
+#[test]
+fn x5_a_status_of_null_is_the_default() {
+    let status = |text: &str| Member { name: "status".into(), text: text.into(), hash: 1 };
+    let inactive = |text| is_inactive(&Document::from_members(vec![status(text)]));
+    assert!(!inactive("null") && !inactive("\"active\"") && inactive("\"inactive\""));
+}

@@ -21,7 +21,9 @@ pub fn is_forgettable(head: &AssetHead, quotes: usize, policy: &Policy, now: Mic
     if head.is_alive() || quotes > 0 {
         return false;
     }
-    !head.death.happened() || now.since(head.death.at) >= tombstones_kept(policy)
+    // a delete may come late: it is remembered from when we heard of it
+    let since = head.death.at.max(head.died_at);
+    !head.death.happened() || now.since(since) >= tombstones_kept(policy)
 }
 
 #[cfg(test)]
@@ -42,6 +44,14 @@ mod tests {
         let slow = Policy { feed_interval: 20 * Micros::DAY, ..Policy::default() };
         assert!(!is_forgettable(&dead_since(0), 0, &slow, Micros(2 * month - 1)));
         assert!(is_forgettable(&dead_since(0), 0, &slow, Micros(2 * month)));
+    }
+
+    #[test]
+    fn x4_a_delete_that_comes_late_is_remembered_from_when_it_came() {
+        let month = 30 * Micros::DAY;
+        let late = AssetHead { died_at: Micros(2 * month), ..dead_since(0) };
+        assert!(!is_forgettable(&late, 0, &Policy::default(), Micros(3 * month - 1)));
+        assert!(is_forgettable(&late, 0, &Policy::default(), Micros(3 * month)));
     }
 
     #[test]

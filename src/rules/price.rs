@@ -13,24 +13,46 @@ use crate::domain::{
 pub struct PriceContext<'a> {
     pub policy: &'a Policy,
     /// `None` for an id that was never known.
-    pub head: Option<&'a AssetHead>,
+    pub asset: Option<PricedAsset>,
     /// The register of the write's quote name, where there is one.
     pub quote: Option<&'a Quote>,
     /// Registers that the asset has already.
     pub quotes: usize,
     pub now: Micros,
-    /// An operator has released it: what holds it back for the future (T4) or for a changed
-    /// currency (P4) holds no longer.
+    /// An operator has released it: a changed currency (P4) holds it back no longer.
     pub released: bool,
+}
+
+/// What a price is told of its asset: less than a head, whose exceptions are many and of no concern
+/// to nearly all prices.
+#[derive(Clone, Copy, Debug)]
+pub struct PricedAsset {
+    pub alive: bool,
+    pub death: Stamp,
+    /// As the document names it.
+    pub currency: Option<Currency>,
+    /// When the document named it. Only a price in another currency than its quote asks.
+    pub currency_named_at: Stamp,
+}
+
+impl From<&AssetHead> for PricedAsset {
+    fn from(head: &AssetHead) -> PricedAsset {
+        PricedAsset {
+            alive: head.is_alive(),
+            death: head.death,
+            currency: head.currency,
+            currency_named_at: member_stamp(head, "currency"),
+        }
+    }
 }
 
 impl PriceContext<'_> {
     fn is_alive(&self) -> bool {
-        self.head.is_some_and(AssetHead::is_alive)
+        self.asset.is_some_and(|asset| asset.alive)
     }
 
     fn death(&self) -> Stamp {
-        self.head.map_or(Stamp::NEVER, |head| head.death)
+        self.asset.map_or(Stamp::NEVER, |asset| asset.death)
     }
 }
 
@@ -43,17 +65,19 @@ pub struct PriceDecision {
     pub visible: bool,
     /// Equal stamps, different amounts: the later commit won.
     pub ambiguous: bool,
+    /// P2: an undated price that differs from the dated one.
+    pub drifted: bool,
 }
 
 impl PriceDecision {
     fn lost(item: ItemOutcome) -> PriceDecision {
-        PriceDecision { item, quote: None, visible: false, ambiguous: false }
+        PriceDecision { item, quote: None, visible: false, ambiguous: false, drifted: false }
     }
 }
 
 /// P1: a price with a time of its own (`stamp.at`).
 pub fn decide(write: &PriceWrite, stamp: Stamp, context: PriceContext<'_>) -> PriceDecision {
-    if !context.released && is_future(stamp.at, context.now, PRICE_AHEAD_MAX) {
+    if is_future(stamp.at, context.now, PRICE_AHEAD_MAX) {
         return PriceDecision::lost(future_price());
     }
     if is_buried(context.death(), stamp.at) {
@@ -67,13 +91,16 @@ pub fn decide(write: &PriceWrite, stamp: Stamp, context: PriceContext<'_>) -> Pr
             Contest::Lost(item) => return PriceDecision::lost(item),
         }
     }
-    let currency = match currency_of(write.currency, stamp, &context) {
-        Ok(currency) => currency,
-        Err(item) => return PriceDecision::lost(*item),
-    };
     if context.quote.is_none() && context.quotes >= Quote::PER_ASSET_MAX {
         return PriceDecision::lost(too_many_quotes());
     }
+    let stored = context.quote.and_then(stored_currency);
+    let currency = match currency_of(write.currency, stored, stamp, &context) {
+        Ok(currency) => currency,
+        // what is withdrawn needs none: it may come before the first price
+        Err(_) if write.amount.is_none() && write.currency.is_none() => Currency::NONE,
+        Err(item) => return PriceDecision::lost(*item),
+    };
     let quote = Quote {
         name: write.quote,
         currency,
@@ -89,7 +116,7 @@ pub fn decide(write: &PriceWrite, stamp: Stamp, context: PriceContext<'_>) -> Pr
     } else {
         ItemOutcome::plain(Outcome::Parked, Rule::P3)
     };
-    PriceDecision { item, quote: Some(quote), visible: context.is_alive(), ambiguous }
+    PriceDecision { item, quote: Some(quote), visible: context.is_alive(), ambiguous, drifted: false }
 }
 
 /// X1: quotes compare `at` alone with the death of their asset.
@@ -109,10 +136,12 @@ fn against(held: &Quote, write: &PriceWrite, stamp: Stamp) -> Contest {
         return Contest::Wins;
     }
     if stamp < held.stamp {
-        return Contest::Lost(ItemOutcome::plain(Outcome::Superseded, Rule::P1));
+        // the other way round the same price has come by two lanes, and neither is news
+        let told = stamp.at == held.stamp.at && says_the_same(held, write);
+        let outcome = if told { Outcome::Duplicate } else { Outcome::Superseded };
+        return Contest::Lost(ItemOutcome::plain(outcome, Rule::P1));
     }
-    let same_currency = write.currency.is_none_or(|currency| currency == held.currency);
-    if write.amount == held.amount && same_currency {
+    if says_the_same(held, write) {
         return Contest::Lost(ItemOutcome::plain(Outcome::Duplicate, Rule::P1));
     }
     if has_whole_second(stamp.at) {
@@ -122,18 +151,28 @@ fn against(held: &Quote, write: &PriceWrite, stamp: Stamp) -> Contest {
     Contest::Lost(ItemOutcome::noted(Outcome::Rejected, Rule::P1, "value_conflict", hint))
 }
 
+fn says_the_same(held: &Quote, write: &PriceWrite) -> bool {
+    write.amount == held.amount && write.currency.is_none_or(|currency| currency == held.currency)
+}
+
 fn has_whole_second(at: Micros) -> bool {
     at.0 % Micros::SECOND == 0
 }
 
-/// P4: the currency that a price is in, where it names none or another one.
+/// The currency that the quote's prices are in: the dated one's, else the undated one's.
+fn stored_currency(quote: &Quote) -> Option<Currency> {
+    let dated = Some(quote.currency).filter(|code| quote.stamp.happened() && *code != Currency::NONE);
+    dated.or_else(|| quote.undated.as_ref().map(|undated| undated.currency))
+}
+
+/// P4: the currency that a price is in, where it names none or another one than is stored.
 fn currency_of(
     wanted: Option<Currency>,
+    stored: Option<Currency>,
     stamp: Stamp,
     context: &PriceContext<'_>,
 ) -> Result<Currency, Box<ItemOutcome>> {
-    let stored = context.quote.map(|quote| quote.currency);
-    let documented = context.head.and_then(|head| head.currency);
+    let documented = context.asset.and_then(|asset| asset.currency);
     let Some(wanted) = wanted else {
         return stored
             .or(documented)
@@ -150,8 +189,8 @@ fn currency_of(
 
 /// P4: a document newer than the stored price names the new currency.
 fn is_renamed(wanted: Currency, stamp: Stamp, context: &PriceContext<'_>) -> bool {
-    let Some(head) = context.head.filter(|head| head.currency == Some(wanted)) else { return false };
-    let named_at = member_stamp(head, "currency");
+    let Some(asset) = context.asset.filter(|asset| asset.currency == Some(wanted)) else { return false };
+    let named_at = asset.currency_named_at;
     let priced_at = context.quote.map_or(Stamp::NEVER, newest_at);
     named_at.at > priced_at.at && named_at.at <= stamp.at.max(context.now)
 }
@@ -178,16 +217,19 @@ pub fn decide_undated(price: UndatedPrice, context: PriceContext<'_>) -> PriceDe
         return PriceDecision::lost(ItemOutcome::plain(Outcome::Superseded, Rule::X1));
     }
     let held = context.quote.and_then(|quote| quote.undated.as_deref());
-    if let Some(held) = held.filter(|held| price.snapshot <= held.snapshot) {
-        let same = held.snapshot == price.snapshot && held.amount == price.amount;
-        let outcome = if same { Outcome::Duplicate } else { Outcome::Superseded };
-        return PriceDecision::lost(ItemOutcome::plain(outcome, Rule::P2));
+    if held.is_some_and(|held| price.snapshot < held.snapshot) {
+        return PriceDecision::lost(ItemOutcome::plain(Outcome::Superseded, Rule::P2));
+    }
+    // at the very time of the one held: a run that broke off, and another file in its place
+    if held.is_some_and(|held| held.snapshot == price.snapshot && held.amount == price.amount) {
+        return PriceDecision::lost(ItemOutcome::plain(Outcome::Duplicate, Rule::P2));
     }
     if context.quote.is_none() && context.quotes >= Quote::PER_ASSET_MAX {
         return PriceDecision::lost(too_many_quotes());
     }
     let stamp = Stamp::new(price.snapshot, Lane::Feed, 0);
-    let currency = match currency_of(price.currency, stamp, &context) {
+    let stored = held.map(|held| held.currency).or_else(|| context.quote.and_then(stored_currency));
+    let currency = match currency_of(price.currency, stored, stamp, &context) {
         Ok(currency) => currency,
         Err(item) => return PriceDecision::lost(*item),
     };
@@ -200,6 +242,9 @@ pub fn decide_undated(price: UndatedPrice, context: PriceContext<'_>) -> PriceDe
     };
     let shows = context.quote.is_none_or(|quote| shows_undated(quote, price.snapshot));
     let is_news = same.is_none();
+    let dated = context.quote.filter(|quote| quote.stamp.happened());
+    let differs = |quote: &Quote| quote.amount != Some(price.amount) || quote.currency != currency;
+    let drifted = dated.is_some_and(differs);
     let blank = Quote {
         name: price.quote,
         currency,
@@ -210,11 +255,12 @@ pub fn decide_undated(price: UndatedPrice, context: PriceContext<'_>) -> PriceDe
         extra: None,
         undated: None,
     };
-    let quote = Quote { undated: Some(Box::new(undated)), ..context.quote.cloned().unwrap_or(blank) };
+    let quote = Quote { undated: Some(Box::new(undated)), ..dated.cloned().unwrap_or(blank) };
     let outcome = if is_news && shows { Outcome::Updated } else { Outcome::Unchanged };
     let item = ItemOutcome::plain(outcome, Rule::P2);
     // which of the two prices shows depends on the class and may change: who follows learns both
-    PriceDecision { item, quote: Some(quote), visible: is_news && context.is_alive(), ambiguous: false }
+    let visible = is_news && context.is_alive();
+    PriceDecision { item, quote: Some(quote), visible, ambiguous: false, drifted }
 }
 
 /// P2, as far as no heartbeat is asked: an undated price shows where there is no dated one, or
@@ -252,13 +298,12 @@ fn future_price() -> ItemOutcome {
 
 fn too_many_quotes() -> ItemOutcome {
     let hint =
-        format!("an asset has at most {} quotes; withdraw nothing, reuse a name", Quote::PER_ASSET_MAX);
+        format!("an asset has at most {} quotes: use one of the names that it has", Quote::PER_ASSET_MAX);
     ItemOutcome::noted(Outcome::Rejected, Rule::P4, "too_many_quotes", hint)
 }
 
 fn currency_missing() -> ItemOutcome {
-    let hint =
-        "name a currency, give the document one, or set default_currency in the partner's configuration";
+    let hint = "name a currency, give the document one, or set `currency` in the partner's configuration";
     ItemOutcome::noted(Outcome::Rejected, Rule::P4, "currency_missing", hint)
 }
 

@@ -1,7 +1,9 @@
 //! The edges of P1–P4 and X1 for quotes: what a slip of one sign would change.
 
 use super::policy::Policy;
-use super::price::{PriceContext, PriceDecision, UndatedPrice, after_death, decide, decide_undated};
+use super::price::{
+    PriceContext, PriceDecision, PricedAsset, UndatedPrice, after_death, decide, decide_undated,
+};
 use crate::domain::{
     AssetHead, AssetId, Currency, Decimal, Exception, Lane, Market, Micros, Outcome, PriceWrite, Quote,
     QuoteName, Rule, Stamp,
@@ -63,7 +65,7 @@ impl Register {
     fn context(&self) -> PriceContext<'_> {
         PriceContext {
             policy: &self.policy,
-            head: Some(&self.head),
+            asset: Some(PricedAsset::from(&self.head)),
             quote: self.quote.as_ref(),
             quotes: usize::from(self.quote.is_some()) + self.others,
             released: false,
@@ -78,16 +80,19 @@ impl Register {
     }
 
     fn feed(&mut self, amount: &str, code: Option<&str>, snapshot: i64) -> PriceDecision {
-        let undated = UndatedPrice {
-            quote: QuoteName::PRICE,
-            amount: decimal(amount),
-            currency: code.map(currency),
-            snapshot: Micros(snapshot),
-            fetch_started_at: Micros(snapshot + 5),
-        };
-        let decision = decide_undated(undated, self.context());
+        let decision = decide_undated(undated(amount, code, snapshot), self.context());
         self.quote = decision.quote.clone().or(self.quote.take());
         decision
+    }
+}
+
+fn undated(amount: &str, code: Option<&str>, snapshot: i64) -> UndatedPrice {
+    UndatedPrice {
+        quote: QuoteName::PRICE,
+        amount: decimal(amount),
+        currency: code.map(currency),
+        snapshot: Micros(snapshot),
+        fetch_started_at: Micros(snapshot + 5),
     }
 }
 
@@ -179,7 +184,9 @@ fn p2_an_undated_price_follows_the_newest_run_only() {
     let mut register = Register::new();
     assert_eq!(register.feed("1", None, 10).item.outcome, Outcome::Updated);
     assert_eq!(register.feed("1", None, 10).item.outcome, Outcome::Duplicate);
-    assert_eq!(register.feed("2", None, 10).item.outcome, Outcome::Superseded);
+    // a run that broke off, and another file at its time
+    assert_eq!(register.feed("2", None, 10).item.outcome, Outcome::Updated);
+    assert_eq!(register.feed("1", None, 10).item.outcome, Outcome::Updated);
     assert_eq!(register.feed("1", None, 9).item.outcome, Outcome::Superseded);
     assert_eq!(register.feed("1", None, 11).item.outcome, Outcome::Unchanged);
     assert_eq!(register.feed("2", None, 12).item.outcome, Outcome::Updated);
@@ -228,4 +235,16 @@ fn x1_prices_compare_their_time_alone_with_the_death_and_buried_registers_are_em
     dated.feed("2", None, 11);
     let left = after_death(&dated.quote.unwrap(), death).unwrap().unwrap();
     assert_eq!((left.stamp, left.amount, left.undated.is_some()), (Stamp::NEVER, None, true));
+}
+
+#[test]
+fn p4_an_undated_register_keeps_the_currency_that_was_released() {
+    let mut register = Register::new();
+    register.feed("1", Some("EUR"), 10);
+    assert_eq!(code_of(&register.feed("2", Some("USD"), 20)), "currency_changed");
+    let price = undated("2", Some("USD"), 20);
+    let released = decide_undated(price, PriceContext { released: true, ..register.context() });
+    register.quote = released.quote;
+    assert_eq!(register.feed("3", Some("USD"), 30).item.outcome, Outcome::Updated);
+    assert_eq!(code_of(&register.feed("3", Some("EUR"), 40)), "currency_changed");
 }

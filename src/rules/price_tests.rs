@@ -42,7 +42,7 @@ impl Register {
     fn context(&self) -> PriceContext<'_> {
         PriceContext {
             policy: &self.policy,
-            head: self.head.as_ref(),
+            asset: self.head.as_ref().map(PricedAsset::from),
             quote: self.quote.as_ref(),
             quotes: usize::from(self.quote.is_some()),
             now: Micros(NOON),
@@ -116,7 +116,7 @@ fn p2_the_next_feed_replaces_an_undated_price_and_its_age_begins_anew() {
     assert_eq!(register.quote.as_ref().unwrap().undated.as_ref().unwrap().first_seen, Micros(15));
     assert!(register.feed("101", 30).visible);
     assert_eq!(register.quote.as_ref().unwrap().undated.as_ref().unwrap().first_seen, Micros(35));
-    assert_eq!(register.feed("102", 30).item.outcome, Outcome::Superseded);
+    assert_eq!(register.feed("102", 29).item.outcome, Outcome::Superseded);
 }
 
 #[test]
@@ -195,4 +195,34 @@ fn a_withdrawal_is_a_value_like_any_other() {
     assert_eq!(register.write(&withdrawal, stamp(20)).item.outcome, Outcome::Updated);
     assert!(register.quote.as_ref().unwrap().is_withdrawn());
     assert_eq!(register.push("2", 15).item.outcome, Outcome::Superseded);
+}
+
+#[test]
+fn p3_a_withdrawal_may_come_before_the_first_price_and_needs_no_currency() {
+    let mut register = Register::new();
+    register.policy.default_currency = None;
+    let withdrawal = PriceWrite { amount: None, ..write("1", None) };
+    assert_eq!(register.write(&withdrawal, stamp(20)).item.outcome, Outcome::Updated);
+    assert_eq!(register.write(&write("5", Some("EUR")), stamp(10)).item.outcome, Outcome::Superseded);
+    let later = register.write(&write("5", Some("EUR")), stamp(30));
+    assert_eq!(later.item.outcome, Outcome::Updated, "any currency may follow");
+    assert_eq!(register.quote.unwrap().currency.as_str(), "EUR");
+}
+
+#[test]
+fn p1_the_same_price_by_a_lower_lane_is_no_news() {
+    let mut register = Register::new();
+    register.push("5", 10);
+    let fed = Stamp::new(stamp(10).at, Lane::Feed, 0);
+    assert_eq!(register.write(&write("5", None), fed).item.outcome, Outcome::Duplicate);
+    assert_eq!(register.write(&write("6", None), fed).item.outcome, Outcome::Superseded);
+}
+
+#[test]
+fn p2_drift_is_where_the_undated_price_differs_from_the_dated_one() {
+    let mut register = Register::new();
+    assert!(!register.feed("5", 10).drifted, "there is no dated one");
+    register.push("5", 20);
+    assert!(!register.feed("5", 30).drifted);
+    assert!(register.feed("6", 40).drifted);
 }

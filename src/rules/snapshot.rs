@@ -43,13 +43,13 @@ pub fn decide(times: SnapshotTimes, state: &FeedState) -> SnapshotDecision {
     let sane =
         |at: Option<Micros>| at.filter(|&at| !is_future(at, times.fetch_started_at, ENVELOPE_AHEAD_MAX));
     if let Some(stated) = sane(times.generated_at) {
-        return stated_time(stated, last, history);
+        return stated_time(stated, state);
     }
     if let Some(newest) = sane(times.newest_record) {
         return SnapshotDecision::Apply { snapshot: above(lowest, newest), dated: true };
     }
     if let Some(stated) = sane(times.last_modified) {
-        return stated_time(stated, last, history);
+        return stated_time(stated, state);
     }
     let floor = state.floor_at.map_or(EARLIEST, Micros);
     SnapshotDecision::Apply { snapshot: above(lowest, floor), dated: false }
@@ -64,15 +64,27 @@ pub fn decide_again(snapshot: Micros, dated: bool, state: &FeedState) -> Snapsho
 }
 
 /// A time that the partner states for the whole file is believed, also when it is too old (F5).
-fn stated_time(stated: Micros, last: Option<Micros>, history: Option<Micros>) -> SnapshotDecision {
-    if last.is_some_and(|last| stated < last) {
+/// A partner's clock may be coarse, a date without a time even: any number of files may state the
+/// same, and each is raised above the one before.
+fn stated_time(stated: Micros, state: &FeedState) -> SnapshotDecision {
+    let last = state.last_snapshot_at.map(Micros);
+    let last_stated = state.last_stated_at.map(Micros).or(last);
+    if last_stated.is_some_and(|last| stated < last) {
         return SnapshotDecision::SkippedOlder { snapshot: stated };
     }
-    if history.is_some_and(|history| stated <= history) {
+    if state.history_floor.is_some_and(|history| stated.0 <= history) {
         return SnapshotDecision::OlderThanHistory { snapshot: stated };
     }
-    let snapshot = if last == Some(stated) { stated.plus(1) } else { stated };
-    SnapshotDecision::Apply { snapshot, dated: true }
+    SnapshotDecision::Apply { snapshot: above(last, stated), dated: true }
+}
+
+impl SnapshotTimes {
+    /// What the file states of itself as a whole, as far as it is sane.
+    pub fn stated(&self) -> Option<Micros> {
+        let is_sane = |at: &Micros| !is_future(*at, self.fetch_started_at, ENVELOPE_AHEAD_MAX);
+        let header = || self.last_modified.filter(|_| self.newest_record.filter(is_sane).is_none());
+        self.generated_at.filter(is_sane).or_else(|| header().filter(is_sane))
+    }
 }
 
 /// T3: raised to just above what has been accepted.
@@ -173,5 +185,36 @@ mod tests {
             SnapshotDecision::OlderThanHistory { snapshot: Micros(200) }
         );
         assert_eq!(decide(stated(201), &history), apply(201, true));
+    }
+
+    #[test]
+    fn t3_any_number_of_files_may_state_the_same_time() {
+        let day = SnapshotTimes { generated_at: Some(Micros(100)), ..times(400) };
+        let raised = |last| FeedState {
+            last_stated_at: Some(100),
+            last_snapshot_at: Some(last),
+            ..FeedState::default()
+        };
+        assert_eq!(decide(day, &raised(100)), apply(101, true));
+        assert_eq!(decide(day, &raised(101)), apply(102, true));
+        let older = SnapshotTimes { generated_at: Some(Micros(99)), ..day };
+        assert_eq!(decide(older, &raised(101)), SnapshotDecision::SkippedOlder { snapshot: Micros(99) });
+    }
+
+    #[test]
+    fn t3_what_a_file_states_of_itself_is_its_envelope_or_its_header() {
+        let all = SnapshotTimes {
+            generated_at: Some(Micros(3)),
+            newest_record: Some(Micros(2)),
+            last_modified: Some(Micros(1)),
+            fetch_started_at: Micros(4),
+        };
+        assert_eq!(all.stated(), Some(Micros(3)));
+        let all = SnapshotTimes { generated_at: None, ..all };
+        assert_eq!(all.stated(), None, "its time is that of a record");
+        let all = SnapshotTimes { newest_record: None, ..all };
+        assert_eq!(all.stated(), Some(Micros(1)));
+        let ahead = SnapshotTimes { generated_at: Some(Micros(4 + ENVELOPE_AHEAD_MAX + 1)), ..all };
+        assert_eq!(ahead.stated(), Some(Micros(1)), "what lies ahead states nothing");
     }
 }

@@ -52,6 +52,10 @@ pub struct Survey {
     unreadable_ids: u64,
     /// Records beyond the first, of ids that stand more than once.
     repeats: HashMap<AssetId, u64>,
+    /// Records that say what the one before them of their id says.
+    repeated: u64,
+    /// Ids whose records cannot be told apart (F6), and their time: a later one settles it.
+    tied: HashMap<AssetId, Micros>,
     newest: Option<Micros>,
     faults: Vec<RecordFault>,
 }
@@ -66,6 +70,8 @@ pub struct Surveyed {
     /// told apart (F6).
     pub quarantined: u64,
     pub invalid: u64,
+    /// Records that say again what another of their id says (F6).
+    pub repeated: u64,
     /// F2: a record's id could not be read, so absence proves nothing.
     pub deletes_barred: bool,
     /// The newest `updated_at` of the valid records (T3).
@@ -91,15 +97,30 @@ impl Survey {
             return;
         };
         let (kept, first) = match held {
-            Presence::Quarantined => (None, None),
-            Presence::Valid(held) => (first_or_newer(held, &record), Some(held.clone())),
+            Presence::Quarantined => (self.settles(&id, &record).then(|| record.clone()), None),
+            Presence::Valid(held) => {
+                self.repeated += u64::from(held.content == record.content);
+                (first_or_newer(held, &record), Some(held.clone()))
+            }
         };
         let presence = kept.map_or(Presence::Quarantined, Presence::Valid);
         if presence == Presence::Quarantined {
-            first.iter().for_each(|first| self.note_twin(&id, first, false));
+            first.iter().for_each(|first| self.note_tie(&id, first, &record));
             self.note_twin(&id, &record, true);
         }
         self.present.insert(id, presence);
+    }
+
+    /// F6: the higher `updated_at`, whichever of three came first.
+    fn settles(&self, id: &AssetId, record: &SurveyedRecord) -> bool {
+        self.tied.get(id).is_some_and(|tied| record.updated_at.is_some_and(|at| at > *tied))
+    }
+
+    fn note_tie(&mut self, id: &AssetId, first: &SurveyedRecord, next: &SurveyedRecord) {
+        if let Some(at) = first.updated_at.filter(|_| first.updated_at == next.updated_at) {
+            self.tied.insert(id.clone(), at);
+        }
+        self.note_twin(id, first, false);
     }
 
     /// F2: an invalid record whose id is readable counts as present.
@@ -107,7 +128,10 @@ impl Survey {
         self.records += 1;
         self.invalid += 1;
         match id {
-            Some(id) => drop(self.present.insert(id, Presence::Quarantined)),
+            Some(id) => {
+                self.tied.remove(&id);
+                self.present.insert(id, Presence::Quarantined);
+            }
             None => self.unreadable_ids += 1,
         }
         self.keep(record, true);
@@ -127,6 +151,7 @@ impl Survey {
             records: self.records,
             quarantined,
             invalid: self.invalid,
+            repeated: self.repeated,
             deletes_barred: self.unreadable_ids > 0,
             newest: self.newest,
             faults: self.faults,
@@ -311,5 +336,25 @@ mod tests {
         assert!(run(20, 399));
         assert!(!run(20, 400), "exactly five percent pass");
         assert!(run(21, 400));
+    }
+
+    #[test]
+    fn f6_the_highest_time_stands_whichever_of_three_comes_first() {
+        let (a, b, c) = (record(0, 1, Some(1)), record(1, 2, Some(1)), record(2, 3, Some(2)));
+        for order in [[&a, &b, &c], [&c, &a, &b], [&a, &c, &b]] {
+            let mut survey = Survey::default();
+            order.into_iter().for_each(|record| survey.valid(id("x"), record.clone()));
+            let surveyed = survey.finish().unwrap();
+            assert_eq!(surveyed.present[0].1, Presence::Valid(c.clone()));
+        }
+    }
+
+    #[test]
+    fn f6_records_that_say_the_same_again_are_counted() {
+        let mut survey = Survey::default();
+        for place in 0..3 {
+            survey.valid(id("x"), record(place, 1, None));
+        }
+        assert_eq!(survey.finish().unwrap().repeated, 2);
     }
 }

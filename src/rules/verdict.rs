@@ -84,9 +84,11 @@ pub fn count(counts: &mut RunCounts, verdict: Verdict) {
     *place += 1;
 }
 
-/// F9: the share of pushes that never arrived, for a partner that pushes at all.
-pub fn push_loss_rate(missed: u64, pushes: u64) -> Option<f64> {
-    (pushes > 0).then(|| missed as f64 / (missed + pushes) as f64)
+/// F9: the share of pushes that never arrived, for a partner that pushes at all: one whose pushes
+/// have all been lost since the last run has lost every one.
+pub fn push_loss_rate(missed: u64, pushes: u64, pushes_at_all: bool) -> Option<f64> {
+    let expected = missed + pushes;
+    (pushes_at_all && expected > 0).then(|| missed as f64 / expected as f64)
 }
 
 #[cfg(test)]
@@ -117,7 +119,9 @@ mod tests {
 
     #[test]
     fn f9_the_loss_rate_needs_a_partner_that_pushes() {
-        assert_eq!(push_loss_rate(5, 0), None);
-        assert_eq!(push_loss_rate(1, 99), Some(0.01));
+        assert_eq!(push_loss_rate(5, 0, false), None);
+        assert_eq!(push_loss_rate(1, 99, true), Some(0.01));
+        assert_eq!(push_loss_rate(5, 0, true), Some(1.0), "all that was pushed was lost");
+        assert_eq!(push_loss_rate(0, 0, true), None);
     }
 }

@@ -75,10 +75,13 @@ const GAPS_OPENED: &str = "tidegate_gaps_opened_total";
 const GAPS_HEALED: &str = "tidegate_gaps_healed_total";
 const GAPS_ABANDONED: &str = "tidegate_gaps_abandoned_total";
 const GAP_HEAL_SECONDS: &str = "tidegate_gap_heal_seconds";
+const GAPS_OPEN: &str = "tidegate_gaps_open";
+const AMBIGUOUS: &str = "tidegate_ambiguous_order_total";
+const PRICE_DRIFT: &str = "tidegate_price_drift_total";
 const BUILD_INFO: &str = "tidegate_build_info";
 
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 34] = [
+pub const CATALOGUE: [Metric; 37] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -112,6 +115,9 @@ pub const CATALOGUE: [Metric; 34] = [
     counter(GAPS_HEALED, &["partner", "by"], "Missing ranges that were closed, by a late message or by the feed."),
     counter(GAPS_ABANDONED, &["partner"], "Missing ranges given up: too many, or their stream began anew."),
     metric(GAP_HEAL_SECONDS, SLOW, "Time for which missing ranges were open until they were closed."),
+    gauge(GAPS_OPEN, &["partner"], "Missing ranges of numbered price streams that are open now."),
+    counter(AMBIGUOUS, &["partner"], "Writes that only their order of arrival put before others of the same stamp."),
+    counter(PRICE_DRIFT, &["partner"], "Undated prices of feeds that differed from the dated ones."),
     gauge(BUILD_INFO, &["version"], "Always 1; the labels say what runs."),
 ];
 
@@ -291,6 +297,7 @@ pub struct PartnerMetrics {
     quarantine_rows: Gauge,
     quarantine_dropped: Counter,
     parked_prices: Gauge,
+    ambiguous: Counter,
     deliveries: DeliveryMetrics,
     gaps: GapMetrics,
     feed: OnceLock<FeedMetrics>,
@@ -315,6 +322,7 @@ impl PartnerMetrics {
             quarantine_rows: new_gauge(&recorder, QUARANTINE_ROWS, &own),
             quarantine_dropped: new_counter(&recorder, QUARANTINE_DROPPED, &own),
             parked_prices: new_gauge(&recorder, PARKED_PRICES, &own),
+            ambiguous: new_counter(&recorder, AMBIGUOUS, &own),
             deliveries: DeliveryMetrics::new(&recorder, name.as_str()),
             gaps: GapMetrics::new(&recorder, name.as_str()),
             feed: OnceLock::new(),
@@ -345,6 +353,13 @@ impl PartnerMetrics {
 
     pub fn parked_stand_at(&self, prices: usize) {
         self.parked_prices.set(prices as f64);
+    }
+
+    /// So many writes that only their order of arrival put before others (D3, P1).
+    pub fn ambiguous_order(&self, writes: u64) {
+        if writes > 0 {
+            self.ambiguous.increment(writes);
+        }
     }
 
     pub fn deliveries(&self) -> &DeliveryMetrics {

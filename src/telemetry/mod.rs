@@ -7,5 +7,5 @@ pub mod logs;
 mod metrics;
 
 pub use metrics::{
-    CATALOGUE, FeedMetrics, ItemKind, Kind, Metric, Metrics, NAMES, PartnerMetrics, RouteMetrics,
+    CATALOGUE, FeedMetrics, GapMetrics, ItemKind, Kind, Metric, Metrics, NAMES, PartnerMetrics, RouteMetrics,
 };

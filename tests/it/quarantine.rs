@@ -58,6 +58,10 @@ async fn t4_a_write_from_the_future_is_kept_with_its_text_and_released_with_its_
     assert_eq!(shown["raw"], asset.to_string());
     of_status(&house.get("acme", "/api/assets/a").await, 404);
 
+    // the rules hold for what is released too: its time has not come
+    let early = release(&house, "acme", row).await;
+    assert_eq!((early.0.as_u16(), &early.1["item"]["code"]), (409, &value!("future_time")));
+    house.clock.set(START.plus(3_600 * Micros::SECOND));
     let released = release(&house, "acme", row).await;
     of_status(&released, 200);
     assert_eq!(
@@ -70,11 +74,12 @@ async fn t4_a_write_from_the_future_is_kept_with_its_text_and_released_with_its_
     of_status(&release(&house, "acme", row).await, 404);
 
     // a price of the same kind, told by its path
-    let price = value!({"amount": "7", "as_of": at(120)});
+    let price = value!({"amount": "7", "as_of": at(3_720)});
     of_status(&house.put("acme", "/api/assets/a/price", &price).await, 202);
+    house.clock.set(START.plus(3_720 * Micros::SECOND));
     of_status(&release(&house, "acme", &rows(&house, "acme").await[0]).await, 200);
     let (_, seen) = house.get("acme", "/api/assets/a/price").await;
-    assert_eq!((&seen["amount"], &seen["as_of"]), (&value!("7"), &value!(at(120))));
+    assert_eq!((&seen["amount"], &seen["as_of"]), (&value!("7"), &value!(at(3_720))));
     house.stop().await;
 }
 
@@ -131,7 +136,12 @@ async fn a_dry_run_leaves_no_row_and_a_refused_whole_leaves_one_that_says_so() {
     let batch = value!([{"id": "a", "updated_at": at(3_600)}, {"id": "b"}]);
     house.post("acme", "/api/assets?dry_run=true", &batch).await;
     assert!(rows(&house, "acme").await.is_empty());
-    of_status(&house.post("acme", "/api/assets?atomic=true", &batch).await, 200);
+    let refused = house.post("acme", "/api/assets?atomic=true", &batch).await;
+    of_status(&refused, 422);
+    assert_eq!(refused.1["counts"], value!({"rejected": 2}), "nothing of it applied, and each item says so");
+    let said: Vec<_> =
+        refused.1["items"].as_array().unwrap().iter().map(|item| (&item["applied"], &item["code"])).collect();
+    assert_eq!(said, [(&value!(false), &value!("future_time")), (&value!(false), &value!("atomic_refused"))]);
     let listed = rows(&house, "acme").await;
     assert_eq!((listed.len(), &listed[0]["outcome"]), (1, &value!("rejected")));
     of_status(&house.get("acme", "/api/assets/b").await, 404);

@@ -365,7 +365,7 @@ fn random_quote(random: &mut Random, stamp: Stamp) -> Quote {
     let amount = Decimal::from_parts(i128::from(random.next() >> 20), 4).expect("in bounds");
     let name = ["price", "price", "price", "nav", "bid"][random.below(5)];
     let undated = Undated { snapshot: Micros(5), first_seen: Micros(6), amount, currency };
-    let extra = QuoteExtra { kind: Some("mid".repeat(random.below(60)).into()), per: None };
+    let extra = QuoteExtra { kind: Some("mid".repeat(random.below(60)).into()), ..QuoteExtra::default() };
     Quote {
         name: QuoteName::new(name).expect("a name"),
         currency,

@@ -9,7 +9,7 @@ use crate::actors::storage::{Ack, PendingSet};
 use crate::domain::{
     ChangeKind, ItemOutcome, Micros, PartnerNo, RecordChange, RecordKind, Seq, Write, WriteSet,
 };
-use crate::rules::deliveries::{self, DeliveryDecision, DeliveryRecord, is_expired};
+use crate::rules::deliveries::{self, DeliveryDecision, DeliveryRecord, Missing, is_expired};
 use crate::store::{ReadError, Reader};
 use serde::Deserialize;
 use std::collections::{HashMap, VecDeque};
@@ -235,25 +235,19 @@ impl PartnerState {
             return Ok(Some((push, reply)));
         };
         delivery.repeats.set();
-        let outcomes = match decision {
+        let (items, missing) = match decision {
             DeliveryDecision::Replay => {
                 self.metrics.deliveries().replayed();
-                remembered.record.outcomes().unwrap_or_default()
+                (remembered.record.outcomes().unwrap_or_default(), remembered.record.missing.clone())
             }
             DeliveryDecision::New | DeliveryDecision::Reused => {
                 self.metrics.deliveries().reused();
-                Vec::new()
+                (Vec::new(), Vec::new())
             }
         };
         let standing = Standing { decision, first: remembered.first, place: remembered.record.place };
         // in line behind what it rests on, which may not be durable yet (G4)
-        let ack = Ack::Push {
-            reply,
-            items: outcomes,
-            missing: Vec::new(),
-            standing: Some(standing),
-            _permit: push.permit,
-        };
+        let ack = Ack::Push { reply, items, missing, standing: Some(standing), _permit: push.permit };
         let pending = PendingSet { set: WriteSet::new(self.no), bytes: 0, ack: Some(ack), ticket: None };
         // where the store takes no more the callers see "unknown", and the daemon is going down
         let _: Result<(), Unavailable> = self.around.storage.commit(pending);
@@ -265,11 +259,12 @@ impl PartnerState {
         &mut self,
         delivery: Delivery,
         decided: Decided,
-        items: &[ItemOutcome],
+        (items, missing): (&[ItemOutcome], &[Missing]),
         set: &mut WriteSet,
         (durable, ticket): (&AtomicU64, u64),
     ) -> Standing {
         let place = u32::try_from(set.changes.len()).unwrap_or(u32::MAX);
+        let (short, hints) = deliveries::in_short(&delivery.ids, items);
         let record = DeliveryRecord {
             fingerprint: delivery.fingerprint,
             received_at: decided.received_at.0,
@@ -277,7 +272,9 @@ impl PartnerState {
             // a repeat of an undated price would not be harmless: it would bear a newer time
             prices_only: decided.only_prices && decided.undated_at.is_none(),
             place,
-            items: deliveries::in_short(&delivery.ids, items),
+            items: short,
+            hints,
+            missing: missing.to_vec(),
         };
         let first = Arc::<OnceLock<Seq>>::default();
         let remembered = Remembered { record: Arc::new(record), first: first.clone() };
@@ -286,7 +283,8 @@ impl PartnerState {
         set.changes.push(self.deliveries.remember(delivery.key, remembered, ticket));
         set.changes.extend(self.deliveries.drop_surplus(delivery.key, weight_max, now));
         self.deliveries.shrink(durable);
-        self.metrics.deliveries().made(self.deliveries.oldest());
+        self.metrics.deliveries().made();
+        self.metrics.deliveries().oldest_is_of(self.deliveries.oldest());
         Standing { decision: DeliveryDecision::New, first, place }
     }
 }
@@ -333,6 +331,8 @@ mod tests {
             prices_only,
             place: 0,
             items: Vec::new(),
+            hints: Vec::new(),
+            missing: Vec::new(),
         };
         let remembered = Remembered { record: Arc::new(record), first: Arc::default() };
         let key = delivery(n).key;

@@ -162,6 +162,7 @@ impl FeedTask {
             allow_empty: envelope.complete && envelope.allow_empty && envelope.count == Some(0),
             records: surveyed.records,
             quarantined: surveyed.quarantined,
+            repeated: surveyed.repeated,
             present: surveyed.present.len() as u64,
             deletes_barred: surveyed.deletes_barred,
             faults: surveyed.faults,

@@ -5,11 +5,12 @@ use super::message::PartnerMessage;
 use super::run::ActiveRun;
 use super::state::PartnerState;
 use super::streams::Streams;
-use crate::actors::handle::Missing;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::domain::{ChangeKind, ItemOutcome, Micros, Outcome, Write, WriteSet};
+use crate::rules::deliveries::Missing;
 use crate::rules::gaps::{FETCH_AFTER, Noted};
+use crate::telemetry::GapMetrics;
 use compact_str::CompactString;
 use ractor::ActorRef;
 use std::collections::BTreeSet;
@@ -52,9 +53,10 @@ pub struct GapWatch {
 }
 
 impl GapWatch {
-    pub fn new(streams: Streams, shown: OpenGap) -> GapWatch {
-        shown.set(streams.open_since());
-        GapWatch { streams, shown, fetched_at: Micros::BEGINNING, timer: None }
+    pub fn new(streams: Streams, shown: OpenGap, metrics: &GapMetrics) -> GapWatch {
+        let watch = GapWatch { streams, shown, fetched_at: Micros::BEGINNING, timer: None };
+        watch.show(metrics);
+        watch
     }
 
     pub fn stop_timer(&mut self) {
@@ -63,8 +65,9 @@ impl GapWatch {
         }
     }
 
-    fn show(&self) {
+    fn show(&self, metrics: &GapMetrics) {
         self.shown.set(self.streams.open_since());
+        metrics.stand_at(self.streams.open());
     }
 }
 
@@ -94,17 +97,17 @@ pub fn note_numbers(numbered: &mut Vec<Numbered>, item: usize, write: &Write) {
 
 impl PartnerState {
     /// G1: notes a push's numbers, whatever became of its prices; gives back what is to be sent
-    /// again.
+    /// again. `now` is when its prices were decided: what opens a gap is itself no older than it.
     pub fn note_streams(
         &mut self,
         numbered: Vec<Numbered>,
         items: &[ItemOutcome],
+        now: Micros,
         set: &mut WriteSet,
     ) -> Vec<Missing> {
         if numbered.is_empty() {
             return Vec::new();
         }
-        let now = self.around.clock.now();
         let mut spoken_of = BTreeSet::new();
         for Numbered { stream, number, as_of, item } in numbered {
             // a time that was not believed says nothing of the stream
@@ -116,7 +119,7 @@ impl PartnerState {
             spoken_of.insert(stream);
         }
         set.changes.extend(self.gaps.streams.changes());
-        self.gaps.show();
+        self.gaps.show(self.metrics.gaps());
         self.gaps.streams.named(&spoken_of, now)
     }
 
@@ -139,7 +142,7 @@ impl PartnerState {
         for range in self.gaps.streams.healed_by_feed(spoke_at) {
             self.metrics.gaps().healed_by_feed(micros(now.since(Micros(range.opened_at))));
         }
-        self.gaps.show();
+        self.gaps.show(self.metrics.gaps());
         self.gaps.streams.changes()
     }
 

@@ -3,12 +3,14 @@
 //! It holds the newest *decided* state, which may be ahead of what is durable. Contents of
 //! documents are not here; a slot keeps its number for the asset's life.
 
+use super::interned::Interned;
 use crate::domain::{
     AssetHead, AssetId, Currency, Decimal, Exception, Market, Micros, Quote, QuoteExtra, QuoteName, Slot,
     Stamp, Undated,
 };
+use crate::rules::price::PricedAsset;
 use compact_str::CompactString;
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
 /// Names of members and kinds of quotes are forgotten from this many on where nothing bears them any more: a
@@ -44,6 +46,8 @@ pub struct Entry {
     currency: u16,
     inactive: bool,
     hidden: bool,
+    /// It has died before: `rare` says when. Spares the living a look there.
+    has_died: bool,
     absences: u8,
 }
 
@@ -51,6 +55,7 @@ pub struct Entry {
 #[derive(Clone)]
 struct Rare {
     death: Stamp,
+    died_at: Micros,
     exceptions: Vec<Held>,
 }
 
@@ -135,7 +140,11 @@ impl Quotes {
 
 impl Entry {
     fn death(&self) -> Stamp {
-        self.rare.as_ref().map_or(Stamp::NEVER, |rare| rare.death)
+        self.rare.as_ref().filter(|_| self.has_died).map_or(Stamp::NEVER, |rare| rare.death)
+    }
+
+    fn died_at(&self) -> Micros {
+        self.rare.as_ref().filter(|_| self.has_died).map_or(Micros::BEGINNING, |rare| rare.died_at)
     }
 
     fn is_alive(&self) -> bool {
@@ -146,34 +155,6 @@ impl Entry {
     fn touch(&self) -> i64 {
         let quote = self.quotes.as_slice().first().map_or(0, |quote| quote.received_at.0 ^ quote.stamp.at.0);
         self.id.as_bytes().len() as i64 ^ self.base.at.0 ^ i64::from(self.version) ^ quote
-    }
-}
-
-/// Values that many entries share, as numbers from 1.
-struct Interned<T> {
-    numbers: HashMap<T, u32>,
-    values: Vec<T>,
-}
-
-impl<T> Default for Interned<T> {
-    fn default() -> Interned<T> {
-        Interned { numbers: HashMap::new(), values: Vec::new() }
-    }
-}
-
-impl<T: Clone + Eq + std::hash::Hash> Interned<T> {
-    fn number(&mut self, value: &T) -> u32 {
-        if let Some(&number) = self.numbers.get(value) {
-            return number;
-        }
-        self.values.push(value.clone());
-        let number = self.values.len() as u32;
-        self.numbers.insert(value.clone(), number);
-        number
-    }
-
-    fn value(&self, number: u32) -> &T {
-        &self.values[number as usize - 1]
     }
 }
 
@@ -285,6 +266,11 @@ impl Index {
         self.entry(slot).hidden
     }
 
+    /// When we learned of its newest death.
+    pub fn died_at(&self, slot: Slot) -> Micros {
+        self.entry(slot).died_at()
+    }
+
     pub fn life(&self, slot: Slot) -> Stamp {
         self.entry(slot).life
     }
@@ -295,14 +281,30 @@ impl Index {
             version: entry.version,
             life: entry.life,
             death: entry.death(),
+            died_at: entry.died_at(),
             base: entry.base,
             exceptions: self.unpack_exceptions(entry),
             hash: u128::from(entry.hash[1]) << 64 | u128::from(entry.hash[0]),
-            currency: (entry.currency > 0).then(|| *self.currencies.value(u32::from(entry.currency))),
+            currency: self.currency_of(entry),
             inactive: entry.inactive,
             hidden: entry.hidden,
             absences: entry.absences,
         }
+    }
+
+    /// What a price in its quote's own currency needs to know: the entry alone says it.
+    pub fn priced(&self, slot: Slot) -> PricedAsset {
+        let entry = self.entry(slot);
+        PricedAsset {
+            alive: entry.is_alive(),
+            death: entry.death(),
+            currency: self.currency_of(entry),
+            currency_named_at: Stamp::NEVER,
+        }
+    }
+
+    fn currency_of(&self, entry: &Entry) -> Option<Currency> {
+        (entry.currency > 0).then(|| *self.currencies.value(u32::from(entry.currency)))
     }
 
     pub fn set_head(&mut self, slot: Slot, head: &AssetHead) {
@@ -316,10 +318,10 @@ impl Index {
     /// Forgets names that nothing bears any more, once there are many. To be called between write
     /// sets: a copy of an entry that is put back later would bear numbers of before.
     pub fn forget_unused(&mut self) {
-        if self.names.values.len() >= NAMES_KEPT.max(2 * self.names_in_use) {
+        if self.names.len() >= NAMES_KEPT.max(2 * self.names_in_use) {
             self.forget_names();
         }
-        if self.kinds.values.len() >= NAMES_KEPT.max(2 * self.kinds_in_use) {
+        if self.kinds.len() >= NAMES_KEPT.max(2 * self.kinds_in_use) {
             self.forget_kinds();
         }
     }
@@ -331,7 +333,7 @@ impl Index {
                 held.kind = self.kinds.number(before.value(held.kind));
             }
         }
-        self.kinds_in_use = self.kinds.values.len();
+        self.kinds_in_use = self.kinds.len();
     }
 
     fn forget_names(&mut self) {
@@ -341,7 +343,7 @@ impl Index {
                 held.name = self.names.number(before.value(held.name));
             }
         }
-        self.names_in_use = self.names.values.len();
+        self.names_in_use = self.names.len();
     }
 
     /// The asset's quotes, in the order in which they came.
@@ -408,7 +410,7 @@ impl Index {
         let is_rare = head.death.happened() || !head.exceptions.is_empty();
         let rare = is_rare.then(|| {
             let exceptions = head.exceptions.iter().map(&mut pack).collect();
-            Box::new(Rare { death: head.death, exceptions })
+            Box::new(Rare { death: head.death, died_at: head.died_at, exceptions })
         });
         let currency = head.currency.map_or(0, |currency| self.currencies.number(&currency));
         Entry {
@@ -422,6 +424,7 @@ impl Index {
             currency: u16::try_from(currency).unwrap_or(0),
             inactive: head.inactive,
             hidden: head.hidden,
+            has_died: head.death.happened(),
             absences: head.absences,
         }
     }

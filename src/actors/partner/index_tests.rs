@@ -93,8 +93,8 @@ fn names_that_no_exception_bears_any_more_are_forgotten() {
         }
         index.forget_unused();
     }
-    assert!(index.kinds.values.len() <= NAMES_KEPT, "{}", index.kinds.values.len());
+    assert!(index.kinds.len() <= NAMES_KEPT, "{}", index.kinds.len());
     assert_eq!(index.quotes(slot).len(), 1);
-    assert!(index.names.values.len() <= NAMES_KEPT, "{}", index.names.values.len());
+    assert!(index.names.len() <= NAMES_KEPT, "{}", index.names.len());
     assert_eq!(index.head(slot).exceptions[0].name, (3 * NAMES_KEPT - 1).to_string());
 }

@@ -16,6 +16,11 @@ pub fn older_than_history() -> ItemOutcome {
     ItemOutcome::noted(Outcome::Quarantined, Rule::X4, "older_than_history", hint)
 }
 
+/// What a delete would bury is forgotten already, and stays so.
+pub fn long_forgotten() -> ItemOutcome {
+    ItemOutcome::plain(Outcome::Superseded, Rule::X4)
+}
+
 pub fn too_many_assets() -> ItemOutcome {
     let hint = "the partner has as many assets as assets_max allows; raise it, or delete what is not needed";
     ItemOutcome::noted(Outcome::Rejected, Rule::X4, "too_many_assets", hint)
@@ -33,7 +38,7 @@ pub fn louder(a: Outcome, b: Outcome) -> Outcome {
 }
 
 /// What an item says in sum: a price that applied makes it `updated`, one that is refused refuses
-/// all of it.
+/// all of it, and where nothing else was new one that lost has lost it all.
 pub fn merge_price(item: &mut ItemOutcome, priced: ItemOutcome) {
     if is_refused(priced.outcome) {
         *item = ItemOutcome { change: None, ..priced };
@@ -44,6 +49,11 @@ pub fn merge_price(item: &mut ItemOutcome, priced: ItemOutcome) {
         item.change = priced.change;
     }
     if !item.outcome.applied() && priced.outcome == Outcome::Updated {
+        item.outcome = priced.outcome;
+        item.rule = priced.rule;
+    }
+    let was_known = matches!(item.outcome, Outcome::Unchanged | Outcome::Duplicate);
+    if was_known && priced.outcome == Outcome::Superseded {
         item.outcome = priced.outcome;
         item.rule = priced.rule;
     }

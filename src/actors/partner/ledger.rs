@@ -2,19 +2,21 @@
 //! decided, and gathers the changes of the write set that is being made.
 
 use super::index::Index;
-use super::items::{inactive_status, is_refused, louder, merge_price, older_than_history, too_many_assets};
+use super::items::{
+    inactive_status, is_refused, long_forgotten, louder, merge_price, older_than_history, too_many_assets,
+};
 use super::lost::{self, Loss, Source};
 use super::recent::RecentDocuments;
 use super::undo::Undo;
 use crate::codec::render::heartbeat;
 use crate::domain::{
-    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane,
-    LostWrite, Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, QuoteName, Rule, Slot,
-    Stamp, Verb, Write, WriteSet,
+    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Currency, Document, ItemOutcome,
+    Lane, LostWrite, Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, QuoteName, Rule,
+    Slot, Stamp, Verb, Write, WriteSet,
 };
 use crate::rules::document::{self, Effect, StampedWrite};
 use crate::rules::policy::{Absent, Policy};
-use crate::rules::price::{self, PriceContext, PriceDecision, UndatedPrice};
+use crate::rules::price::{self, PriceContext, PriceDecision, PricedAsset, UndatedPrice};
 use crate::rules::reading;
 use crate::rules::source_time::{DOCUMENT_AHEAD_MAX, is_future};
 use crate::rules::verdict::RecordFacts;
@@ -38,8 +40,7 @@ pub struct Ledger<'a> {
     pub prefetched: Prefetched,
     pub now: Micros,
     pub origin: Origin,
-    /// An operator has released the write: neither the future (T4) nor a changed currency (P4)
-    /// holds it back.
+    /// An operator has released the write: a changed currency (P4) holds it back no longer.
     pub released: bool,
     pub set: WriteSet,
     /// How things were, while decisions may have to be taken back.
@@ -47,6 +48,10 @@ pub struct Ledger<'a> {
     pub keeps_undo: bool,
     /// What lost, for `explain`.
     pub losses: Vec<Loss>,
+    /// Writes that nothing but their order of arrival put before others (D3, P1).
+    pub ambiguous: u64,
+    /// Undated prices of a feed that differ from the dated ones (P2).
+    pub drift: u64,
 }
 
 /// Where a write's time comes from: its own, a snapshot's, or the partner's receive clock.
@@ -108,6 +113,7 @@ impl Ledger<'_> {
             StampedWrite { verb: write.verb, stamp, members: &write.members, removed: &write.removed };
         let decision = document::decide(&head, &document, stamped);
         self.note_loss(&write.id, |source| lost::of_document(write, stamp, &decision, source));
+        self.ambiguous += u64::from(decision.ambiguous);
         let mut item = ItemOutcome::plain(decision.outcome, decision.rule);
         let mut facts = RecordFacts {
             document: decision.outcome,
@@ -120,7 +126,10 @@ impl Ledger<'_> {
             item.note_mut().superseded = decision.superseded;
         }
         let died = decision.effect.as_ref().is_some_and(|effect| effect.head.death > head.death);
-        if let Some(effect) = decision.effect {
+        if let Some(mut effect) = decision.effect {
+            if died {
+                effect.head.died_at = self.now;
+            }
             let lives = effect.head.is_alive();
             let heartbeats = [&document, &effect.document].map(|document| heartbeat(document, self.policy));
             let slot = slot.unwrap_or_else(|| self.insert(&write.id));
@@ -217,7 +226,7 @@ impl Ledger<'_> {
 
     /// What no rule of stamps can take: the future (T4), what history has forgotten (X4), too many.
     fn refuse(&self, slot: Option<Slot>, write: &AssetWrite, stamp: Stamp) -> Option<ItemOutcome> {
-        if !self.released && stamp.lane() != Lane::Feed && is_future(stamp.at, self.now, DOCUMENT_AHEAD_MAX) {
+        if stamp.lane() != Lane::Feed && is_future(stamp.at, self.now, DOCUMENT_AHEAD_MAX) {
             let hint = "the write's time lies more than 5 min ahead of our clock; check the sender's clock and offset";
             return Some(ItemOutcome::noted(Outcome::Quarantined, Rule::T4, "future_time", hint));
         }
@@ -225,7 +234,8 @@ impl Ledger<'_> {
             return None;
         }
         if self.is_forgotten(stamp.at) {
-            return Some(older_than_history());
+            let buries = write.verb == Verb::Delete;
+            return Some(if buries { long_forgotten() } else { older_than_history() });
         }
         (slot.is_none() && self.index_is_full()).then(too_many_assets)
     }
@@ -358,6 +368,7 @@ impl Ledger<'_> {
                     };
                     let decision = self.decide_undated(slot, undated);
                     self.note_loss(&write.id, |source| lost::of_undated(&undated, &decision, source));
+                    self.drift += u64::from(decision.drifted);
                     decision
                 }
                 (_, at, _) => {
@@ -379,19 +390,23 @@ impl Ledger<'_> {
     }
 
     fn decide_price(&self, slot: Option<Slot>, write: &PriceWrite, stamp: Stamp) -> PriceDecision {
-        let known = Known::of(self.index, slot, write.quote);
-        price::decide(write, stamp, self.context(&known))
+        let known = Known::of(self.index, slot, write.quote, write.currency);
+        let mut decision = price::decide(write, stamp, self.context(&known));
+        if let Some(quote) = decision.quote.as_mut().filter(|_| self.origin.is_telling()) {
+            quote.extra.get_or_insert_default().origin = Some(self.origin);
+        }
+        decision
     }
 
     fn decide_undated(&self, slot: Option<Slot>, undated: UndatedPrice) -> PriceDecision {
-        let known = Known::of(self.index, slot, undated.quote);
+        let known = Known::of(self.index, slot, undated.quote, undated.currency);
         price::decide_undated(undated, self.context(&known))
     }
 
     fn context<'b>(&'b self, known: &'b Known) -> PriceContext<'b> {
         PriceContext {
             policy: self.policy,
-            head: known.head.as_ref(),
+            asset: known.asset,
             quote: known.quote.as_ref(),
             quotes: known.quotes,
             now: self.now,
@@ -402,6 +417,7 @@ impl Ledger<'_> {
     /// Records a decided price; makes a place for an id that only a price has named yet (P3).
     fn price_decided(&mut self, slot: Option<Slot>, id: &AssetId, decision: PriceDecision) -> ItemOutcome {
         let mut item = decision.item;
+        self.ambiguous += u64::from(decision.ambiguous);
         let Some(quote) = decision.quote else { return item };
         let slot = match slot {
             Some(slot) => {
@@ -426,19 +442,21 @@ impl Ledger<'_> {
 }
 
 /// What the index knows of an asset and one of its quotes, unpacked.
+#[derive(Default)]
 struct Known {
-    head: Option<AssetHead>,
+    asset: Option<PricedAsset>,
     quote: Option<Quote>,
     quotes: usize,
 }
 
 impl Known {
-    fn of(index: &Index, slot: Option<Slot>, name: QuoteName) -> Known {
-        Known {
-            head: slot.map(|slot| index.head(slot)),
-            quote: slot.and_then(|slot| index.quote(slot, name)),
-            quotes: slot.map_or(0, |slot| index.quote_count(slot)),
-        }
+    /// `wanted`: the currency that the price names.
+    fn of(index: &Index, slot: Option<Slot>, name: QuoteName, wanted: Option<Currency>) -> Known {
+        let Some(slot) = slot else { return Known::default() };
+        let quote = index.quote(slot, name);
+        let moves = quote.as_ref().zip(wanted).is_some_and(|(quote, wanted)| !quote.is_all_in(wanted));
+        let asset = if moves { PricedAsset::from(&index.head(slot)) } else { index.priced(slot) };
+        Known { asset: Some(asset), quote, quotes: index.quote_count(slot) }
     }
 }
 

@@ -134,6 +134,8 @@ pub struct SnapshotFacts {
     pub records: u64,
     /// Records of which nothing may be applied.
     pub quarantined: u64,
+    /// Records that say again what another says (F6).
+    pub repeated: u64,
     /// Different ids in the file.
     pub present: u64,
     pub deletes_barred: bool,

@@ -10,6 +10,7 @@ mod deliveries;
 mod feed_task;
 mod gap_watch;
 mod index;
+mod interned;
 mod items;
 mod kept_records;
 mod ledger;

@@ -76,10 +76,11 @@ impl Parked {
         self.put(slot, &index.quotes(slot), since);
     }
 
-    /// While loading: since when it waits is known as far as its receipt tells.
+    /// While loading: it has waited since it came, or since its asset died.
     pub fn load(&mut self, index: &Index, slot: Slot) {
         if !index.is_alive(slot) {
-            self.put(slot, &index.quotes(slot), |quote| quote.received_at);
+            let died_at = index.died_at(slot);
+            self.put(slot, &index.quotes(slot), |quote| quote.received_at.max(died_at));
         }
     }
 

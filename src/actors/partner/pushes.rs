@@ -36,6 +36,7 @@ pub fn restore(reader: &Reader, no: PartnerNo, feed: &mut FeedState) -> Result<(
     let recorded = bytes.and_then(|bytes| serde_json::from_slice::<Recorded>(&bytes).ok());
     if let Some(recorded) = recorded.filter(|recorded| recorded.last_run == feed.last_run) {
         feed.pushes_since_run = feed.pushes_since_run.max(recorded.pushes);
+        feed.pushes_at_all |= recorded.pushes > 0;
     }
     Ok(())
 }
@@ -51,6 +52,7 @@ impl PartnerState {
     pub fn count_pushes(&mut self, items: &[ItemOutcome]) -> Option<ChangeKind> {
         let applied = items.iter().filter(|item| item.outcome.applied()).count() as u64;
         self.feed.pushes_since_run += applied;
+        self.feed.pushes_at_all |= applied > 0;
         if applied == 0 || self.settings.feed.is_none() {
             return None;
         }

@@ -36,8 +36,8 @@ impl PartnerState {
                 return self.skip_run(facts, snapshot, OLDER_THAN_HISTORY, reply);
             }
         };
-        let (records, quarantined) = (facts.records, facts.quarantined);
-        let counts = RunCounts { records, quarantined, ..RunCounts::default() };
+        let (records, quarantined, repeated) = (facts.records, facts.quarantined, facts.repeated);
+        let counts = RunCounts { records, quarantined, repeated, ..RunCounts::default() };
         let living = self.index.living() as u64;
         let unapplied = Vec::new();
         let active =
@@ -96,8 +96,10 @@ impl PartnerState {
                 active.seen.insert(slot);
             }
         }
-        let losses = std::mem::take(&mut ledger.losses);
+        let (ambiguous, losses) = (ledger.ambiguous, std::mem::take(&mut ledger.losses));
+        active.counts.drift += ledger.drift;
         let mut set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
+        self.metrics.ambiguous_order(ambiguous);
         self.record_losses(losses, &mut set);
         if let Some(running) = &mut self.running {
             running.active = Some(active);
@@ -130,7 +132,9 @@ impl PartnerState {
         match again {
             None => {
                 active.counts.pushes = self.feed.pushes_since_run;
-                set.changes.extend(self.heal_gaps(&active));
+                if active.facts.complete {
+                    set.changes.extend(self.heal_gaps(&active));
+                }
                 let unapplied = std::mem::take(&mut active.unapplied);
                 run::accept(&mut self.feed, &active, unapplied, now);
             }
@@ -139,7 +143,7 @@ impl PartnerState {
             }
             Some(_) => {}
         }
-        let report = run::applied_report(&active, now);
+        let report = run::applied_report(&active, self.feed.pushes_at_all, now);
         self.close_run(report, None, set, reply);
         Ok(())
     }
@@ -203,11 +207,15 @@ impl PartnerState {
         code: &'static str,
         reply: oneshot::Sender<RunStart>,
     ) {
+        let detail = match code {
+            OLDER_THAN_HISTORY => {
+                "the snapshot is older than the history that is kept; nothing was applied (X4)"
+            }
+            _ => "the snapshot is older than what has been accepted; nothing was applied (F5)",
+        };
         let report = RunReport {
             code: Some(code.into()),
-            detail: Some(
-                "the snapshot is older than what has been accepted; nothing was applied (F5)".into(),
-            ),
+            detail: Some(detail.into()),
             snapshot_at: Some(snapshot.0),
             dated: true,
             ..run::short_report(facts.run, RunStatus::SkippedOlder, &facts.file, self.around.clock.now())

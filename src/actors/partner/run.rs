@@ -76,6 +76,7 @@ impl SlotSet {
 pub fn accept(state: &mut FeedState, run: &ActiveRun, unapplied: Vec<String>, now: Micros) {
     let file = &run.facts.file;
     state.last_snapshot_at = Some(run.snapshot.0);
+    state.last_stated_at = run.facts.times.stated().map(|at| at.0);
     state.last_dated = run.dated;
     state.last_whole = run.is_whole() && unapplied.len() <= UNAPPLIED_KEPT;
     state.last_empty = run.facts.present == 0;
@@ -102,7 +103,7 @@ pub fn remember_file(state: &mut FeedState, file: &FetchedFile, now: Micros) {
 }
 
 /// The report of a run that was applied.
-pub fn applied_report(run: &ActiveRun, finished_at: Micros) -> RunReport {
+pub fn applied_report(run: &ActiveRun, pushes_at_all: bool, finished_at: Micros) -> RunReport {
     RunReport {
         run: run.facts.run,
         status: RunStatus::Applied,
@@ -114,6 +115,7 @@ pub fn applied_report(run: &ActiveRun, finished_at: Micros) -> RunReport {
         dated: run.dated,
         body_bytes: run.facts.file.body_bytes,
         counts: run.counts,
+        pushes_at_all,
         faults: run.facts.faults.clone(),
     }
 }
@@ -131,6 +133,7 @@ pub fn short_report(run: RunId, status: RunStatus, file: &FetchedFile, finished_
         dated: false,
         body_bytes: file.body_bytes,
         counts: RunCounts::default(),
+        pushes_at_all: false,
         faults: Vec::new(),
     }
 }
@@ -148,6 +151,7 @@ pub fn failed_report(run: RunId, failure: RunFailure, finished_at: Micros) -> Ru
         dated: false,
         body_bytes: 0,
         counts: RunCounts { records: failure.records, quarantined: failure.invalid, ..RunCounts::default() },
+        pushes_at_all: false,
         faults: failure.faults,
     }
 }

@@ -106,7 +106,11 @@ impl PartnerState {
             let (feed, now) = (self.metrics.feed(), self.around.clock.now());
             feed.run_finished(report.status, &report.counts, now, running.began.elapsed());
             if report.status == RunStatus::Applied {
-                feed.push_loss(push_loss_rate(self.feed.last_missed, self.feed.last_pushes));
+                feed.push_loss(push_loss_rate(
+                    report.counts.missed_push,
+                    report.counts.pushes,
+                    report.pushes_at_all,
+                ));
             }
         }
         log_run(self.settings.name.as_str(), &report);

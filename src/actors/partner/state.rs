@@ -1,7 +1,7 @@
 //! What a partner's actor owns, and what it does with pushes.
 
 use super::deliveries::{Decided, Deliveries};
-use super::gap_watch::{GapWatch, OpenGap, note_numbers};
+use super::gap_watch::{GapWatch, Numbered, OpenGap, note_numbers};
 use super::index::Index;
 use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
 use super::lost::{Loss, LostBook};
@@ -116,6 +116,9 @@ impl PartnerState {
             feed.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         pushes::restore(&reader, no, &mut feed)?;
         let plans = Plans::load(&reader, no, &feed)?;
+        let deliveries = Deliveries::load(&reader, no)?;
+        let gaps = GapWatch::new(Streams::read(&reader, no)?, gap, metrics.gaps());
+        metrics.deliveries().oldest_is_of(deliveries.oldest());
         if settings.feed.is_some() {
             metrics.feed().plans_held(plans.held());
         }
@@ -130,8 +133,8 @@ impl PartnerState {
             recent: RecentDocuments::default(),
             undated: undated.map_or_else(UndatedClock::default, UndatedClock::starting_after),
             push_count: PushCount::standing_at(&feed),
-            deliveries: Deliveries::load(&reader, no)?,
-            gaps: GapWatch::new(Streams::read(&reader, no)?, gap),
+            deliveries,
+            gaps,
             lost: LostBook::default(),
             last_action: operator::last_action(&reader, no)?,
             feed,
@@ -162,6 +165,8 @@ impl PartnerState {
             undo: Vec::new(),
             keeps_undo: false,
             losses: Vec::new(),
+            ambiguous: 0,
+            drift: 0,
         }
     }
 
@@ -184,36 +189,20 @@ impl PartnerState {
         let mut ledger = self.ledger(push.origin(), prefetched);
         ledger.keeps_undo = push.atomic || push.dry_run;
         let start = ledger.mark();
-        ledger.expect(&push.writes);
-        let mut items = Vec::with_capacity(push.writes.len());
-        let mut kept = Vec::new();
-        let mut numbered = Vec::new();
         let mut decided = Decided::before(&push);
-        for (place, write) in push.writes.into_iter().enumerate() {
-            items.push(match write {
-                Err(refused) => {
-                    kept.push(Refused::unreadable(place));
-                    *refused
-                }
-                Ok(write) => {
-                    note_numbers(&mut numbered, place, &write);
-                    let (item, at) = decide(&mut ledger, &write, &mut undated, push.received_at)?;
-                    kept.extend(Refused::of(place, &write, at, &item));
-                    item
-                }
-            });
-            if undated != was_undated {
-                decided.undated_at.get_or_insert(undated.last());
-            }
-        }
-        let origin = ledger.origin;
-        let refused = push.atomic && items.iter().any(is_refusal);
+        let batch = decide_all(&mut ledger, push.writes, &mut undated, push.received_at)?;
+        let DecidedItems { mut items, kept, numbered, undated_at } = batch;
+        decided.undated_at = undated_at;
+        let (origin, now) = (ledger.origin, ledger.now);
+        let refused = push.atomic && refuse_all(&mut items);
         if refused || push.dry_run {
             ledger.take_back(start);
             items.iter_mut().for_each(|item| item.change = None);
         }
+        let ambiguous = if refused || push.dry_run { 0 } else { ledger.ambiguous };
         let losses = std::mem::take(&mut ledger.losses);
         let mut set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
+        self.metrics.ambiguous_order(ambiguous);
         self.record_losses(losses, &mut set);
         if !kept.is_empty() && !push.dry_run {
             let batch = Batch { body: &push.body, received_at: push.received_at, origin, rejected: refused };
@@ -225,15 +214,16 @@ impl PartnerState {
         }
         let mut missing = Vec::new();
         if !refused && !push.dry_run {
-            missing = self.note_streams(numbered, &items, &mut set);
+            missing = self.note_streams(numbered, &items, now, &mut set);
             set.changes.extend(self.count_pushes(&items));
         }
         self.settle(&mut set);
         let (durable, ticket) = self.recent.next_ticket();
         // what was only tried is not remembered: it had no effect
         let delivery = push.delivery.filter(|_| !push.dry_run);
-        let standing = delivery
-            .map(|delivery| self.remember_delivery(delivery, decided, &items, &mut set, (&durable, ticket)));
+        let standing = delivery.map(|delivery| {
+            self.remember_delivery(delivery, decided, (&items, &missing), &mut set, (&durable, ticket))
+        });
         let bytes = approximate_bytes(&set);
         let ack = Some(Ack::Push { reply, items, missing, standing, _permit: push.permit });
         let pending = PendingSet { set, bytes, ack, ticket: Some((durable, ticket)) };
@@ -251,6 +241,46 @@ impl PartnerState {
             PendingSet { set, bytes, ack: Some(Ack::Internal(reply)), ticket: Some((durable, ticket)) };
         let _: Result<(), Unavailable> = self.around.storage.commit(pending);
     }
+}
+
+/// What became of the items of a push.
+struct DecidedItems {
+    items: Vec<ItemOutcome>,
+    /// Those that were refused.
+    kept: Vec<Refused>,
+    numbered: Vec<Numbered>,
+    /// The time given to the first item without one (T1).
+    undated_at: Option<Micros>,
+}
+
+fn decide_all(
+    ledger: &mut Ledger<'_>,
+    writes: Vec<Result<Write, Box<ItemOutcome>>>,
+    undated: &mut UndatedClock,
+    received_at: Micros,
+) -> Result<DecidedItems, LedgerError> {
+    ledger.expect(&writes);
+    let was_undated = *undated;
+    let items = Vec::with_capacity(writes.len());
+    let mut decided = DecidedItems { items, kept: Vec::new(), numbered: Vec::new(), undated_at: None };
+    for (place, write) in writes.into_iter().enumerate() {
+        decided.items.push(match write {
+            Err(refused) => {
+                decided.kept.push(Refused::unreadable(place));
+                *refused
+            }
+            Ok(write) => {
+                note_numbers(&mut decided.numbered, place, &write);
+                let (item, at) = decide(ledger, &write, undated, received_at)?;
+                decided.kept.extend(Refused::of(place, &write, at, &item));
+                item
+            }
+        });
+        if *undated != was_undated {
+            decided.undated_at.get_or_insert(undated.last());
+        }
+    }
+    Ok(decided)
 }
 
 /// What became of a write, and the source time that it was given.
@@ -276,6 +306,25 @@ fn decide(
         item.note_mut().undated = true;
     }
     Ok((item, fallback))
+}
+
+/// Of a batch that applies whole or not at all: where one item is refused, so are all, each by its
+/// own reason or by that of the first.
+fn refuse_all(items: &mut [ItemOutcome]) -> bool {
+    let Some(place) = items.iter().position(is_refusal) else { return false };
+    let rule = items[place].rule;
+    for item in items {
+        match item.outcome {
+            Outcome::Quarantined => item.outcome = Outcome::Rejected,
+            Outcome::Rejected | Outcome::NotFound | Outcome::Gone => {}
+            _ => {
+                let hint =
+                    format!("item {place} of this atomic batch was refused: mend it and send all again");
+                *item = ItemOutcome::noted(Outcome::Rejected, rule, "atomic_refused", hint);
+            }
+        }
+    }
+    true
 }
 
 /// What an atomic batch does not bear.

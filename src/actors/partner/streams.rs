@@ -2,6 +2,7 @@
 //! them.
 
 use crate::domain::{ChangeKind, Micros, PartnerNo, RecordChange, RecordKind};
+use crate::rules::deliveries::Missing;
 use crate::rules::gaps::{MissingRange, Noted, StreamState};
 use crate::store::{ReadError, Reader};
 use compact_str::CompactString;
@@ -55,12 +56,8 @@ impl Streams {
     }
 
     /// What is to be sent again, of the streams that a request spoke of.
-    pub fn named(
-        &self,
-        streams: &BTreeSet<CompactString>,
-        now: Micros,
-    ) -> Vec<(CompactString, Vec<(u64, u64)>)> {
-        let named = |name: &CompactString| Some((name.clone(), self.by_name.get(name)?.named(now)));
+    pub fn named(&self, streams: &BTreeSet<CompactString>, now: Micros) -> Vec<Missing> {
+        let named = |name: &CompactString| Some((name.to_string(), self.by_name.get(name)?.named(now)));
         streams.iter().filter_map(named).filter(|(_, ranges)| !ranges.is_empty()).collect()
     }
 
@@ -73,6 +70,11 @@ impl Streams {
     /// as `gap` (P5).
     pub fn open_since(&self) -> Option<Micros> {
         self.by_name.values().filter_map(StreamState::open_since).min()
+    }
+
+    /// Ranges that are missing now.
+    pub fn open(&self) -> usize {
+        self.by_name.values().map(|stream| stream.missing.len()).sum()
     }
 
     /// The feed has spoken as of `snapshot`; gives back what that healed.

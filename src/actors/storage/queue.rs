@@ -5,8 +5,9 @@
 
 use crate::actors::admission::Permit;
 use crate::actors::delivery::Standing;
-use crate::actors::handle::{Missing, PushReply, Unavailable};
+use crate::actors::handle::{PushReply, Unavailable};
 use crate::domain::{ItemOutcome, Seq, WriteSet};
+use crate::rules::deliveries::Missing;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use tokio::sync::oneshot;

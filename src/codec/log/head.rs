@@ -2,7 +2,7 @@
 
 use super::bytes::{Input, LogError, put_prefixed, put_stamp, put_varint};
 use super::quote::take_currency;
-use crate::domain::{AssetHead, AssetId, Exception, Origin};
+use crate::domain::{AssetHead, AssetId, Exception, Micros, Origin};
 
 const CURRENCY: u8 = 1;
 const INACTIVE: u8 = 2;
@@ -24,6 +24,9 @@ pub fn put_head_row(out: &mut Vec<u8>, id: &AssetId, head: &AssetHead) {
     put_varint(out, u64::from(head.version));
     for stamp in [head.life, head.death, head.base] {
         put_stamp(out, stamp);
+    }
+    if head.death.happened() {
+        out.extend_from_slice(&head.died_at.0.to_le_bytes());
     }
     out.extend_from_slice(&head.hash.to_le_bytes());
     if let Some(currency) = head.currency {
@@ -51,6 +54,7 @@ pub(super) fn take_head_row(input: &mut Input<'_>) -> Result<(AssetId, AssetHead
     let absences = input.u8()?;
     let version = u32::try_from(input.varint()?).map_err(|_| LogError::Bounds("version"))?;
     let (life, death, base) = (input.stamp()?, input.stamp()?, input.stamp()?);
+    let died_at = if death.happened() { Micros(input.i64()?) } else { Micros::BEGINNING };
     let hash = input.u128()?;
     let currency = if flags & CURRENCY == 0 { None } else { Some(take_currency(input.prefixed()?)?) };
     let count = input.length()?;
@@ -64,6 +68,7 @@ pub(super) fn take_head_row(input: &mut Input<'_>) -> Result<(AssetId, AssetHead
         version,
         life,
         death,
+        died_at,
         base,
         exceptions,
         hash,

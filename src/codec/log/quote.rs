@@ -10,6 +10,7 @@
 //! ```
 
 use super::bytes::{Input, LogError, put_prefixed, put_varint, put_varint128, unzigzag, zigzag};
+use super::head::{put_origin, take_origin};
 use crate::domain::{Currency, Decimal, Market, Micros, Quote, QuoteExtra, QuoteName, Stamp, Undated};
 
 const NAMED: u8 = 1;
@@ -75,9 +76,13 @@ fn put_mantissa(out: &mut Vec<u8>, mantissa: i128) {
 }
 
 fn put_extra(out: &mut Vec<u8>, extra: &QuoteExtra) {
-    out.push(u8::from(extra.kind.is_some()) | u8::from(extra.per.is_some()) << 1);
+    let has = [extra.kind.is_some(), extra.per.is_some(), extra.origin.is_some()];
+    out.push(has.into_iter().rev().fold(0, |flags, has| flags << 1 | u8::from(has)));
     for text in [&extra.kind, &extra.per].into_iter().flatten() {
         put_prefixed(out, text.as_bytes());
+    }
+    if let Some(origin) = extra.origin {
+        put_origin(out, origin);
     }
 }
 
@@ -165,7 +170,9 @@ fn take_extra(input: &mut Input<'_>) -> Result<QuoteExtra, LogError> {
         0 => Ok(None),
         _ => input.text().map(|text| Some(text.into())),
     };
-    Ok(QuoteExtra { kind: text(1)?, per: text(2)? })
+    let (kind, per) = (text(1)?, text(2)?);
+    let origin = if has & 4 == 0 { None } else { Some(take_origin(input)?) };
+    Ok(QuoteExtra { kind, per, origin })
 }
 
 fn take_undated(input: &mut Input<'_>) -> Result<Undated, LogError> {

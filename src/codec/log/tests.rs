@@ -25,7 +25,7 @@ fn amount() -> impl Strategy<Value = Decimal> {
 
 fn extra() -> impl Strategy<Value = QuoteExtra> {
     let text = || option::of("\\PC{0,200}".prop_map(String::into_boxed_str));
-    (text(), text()).prop_map(|(kind, per)| QuoteExtra { kind, per })
+    (text(), text(), option::of(origin())).prop_map(|(kind, per, origin)| QuoteExtra { kind, per, origin })
 }
 
 fn undated() -> impl Strategy<Value = Undated> {
@@ -89,6 +89,7 @@ fn head() -> impl Strategy<Value = AssetHead> {
                     version,
                     life,
                     death,
+                    died_at: if death.happened() { Micros(i64::from(version)) } else { Micros::BEGINNING },
                     base,
                     exceptions,
                     hash,

@@ -19,7 +19,7 @@ pub struct Reply<'a> {
     /// What an item without a change of its own rests on.
     pub durable: Seq,
     /// Ranges of numbered streams to be sent again (G1).
-    pub missing: &'a [(CompactString, Vec<(u64, u64)>)],
+    pub missing: &'a [(String, Vec<(u64, u64)>)],
     /// Of a batch, list only the items that have something to say, each with its `index`.
     pub minimal: bool,
 }
@@ -109,11 +109,28 @@ fn item(
     if let Some(note) = &item.note {
         self::note(out, note);
     }
+    let has_hint = item.note.as_ref().is_some_and(|note| !note.hint.is_empty());
+    if let Some(hint) = hint(item.outcome).filter(|_| !has_hint) {
+        text(out, "hint", hint);
+    }
     out.push(b'}');
 }
 
+/// What there is to do where an outcome alone says why nothing was applied.
+fn hint(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Superseded => Some("something newer is stored; nothing is wrong, do not send it again"),
+        Outcome::Duplicate => Some("this very write has been taken before; nothing is to be done"),
+        Outcome::Unchanged => Some("the content is what is stored already; nothing is to be done"),
+        Outcome::Parked => Some("it waits up to 24 h for its asset; push the asset"),
+        Outcome::NotFound => Some("a PATCH never creates: POST or PUT the asset"),
+        Outcome::Gone => Some("the asset was deleted, and a PATCH never revives: POST or PUT it"),
+        _ => None,
+    }
+}
+
 /// `"missing":{"stream":[[42,42]]}`.
-fn missing(out: &mut Vec<u8>, streams: &[(CompactString, Vec<(u64, u64)>)]) {
+fn missing(out: &mut Vec<u8>, streams: &[(String, Vec<(u64, u64)>)]) {
     name(out, "missing");
     out.push(b'{');
     for (stream, ranges) in streams {
@@ -162,7 +179,7 @@ mod tests {
         rendered_with(shape, minimal, &[])
     }
 
-    fn rendered_with(shape: Shape, minimal: bool, missing: &[(CompactString, Vec<(u64, u64)>)]) -> String {
+    fn rendered_with(shape: Shape, minimal: bool, missing: &[(String, Vec<(u64, u64)>)]) -> String {
         let mut lost = ItemOutcome::plain(Outcome::Updated, Rule::D1);
         lost.note_mut().superseded = vec!["title".into(), "a\"b".into()];
         lost.note_mut().undated = true;

@@ -56,20 +56,21 @@ fn dated(mut write: Write, timestamp: Option<Micros>) -> Write {
     write
 }
 
-/// `{"id"}`; other members say what the asset was, and are of no use any more.
+/// `{"id", "updated_at"?}`; other members say what the asset was, and are of no use any more.
 fn deleted(data: &str) -> Result<AssetWrite, Refusal> {
     if json::kind(data) != Kind::Object {
         return Err(Refusal::new(Rule::X1, "item_type", "send the deleted asset as a JSON object"));
     }
     let members = json::members(data).map_err(|e| Refusal::new(Rule::X1, e.code, e.detail))?;
-    let id = members.iter().find(|(name, _)| name == "id");
-    let Some((_, id)) = id else {
+    let find = |wanted: &str| members.iter().find(|(name, _)| name == wanted).map(|(_, raw)| *raw);
+    let Some(id) = find("id") else {
         return Err(Refusal::new(Rule::X1, "id_missing", "send the asset's `id`").within("id"));
     };
+    let updated_at = find("updated_at").map_or(Ok(None), |raw| reserved::time(raw, Rule::T1));
     Ok(AssetWrite {
         verb: Verb::Delete,
         id: reserved::id(id, Rule::X1).map_err(|refusal| refusal.within("id"))?,
-        at: None,
+        at: updated_at.map_err(|refusal| refusal.within("updated_at"))?,
         sequence: 0,
         members: Document::default(),
         removed: Vec::new(),

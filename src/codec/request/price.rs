@@ -171,7 +171,8 @@ impl Parts<'_> {
         if kind.is_none() && per.is_none() {
             return Ok(None);
         }
-        Ok(Some(Box::new(QuoteExtra { kind: kind.map(Box::from), per: per.map(Box::from) })))
+        let (kind, per) = (kind.map(Box::from), per.map(Box::from));
+        Ok(Some(Box::new(QuoteExtra { kind, per, origin: None })))
     }
 }
 

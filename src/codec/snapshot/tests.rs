@@ -174,7 +174,8 @@ fn f8_only_true_is_complete_and_only_true_allows_empty() {
         ("\"complete\":false", false, false),
         ("\"complete\":\"yes\"", false, false),
         ("\"complete\":null", true, false),
-        ("\"allow_empty\":true", true, true),
+        ("\"allow_empty\":true", true, false),
+        ("\"complete\":true,\"allow_empty\":true", true, true),
         ("\"allow_empty\":1", true, false),
         ("\"generated_at\":\"soon\"", true, false),
     ] {

@@ -323,7 +323,8 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
                 .and_then(|raw| record::read_time(raw, self.mapping.time_format).ok()),
             count,
             complete: said(Saying::Complete).is_none_or(|raw| raw == "true"),
-            allow_empty: said(Saying::AllowEmpty) == Some("true"),
+            // F4: an empty file is meant only where it says all three
+            allow_empty: said(Saying::AllowEmpty) == Some("true") && said(Saying::Complete) == Some("true"),
             records: self.records,
         })
     }

@@ -2,7 +2,7 @@
 
 use super::{
     FEED_LAST_SUCCESS, FEED_RECORDS, FEED_RUN_SECONDS, FEED_RUNS, FEED_VERDICTS, PLANS, PLANS_HELD,
-    PUSH_LOSS, new_counter, new_gauge, new_histogram,
+    PRICE_DRIFT, PUSH_LOSS, new_counter, new_gauge, new_histogram,
 };
 use crate::domain::{Micros, RunCounts, RunStatus};
 use metrics::{Counter, Gauge, Histogram};
@@ -17,6 +17,7 @@ pub struct FeedMetrics {
     records: [Counter; RECORD_OUTCOMES.len()],
     verdicts: [Counter; VERDICTS.len()],
     push_loss: Gauge,
+    drift: Counter,
     plans_held: Gauge,
     plans: [Counter; PLAN_STATES.len()],
 }
@@ -40,6 +41,7 @@ impl FeedMetrics {
                 new_counter(recorder, FEED_VERDICTS, &[("partner", partner), ("verdict", verdict)])
             }),
             push_loss: new_gauge(recorder, PUSH_LOSS, &[("partner", partner)]),
+            drift: new_counter(recorder, PRICE_DRIFT, &[("partner", partner)]),
             plans_held: new_gauge(recorder, PLANS_HELD, &[("partner", partner)]),
             plans: PLAN_STATES.map(|state| by_outcome(PLANS, state)),
         }
@@ -54,6 +56,7 @@ impl FeedMetrics {
         for (counter, count) in self.records.iter().zip(by_outcome) {
             counter.increment(count);
         }
+        self.drift.increment(counts.drift);
         let RunCounts { agree, feed_stale, missed_push, missed_delete, .. } = *counts;
         let RunCounts { phantom, resurrected, value_conflict, .. } = *counts;
         let by_verdict =

@@ -1,8 +1,8 @@
 //! What is counted of pushes beside their items: deliveries by id, and gaps in numbered streams.
 
 use super::{
-    DELIVERIES, DELIVERIES_OLDEST, GAP_HEAL_SECONDS, GAPS_ABANDONED, GAPS_HEALED, GAPS_OPENED, new_counter,
-    new_gauge, new_histogram,
+    DELIVERIES, DELIVERIES_OLDEST, GAP_HEAL_SECONDS, GAPS_ABANDONED, GAPS_HEALED, GAPS_OPEN, GAPS_OPENED,
+    new_counter, new_gauge, new_histogram,
 };
 use crate::domain::Micros;
 use metrics::{Counter, Gauge, Histogram};
@@ -28,9 +28,13 @@ impl DeliveryMetrics {
         }
     }
 
-    /// A delivery under a new id; `oldest` is when the oldest still remembered was received.
-    pub fn made(&self, oldest: Option<Micros>) {
+    /// A delivery under a new id.
+    pub fn made(&self) {
         self.new.increment(1);
+    }
+
+    /// When the oldest still remembered was received.
+    pub fn oldest_is_of(&self, oldest: Option<Micros>) {
         self.oldest.set(oldest.map_or(0.0, |at| at.0 as f64 / Micros::SECOND as f64));
     }
 
@@ -52,6 +56,7 @@ pub struct GapMetrics {
     healed_by_feed: Counter,
     abandoned: Counter,
     heal_seconds: Histogram,
+    open: Gauge,
 }
 
 impl GapMetrics {
@@ -63,6 +68,7 @@ impl GapMetrics {
             healed_by_feed: healed("feed"),
             abandoned: new_counter(recorder, GAPS_ABANDONED, &[("partner", partner)]),
             heal_seconds: new_histogram(recorder, GAP_HEAL_SECONDS),
+            open: new_gauge(recorder, GAPS_OPEN, &[("partner", partner)]),
         }
     }
 
@@ -79,6 +85,10 @@ impl GapMetrics {
     pub fn healed_by_feed(&self, open_for: Duration) {
         self.healed_by_feed.increment(1);
         self.heal_seconds.record(open_for);
+    }
+
+    pub fn stand_at(&self, open: usize) {
+        self.open.set(open as f64);
     }
 
     pub fn abandoned(&self, ranges: u64) {

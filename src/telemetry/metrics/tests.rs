@@ -12,7 +12,8 @@ fn published() -> (Metrics, String) {
     let acme = metrics.partner(&PartnerName::new("acme").unwrap());
     acme.items_decided(ItemKind::Price, Outcome::Updated, 998);
     acme.push_answered(200);
-    acme.deliveries().made(Some(Micros(2_500_000)));
+    acme.deliveries().made();
+    acme.deliveries().oldest_is_of(Some(Micros(2_500_000)));
     acme.deliveries().reused();
     acme.gaps().opened();
     acme.gaps().healed_late(Duration::from_secs(3));

@@ -193,6 +193,7 @@ fn document(manner: &Manner, records: &[(RecordIn, Value)]) -> String {
         document["complete"] = false.into();
     }
     if manner.empty_meant && records.is_empty() {
+        document["complete"] = manner.complete.into();
         document["count"] = 0.into();
         document["allow_empty"] = true.into();
     }

@@ -10,7 +10,7 @@ use tidegate::rules::absence::{self, Absence};
 use tidegate::rules::document::{self, StampedWrite};
 use tidegate::rules::guard::{self, GuardDecision, GuardQuestion};
 use tidegate::rules::policy::Policy;
-use tidegate::rules::price::{self, PriceContext, PriceDecision, UndatedPrice};
+use tidegate::rules::price::{self, PriceContext, PriceDecision, PricedAsset, UndatedPrice};
 use tidegate::rules::reading::{self, Shown};
 use tidegate::rules::snapshot::{self, SnapshotDecision, SnapshotTimes};
 
@@ -138,7 +138,7 @@ impl World {
         let held = self.assets.get(id);
         PriceContext {
             policy: &self.policy,
-            head: held.map(|held| &held.head),
+            asset: held.map(|held| PricedAsset::from(&held.head)),
             quote: held.and_then(|held| held.quotes.get(&QuoteName::PRICE)),
             quotes: held.map_or(0, |held| held.quotes.len()),
             now,
