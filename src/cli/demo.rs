@@ -25,7 +25,7 @@ pub struct Demo {
     /// Which course things take
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where the store is kept; a directory that is there already is used again
+    /// Where the store is kept for a next time, which looks for every price that was acknowledged
     /// (default: a new one for each run, removed at the end)
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
@@ -51,7 +51,12 @@ impl Demo {
     }
 
     async fn play(&self, directory: &Path, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let simulation = Simulation::prepare(Plan::standard(self.seconds, self.rate, self.seed)).await?;
+        let kept = self.directory.as_deref();
+        if let Some(directory) = kept {
+            std::fs::create_dir_all(directory).context("cannot make the directory of the store")?;
+        }
+        let plan = Plan::standard(self.seconds, self.rate, self.seed);
+        let simulation = Simulation::prepare(plan, kept).await?;
         let reader_key = format!("demo-reader-{}", getrandom::u64()?);
         let settings = self.settings(directory, &reader_key, &simulation.partners())?;
         let mut signals = Signals::listen()?;
@@ -68,6 +73,10 @@ impl Demo {
         writeln!(out, "status page  http://{}/", daemon.admin_address())?;
         writeln!(out, "partners     {base_url}/api")?;
         writeln!(out, "store        {}", directory.display())?;
+        let recalled = simulation.recall(&base_url, &reader_key).await?;
+        if let Some(recalled) = &recalled {
+            writeln!(out, "{recalled}")?;
+        }
         out.flush()?;
         let stop = async {
             signals.next().await;
@@ -75,7 +84,8 @@ impl Demo {
         let report = simulation.run(&base_url, &reader_key, stop).await;
         write!(out, "{report}")?;
         daemon.stop().await?;
-        Ok(if report.equal() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let whole = recalled.is_none_or(|recalled| recalled.is_whole());
+        Ok(if whole && report.equal() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     fn settings(

@@ -2,12 +2,14 @@
 
 use super::tally::{Answer, Tally};
 use super::text;
+use super::truth::Price;
 use crate::clock::{self, Mark};
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -32,6 +34,8 @@ pub struct Delivery {
     pub content_type: &'static str,
     pub body: Bytes,
     pub items: u64,
+    /// Prices that it tells by themselves.
+    pub prices: Arc<[(String, Price)]>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -66,12 +70,18 @@ impl Client {
         Client { http: self.http.clone(), base_url: base_url.trim_end_matches('/').to_string() }
     }
 
-    /// Sends until there is a final answer; the caller bounds the time by dropping this.
-    pub async fn deliver(&self, key: &str, delivery: &Delivery, tally: &Tally) {
+    /// Sends until there is a final answer, and says whether all of it can be seen from then on:
+    /// nothing was refused, nothing waits for its asset. The caller bounds the time by dropping this.
+    pub async fn deliver(&self, key: &str, delivery: &Delivery, tally: &Tally) -> bool {
         loop {
             let sent = Mark::now();
             let wait = match self.attempt(key, delivery).await {
-                Ok(Attempt::Final(answer)) => return tally.answered(answer, sent.elapsed()),
+                Ok(Attempt::Final(answer)) => {
+                    let waits = answer.outcomes.get("parked").is_some_and(|&parked| parked > 0);
+                    let shows = answer.refusal.is_none() && !waits;
+                    tally.answered(answer, sent.elapsed());
+                    return shows;
+                }
                 Ok(Attempt::Later(wait)) => {
                     tally.shed();
                     wait

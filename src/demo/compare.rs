@@ -86,7 +86,7 @@ pub fn compare(truth: &Snapshot, catalogue: &Catalogue) -> Vec<Difference> {
 }
 
 /// What the catalogue says of an asset beside its document and price.
-const ADDED: [&str; 4] = ["partner", "updated_at", "quotes", "cursor"];
+pub const ADDED: [&str; 4] = ["partner", "updated_at", "quotes", "cursor"];
 
 pub fn compare_asset(asset: &Asset, listed: &Listed) -> Vec<Difference> {
     let mut faults = Vec::new();

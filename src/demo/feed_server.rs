@@ -98,6 +98,7 @@ impl Feeds {
             refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             return refusal;
         }
+        partner.is_open().await;
         let snapshot = partner.truth().snapshot(self.clock.now());
         let etag = etag(snapshot.version);
         if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
@@ -181,6 +182,7 @@ mod tests {
             guarded,
         };
         let partner = Arc::new(Partner::new(plan, 4, &clock).unwrap());
+        partner.open();
         let server = FeedServer::start(vec![partner.clone()], clock).await.unwrap();
         (partner, server, reqwest::Client::builder().no_proxy().build().unwrap())
     }

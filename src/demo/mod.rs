@@ -15,8 +15,10 @@ mod deliveries;
 mod dice;
 mod feed_server;
 mod latency;
+mod ledger;
 mod partner;
 mod push;
+mod recall;
 mod report;
 mod tally;
 mod terminal;
@@ -28,16 +30,19 @@ pub use book::Book;
 pub use compare::{Difference, Fault};
 pub use partner::{PartnerPlan, Ways};
 pub use push::DEFAULT_CURRENCY;
+pub use recall::Recalled;
 pub use report::Report;
 pub use tally::Counts;
 pub use verdict::Verdict;
 
 use crate::clock::{self, Clock};
 use crate::domain::PartnerName;
-use client::Client;
+use client::{Client, ReadError};
 use feed_server::FeedServer;
+use ledger::{Acknowledged, Ledger};
 use partner::{Driver, Partner, Tempo};
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tally::Tally;
@@ -120,25 +125,47 @@ pub enum DemoError {
     Randomness(getrandom::Error),
     #[error("no HTTP client: {0}")]
     Client(#[source] reqwest::Error),
+    #[error("the ledger of acknowledged prices cannot be opened: {0}")]
+    Ledger(#[source] std::io::Error),
 }
 
-/// Partners that are ready: their feeds are served from now on, and stand still until `run`.
+/// Partners that are ready: their feeds are answered from `recall` on, and stand still until `run`.
 pub struct Simulation {
     plan: Plan,
     partners: Vec<Arc<Partner>>,
     feeds: FeedServer,
     client: Client,
     clock: Clock,
+    /// Where the store is kept for a next time.
+    ledger: Option<Arc<Ledger>>,
+    before: Acknowledged,
 }
 
 impl Simulation {
-    pub async fn prepare(plan: Plan) -> Result<Simulation, DemoError> {
+    /// `kept`: the directory of a store that is kept; what is acknowledged is noted there.
+    pub async fn prepare(plan: Plan, kept: Option<&Path>) -> Result<Simulation, DemoError> {
         let clock = Clock::system();
         let made = plan.partners.iter().map(|of| Partner::new(of.clone(), plan.seed, &clock).map(Arc::new));
         let partners: Vec<_> = made.collect::<Result<_, _>>().map_err(DemoError::Randomness)?;
         let feeds = FeedServer::start(partners.clone(), clock.clone()).await.map_err(DemoError::Listen)?;
         let client = Client::new().map_err(DemoError::Client)?;
-        Ok(Simulation { plan, partners, feeds, client, clock })
+        let opened = kept.map(Ledger::open).transpose().map_err(DemoError::Ledger)?;
+        let (ledger, before) = opened.map_or((None, Acknowledged::new()), |(l, b)| (Some(Arc::new(l)), b));
+        Ok(Simulation { plan, partners, feeds, client, clock, ledger, before })
+    }
+
+    /// In a store of before: looks for all that was acknowledged then, and has the partners go on
+    /// from what they find there. Before it their feeds are not answered.
+    pub async fn recall(&self, base_url: &str, reader_key: &str) -> Result<Option<Recalled>, ReadError> {
+        let client = self.client.to(base_url);
+        let recalled = match self.ledger {
+            Some(_) => {
+                Some(recall::recall(&self.partners, &self.before, &client, reader_key, &self.clock).await?)
+            }
+            None => None,
+        };
+        self.partners.iter().for_each(|partner| partner.open());
+        Ok(recalled.filter(|_| !self.before.is_empty()))
     }
 
     pub fn partners(&self) -> Vec<SimulatedPartner> {
@@ -201,6 +228,7 @@ impl Simulation {
                 partner: partner.clone(),
                 client: client.clone(),
                 tally: tally.clone(),
+                ledger: self.ledger.clone(),
                 clock: self.clock.clone(),
                 tempo: Tempo::of(partner.plan.ways, share, prices, changes),
             };

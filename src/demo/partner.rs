@@ -4,6 +4,7 @@ use super::book::Book;
 use super::client::{Client, Delivery};
 use super::deliveries::{Mischief, MischiefCounts, Shares};
 use super::dice::Dice;
+use super::ledger::Ledger;
 use super::push;
 use super::tally::Tally;
 use super::truth::{Step, Truth};
@@ -58,6 +59,8 @@ pub struct Partner {
     pub feeds_not_modified: AtomicU64,
     truth: Mutex<Truth>,
     mischief: Mutex<MischiefCounts>,
+    /// Its feed is answered from here on.
+    opened: watch::Sender<bool>,
     seed: u64,
 }
 
@@ -73,6 +76,7 @@ impl Partner {
             feeds_served: AtomicU64::new(0),
             feeds_not_modified: AtomicU64::new(0),
             mischief: Mutex::default(),
+            opened: watch::Sender::new(false),
             seed,
             plan,
         })
@@ -88,6 +92,16 @@ impl Partner {
 
     pub fn truth(&self) -> MutexGuard<'_, Truth> {
         self.truth.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the partner knows is settled: its feed may tell it.
+    pub fn open(&self) {
+        self.opened.send_replace(true);
+    }
+
+    pub async fn is_open(&self) {
+        // its sender is the partner's own: it cannot have gone
+        let _ = self.opened.subscribe().wait_for(|open| *open).await;
     }
 
     pub fn mischief(&self) -> MischiefCounts {
@@ -113,8 +127,8 @@ impl Partner {
 /// Lets things happen at a partner until `halted`, then sends what was held back and waits for
 /// every answer. The caller bounds the wait.
 pub async fn drive(driver: Driver, mut halted: watch::Receiver<bool>) {
-    let Driver { partner, client, tally, clock, tempo } = driver;
-    let mut sender = Sender { partner: partner.clone(), client, tally, tasks: JoinSet::new() };
+    let Driver { partner, client, tally, ledger, clock, tempo } = driver;
+    let mut sender = Sender { partner: partner.clone(), client, tally, ledger, tasks: JoinSet::new() };
     if partner.plan.ways == Ways::Push {
         let first = push::first_deliveries(&partner.truth().tell_all());
         sender.send_all(first).await;
@@ -149,6 +163,7 @@ pub struct Driver {
     pub partner: Arc<Partner>,
     pub client: Client,
     pub tally: Arc<Tally>,
+    pub ledger: Option<Arc<Ledger>>,
     pub clock: Clock,
     pub tempo: Tempo,
 }
@@ -184,6 +199,7 @@ struct Sender {
     partner: Arc<Partner>,
     client: Client,
     tally: Arc<Tally>,
+    ledger: Option<Arc<Ledger>>,
     tasks: JoinSet<()>,
 }
 
@@ -194,8 +210,15 @@ impl Sender {
                 self.tasks.join_next().await;
             }
             let (partner, client) = (self.partner.clone(), self.client.clone());
-            let tally = self.tally.clone();
-            self.tasks.spawn(async move { client.deliver(&partner.key, &delivery, &tally).await });
+            let (tally, ledger) = (self.tally.clone(), self.ledger.clone());
+            self.tasks.spawn(async move {
+                let shows = client.deliver(&partner.key, &delivery, &tally).await;
+                if let Some(ledger) = ledger.filter(|_| shows && !delivery.prices.is_empty())
+                    && let Err(error) = ledger.acknowledge(partner.name(), &delivery.prices)
+                {
+                    tracing::warn!(%error, "cannot note what was acknowledged");
+                }
+            });
         }
     }
 

@@ -8,6 +8,7 @@ use super::truth::{AssetStep, Price, Step};
 use crate::domain::Verb;
 use bytes::Bytes;
 use reqwest::Method;
+use std::sync::Arc;
 
 /// What the partners' configuration names as their currency: pushes leave it out.
 pub const DEFAULT_CURRENCY: &str = "EUR";
@@ -52,7 +53,8 @@ pub fn first_deliveries(steps: &[AssetStep]) -> Vec<Delivery> {
             let bodies: Vec<String> = steps.iter().map(asset_body).collect();
             let (content_type, body) = joined(&bodies, place % 2 == 1);
             let items = steps.len() as u64;
-            Delivery { method: Method::POST, path: "/api/assets".into(), content_type, body, items }
+            let prices = Arc::default();
+            Delivery { method: Method::POST, path: "/api/assets".into(), content_type, body, items, prices }
         })
         .collect()
 }
@@ -70,7 +72,7 @@ fn asset(step: &AssetStep, dice: &mut Dice) -> Delivery {
         Verb::Delete => Bytes::new(),
         Verb::Put | Verb::Post | Verb::Patch => asset_body(step).into(),
     };
-    Delivery { method, path, content_type, body, items: 1 }
+    Delivery { method, path, content_type, body, items: 1, prices: Arc::default() }
 }
 
 fn asset_body(step: &AssetStep) -> String {
@@ -83,7 +85,8 @@ fn single_price(id: &str, price: &Price, dice: &mut Dice) -> Delivery {
         false => (Method::POST, "/api/prices".into(), Some(id)),
     };
     let body = text::price(named, price, DEFAULT_CURRENCY).into();
-    Delivery { method, path, content_type: JSON, body, items: 1 }
+    let prices = Arc::new([(id.to_owned(), price.clone())]);
+    Delivery { method, path, content_type: JSON, body, items: 1, prices }
 }
 
 fn price_batch(prices: &[(String, Price)], dice: &mut Dice) -> Delivery {
@@ -91,7 +94,8 @@ fn price_batch(prices: &[(String, Price)], dice: &mut Dice) -> Delivery {
         prices.iter().map(|(id, price)| text::price(Some(id), price, DEFAULT_CURRENCY)).collect();
     let (content_type, body) = joined(&bodies, dice.chance(300));
     let items = prices.len() as u64;
-    Delivery { method: Method::POST, path: "/api/prices".into(), content_type, body, items }
+    let prices = prices.into();
+    Delivery { method: Method::POST, path: "/api/prices".into(), content_type, body, items, prices }
 }
 
 fn joined(bodies: &[String], ndjson: bool) -> (&'static str, Bytes) {

@@ -7,7 +7,10 @@
 //! order of arrival is never done: see `patchable` and `deletable`.
 
 use super::book::{self, Book, Members};
+use super::compare::{ADDED, Catalogue, Listed};
 use super::dice::Dice;
+use super::push::DEFAULT_CURRENCY;
+use super::text;
 use crate::domain::{Currency, Decimal, Micros, Verb};
 use compact_str::CompactString;
 use std::sync::Arc;
@@ -114,6 +117,14 @@ impl Truth {
             truth.assets.push(Arc::new(Asset { steady: true, ..asset }));
         }
         truth
+    }
+
+    /// Takes up what a catalogue says as what is true: the partner has forgotten the rest.
+    pub fn go_on_from(&mut self, catalogue: Catalogue, now: Micros) {
+        self.assets = catalogue.into_iter().map(|(id, listed)| Arc::new(taken_up(id, listed, now))).collect();
+        self.living = self.assets.len();
+        self.living_max = self.living + self.living / 5 + 20;
+        self.version += 1;
     }
 
     /// A snapshot at a time of its own.
@@ -269,6 +280,9 @@ impl Truth {
         let number = self.offers;
         let offer = self.book.offer(number, &mut self.dice);
         self.offers += 1;
+        if self.assets.iter().any(|asset| asset.id == offer.id) {
+            return self.offer(at); // taken up from a life before
+        }
         self.living += 1;
         let amount = amount(offer.mantissa.into(), offer.scale);
         Asset {
@@ -317,6 +331,23 @@ impl Truth {
         self.last_at = now.max(self.last_at.plus(1));
         self.last_at
     }
+}
+
+/// An asset as a catalogue shows it. One without a price is given one, which is yet to be told.
+fn taken_up(id: String, listed: Listed, now: Micros) -> Asset {
+    let told = |name: &str| listed.members.get(name).and_then(|raw| text::string(raw));
+    let updated_at = told("updated_at").and_then(|at| text::parse_time(&at)).unwrap_or(now);
+    let price = listed.price.and_then(|price| {
+        let (amount, currency) = (Decimal::parse(&price.amount).ok()?, Currency::new(&price.currency).ok()?);
+        Some(Price { amount, currency, as_of: price.as_of? })
+    });
+    let currency = || Currency::new(DEFAULT_CURRENCY).expect("a code of our own");
+    let first = || Price { amount: amount(100, 0), currency: currency(), as_of: now };
+    let own = listed.members.into_iter().filter(|(name, _)| !ADDED.contains(&name.as_str()));
+    let members: Members = own.map(|(name, raw)| (name.into(), raw)).collect();
+    let was_inactive = members.get("status").is_some_and(|status| status != "\"active\"");
+    let price = price.unwrap_or_else(first);
+    Asset { id, members, price, updated_at, deleted: false, steady: true, was_inactive, offer: 0 }
 }
 
 /// Read from text, because that drops trailing zeros: equality is then of value.
