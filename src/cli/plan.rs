@@ -13,7 +13,9 @@ use std::process::ExitCode;
 pub enum Plan {
     List(List),
     Show(Show),
+    /// Approve a plan: each of its ids is decided again by the rules, and deleted.
     Approve(Decide),
+    /// Reject a plan: nothing is deleted; the next file that lacks its ids opens a new one.
     Reject(Decide),
 }
 
@@ -39,7 +41,7 @@ pub struct Show {
     admin: Admin,
 }
 
-/// Decide on a plan: its deletes are applied, or forgotten until the feed changes.
+/// Which plan, and why.
 #[derive(Debug, Args)]
 pub struct Decide {
     /// Whose plan.
