@@ -8,7 +8,9 @@ use super::partner::{
 };
 use crate::codec::request::again::Form;
 use crate::config::PartnerSettings;
-use crate::domain::{AssetId, ItemOutcome, Micros, Origin, PartnerName, PartnerNo, RunId, Seq, Write};
+use crate::domain::{
+    AssetId, ItemOutcome, Micros, Origin, PartnerName, PartnerNo, RecordKind, RunId, Seq, Write,
+};
 use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord, Missing};
 use crate::store::{ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -37,6 +39,17 @@ pub struct Push {
     pub permit: Permit,
     /// Of a push that bears a delivery id (G2).
     pub delivery: Option<Delivery>,
+    /// Of a conditional push: it is decided only while the asset is still so.
+    pub seen: Option<Seen>,
+}
+
+/// An asset as the conditions of a push were judged by.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub id: AssetId,
+    pub alive: bool,
+    /// Where the conditions name a version of its document.
+    pub version: Option<u32>,
 }
 
 impl Push {
@@ -69,6 +82,8 @@ pub struct PushReply {
     /// `Replay`: all this was answered before. `Reused`: the delivery id stands for another body,
     /// and nothing was decided.
     pub decision: DeliveryDecision,
+    /// The asset was no longer as the push's conditions had it: nothing was decided.
+    pub moved: bool,
 }
 
 /// The outcome is unknown: retry with the same delivery id (503).
@@ -89,6 +104,8 @@ pub struct PartnerEntry {
     mailbox: ArcSwapOption<ActorRef<PartnerMessage>>,
     /// No longer configured: readers may read on, nobody decides.
     removed: AtomicBool,
+    /// Nothing was left of it when the daemon started but its name in the change stream.
+    purged: bool,
 }
 
 impl PartnerEntry {
@@ -103,14 +120,19 @@ impl PartnerEntry {
             reader,
             mailbox: ArcSwapOption::empty(),
             removed: AtomicBool::new(false),
+            purged: false,
         }
     }
 
     /// A partner that is no longer configured, but whose assets are still here.
-    pub(super) fn removed(no: PartnerNo, name: PartnerName, reader: Reader) -> PartnerEntry {
+    pub(super) fn removed(no: PartnerNo, name: PartnerName, reader: Reader, purged: bool) -> PartnerEntry {
         let entry = PartnerEntry::new(no, PartnerSettings::unknown(name), reader);
         entry.removed.store(true, Ordering::Release);
-        entry
+        PartnerEntry { purged, ..entry }
+    }
+
+    pub fn is_purged(&self) -> bool {
+        self.purged && self.is_removed()
     }
 
     pub fn is_removed(&self) -> bool {
@@ -139,6 +161,17 @@ impl PartnerEntry {
     /// What is stored of a delivery, with the sequence of its record.
     pub fn delivery(&self, key: DeliveryKey) -> Result<Option<(Seq, DeliveryRecord)>, ReadError> {
         stored_delivery(&self.reader, self.no, key)
+    }
+
+    /// The same by the hash that `explain` and the quarantine name a delivery by.
+    pub fn delivery_by_hash(&self, short: u64) -> Result<Option<(Seq, DeliveryRecord)>, ReadError> {
+        let begins = short.to_be_bytes();
+        let next = self.reader.records(RecordKind::Delivery, self.no, Some(&begins), false, 1)?;
+        let key = next.first().filter(|(key, _)| key.starts_with(&begins));
+        match key.and_then(|(key, _)| <[u8; 16]>::try_from(&**key).ok()) {
+            Some(key) => self.delivery(DeliveryKey(key)),
+            None => Ok(None),
+        }
     }
 
     /// Fetches the feed now instead of at its time; `false` where the partner has none.

@@ -149,9 +149,10 @@ impl SupervisorState {
                 entry.retire().await;
             }
         }
+        // of a purged one too: who follows the changes must learn of its deletes under its name
         for (name, (no, is_purged)) in numbers {
-            if !wanted.contains(name) && !is_purged && self.registry.by_no(*no).is_none() {
-                let entry = PartnerEntry::removed(*no, name.clone(), self.around.reader.clone());
+            if !wanted.contains(name) && self.registry.by_no(*no).is_none() {
+                let entry = PartnerEntry::removed(*no, name.clone(), self.around.reader.clone(), *is_purged);
                 self.registry.insert(Arc::new(entry));
             }
         }

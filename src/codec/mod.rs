@@ -1,7 +1,6 @@
 //! Bytes to domain and back: requests, feed documents, replies, log records, SSE frames. Pure.
 
 pub mod cursor;
-pub mod iso4217;
 pub mod json;
 pub mod log;
 pub mod problem;

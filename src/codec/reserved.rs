@@ -2,7 +2,8 @@
 //! that must be text. The same checks for pushes and for feed records; each refusal says what to
 //! send instead.
 
-use super::{iso4217, json, time};
+use super::{json, time};
+use crate::domain::iso4217;
 use crate::domain::{
     AssetId, AssetIdError, Currency, Decimal, DecimalError, ItemOutcome, Member, Micros, Outcome, Rule,
     TimeFormat,

@@ -221,6 +221,16 @@ pub fn format(at: Micros) -> String {
     String::from_utf8(out).expect("digits and punctuation")
 }
 
+/// The same of a time that may lie before all that can be written: that of what an undated file
+/// said first (T3).
+pub fn format_known(at: Micros) -> Option<String> {
+    is_known(at).then(|| format(at))
+}
+
+pub fn is_known(at: Micros) -> bool {
+    at.0 >= FIRST
+}
+
 /// As `format`, appended.
 pub fn write(out: &mut Vec<u8>, at: Micros) {
     let micros = at.0.clamp(FIRST, LAST);

@@ -7,7 +7,7 @@ use super::fault::Wrong;
 use super::feed;
 use super::raw::{Section, duration_of, text_of};
 use super::{LimitSettings, PartnerSettings, ReaderSettings, ServerSettings, StoreSettings};
-use crate::domain::{Currency, PartnerName};
+use crate::domain::{Currency, PartnerName, iso4217};
 use crate::rules::policy::{Absent, Policy};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -167,6 +167,11 @@ fn policy(s: &mut Section<'_>) -> Policy {
         deliveries_max: s.number("deliveries_max", default.deliveries_max, 1..=1_000_000),
         assets_max: s.number("assets_max", default.assets_max, 1..=u32::MAX),
     };
+    let known = |code: &Currency| iso4217::is_active(code.as_str()) || policy.currencies_extra.contains(code);
+    if policy.default_currency.as_ref().is_some_and(|code| !known(code)) {
+        let rule = Wrong::rule("must be a code of ISO 4217, or one of currencies_extra");
+        s.refuse("currency", rule.hint("such as \"EUR\""));
+    }
     let range = seconds(1, 3_660 * DAY);
     let classes = s.section("classes").entries(|_, heartbeat| duration_of(heartbeat, &range));
     for (class, heartbeat) in classes {

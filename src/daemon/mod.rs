@@ -28,18 +28,28 @@ const CLOSE_SHARE: f64 = 0.5;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("cannot make the spool directory {path}: {cause}")]
-    Spool { path: String, cause: std::io::Error },
-    #[error("cannot open the store: {0}")]
+    #[error("cannot make the spool directory {path}")]
+    Spool {
+        path: String,
+        #[source]
+        cause: std::io::Error,
+    },
+    #[error("cannot open the store")]
     Store(#[from] StoreError),
-    #[error("cannot start an actor: {0}")]
+    #[error("cannot start an actor")]
     Actor(#[from] ractor::SpawnErr),
     #[error("cannot make the feed client: {}", .0.detail)]
     Fetcher(FetchError),
-    #[error("cannot start the partners: {0}")]
+    #[error("cannot start the partners")]
     Partners(#[from] ConfigureError),
-    #[error("cannot listen on {address}: {cause}")]
-    Listen { address: SocketAddr, cause: std::io::Error },
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        cause: std::io::Error,
+    },
+    #[error("cannot serve on a socket that was bound")]
+    Serve(#[source] std::io::Error),
 }
 
 /// How a daemon ended.
@@ -62,6 +72,9 @@ pub struct Daemon {
 impl Daemon {
     /// Opens and recovers the store, starts the actors, binds the listeners; ready when it returns.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Daemon, StartError> {
+        // first of all: who cannot listen must not have touched the store or fetched a feed
+        let partner_listener = bind(settings.server.listen, Face::Partner).await?;
+        let admin_listener = bind(settings.server.admin_listen, Face::Admin).await?;
         let metrics = Metrics::install();
         let spool = settings.store.directory.join("spool");
         std::fs::create_dir_all(&spool)
@@ -101,7 +114,6 @@ impl Daemon {
 
         let health = Arc::new(Health::default());
         let admission = Admission::new(settings.server.bytes_in_flight_max);
-        let (listen, admin_listen) = (settings.server.listen, settings.server.admin_listen);
         let directory = settings.store.directory.clone();
         let disk_free_bytes_min = settings.store.disk_free_bytes_min;
         let app = App::new(AppParts {
@@ -113,8 +125,8 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
         });
-        let partner_server = listen_on(listen, Face::Partner, &app).await?;
-        let admin_server = listen_on(admin_listen, Face::Admin, &app).await?;
+        let partner_server = serve(partner_listener, &app)?;
+        let admin_server = serve(admin_listener, &app)?;
         let watchers = vec![
             watchers::upkeep(metrics, app.reader.clone(), storage.clone()),
             watchers::guard_writes(health.clone(), storage.clone(), directory, disk_free_bytes_min),
@@ -147,8 +159,12 @@ impl Daemon {
     }
 
     /// Makes the running partners and keys those of `settings`. Listeners and the store stay as
-    /// they were started.
+    /// they were started: what of them differs is logged.
     pub async fn reconfigure(&self, settings: Settings) -> Result<(), ConfigureError> {
+        let running = self.app.settings.load_full();
+        for key in running.bound_at_start_that_differ(&settings) {
+            tracing::warn!(key, "configuration needs a restart to take this over");
+        }
         let partners: Vec<PartnerSettings> = settings.partners.clone();
         self.app.settings.store(Arc::new(settings));
         self.supervisor.configure(partners).await
@@ -208,7 +224,10 @@ async fn open_store(settings: &Settings) -> Result<store::Opened, StartError> {
     Ok(opened.map_err(|_| StoreError::WriterPanicked)??)
 }
 
-async fn listen_on(address: SocketAddr, face: Face, app: &Arc<App>) -> Result<ServerHandle, StartError> {
-    let failed = |cause| StartError::Listen { address, cause };
-    Listener::bind(address, face).await.map_err(failed)?.serve(app.clone()).map_err(failed)
+async fn bind(address: SocketAddr, face: Face) -> Result<Listener, StartError> {
+    Listener::bind(address, face).await.map_err(|cause| StartError::Listen { address, cause })
+}
+
+fn serve(listener: Listener, app: &Arc<App>) -> Result<ServerHandle, StartError> {
+    listener.serve(app.clone()).map_err(StartError::Serve)
 }

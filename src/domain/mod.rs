@@ -9,6 +9,7 @@ mod document;
 mod explain;
 mod feed;
 mod ids;
+pub mod iso4217;
 mod mapping;
 mod outcome;
 mod price;

@@ -80,10 +80,7 @@ pub async fn answer(
     let name = path::decode(target.partner).ok_or(Fault::NoSuchPartner)?;
     let partner = app.registry.by_name(&name).ok_or(Fault::NoSuchPartner)?;
     if changes {
-        if app.health.is_draining() {
-            return Err(Fault::Draining);
-        }
-        app.may_write()?;
+        app.may_order(&partner)?;
     }
     match target.deed {
         Deed::List => list_of(app.reader.clone(), partner, app.clock.now()).await,

@@ -1,8 +1,9 @@
 //! What all connections share.
 
 use super::auth::Keys;
+use super::fault::Fault;
 use super::route::Routes;
-use crate::actors::{Admission, Registry, Shed};
+use crate::actors::{Admission, PartnerEntry, Registry, Shed};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::Micros;
@@ -75,6 +76,7 @@ pub struct App {
     pub(super) started_at: Micros,
     /// Places for change streams.
     pub(super) streams: Arc<Semaphore>,
+    pub(super) streams_max: usize,
     streams_end: watch::Sender<bool>,
 }
 
@@ -87,6 +89,7 @@ impl App {
             routes: Routes::new(&metrics),
             started_at: clock.now(),
             streams: Arc::new(Semaphore::new(streams_max)),
+            streams_max,
             streams_end: watch::Sender::new(false),
             registry,
             reader,
@@ -106,6 +109,17 @@ impl App {
     /// Turns true when change streams must end.
     pub(super) fn streams_end(&self) -> watch::Receiver<bool> {
         self.streams_end.subscribe()
+    }
+
+    /// Whether an order about a partner's own may be taken in: an operator's, or its own.
+    pub(super) fn may_order(&self, partner: &PartnerEntry) -> Result<(), Fault> {
+        if partner.is_removed() {
+            return Err(Fault::PartnerRemoved);
+        }
+        if self.health.is_draining() {
+            return Err(Fault::Draining);
+        }
+        Ok(self.may_write()?)
     }
 
     /// Whether writes may be taken in at all.

@@ -31,6 +31,12 @@ pub struct Keys {
     table: ArcSwap<Table>,
 }
 
+/// The key that a long reply was begun with.
+pub struct Pass {
+    key: KeyHash,
+    checked: Arc<Settings>,
+}
+
 struct Table {
     built_from: Arc<Settings>,
     callers: HashMap<[u8; 32], Caller>,
@@ -44,11 +50,31 @@ impl Keys {
 
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Fault> {
         let key = bearer(headers).ok_or(Fault::Unauthorized)?;
-        let hash = KeyHash::of(key);
+        self.refresh();
+        self.table.load().callers.get(&KeyHash::of(key).0).cloned().ok_or(Fault::Unauthorized)
+    }
+
+    /// What to ask again later whether the caller of a long reply is still let in.
+    pub fn pass(&self, headers: &HeaderMap) -> Option<Pass> {
+        let key = KeyHash::of(bearer(headers)?);
+        Some(Pass { key, checked: Arc::clone(&self.table.load().built_from) })
+    }
+
+    /// Looks only where the settings have been replaced since the last look.
+    pub fn still_admits(&self, pass: &mut Pass) -> bool {
+        let now = self.settings.load();
+        if Arc::ptr_eq(&pass.checked, &now) {
+            return true;
+        }
+        self.refresh();
+        pass.checked = Arc::clone(&now);
+        self.table.load().callers.contains_key(&pass.key.0)
+    }
+
+    fn refresh(&self) {
         if !Arc::ptr_eq(&self.table.load().built_from, &self.settings.load()) {
             self.table.store(Arc::new(Table::build(self.settings.load_full(), &self.metrics)));
         }
-        self.table.load().callers.get(&hash.0).cloned().ok_or(Fault::Unauthorized)
     }
 }
 

@@ -52,7 +52,8 @@ pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let window = Window::of(call)?;
     let since = since(call)?;
     if wants_events(call) {
-        return Ok(stream::open(call.client, window, since));
+        let pass = call.app().keys.pass(&call.head.headers).ok_or(Fault::Unauthorized)?;
+        return Ok(stream::open(call.client, window, since, pass));
     }
     let since = window.seq_of(since)?;
     let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize;

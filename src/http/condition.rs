@@ -33,6 +33,10 @@ impl Tag {
         Tag { version: row.head.version, content: hasher.digest() }
     }
 
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
     fn text(&self) -> String {
         format!("{}-{:016x}", self.version, self.content)
     }
@@ -79,6 +83,16 @@ pub fn holds_for_write(headers: &HeaderMap, current: Option<&Tag>) -> Result<boo
         return Ok(!current.is_some_and(matches));
     }
     Ok(true)
+}
+
+/// Whether a write's conditions speak of a version of the document, not only of there being one.
+pub fn names_a_version(headers: &HeaderMap) -> Result<bool, Fault> {
+    for name in [&IF_MATCH, &IF_NONE_MATCH] {
+        if Tags::parse(headers, name)?.is_some_and(|tags| !tags.tags.is_empty()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What a read's conditions demand.

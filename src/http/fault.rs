@@ -23,6 +23,10 @@ pub enum Fault {
     Unauthorized,
     /// A reader's token on a write.
     ReadOnly,
+    /// What only the partner itself may see.
+    PartnerOnly,
+    /// An order to a partner that is no longer configured.
+    PartnerRemoved,
     /// Unknown, or another's: one answer for both.
     NoSuchPartner,
     /// A partner that is configured, but whose actor has not started yet.
@@ -123,6 +127,9 @@ impl Fault {
                 words(S::METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed here"),
             Fault::Unauthorized => words(S::UNAUTHORIZED, "unauthorized", "A valid bearer key is needed")
                 .hint("Send the header `Authorization: Bearer KEY` with the key that you were given."),
+            Fault::PartnerOnly => words(S::FORBIDDEN, "partner_only", "Only the partner's own key, or an operator, may see this"),
+            Fault::PartnerRemoved => words(S::CONFLICT, "partner_removed", "The partner is no longer configured")
+                .hint("Nobody decides for it: configure it again, or purge what is left of it."),
             Fault::ReadOnly => words(S::FORBIDDEN, "read_only", "This token may only read"),
             Fault::ForeignOrigin => words(S::FORBIDDEN, "foreign_origin", "Calls from other web pages are refused"),
             Fault::NoSuchPartner => words(S::NOT_FOUND, "no_such_partner", "There is no such partner"),

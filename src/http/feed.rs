@@ -79,7 +79,7 @@ impl From<RunReport> for RunView {
             detail: report.detail,
             started_at: time::format(Micros(report.started_at)),
             finished_at: time::format(Micros(report.finished_at)),
-            snapshot_at: report.snapshot_at.map(|at| time::format(Micros(at))),
+            snapshot_at: report.snapshot_at.and_then(|at| time::format_known(Micros(at))),
             dated: report.dated,
             body_bytes: report.body_bytes,
             push_loss: PushLoss::of(report.counts.missed_push, report.counts.pushes, report.pushes_at_all),
@@ -106,7 +106,7 @@ pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<Stat
         .unwrap_or_default();
     let newest = reader.records(RecordKind::Run, partner.no, None, true, 1)?;
     let last_run = newest.first().map(|(_, bytes)| parsed::<RunReport>(bytes)).transpose()?;
-    let at = |at: Option<i64>| at.map(|at| time::format(Micros(at)));
+    let at = |at: Option<i64>| at.and_then(|at| time::format_known(Micros(at)));
     Ok(Some(StateView {
         every_seconds: feed.every.as_secs(),
         url: without_secrets(&feed.url),

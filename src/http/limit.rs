@@ -47,7 +47,8 @@ impl Rate {
         let bucket = self.bucket(limits);
         bucket.take(n).map_err(|shed| match shed {
             Shed::PartnerRate { retry_after } => {
-                Fault::RateLimited(Used { rate: self, per_second: bucket.rate, retry_after })
+                let (burst, per_second) = (bucket.burst, bucket.rate);
+                Fault::RateLimited(Used { rate: self, burst, per_second, retry_after })
             }
             other => Fault::Shed(other),
         })
@@ -58,6 +59,7 @@ impl Rate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Used {
     rate: Rate,
+    burst: u32,
     per_second: u32,
     pub retry_after: Duration,
 }
@@ -67,8 +69,10 @@ impl Used {
     pub fn headers(&self) -> [(&'static str, String); 2] {
         let name = self.rate.as_str();
         let seconds = self.retry_after.as_secs() + 1;
+        // what a full bucket holds, and how long an empty one takes to fill
+        let window = self.burst.div_ceil(self.per_second.max(1));
         [
-            ("ratelimit-policy", format!("\"{name}\";q={};w=1", self.per_second)),
+            ("ratelimit-policy", format!("\"{name}\";q={};w={window}", self.burst)),
             ("ratelimit", format!("\"{name}\";r=0;t={seconds}")),
         ]
     }
@@ -88,7 +92,7 @@ mod tests {
         let Err(Fault::RateLimited(used)) = Rate::Reads.charge_first(&limits) else {
             panic!("the bucket is empty")
         };
-        assert_eq!(used.headers()[0], ("ratelimit-policy", "\"reads\";q=1;w=1".to_owned()));
+        assert_eq!(used.headers()[0], ("ratelimit-policy", "\"reads\";q=2;w=2".to_owned()));
         assert!(Rate::Prices.charge_first(&limits).is_ok(), "each kind of work has its own bucket");
         let beyond = Rate::Reads.charge_rest(&limits, 3);
         assert!(matches!(beyond, Err(Fault::Shed(Shed::BeyondBurst { burst: 2 }))), "it can never pass");

@@ -52,10 +52,7 @@ pub async fn answer(
     let name = path::decode(target.partner).ok_or(Fault::NoSuchPartner)?;
     let partner = app.registry.by_name(&name).ok_or(Fault::NoSuchPartner)?;
     let id = path::asset_id(target.id, &query)?;
-    if app.health.is_draining() {
-        return Err(Fault::Draining);
-    }
-    app.may_write()?;
+    app.may_order(&partner)?;
     intake::announced(&head.headers, Accept::Object, BODY_BYTES_MAX)?;
     let bytes = intake::collect(&mut body, BODY_BYTES_MAX, &client.pulse).await?;
     match order(&bytes, &partner, id.clone(), target.deed)? {

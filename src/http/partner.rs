@@ -78,6 +78,7 @@ async fn dispatch(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fau
         };
     }
     call.charge_read()?;
+    call.check_reader()?;
     position::reach(call).await?;
     match call.route.resource {
         Resource::Asset => read::asset(call),
@@ -129,6 +130,21 @@ impl Call<'_> {
     /// The asset that the path names.
     pub fn asset_id(&self) -> Result<AssetId, Fault> {
         path::asset_id(self.route.id.unwrap_or_default(), &self.query)
+    }
+
+    /// A reader's token opens the catalogue, not what is between a partner and us.
+    fn check_reader(&self) -> Result<(), Fault> {
+        let is_private = matches!(
+            self.route.resource,
+            Resource::Feed
+                | Resource::FeedRuns
+                | Resource::FeedRun
+                | Resource::FeedPlans
+                | Resource::Quarantine
+                | Resource::QuarantineRow
+                | Resource::Receipt
+        );
+        if is_private && !self.is_partner() { Err(Fault::PartnerOnly) } else { Ok(()) }
     }
 
     fn charge_read(&self) -> Result<(), Fault> {

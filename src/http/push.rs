@@ -12,7 +12,7 @@ use super::limit::Rate;
 use super::partner::Call;
 use super::route::Resource;
 use super::{delivery, merge_patch, reply, view};
-use crate::actors::{Admission, PartnerEntry, Permit, Push, PushBody};
+use crate::actors::{Admission, PartnerEntry, Permit, Push, PushBody, Seen};
 use crate::clock::Mark;
 use crate::codec::request::again::Form;
 use crate::codec::request::{self, BodyLimits, Decoded, Shape};
@@ -28,6 +28,7 @@ use compact_str::CompactString;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What a request asks to have done.
@@ -35,7 +36,8 @@ enum Task {
     Prices,
     Assets(Verb),
     Asset(Verb, AssetId),
-    AssetPrice(AssetId),
+    /// And the quote that the query names.
+    AssetPrice(AssetId, Option<QuoteName>),
     Withdraw(AssetId),
     Events,
 }
@@ -67,7 +69,7 @@ async fn pushed(
     body: Incoming,
 ) -> Result<Response<Body>, Fault> {
     let task = Task::of(call)?;
-    let manner = Manner::of(call)?;
+    let manner = Manner::of(call, &task)?;
     let app = call.app();
     if app.health.is_draining() {
         return Err(Fault::Draining);
@@ -79,17 +81,23 @@ async fn pushed(
         None => bodyless(call, partner, &task, id.as_deref())?,
     };
     let Taken { decoded, body, permit, received, claim } = taken;
-    check_conditions(call, partner, &task, claim.as_ref())?;
+    let seen = check_conditions(call, partner, task.about_one(&decoded.writes), claim.as_ref())?;
     let Decoded { shape, writes, ids } = decoded;
     let ids = Arc::new(ids);
     let delivery = claim.map(|claim| claim.look_up(call, Arc::clone(&ids))).transpose()?;
     let repeats = delivery.as_ref().map(|delivery| delivery.repeats.clone());
     let kinds = Kinds::of(task.is_events(), task.kind(), &writes);
     let Manner { atomic, dry_run, minimal } = manner;
-    let push = Push { writes, received_at: app.clock.now(), atomic, dry_run, body, permit, delivery };
+    let received_at = app.clock.now();
+    let push = Push { writes, received_at, atomic, dry_run, body, permit, delivery, seen };
     let done = delivery::answered(partner.push(push), repeats).await?;
     app.metrics.push_durable(received.elapsed());
+    if done.moved {
+        return Err(Fault::PreconditionFailed);
+    }
     match done.decision {
+        // what was only tried came to nothing
+        DeliveryDecision::New if dry_run => {}
         DeliveryDecision::New => kinds.count(call, &done),
         DeliveryDecision::Replay => {}
         DeliveryDecision::Reused => return Err(Fault::KeyReused),
@@ -161,7 +169,9 @@ fn bodyless(
     let (asset, write) = match task {
         Task::Asset(_, asset) => (asset, delete(call, asset)?),
         Task::Withdraw(asset) => (asset, withdrawal(call, asset)?),
-        Task::Prices | Task::Assets(_) | Task::AssetPrice(_) | Task::Events => return Err(Fault::BodyCutOff),
+        Task::Prices | Task::Assets(_) | Task::AssetPrice(..) | Task::Events => {
+            return Err(Fault::BodyCutOff);
+        }
     };
     let ids = vec![CompactString::from(asset.as_str())];
     let decoded = Decoded { shape: Shape::Single, writes: vec![Ok(write)], ids };
@@ -198,12 +208,14 @@ fn withdrawal(call: &Call<'_>, id: &AssetId) -> Result<Write, Fault> {
 
 /// `?quote=`, else the quote that is meant where none is named.
 pub fn quote_name(call: &Call<'_>) -> Result<QuoteName, Fault> {
-    match call.query.one("quote")? {
-        Some(name) => {
-            QuoteName::new(&name).map_err(|_| Fault::query("quote", "cannot be the name of a quote"))
-        }
-        None => Ok(QuoteName::PRICE),
-    }
+    Ok(named_quote(call)?.unwrap_or(QuoteName::PRICE))
+}
+
+fn named_quote(call: &Call<'_>) -> Result<Option<QuoteName>, Fault> {
+    let name = |name: Cow<'_, str>| {
+        QuoteName::new(&name).map_err(|_| Fault::query("quote", "cannot be the name of a quote"))
+    };
+    call.query.one("quote")?.map(name).transpose()
 }
 
 fn time_of(call: &Call<'_>, name: &'static str) -> Result<Option<Micros>, Fault> {
@@ -212,28 +224,34 @@ fn time_of(call: &Call<'_>, name: &'static str) -> Result<Option<Micros>, Fault>
     at.map(Some).map_err(|error| Fault::BadTime { name, hint: error.hint })
 }
 
-/// The asset may change between this look and the actor's decision; a write that must not lose
-/// that race names its source time, by which the rules order it. A repeat is not judged again: the
-/// first has changed what its conditions speak of.
+/// Judges the conditions of a push by what is durable, and gives what they were judged by: the
+/// actor decides only while that still holds. A repeat is not judged again: the first has changed
+/// what its conditions speak of.
 fn check_conditions(
     call: &Call<'_>,
     partner: &PartnerEntry,
-    task: &Task,
+    id: Option<&AssetId>,
     claim: Option<&Claim>,
-) -> Result<(), Fault> {
-    let Task::Asset(_, id) = task else { return Ok(()) };
-    if !condition::is_conditional(&call.head.headers) {
-        return Ok(());
+) -> Result<Option<Seen>, Fault> {
+    let headers = &call.head.headers;
+    if !condition::is_conditional(headers) {
+        return Ok(None);
     }
+    let fault = "goes with calls about one asset: there is none that a list could be compared with";
+    let id = id.ok_or(Fault::BadHeader { name: "if-match", fault })?;
     let row = call.app().reader.asset(partner.no, id)?.filter(|row| row.head.is_alive());
     let tag = row.as_ref().map(|row| Tag::of(row, &call.scene(partner)));
-    let holds = condition::holds_for_write(&call.head.headers, tag.as_ref())?;
+    let holds = condition::holds_for_write(headers, tag.as_ref())?;
     // looked up after the asset: what has changed the one has recorded the other
-    if holds || claim.is_some_and(|claim| claim.is_known(call).unwrap_or(false)) {
-        Ok(())
-    } else {
-        Err(Fault::PreconditionFailed)
+    if claim.is_some_and(|claim| claim.is_known(call).unwrap_or(false)) {
+        return Ok(None);
     }
+    if !holds {
+        return Err(Fault::PreconditionFailed);
+    }
+    let by_version = condition::names_a_version(headers)?;
+    let version = tag.as_ref().filter(|_| by_version).map(Tag::version);
+    Ok(Some(Seen { id: id.clone(), alive: row.is_some(), version }))
 }
 
 impl Task {
@@ -254,7 +272,7 @@ impl Task {
             (Resource::Assets, verb) => Ok(Task::Assets(verb)),
             (Resource::Asset, verb) => Ok(Task::Asset(verb, call.asset_id()?)),
             (Resource::AssetPrice, Verb::Delete) => Ok(Task::Withdraw(call.asset_id()?)),
-            (Resource::AssetPrice, _) => Ok(Task::AssetPrice(call.asset_id()?)),
+            (Resource::AssetPrice, _) => Ok(Task::AssetPrice(call.asset_id()?, named_quote(call)?)),
             _ => Err(Fault::NoSuchPath), // the route table has no other writes
         }
     }
@@ -264,16 +282,28 @@ impl Task {
         match self {
             Task::Prices | Task::Assets(Verb::Post) | Task::Events => Some(Accept::Items),
             Task::Asset(Verb::Patch, _) => Some(Accept::Patch),
-            Task::Assets(_) | Task::AssetPrice(_) => Some(Accept::Object),
+            Task::Assets(_) | Task::AssetPrice(..) => Some(Accept::Object),
             Task::Asset(Verb::Delete, _) | Task::Withdraw(_) => None,
             Task::Asset(..) => Some(Accept::Object),
+        }
+    }
+
+    /// What a query may say; anything else is refused, as it would be thought to have been heeded.
+    fn parameters(&self) -> &'static [&'static str] {
+        match self {
+            Task::Prices | Task::Assets(Verb::Post) | Task::Events => &["atomic", "dry_run"],
+            Task::Assets(_) => &["dry_run"],
+            Task::Asset(Verb::Delete, _) => &["id", "at", "dry_run"],
+            Task::Asset(..) => &["id", "dry_run"],
+            Task::AssetPrice(..) => &["id", "quote", "dry_run"],
+            Task::Withdraw(_) => &["id", "quote", "at", "dry_run"],
         }
     }
 
     /// Of events each says its own; until it is read it is taken for a price.
     fn kind(&self) -> ItemKind {
         match self {
-            Task::Prices | Task::AssetPrice(_) | Task::Withdraw(_) | Task::Events => ItemKind::Price,
+            Task::Prices | Task::AssetPrice(..) | Task::Withdraw(_) | Task::Events => ItemKind::Price,
             Task::Assets(_) | Task::Asset(..) => ItemKind::Asset,
         }
     }
@@ -283,12 +313,21 @@ impl Task {
         let (kind, id) = match self {
             Task::Events => (RefusedKind::Event, None),
             Task::Prices => (RefusedKind::Price, None),
-            Task::AssetPrice(id) => (RefusedKind::AssetPrice, Some(id)),
+            Task::AssetPrice(id, _) => (RefusedKind::AssetPrice, Some(id)),
             Task::Withdraw(id) => (RefusedKind::Withdrawal, Some(id)),
             Task::Assets(verb) => (kind_of(*verb), None),
             Task::Asset(verb, id) => (kind_of(*verb), Some(id)),
         };
         PushBody { bytes, form: Form { ndjson, kind }, id: id.cloned() }
+    }
+
+    /// The asset that all of the push is about.
+    fn about_one<'a>(&'a self, writes: &'a [Result<Write, Box<ItemOutcome>>]) -> Option<&'a AssetId> {
+        match self {
+            Task::Asset(_, id) | Task::AssetPrice(id, _) | Task::Withdraw(id) => Some(id),
+            Task::Assets(Verb::Put) => writes.first()?.as_ref().ok().map(Write::id),
+            Task::Prices | Task::Assets(_) | Task::Events => None,
+        }
     }
 
     fn is_events(&self) -> bool {
@@ -314,7 +353,8 @@ impl Task {
             Task::Events => request::events(body, ndjson, policy, &limits),
             Task::Assets(verb) => request::assets(body, ndjson, *verb, None, policy, &limits),
             Task::Asset(verb, id) => request::assets(body, ndjson, *verb, Some(id), policy, &limits),
-            Task::AssetPrice(id) | Task::Withdraw(id) => request::asset_price(body, id, policy),
+            Task::AssetPrice(id, quote) => request::asset_price(body, id, *quote, policy),
+            Task::Withdraw(_) => return Err(Fault::NoSuchPath), // it has no body
         };
         decoded.map_err(Fault::Body)
     }
@@ -330,14 +370,12 @@ fn kind_of(verb: Verb) -> RefusedKind {
 }
 
 impl Manner {
-    const PARAMETERS: [&'static str; 5] = ["id", "at", "quote", "atomic", "dry_run"];
-
-    fn of(call: &Call<'_>) -> Result<Manner, Fault> {
+    fn of(call: &Call<'_>, task: &Task) -> Result<Manner, Fault> {
         let minimal = prefers_minimal(&call.head.headers);
         if call.head.uri.query().is_none() {
             return Ok(Manner { atomic: false, dry_run: false, minimal });
         }
-        call.query.only(&Self::PARAMETERS)?;
+        call.query.only(task.parameters())?;
         Ok(Manner { atomic: call.query.flag("atomic")?, dry_run: call.query.flag("dry_run")?, minimal })
     }
 }

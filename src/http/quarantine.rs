@@ -9,13 +9,13 @@ use super::partner::Call;
 use super::path::Query;
 use super::{path, read, reply, view};
 use crate::actors::{KeptError, ParkedPlace, ParkedPrice, PartnerEntry, PushReply};
+use crate::codec::render::short_hash;
 use crate::codec::request::Shape;
 use crate::codec::time;
 use crate::domain::{
     Micros, Outcome, QuarantineRow, QuoteName, RecordKind, RefusedKind, RefusedOrigin, Slot,
 };
 use crate::rules::deliveries::DeliveryDecision;
-use crate::rules::snapshot::EARLIEST;
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
@@ -44,7 +44,7 @@ struct RowView {
     received_at: String,
     /// The source time that a release will use.
     at: Option<String>,
-    origin: RefusedOrigin,
+    origin: OriginView,
     raw_bytes: u64,
     cut: bool,
     /// Only where one row is asked for.
@@ -63,6 +63,34 @@ struct ParkedView {
     asset: &'static str,
     parked_at: String,
     expires_at: String,
+}
+
+/// Who sent it, in the words of `explain`.
+#[derive(Serialize)]
+struct OriginView {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<u64>,
+}
+
+impl OriginView {
+    fn of(origin: RefusedOrigin) -> OriginView {
+        let of_kind = |kind| OriginView { kind, delivery_hash: None, run: None, record: None };
+        match origin {
+            RefusedOrigin::Push { delivery: 0 } => of_kind("push"),
+            RefusedOrigin::Push { delivery } => {
+                OriginView { delivery_hash: Some(short_hash(delivery)), ..of_kind("push") }
+            }
+            RefusedOrigin::Feed { run, record } => {
+                OriginView { run: Some(run), record: Some(record), ..of_kind("feed") }
+            }
+            RefusedOrigin::Parked => of_kind("parked"),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -87,8 +115,8 @@ impl RowView {
             pointer: row.pointer,
             offset: row.offset,
             received_at: time::format(Micros(row.received_at)),
-            at: row.at.filter(|&at| at > EARLIEST.0).map(|at| time::format(Micros(at))),
-            origin: row.origin,
+            at: row.at.and_then(|at| time::format_known(Micros(at))),
+            origin: OriginView::of(row.origin),
             raw_bytes: row.raw_bytes,
             cut,
             raw: with_raw.then_some(row.raw),
@@ -127,7 +155,7 @@ pub fn show(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 pub async fn drop_own(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     call.query.only(&[])?;
     let partner = call.writer()?;
-    check_writable(call.app())?;
+    call.app().may_order(partner)?;
     dropped(partner, call.route.id.unwrap_or_default()).await
 }
 
@@ -226,13 +254,6 @@ fn json(status: StatusCode, view: &impl Serialize) -> Response<Body> {
     reply::json(status, serde_json::to_vec(view).expect("texts, numbers and lists of them"))
 }
 
-fn check_writable(app: &App) -> Result<(), Fault> {
-    if app.health.is_draining() {
-        return Err(Fault::Draining);
-    }
-    Ok(app.may_write()?)
-}
-
 /// What an operator asks of a partner's quarantine: `/admin/partners/{p}/quarantine[/{row}[/verb]]`.
 pub struct Request<'a> {
     partner: &'a str,
@@ -266,14 +287,14 @@ pub async fn operate(app: &Arc<App>, request: Request<'_>) -> Result<Response<Bo
         (None, _) if reads => page(app, &partner, &query).await,
         (Some(row), None) if reads => one(&partner, row),
         (Some(row), None) if *request.method == Method::DELETE => {
-            check_writable(app)?;
+            app.may_order(&partner)?;
             dropped(&partner, row).await
         }
         (Some(row), Some(verb @ ("release" | "drop"))) => {
             if *request.method != Method::POST {
                 return Err(Fault::MethodNotAllowed { allow: "POST" });
             }
-            check_writable(app)?;
+            app.may_order(&partner)?;
             if verb == "drop" { dropped(&partner, row).await } else { released(app, &partner, row).await }
         }
         (_, Some(_)) => Err(Fault::NoSuchPath),
@@ -292,6 +313,7 @@ async fn released(app: &App, partner: &PartnerEntry, row: &str) -> Result<Respon
         durable: release.durable,
         missing: Vec::new(),
         decision: DeliveryDecision::New,
+        moved: false,
     };
     let ids = [release.id.as_str().into()];
     let item = view::push_reply(app.reader.journal(), Shape::Single, &ids, &done, false);

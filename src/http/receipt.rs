@@ -1,10 +1,12 @@
-//! Receipts (G2): what became of a delivery, by its id.
+//! Receipts (G2): what became of a delivery, by its id, or by the hash of it that `explain` and the
+//! quarantine tell: `/api/receipts/~?hash=…`.
 
 use super::body::Body;
 use super::fault::Fault;
 use super::partner::Call;
 use super::{delivery, path, read, reply};
 use crate::actors::DeliveryKey;
+use crate::codec::render::short_hash;
 use crate::codec::{cursor, time};
 use crate::domain::{Micros, Note, Seq};
 use crate::rules::deliveries::{DeliveryRecord, is_expired};
@@ -15,7 +17,10 @@ use std::collections::BTreeMap;
 
 #[derive(Serialize)]
 struct ReceiptView {
-    delivery: String,
+    /// Where it was asked for by its id: only the hash of that is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<String>,
+    delivery_hash: String,
     received_at: String,
     /// The time given to the first item without one (T1).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,22 +56,37 @@ struct ItemView {
 }
 
 pub fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    read::known(call, &[])?;
+    read::known(call, &["hash"])?;
+    let partner = call.partner()?;
     let id = path::decode(call.route.id.unwrap_or_default()).ok_or(Fault::NoSuchDelivery)?;
-    if !delivery::is_plain(&id) {
-        return Err(Fault::NoSuchDelivery);
-    }
-    let found = call.partner()?.delivery(DeliveryKey::of(&id))?;
+    let (names, found) = match call.query.one("hash")? {
+        Some(hash) if id == "~" => {
+            let short = u64::from_str_radix(&hash, 16).map_err(|_| Fault::NoSuchDelivery)?;
+            (Names { id: None, hash: short }, partner.delivery_by_hash(short)?)
+        }
+        Some(_) => return Err(Fault::query("hash", "goes with the path /api/receipts/~")),
+        None if delivery::is_plain(&id) => {
+            let key = DeliveryKey::of(&id);
+            (Names { id: Some(id.into_owned()), hash: key.short() }, partner.delivery(key)?)
+        }
+        None => return Err(Fault::NoSuchDelivery),
+    };
     let now = call.app().clock.now();
     let still_kept = |record: &DeliveryRecord| !is_expired(record.received_at, record.prices_only, now);
     let (seq, record) = found.filter(|(_, record)| still_kept(record)).ok_or(Fault::NoSuchDelivery)?;
-    let view = view(call.app().reader.journal(), &id, seq, &record).ok_or(Fault::NoSuchDelivery)?;
+    let view = view(call.app().reader.journal(), names, seq, &record).ok_or(Fault::NoSuchDelivery)?;
     let body = serde_json::to_vec(&view).expect("plain structs serialise");
     Ok(reply::json(StatusCode::OK, body))
 }
 
+/// What a delivery is called.
+struct Names {
+    id: Option<String>,
+    hash: u64,
+}
+
 /// `None` where the record is not one of ours.
-fn view(journal: u32, id: &str, seq: Seq, record: &DeliveryRecord) -> Option<ReceiptView> {
+fn view(journal: u32, names: Names, seq: Seq, record: &DeliveryRecord) -> Option<ReceiptView> {
     let first = seq.0.saturating_sub(u64::from(record.place));
     let mut ids = record.items.iter().flat_map(|run| std::iter::repeat_n(&run.id, run.count as usize));
     let items = record.outcomes()?.into_iter().enumerate().map(|(index, item)| {
@@ -88,7 +108,8 @@ fn view(journal: u32, id: &str, seq: Seq, record: &DeliveryRecord) -> Option<Rec
         }
     });
     Some(ReceiptView {
-        delivery: id.to_owned(),
+        delivery: names.id,
+        delivery_hash: short_hash(names.hash),
         received_at: time::format(Micros(record.received_at)),
         undated_at: record.undated_at.map(|at| time::format(Micros(at))),
         cursor: cursor::encode(journal, seq),

@@ -81,7 +81,8 @@ pub async fn of_daemon(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
 pub async fn of_partners(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
     let app = Arc::clone(app);
     blocking(move || {
-        let entries = app.registry.all();
+        let mut entries = app.registry.all();
+        entries.retain(|entry| !entry.is_purged());
         let mut items = partners(&app.reader, &entries)?;
         for (item, entry) in items.iter_mut().zip(&entries).filter(|(item, _)| item.removed) {
             let Leftovers { living, dead } = count_leftovers(&app.reader, entry.no)?;
@@ -105,7 +106,7 @@ fn partners(reader: &Reader, partners: &[Arc<PartnerEntry>]) -> Result<Vec<Partn
             assets: None,
         })
     };
-    partners.iter().map(view).collect()
+    partners.iter().filter(|partner| !partner.is_purged()).map(view).collect()
 }
 
 fn rendered(view: &impl Serialize) -> Result<Vec<u8>, Fault> {

@@ -5,6 +5,7 @@
 //! one that takes nothing is cut off by the pulse and resumes by its cursor.
 
 use super::app::App;
+use super::auth::Pass;
 use super::body::{self, Body};
 use super::changes::{Piece, Since, Style, Window};
 use super::connection::Client;
@@ -24,8 +25,11 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 /// Proxies cut what is silent for longer (FAULTS 2.9 asks for at most 15 s).
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// Commits come every fraction of a millisecond; a stream reads them in swarms.
+/// Commits come every fraction of a millisecond; a stream reads them in swarms …
 const PACE: Duration = Duration::from_millis(5);
+/// … and the more streams there are the larger ones, as each reads the log for itself: all of them
+/// together begin a read every so often at most, and no stream lags by more than a quarter second.
+const PACE_OF_ALL: Duration = Duration::from_micros(250);
 /// Further behind than this, a read leaves the connection's task.
 const NEAR_CHANGES: u64 = 256;
 const EVENTS_MAX: usize = 500;
@@ -36,10 +40,10 @@ const RETRY_WHEN_FULL_MS: i64 = 10_000;
 
 /// A browser gives up for good at any status but 200: where there is no place left, the stream
 /// opens, says when to come back, and ends.
-pub fn open(client: &Client, window: Window, since: Since) -> Response<Body> {
+pub fn open(client: &Client, window: Window, since: Since, pass: Pass) -> Response<Body> {
     let app = &client.app;
     let body = match Arc::clone(&app.streams).try_acquire_owned() {
-        Ok(place) => follow(client, window, since, place),
+        Ok(place) => follow(client, (window, since), pass, place),
         Err(_) => {
             app.metrics.shed("streams");
             body::whole(retry(app, RETRY_WHEN_FULL_MS))
@@ -53,7 +57,12 @@ pub fn open(client: &Client, window: Window, since: Since) -> Response<Body> {
     response
 }
 
-fn follow(client: &Client, window: Window, since: Since, place: OwnedSemaphorePermit) -> Body {
+fn follow(
+    client: &Client,
+    (window, since): (Window, Since),
+    pass: Pass,
+    place: OwnedSemaphorePermit,
+) -> Body {
     let app = Arc::clone(&client.app);
     app.metrics.stream_opened();
     let follower = Follower {
@@ -61,6 +70,7 @@ fn follow(client: &Client, window: Window, since: Since, place: OwnedSemaphorePe
         durable: window.reader.subscribe(),
         window: Arc::new(window),
         end: app.streams_end(),
+        pass,
         read_at: Mark::now(),
         sent_at: Mark::now(),
         told: Seq(0),
@@ -82,6 +92,15 @@ struct Attendance {
     _place: OwnedSemaphorePermit,
 }
 
+impl Attendance {
+    /// Between two reads of one stream.
+    fn pace(&self) -> Duration {
+        let free = self.app.streams.available_permits();
+        let open = self.app.streams_max.saturating_sub(free);
+        PACE.max(PACE_OF_ALL * u32::try_from(open).unwrap_or(u32::MAX))
+    }
+}
+
 impl Drop for Attendance {
     fn drop(&mut self) {
         let slow = self.pulse.is_consumer_slow();
@@ -101,6 +120,7 @@ struct Follower {
     window: Arc<Window>,
     durable: watch::Receiver<Seq>,
     end: watch::Receiver<bool>,
+    pass: Pass,
     read_at: Mark,
     sent_at: Mark,
     /// The newest sequence that the client knows of.
@@ -135,7 +155,10 @@ impl Follower {
     async fn after(&mut self, mut at: Seq) -> Vec<u8> {
         loop {
             if *self.end.borrow_and_update() {
-                return self.farewell(at);
+                return self.farewell(at, "shutdown");
+            }
+            if !self.attendance.app.keys.still_admits(&mut self.pass) {
+                return self.farewell(at, "key_revoked");
             }
             let durable = *self.durable.borrow_and_update();
             if durable > at {
@@ -160,13 +183,13 @@ impl Follower {
                 return self.keep_alive(at);
             }
             if self.wait(at, silence).await.is_err() {
-                return self.farewell(at); // the store has been closed
+                return self.farewell(at, "shutdown"); // the store has been closed
             }
         }
     }
 
     async fn read(&mut self, at: Seq, durable: Seq) -> Result<Piece, Fault> {
-        let pause = PACE.saturating_sub(self.read_at.elapsed());
+        let pause = self.attendance.pace().saturating_sub(self.read_at.elapsed());
         if !pause.is_zero() {
             sleep(pause).await;
         }
@@ -202,9 +225,9 @@ impl Follower {
         out
     }
 
-    fn farewell(&mut self, at: Seq) -> Vec<u8> {
+    fn farewell(&mut self, at: Seq, reason: &'static str) -> Vec<u8> {
         self.next = Next::End;
-        self.attendance.reason = "shutdown";
+        self.attendance.reason = reason;
         let mut out = retry(&self.attendance.app, RETRY_MS).into_bytes();
         self.say(&mut out, "end", at);
         out

@@ -150,7 +150,7 @@ const CODES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 const SHED_REASONS: [&str; 7] =
     ["partner_rate", "partner_bytes", "daemon_bytes", "beyond_burst", "storage", "connections", "streams"];
 const COMMIT_FAILURE_REASONS: [&str; 1] = ["store"];
-const SSE_REASONS: [&str; 5] = ["client", "slow_consumer", "reset", "failed", "shutdown"];
+const SSE_REASONS: [&str; 6] = ["client", "slow_consumer", "reset", "failed", "shutdown", "key_revoked"];
 const ACTORS: [&str; 1] = ["partner"];
 
 /// What an item of a push speaks of.

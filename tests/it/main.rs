@@ -18,6 +18,7 @@ mod feed_server;
 mod gaps;
 mod hostile;
 mod http_changes;
+mod http_conditions;
 mod http_push;
 mod http_read;
 mod load;

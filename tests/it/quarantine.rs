@@ -242,7 +242,7 @@ async fn f2_f6_invalid_records_of_a_feed_are_kept_once_and_released_when_they_ca
         (&bad["at"], &bad["pointer"], &bad["kind"]),
         (&value!(at(-600)), &value!("/status"), &value!("feed_record"))
     );
-    assert_eq!(bad["origin"], value!({"feed": {"run": 1, "record": 1}}));
+    assert_eq!(bad["origin"], value!({"kind": "feed", "run": 1, "record": 1}));
     let (_, shown) = house.get("acme", &format!("/api/quarantine/{}", bad["row"])).await;
     assert_eq!(shown["raw"], "{\"id\":\"bad\",\"status\":\"frozen\"}");
 

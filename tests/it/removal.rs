@@ -50,7 +50,7 @@ async fn a_removed_partner_s_feed_stops_its_key_is_refused_and_its_assets_stay_m
     let again = house.read("/api/partners/acme/assets/a1").header("if-none-match", tag);
     assert_eq!(answer(again).await.0, StatusCode::OK, "it looks different now");
     let (status, problem) = answer(house.admin(Method::POST, "/admin/partners/acme/feed/rebuild")).await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{problem}");
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("partner_removed")), "{problem}");
     let everything = answer(house.read("/api/assets?limit=1000")).await.1;
     assert_eq!(everything["items"].as_array().unwrap().len(), 31);
     assert_eq!(house.get("beta", "/api/assets/b").await.1.get("partner_removed"), None);
@@ -106,6 +106,7 @@ async fn partner_remove_takes_the_file_and_purge_the_assets_once_the_daemon_has_
     house.post("acme", "/api/assets", &json!(assets)).await;
     house.delete("acme", "/api/assets/a0").await;
     house.post("beta", "/api/assets", &json!({"id": "b", "name": "n"})).await;
+    let cursor = answer(house.read("/api/changes?limit=1000")).await.1["next_cursor"].clone();
 
     let running = tidegate(directory, &["remove", "acme", "--purge", "--yes"]);
     assert!(
@@ -125,6 +126,11 @@ async fn partner_remove_takes_the_file_and_purge_the_assets_once_the_daemon_has_
     assert!(removed(&house).await.is_empty(), "nothing is left of it");
     let everything = answer(house.read("/api/assets")).await.1;
     assert_eq!(everything["items"].as_array().unwrap().len(), 1, "the other's stay");
+    let since = format!("/api/changes?limit=1000&since={}", cursor.as_str().unwrap());
+    let changes = answer(house.read(&since)).await.1["items"].as_array().cloned().unwrap();
+    let deletes =
+        changes.iter().filter(|change| change["type"] == "asset.deleted" && change["partner"] == "acme");
+    assert_eq!(deletes.count(), 699, "who follows the changes learns of each");
     house.stop().await;
 
     write_partner(directory, "acme");

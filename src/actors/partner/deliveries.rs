@@ -246,12 +246,17 @@ impl PartnerState {
             }
         };
         let standing = Standing { decision, first: remembered.first, place: remembered.record.place };
-        // in line behind what it rests on, which may not be durable yet (G4)
-        let ack = Ack::Push { reply, items, missing, standing: Some(standing), _permit: push.permit };
+        // G4: in line behind what it rests on
+        let (standing, _permit) = (Some(standing), push.permit);
+        self.answer_in_line(Ack::Push { reply, items, missing, standing, moved: false, _permit });
+        Ok(None)
+    }
+
+    /// Answers without a change, but behind all that was decided before: the answer may rest on it.
+    pub fn answer_in_line(&self, ack: Ack) {
         let pending = PendingSet { set: WriteSet::new(self.no), bytes: 0, ack: Some(ack), ticket: None };
         // where the store takes no more the callers see "unknown", and the daemon is going down
         let _: Result<(), Unavailable> = self.around.storage.commit(pending);
-        Ok(None)
     }
 
     /// Records a delivery in the write set of its effect, which will bear `ticket`.

@@ -7,7 +7,7 @@ use super::items::is_refused;
 use super::ledger::{Lanes, LedgerError, Prefetched};
 use super::state::PartnerState;
 use crate::codec::record;
-use crate::codec::request::again;
+use crate::codec::request::again::{self, Named};
 use crate::config::PartnerSettings;
 use crate::domain::{
     AssetId, AssetWrite, Document, ItemOutcome, Market, Micros, Origin, PriceWrite, QuarantineRow, QuoteName,
@@ -77,7 +77,10 @@ impl Released {
             }
             RefusedKind::Delete => id.map(|id| delete(id, at)),
             RefusedKind::Withdrawal => id.map(|id| withdrawal(id, row.quote.as_deref(), at)),
-            kind => again::decode(&row.raw, kind, id.as_ref(), &settings.policy),
+            kind => {
+                let quote = row.quote.as_deref().and_then(|name| QuoteName::new(name).ok());
+                again::decode(&row.raw, kind, Named { id: id.as_ref(), quote }, &settings.policy)
+            }
         };
         let write = write.ok_or(Cannot::Unreadable)?;
         Ok(Released { write, lanes, origin, prefetched: Prefetched::new() })

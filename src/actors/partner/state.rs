@@ -13,7 +13,7 @@ use super::quarantine::{self, Batch, Quarantine, Refused};
 use super::recent::RecentDocuments;
 use super::run::ActiveRun;
 use super::streams::Streams;
-use crate::actors::handle::{Push, PushReply, Unavailable};
+use crate::actors::handle::{Push, PushReply, Seen, Unavailable};
 use crate::actors::storage::{Ack, PendingSet, StorageHandle, approximate_bytes};
 use crate::clock::{Clock, Mark};
 use crate::config::PartnerSettings;
@@ -184,6 +184,11 @@ impl PartnerState {
         reply: oneshot::Sender<PushReply>,
     ) -> Result<(), ActorProcessingErr> {
         let Some((push, reply)) = self.unless_repeated(push, reply)? else { return Ok(()) };
+        if push.seen.as_ref().is_some_and(|seen| !self.is_as(seen)) {
+            let (items, missing, _permit) = (Vec::new(), Vec::new(), push.permit);
+            self.answer_in_line(Ack::Push { reply, items, missing, standing: None, moved: true, _permit });
+            return Ok(());
+        }
         let mut undated = self.undated;
         let was_undated = undated;
         let mut ledger = self.ledger(push.origin(), prefetched);
@@ -225,11 +230,18 @@ impl PartnerState {
             self.remember_delivery(delivery, decided, (&items, &missing), &mut set, (&durable, ticket))
         });
         let bytes = approximate_bytes(&set);
-        let ack = Some(Ack::Push { reply, items, missing, standing, _permit: push.permit });
+        let ack = Some(Ack::Push { reply, items, missing, standing, moved: false, _permit: push.permit });
         let pending = PendingSet { set, bytes, ack, ticket: Some((durable, ticket)) };
         // where the store takes no more the callers see "unknown", and the daemon is going down
         let _: Result<(), Unavailable> = self.around.storage.commit(pending);
         Ok(())
+    }
+
+    /// Whether the asset is still as a condition was judged by.
+    fn is_as(&self, seen: &Seen) -> bool {
+        let slot = self.index.find(&seen.id).filter(|&slot| self.index.is_alive(slot));
+        let version = slot.map(|slot| self.index.head(slot).version);
+        version.is_some() == seen.alive && (seen.version.is_none() || seen.version == version)
     }
 
     /// Commits a set of the actor's own; `reply` hears when it is durable.

@@ -33,6 +33,8 @@ pub enum Ack {
         missing: Vec<Missing>,
         /// Of a push with a delivery id (G2).
         standing: Option<Standing>,
+        /// Its conditions held no longer.
+        moved: bool,
         _permit: Permit,
     },
     /// The actors' own: run state, numbers of partners.

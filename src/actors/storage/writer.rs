@@ -105,11 +105,11 @@ impl WriterLoop {
     /// A caller who has gone is no error: its write stands.
     fn acknowledge(&self, ack: Ack, first: Seq, durable: Seq) {
         match ack {
-            Ack::Push { reply, items, missing, standing, _permit } => {
+            Ack::Push { reply, items, missing, standing, moved, _permit } => {
                 let settled = standing.as_ref().map(|standing| standing.settle(first));
                 let (first, durable) = settled.unwrap_or((first, durable));
                 let decision = standing.map_or(DeliveryDecision::New, |standing| standing.decision);
-                let _ = reply.send(PushReply { items, first, durable, missing, decision });
+                let _ = reply.send(PushReply { items, first, durable, missing, decision, moved });
             }
             Ack::Internal(reply) => {
                 let _ = reply.send(durable);

@@ -1,8 +1,8 @@
 //! The answer to "why": of each member and quote what it is, who wrote it, when that was true and
 //! when we learned it; of the asset when it lived and died; and which writes lost, by which rule.
 //!
-//! Only what is known is told. Who wrote a member stands in the store; who deleted the asset is
-//! known as long as the log holds that change; a quote tells its lane, not its delivery.
+//! Only what is known is told. Who wrote a member or a dated price stands in the store; who deleted
+//! the asset is known as long as the log holds that change.
 
 use super::asset::heartbeat;
 use super::{at, name, number, one_line, text};
@@ -36,6 +36,11 @@ pub struct ExplainView<'a> {
     pub member: Option<&'a str>,
     pub now: Micros,
     pub policy: &'a Policy,
+}
+
+/// How a delivery is named by the hash of its id, everywhere.
+pub fn short_hash(delivery: u64) -> String {
+    format!("{delivery:016x}")
 }
 
 /// Actions of operators that are listed.
@@ -223,12 +228,12 @@ fn quote(out: &mut Vec<u8>, view: &ExplainView<'_>, quote: &Quote) {
     text(out, "shows", shows);
     text(out, "why", why);
     text(out, "rule", "P2");
-    dated(out, quote);
+    dated(out, view, quote);
     undated(out, quote);
     out.push(b'}');
 }
 
-fn dated(out: &mut Vec<u8>, quote: &Quote) {
+fn dated(out: &mut Vec<u8>, view: &ExplainView<'_>, quote: &Quote) {
     name(out, "dated");
     if !quote.stamp.happened() {
         return out.extend_from_slice(b"null");
@@ -238,6 +243,12 @@ fn dated(out: &mut Vec<u8>, quote: &Quote) {
     text(out, "currency", quote.currency.as_str());
     stamp(out, quote.stamp);
     at(out, "received_at", Some(quote.received_at));
+    name(out, "by");
+    match quote.extra.as_ref().and_then(|extra| extra.origin) {
+        Some(origin) => self::origin(out, view, origin),
+        // there is no more to tell than the lane does
+        None => self::origin(out, view, Origin::Push { delivery: 0 }),
+    }
     out.push(b'}');
 }
 
@@ -329,7 +340,7 @@ fn origin(out: &mut Vec<u8>, view: &ExplainView<'_>, origin: Origin) {
         Origin::Push { delivery: 0 } => text(out, "kind", "push"),
         Origin::Push { delivery } => {
             text(out, "kind", "push");
-            text(out, "delivery_hash", &format!("{delivery:016x}"));
+            text(out, "delivery_hash", &short_hash(delivery));
         }
         Origin::Feed { run, record } => {
             text(out, "kind", "feed");

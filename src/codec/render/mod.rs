@@ -12,7 +12,7 @@ mod sse;
 
 pub use asset::{AssetView, PriceView, asset, heartbeat, price};
 pub use change::{Audience, change};
-pub use explain::{ExplainView, explain};
+pub use explain::{ExplainView, explain, short_hash};
 pub use reply::{Reply, push_reply};
 pub use sse::sse_frame;
 
@@ -33,11 +33,11 @@ fn text(out: &mut Vec<u8>, member: &str, value: &str) {
     json::quote(out, value);
 }
 
-/// A time, or null where it has never been.
+/// A time, or null where it has never been or cannot be told.
 fn at(out: &mut Vec<u8>, member: &str, value: Option<Micros>) {
     name(out, member);
     match value {
-        Some(at) if at != Micros::BEGINNING => {
+        Some(at) if time::is_known(at) => {
             out.push(b'"');
             time::write(out, at);
             out.push(b'"');

@@ -3,7 +3,7 @@
 
 use super::body;
 use super::{BodyLimits, Decoded};
-use crate::domain::{AssetId, Micros, RefusedKind, Verb, Write};
+use crate::domain::{AssetId, Micros, QuoteName, RefusedKind, Verb, Write};
 use crate::rules::policy::Policy;
 use compact_str::CompactString;
 
@@ -44,17 +44,24 @@ pub fn id_of(item: &str) -> CompactString {
     body::readable_id(item)
 }
 
+/// What the path and the query said of an item, where its kind has such.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Named<'a> {
+    pub id: Option<&'a AssetId>,
+    pub quote: Option<QuoteName>,
+}
+
 /// Decodes one item by itself, as its body had been. `None`: such an item has no text.
-pub fn decode(item: &str, kind: RefusedKind, id: Option<&AssetId>, policy: &Policy) -> Option<Write> {
+pub fn decode(item: &str, kind: RefusedKind, named: Named<'_>, policy: &Policy) -> Option<Write> {
     let limits = BodyLimits { items_max: 1 };
-    let assets = |verb| super::assets(item.as_bytes(), false, verb, id, policy, &limits);
+    let assets = |verb| super::assets(item.as_bytes(), false, verb, named.id, policy, &limits);
     let decoded = match kind {
         RefusedKind::Put => assets(Verb::Put),
         RefusedKind::Post => assets(Verb::Post),
         RefusedKind::Patch => assets(Verb::Patch),
         RefusedKind::Event => super::events(item.as_bytes(), false, policy, &limits),
         RefusedKind::Price => super::prices(item.as_bytes(), false, policy, &limits),
-        RefusedKind::AssetPrice => super::asset_price(item.as_bytes(), id?, policy),
+        RefusedKind::AssetPrice => super::asset_price(item.as_bytes(), named.id?, named.quote, policy),
         RefusedKind::Delete | RefusedKind::Withdrawal | RefusedKind::FeedRecord | RefusedKind::Snapshot => {
             return None;
         }
@@ -87,9 +94,10 @@ mod tests {
         let policy = Policy::default();
         let id = AssetId::new("a").unwrap();
         let price = "{\"amount\":\"1\",\"currency\":\"EUR\"}";
-        assert!(decode(price, RefusedKind::AssetPrice, Some(&id), &policy).is_some());
-        assert!(decode(price, RefusedKind::Price, None, &policy).is_none(), "it names no asset");
-        assert!(decode("{\"name\":\"x\"}", RefusedKind::Patch, Some(&id), &policy).is_some());
-        assert!(decode("", RefusedKind::Delete, Some(&id), &policy).is_none());
+        let of_path = Named { id: Some(&id), quote: None };
+        assert!(decode(price, RefusedKind::AssetPrice, of_path, &policy).is_some());
+        assert!(decode(price, RefusedKind::Price, Named::default(), &policy).is_none(), "it names no asset");
+        assert!(decode("{\"name\":\"x\"}", RefusedKind::Patch, of_path, &policy).is_some());
+        assert!(decode("", RefusedKind::Delete, of_path, &policy).is_none());
     }
 }

@@ -13,7 +13,7 @@ mod price;
 
 use super::problem::Problem;
 use super::reserved::Refusal;
-use crate::domain::{AssetId, ItemOutcome, Micros, Verb, Write};
+use crate::domain::{AssetId, ItemOutcome, Micros, QuoteName, Verb, Write};
 use crate::rules::policy::Policy;
 use body::Items;
 use compact_str::CompactString;
@@ -132,12 +132,17 @@ pub fn assets(
 }
 
 /// `PUT /api/assets/{id}/price`.
-pub fn asset_price(body: &[u8], id: &AssetId, policy: &Policy) -> Result<Decoded, BodyError> {
+pub fn asset_price(
+    body: &[u8],
+    id: &AssetId,
+    quote: Option<QuoteName>,
+    policy: &Policy,
+) -> Result<Decoded, BodyError> {
     let items = body::split(body::text(body)?, false, None, &BodyLimits { items_max: 1 })?;
     if items.shape == Shape::Batch {
         return Err(needs_one(Verb::Put));
     }
-    Ok(decoded(&items, Some(id), |raw| price::decode(raw, Owner::Path(id), policy).map(Write::Price)))
+    Ok(decoded(&items, Some(id), |raw| price::decode(raw, Owner::Path(id, quote), policy).map(Write::Price)))
 }
 
 /// `POST /api/events`.

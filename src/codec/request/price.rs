@@ -17,8 +17,8 @@ const WORD_BYTES_MAX: usize = 64;
 pub(super) enum Owner<'a> {
     /// The item's own `id` says it.
     Named,
-    /// The path says it; an `id` in the item must agree.
-    Path(&'a AssetId),
+    /// The path says it, and perhaps the query which quote; what the item says itself must agree.
+    Path(&'a AssetId, Option<QuoteName>),
     /// It stands within this asset's item, and bears no id.
     Item(&'a AssetId),
 }
@@ -63,7 +63,15 @@ pub(super) fn decode(raw: &str, owner: Owner<'_>, policy: &Policy) -> Result<Pri
     let id = owned_by(owner, id)?;
     let missing =
         || Refusal::new(Rule::P4, "amount_missing", "send an `amount`, such as \"101.25\"").within("amount");
-    parts.assemble(id, amount.ok_or_else(missing)?, policy)
+    let mut write = parts.assemble(id, amount.ok_or_else(missing)?, policy)?;
+    if let Owner::Path(_, Some(asked)) = owner {
+        if parts.quote.is_some() && write.quote != asked {
+            let hint = "send the quote of the query, or leave it out";
+            return Err(Refusal::new(Rule::P1, "quote_mismatch", hint).within("quote"));
+        }
+        write.quote = asked;
+    }
+    Ok(write)
 }
 
 fn owned_by(owner: Owner<'_>, named: Option<AssetId>) -> Result<AssetId, Refusal> {
@@ -72,12 +80,12 @@ fn owned_by(owner: Owner<'_>, named: Option<AssetId>) -> Result<AssetId, Refusal
         (Owner::Named, None) => {
             Err(Refusal::new(Rule::P1, "id_missing", "send the asset's `id`").within("id"))
         }
-        (Owner::Path(id), Some(named)) if named != *id => {
+        (Owner::Path(id, _), Some(named)) if named != *id => {
             Err(Refusal::new(Rule::P1, "id_mismatch", "send the id of the path, or leave it out")
                 .within("id"))
         }
         (Owner::Item(_), Some(_)) => Err(unknown("id")),
-        (Owner::Path(id) | Owner::Item(id), _) => Ok(id.clone()),
+        (Owner::Path(id, _) | Owner::Item(id), _) => Ok(id.clone()),
     }
 }
 

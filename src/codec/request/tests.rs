@@ -162,7 +162,7 @@ fn b21_too_many_items_are_413_and_none_is_no_error() {
 #[test]
 fn a_price_by_path_needs_no_id_but_must_not_name_another() {
     let id = AssetId::new("a/1").unwrap();
-    let read = |body: &str| asset_price(body.as_bytes(), &id, &Policy::default());
+    let read = |body: &str| asset_price(body.as_bytes(), &id, None, &Policy::default());
     assert_eq!(price(read(r#"{"amount":1}"#).unwrap()).id, id);
     assert_eq!(price(read(r#"{"id":"a/1","amount":1}"#).unwrap()).id, id);
     assert_eq!(refusal(&read(r#"{"id":"b","amount":1}"#).unwrap()).0, "id_mismatch");
@@ -301,7 +301,7 @@ proptest! {
         let _ = prices(&body[..cut.index(body.len() + 1)], ndjson, &policy, &LIMITS);
         let _ = assets(body, ndjson, Verb::Post, None, &policy, &LIMITS);
         let id = AssetId::new("a").unwrap();
-        let _ = asset_price(body, &id, &policy);
+        let _ = asset_price(body, &id, None, &policy);
     }
 }
 
@@ -320,4 +320,20 @@ fn what_is_ordinary_takes_the_fast_path() {
     assert_eq!(taken(&envelope, false), Some((Shape::Batch, 20)));
     assert_eq!(taken(&list.replacen("\"101.25\"", "101.25", 1), false), None);
     assert_eq!(taken(item, false), Some((Shape::Single, 1)));
+}
+
+#[test]
+fn the_quote_of_the_query_is_the_price_s_unless_the_body_names_another() {
+    let (id, nav) = (AssetId::new("a").unwrap(), QuoteName::new("nav").unwrap());
+    let read = |body: &str| {
+        let decoded = asset_price(body.as_bytes(), &id, Some(nav), &Policy::default()).unwrap();
+        match decoded.writes.into_iter().next().unwrap() {
+            Ok(Write::Price(price)) => price.quote.as_str().to_owned(),
+            Ok(other) => panic!("not a price: {other:?}"),
+            Err(refused) => refused.note.unwrap().code.into_owned(),
+        }
+    };
+    assert_eq!(read(r#"{"amount":"1"}"#), "nav");
+    assert_eq!(read(r#"{"amount":"1","quote":"nav"}"#), "nav");
+    assert_eq!(read(r#"{"amount":"1","quote":"bid"}"#), "quote_mismatch");
 }
