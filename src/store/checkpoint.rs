@@ -98,6 +98,7 @@ impl Writer {
         self.guarded(|writer| {
             while writer.slice()? != Progress::Idle {}
             writer.begin(Durability::Immediate)?.commit()?;
+            writer.note_high_water(true);
             Ok(())
         })
     }
@@ -121,6 +122,7 @@ impl Writer {
         self.position = position;
         drop(checkpoint);
         self.shared.drop_frozen()?;
+        self.note_high_water(false);
         Ok(Progress::Finished)
     }
 
