@@ -10,6 +10,7 @@ use super::tables::{self, log, meta};
 use super::writer::Writer;
 use super::{Reader, StoreError, recovery};
 use crate::codec::log::record_head;
+use crate::config::StoreSettings;
 use crate::domain::Seq;
 use redb::{Builder, Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable};
 use std::fs::{self, File};
@@ -41,6 +42,19 @@ pub struct StoreOptions {
     pub init: bool,
 }
 
+impl StoreOptions {
+    /// What the configuration says; `init` is only ever said by a person, once.
+    pub fn of(settings: &StoreSettings, init: bool) -> StoreOptions {
+        StoreOptions {
+            cache_bytes: settings.cache_bytes,
+            overlay_bytes_max: settings.overlay_bytes_max,
+            log_keep: i64::try_from(settings.log_keep.as_micros()).unwrap_or(i64::MAX),
+            log_bytes_max: settings.log_bytes_max,
+            init,
+        }
+    }
+}
+
 /// What opening had to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recovery {
@@ -69,6 +83,9 @@ pub fn open(directory: &Path, options: &StoreOptions) -> Result<Opened, StoreErr
     }
     let high_water = HighWaterFile::within(directory);
     if !there {
+        if existed {
+            tracing::warn!(path = %path.display(), "database file missing, beginning anew as told by --init");
+        }
         high_water.forget().map_err(in_directory)?;
         make(directory, &path, options)?;
     }
