@@ -99,13 +99,7 @@ impl Remove {
 }
 
 fn open(settings: &Settings) -> anyhow::Result<Opened> {
-    let options = StoreOptions {
-        cache_bytes: settings.store.cache_bytes,
-        overlay_bytes_max: settings.store.overlay_bytes_max,
-        log_keep: i64::try_from(settings.store.log_keep.as_micros()).unwrap_or(i64::MAX),
-        log_bytes_max: settings.store.log_bytes_max,
-        init: false,
-    };
+    let options = StoreOptions::of(&settings.store, false);
     if !settings.store.directory.exists() {
         bail!("there is no store in {}", settings.store.directory.display());
     }

@@ -13,17 +13,22 @@ use std::process::ExitCode;
 pub struct Serve {
     #[command(flatten)]
     config: ConfigDirectory,
+    /// Begin with an empty catalogue if the database file that was here has been lost. One that is
+    /// there is opened as ever.
+    #[arg(long)]
+    init: bool,
 }
 
 impl Serve {
     pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let settings = match config::load(&self.config.directory) {
+        let mut settings = match config::load(&self.config.directory) {
             Ok(settings) => settings,
             Err(faults) => {
                 writeln!(out, "{faults}")?;
                 return Ok(ExitCode::from(EXIT_CONFIG));
             }
         };
+        settings.store.init = self.init;
         let mut signals = Signals::listen()?;
         let daemon = Daemon::start(settings, Clock::system()).await?;
         loop {

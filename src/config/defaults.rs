@@ -49,6 +49,7 @@ impl StoreSettings {
             group_bytes_max: 8 * MIB,
             disk_free_bytes_min: GIB / 2,
             fetches_max: 8,
+            init: false,
         }
     }
 }

@@ -98,6 +98,7 @@ fn store(mut section: Section<'_>) -> StoreSettings {
         disk_free_bytes_min: s.bytes("disk_free_bytes_min", default.disk_free_bytes_min, 0..=1_024 * GIB),
         fetches_max: s.number("fetches_max", default.fetches_max, 1..=1_000),
         directory: default.directory,
+        init: default.init,
     };
     if settings.group_bytes_max > settings.overlay_bytes_max {
         let rule = "must not exceed overlay_bytes_max, or one group would fill the overlay";

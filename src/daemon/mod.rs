@@ -213,13 +213,7 @@ impl Daemon {
 
 async fn open_store(settings: &Settings) -> Result<store::Opened, StartError> {
     let directory = settings.store.directory.clone();
-    let options = StoreOptions {
-        cache_bytes: settings.store.cache_bytes,
-        overlay_bytes_max: settings.store.overlay_bytes_max,
-        log_keep: i64::try_from(settings.store.log_keep.as_micros()).unwrap_or(i64::MAX),
-        log_bytes_max: settings.store.log_bytes_max,
-        init: false,
-    };
+    let options = StoreOptions::of(&settings.store, settings.store.init);
     let opened = tokio::task::spawn_blocking(move || store::open(&directory, &options)).await;
     Ok(opened.map_err(|_| StoreError::WriterPanicked)??)
 }

@@ -133,6 +133,12 @@ impl Quote {
         dated && self.undated.as_ref().is_none_or(|undated| undated.currency == currency)
     }
 
+    /// The register holds nothing, neither dated nor undated: it only says that what it held before
+    /// is gone.
+    pub fn is_emptied(&self) -> bool {
+        !self.stamp.happened() && self.undated.is_none()
+    }
+
     pub fn is_withdrawn(&self) -> bool {
         self.stamp.happened() && self.amount.is_none()
     }

@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::list::{self, LIMIT_MAX};
 use super::partner::Call;
 use super::read;
-use super::{reply, stream, view};
+use super::{position, reply, stream, view};
 use crate::actors::Registry;
 use crate::codec::render::Audience;
 use crate::codec::{cursor, json};
@@ -136,15 +136,12 @@ impl Window {
         Ok(Window { reader: app.reader.clone(), registry: app.registry.clone(), partners, types, audience })
     }
 
-    /// The sequence after which to begin. A cursor of another journal, or from beyond our end, was
-    /// not given by the journal that we have: something is missing, and the client must know.
+    /// The sequence after which to begin.
     pub fn seq_of(&self, since: Since) -> Result<Seq, Fault> {
-        let durable = self.reader.durable();
         match since {
             Since::Beginning => Ok(Seq(0)),
-            Since::Now => Ok(durable),
-            Since::Cursor { journal, seq } if journal == self.reader.journal() && seq <= durable => Ok(seq),
-            Since::Cursor { .. } => Err(self.gone(Seq(0))),
+            Since::Now => Ok(self.reader.durable()),
+            Since::Cursor { journal, seq } => position::going_on(&self.reader, (journal, seq)),
         }
     }
 

@@ -4,7 +4,7 @@
 use super::body::Body;
 use super::fault::Fault;
 use super::partner::Call;
-use super::position::Position;
+use super::position::{self, Position};
 use super::push::quote_name;
 use super::view::Scene;
 use super::{read, reply};
@@ -109,12 +109,14 @@ fn filter(call: &Call<'_>) -> Result<Filter, Fault> {
         Some(other) => Status::Is(other.to_owned()),
     };
     let changed_since = call.query.one("changed_since")?;
-    let changed_since =
-        changed_since.map(|text| cursor::decode(&text).ok_or(Fault::BadCursor)).transpose()?;
+    let seq_of = |text: &str| {
+        let since = cursor::decode(text).ok_or(Fault::BadCursor)?;
+        position::going_on(&call.app().reader, since)
+    };
     Ok(Filter {
         status,
         class: call.query.one("class")?.map(String::from),
-        changed_since: changed_since.map(|(_, seq)| seq),
+        changed_since: changed_since.as_deref().map(seq_of).transpose()?,
     })
 }
 

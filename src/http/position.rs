@@ -69,6 +69,15 @@ fn of_this_journal(reader: &Reader, text: &str) -> Result<Seq, Fault> {
     Ok(seq)
 }
 
+/// The sequence of a cursor to go on from. One of another journal, or from beyond our end, was not
+/// given by the journal that we have: something is missing, and the client must know.
+pub fn going_on(reader: &Reader, (journal, seq): (u32, Seq)) -> Result<Seq, Fault> {
+    if journal != reader.journal() || seq > reader.durable() {
+        return Err(Fault::CursorGone { oldest: cursor::encode(reader.journal(), Seq(0)) });
+    }
+    Ok(seq)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

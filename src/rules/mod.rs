@@ -4,6 +4,7 @@
 pub mod absence;
 pub mod deliveries;
 pub mod document;
+pub mod extent;
 pub mod gaps;
 pub mod guard;
 pub mod keeping;

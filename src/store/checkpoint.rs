@@ -13,7 +13,7 @@ use super::tables::documents::DocumentRow;
 use super::tables::{assets, documents, meta, prices, records};
 use super::writer::Writer;
 use crate::clock::Mark;
-use crate::codec::log::{LogError, merge_quote_rows, replaces_whole};
+use crate::codec::log::{LogError, holds_emptied, replaces_whole, settle_quote_rows};
 use crate::domain::{AssetId, PartnerNo, RecordKind, Seq};
 use redb::{Durability, ReadableTable, Table, WriteTransaction};
 use std::sync::Arc;
@@ -74,6 +74,7 @@ impl Writer {
             let (share, whole) = FREEZE_SHARE;
             overlay.active.bytes() >= self.options.overlay_bytes_max / whole * share
                 || overlay.active.log_bytes >= TAIL_BYTES_MAX
+                || overlay.active.has_long_row
         };
         self.checkpoint.is_some() || self.shared.overlay().is_ok_and(|overlay| full(&overlay))
     }
@@ -97,6 +98,7 @@ impl Writer {
         self.guarded(|writer| {
             while writer.slice()? != Progress::Idle {}
             writer.begin(Durability::Immediate)?.commit()?;
+            writer.note_high_water(true);
             Ok(())
         })
     }
@@ -120,6 +122,7 @@ impl Writer {
         self.position = position;
         drop(checkpoint);
         self.shared.drop_frozen()?;
+        self.note_high_water(false);
         Ok(Progress::Finished)
     }
 
@@ -217,10 +220,11 @@ fn price_row<'a>(
     entry: &'a SlotEntry,
     scratch: &'a mut Vec<u8>,
 ) -> Result<&'a [u8], LogError> {
-    if entry.cleared || replaces_whole(old, entry.row()) {
+    let old = if entry.cleared { &[] } else { old };
+    if replaces_whole(old, entry.row()) && !holds_emptied(entry.row())? {
         return Ok(entry.row());
     }
-    merge_quote_rows(old, entry.row(), scratch)?;
+    settle_quote_rows(old, entry.row(), scratch)?;
     Ok(scratch)
 }
 
@@ -334,7 +338,56 @@ fn write_records(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Slot;
+    use crate::codec::log::{put_quote_row, quotes};
+    use crate::domain::{Currency, Decimal, Lane, Market, Micros, Quote, QuoteName, Slot, Stamp};
+
+    fn quote(name: &str) -> Quote {
+        Quote {
+            name: QuoteName::new(name).unwrap(),
+            currency: Currency::new("EUR").unwrap(),
+            market: Market::Unsaid,
+            stamp: Stamp::new(Micros(5), Lane::Push, 0),
+            amount: Decimal::from_parts(5, 0),
+            received_at: Micros(6),
+            extra: None,
+            undated: None,
+        }
+    }
+
+    fn row(quotes: &[&Quote]) -> Vec<u8> {
+        let mut row = Vec::new();
+        quotes.iter().for_each(|quote| put_quote_row(&mut row, quote));
+        row
+    }
+
+    /// Names of the quotes that the table holds, once it held `old`, after a checkpoint of an entry.
+    fn settled(old: &[&Quote], cleared: bool, entry: &[&Quote]) -> Vec<String> {
+        let mut map = SlotMap::<256>::default();
+        map.update(Seq(1), PartnerNo(1), Slot(0), |slot| {
+            if cleared {
+                slot.clear();
+            }
+            slot.set_row(&row(entry));
+        });
+        let (old, mut scratch) = (row(old), Vec::new());
+        let settled = price_row(&old, map.get(PartnerNo(1), Slot(0)).unwrap(), &mut scratch).unwrap();
+        quotes(settled).unwrap().iter().map(|quote| quote.name.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_register_that_was_emptied_leaves_the_row_in_the_table() {
+        let (price, nav, bid) = (quote("price"), quote("nav"), quote("bid"));
+        let emptied = |held: &Quote| Quote { stamp: Stamp::NEVER, amount: None, ..held.clone() };
+        let (no_price, no_nav, no_bid) = (emptied(&price), emptied(&nav), emptied(&bid));
+        let none: [&str; 0] = [];
+        assert_eq!(settled(&[], false, &[&no_price]), none);
+        assert_eq!(settled(&[&price], false, &[&no_price]), none);
+        assert_eq!(settled(&[&nav, &price], false, &[&no_nav]), ["price"]);
+        assert_eq!(settled(&[&no_nav, &bid], false, &[&price]), ["bid", "price"]);
+        assert_eq!(settled(&[&nav], true, &[&no_bid, &price]), ["price"]);
+        let withdrawn = Quote { amount: None, ..price.clone() };
+        assert_eq!(settled(&[&price, &nav], false, &[&withdrawn]), ["price", "nav"]);
+    }
 
     #[test]
     fn an_entry_that_a_block_has_already_is_passed_over() {

@@ -10,6 +10,7 @@
 
 mod checkpoint;
 mod error;
+mod high_water;
 mod open;
 mod overlay;
 mod read;

@@ -1,15 +1,18 @@
 //! Opening: the directory, the marker, the schema, and the way back to where the log ended.
 //!
 //! Beside the redb file lies a marker that says that it exists. A file that is missing although
-//! the marker is there has been lost, and is never silently begun anew.
+//! the marker is there has been lost, and is never silently begun anew. A second one says how far
+//! the file had come, so that an older copy of it is noticed.
 
+use super::high_water::{HighWater, HighWaterFile};
 use super::shared::Shared;
 use super::tables::{self, log, meta};
 use super::writer::Writer;
 use super::{Reader, StoreError, recovery};
 use crate::codec::log::record_head;
+use crate::config::StoreSettings;
 use crate::domain::Seq;
-use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{Builder, Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
@@ -39,6 +42,19 @@ pub struct StoreOptions {
     pub init: bool,
 }
 
+impl StoreOptions {
+    /// What the configuration says; `init` is only ever said by a person, once.
+    pub fn of(settings: &StoreSettings, init: bool) -> StoreOptions {
+        StoreOptions {
+            cache_bytes: settings.cache_bytes,
+            overlay_bytes_max: settings.overlay_bytes_max,
+            log_keep: i64::try_from(settings.log_keep.as_micros()).unwrap_or(i64::MAX),
+            log_bytes_max: settings.log_bytes_max,
+            init,
+        }
+    }
+}
+
 /// What opening had to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recovery {
@@ -65,15 +81,24 @@ pub fn open(directory: &Path, options: &StoreOptions) -> Result<Opened, StoreErr
     if existed && !there && !options.init {
         return Err(StoreError::Missing { path, marker });
     }
+    let high_water = HighWaterFile::within(directory);
     if !there {
+        if existed {
+            tracing::warn!(path = %path.display(), "database file missing, beginning anew as told by --init");
+        }
+        high_water.forget().map_err(in_directory)?;
         make(directory, &path, options)?;
     }
     let db = builder(options).create(&path).map_err(|error| open_error(error, &path))?;
     if existed && !options.init && meta::read(&db.begin_read()?)?.is_none() {
         return Err(StoreError::Missing { path, marker });
     }
-    let opened = open_database(db, options)?;
+    let mut opened = open_database(db, options, high_water.read())?;
     mark(directory, &marker).map_err(in_directory)?;
+    // what recovery read may be on its way to the disk still, and the mark must not be ahead of it
+    opened.writer.begin(Durability::Immediate)?.commit()?;
+    opened.writer.high_water_file = Some(high_water);
+    opened.writer.note_high_water(true);
     Ok(opened)
 }
 
@@ -99,7 +124,7 @@ pub fn open_backend<B: redb::StorageBackend>(
     let db = builder(options)
         .create_with_backend(backend)
         .map_err(|error| open_error(error, Path::new("the given backend")))?;
-    open_database(db, options)
+    open_database(db, options, None)
 }
 
 fn builder(options: &StoreOptions) -> Builder {
@@ -138,15 +163,28 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-fn open_database(db: Database, options: &StoreOptions) -> Result<Opened, StoreError> {
+/// `known`: how far the file that is expected here had come.
+fn open_database(
+    db: Database,
+    options: &StoreOptions,
+    known: Option<HighWater>,
+) -> Result<Opened, StoreError> {
     let found = meta::read(&db.begin_read()?)?;
-    let meta = match found {
+    let mut meta = match found {
         Some(meta) => meta,
         None => begin_journal(&db)?,
     };
     let end = log_end(&db.begin_read()?)?;
     let position = Seq(meta.checkpoint);
     let last = end.map_or(position, |end| end.last.max(position));
+    if let Some(known) = known.filter(|known| known.journal != meta.journal || last < known.reached) {
+        meta.journal = renew_journal(&db)?;
+        tracing::warn!(
+            ends_at = last.0,
+            reached = known.reached.0,
+            "older database file put in place of ours, refusing the cursors given before"
+        );
+    }
     let shared = Arc::new(Shared::new(db, meta.journal, last));
     let mut writer = Writer::new(shared.clone(), *options, position);
     writer.log_bytes = end.map_or(0, |end| end.bytes);
@@ -154,9 +192,22 @@ fn open_database(db: Database, options: &StoreOptions) -> Result<Opened, StoreEr
     Ok(Opened { writer, reader: Reader::new(shared), recovery })
 }
 
+fn new_identity() -> Result<u32, StoreError> {
+    getrandom::u32().map_err(|source| StoreError::Random { source })
+}
+
+/// Gives a journal that goes on from an earlier point another identity, durably.
+fn renew_journal(db: &Database) -> Result<u32, StoreError> {
+    let journal = new_identity()?;
+    let txn = db.begin_write()?;
+    txn.open_table(meta::TABLE)?.insert(meta::JOURNAL, u64::from(journal))?;
+    txn.commit()?;
+    Ok(journal)
+}
+
 /// Makes all tables and gives the journal its identity.
 fn begin_journal(db: &Database) -> Result<meta::Meta, StoreError> {
-    let journal = getrandom::u32().map_err(|source| StoreError::Random { source })?;
+    let journal = new_identity()?;
     let txn = db.begin_write()?;
     tables::create_all(&txn)?;
     let mut table = txn.open_table(meta::TABLE)?;

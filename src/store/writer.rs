@@ -6,6 +6,7 @@
 //! the file again can tell.
 
 use super::checkpoint::Checkpoint;
+use super::high_water::{HighWater, HighWaterFile};
 use super::overlay::{Commit, WARM_MAX};
 use super::shared::Shared;
 use super::tables::log;
@@ -35,6 +36,8 @@ pub struct Writer {
     pub(super) last: Seq,
     /// Bytes of all records that the log has held since it last was empty.
     pub(super) log_bytes: u64,
+    /// Where what has been reached is noted; `None` until recovery is over.
+    pub(super) high_water_file: Option<HighWaterFile>,
     latched: bool,
     record: Vec<u8>,
     places: Vec<RowPlace>,
@@ -50,6 +53,7 @@ impl Writer {
             position,
             last,
             log_bytes: 0,
+            high_water_file: None,
             latched: false,
             record: Vec::new(),
             places: Vec::new(),
@@ -103,6 +107,16 @@ impl Writer {
         let mut txn = self.shared.db.begin_write()?;
         txn.set_durability(durability)?;
         Ok(txn)
+    }
+
+    /// Notes how far the log has come: every commit is synced before it counts, so all of it is
+    /// durable. Where that fails the note stays behind, which harms nothing.
+    pub(super) fn note_high_water(&self, sync: bool) {
+        let Some(file) = &self.high_water_file else { return };
+        let mark = HighWater { journal: self.shared.journal, reached: self.last };
+        if let Err(error) = file.write(mark, sync) {
+            tracing::warn!(%error, "high-water mark not written");
+        }
     }
 
     /// Has the overlay take in the record just written.

@@ -1,5 +1,6 @@
 //! The verbs that need no running daemon, as they are called from a shell.
 
+use crate::proof_program::{Program, configure};
 use std::path::Path;
 use std::process::{Command, Output};
 use tidegate::config::{KeyHash, load};
@@ -33,6 +34,22 @@ fn check_says_what_a_sound_configuration_comes_to() {
     assert_eq!(output.status.code(), Some(0));
     assert!(said(&output).contains("serves on 127.0.0.1:8080"), "{}", said(&output));
     assert!(said(&output).contains("/srv/tidegate\n0 partners"), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn c9_serve_begins_anew_after_a_loss_only_when_it_is_told_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("store/tidegate.redb");
+    configure(directory.path(), "acme");
+    assert!(Program::start(directory.path()).await.terminate().success());
+    std::fs::remove_file(&file).unwrap();
+    let refused = tidegate(directory.path(), &["serve"]);
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(told.contains("start with --init"), "{told}");
+    assert!(Program::start_with(directory.path(), &["--init"]).await.terminate().success());
+    assert!(Program::start(directory.path()).await.terminate().success());
+    assert!(file.exists());
 }
 
 #[test]

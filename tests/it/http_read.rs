@@ -91,6 +91,12 @@ async fn lists_are_narrowed_by_partner_status_class_and_change() {
     let cursor = me["cursor"].as_str().unwrap();
     house.post("acme", "/api/assets", &json!({"id": "a/4", "n": 44})).await;
     assert_eq!(list(&format!("changed_since={cursor}")).await, ["acme:a/4"]);
+    let (journal, _) = cursor.split_once('-').unwrap();
+    for cursor in ["00000000-1".to_owned(), format!("{journal}-999999")] {
+        let (status, gone) = house.get("acme", &format!("/api/assets?changed_since={cursor}")).await;
+        assert_eq!((status, &gone["code"]), (StatusCode::GONE, &json!("cursor_gone")), "{gone}");
+        assert!(gone["oldest_cursor"].is_string(), "{gone}");
+    }
     let (_, page) = house.get("acme", "/api/assets?fields=n&limit=1").await;
     assert_eq!(page["items"][0].get("class"), None, "{page}");
     assert_eq!(page["items"][0]["n"], json!(0));

@@ -11,6 +11,7 @@ mod deliveries;
 mod events;
 mod examples;
 mod explain;
+mod extent;
 mod fault_server;
 mod feed_fetch;
 mod feed_reach;

@@ -36,7 +36,12 @@ pub fn configure(directory: &Path, partner: &str) {
 impl Program {
     /// Starts the program, and waits until it is ready.
     pub async fn start(directory: &Path) -> Program {
-        let mut child = Program::spawn(directory);
+        Program::start_with(directory, &[]).await
+    }
+
+    /// With more arguments.
+    pub async fn start_with(directory: &Path, arguments: &[&str]) -> Program {
+        let mut child = Program::spawn(directory, arguments);
         let lines = BufReader::new(child.stderr.take().expect("it is piped"));
         let (ready, address) = oneshot::channel();
         std::thread::spawn(move || follow(lines, ready));
@@ -47,15 +52,16 @@ impl Program {
 
     /// Starts the program and kills it at once, wherever it is then.
     pub fn start_and_kill(directory: &Path) {
-        let mut child = Program::spawn(directory);
+        let mut child = Program::spawn(directory, &[]);
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    fn spawn(directory: &Path) -> Child {
+    fn spawn(directory: &Path, arguments: &[&str]) -> Child {
         Command::new(BINARY)
             .args(["--log", "json", "serve", "--config"])
             .arg(directory)
+            .args(arguments)
             .env("RUST_LOG", "info")
             .stderr(Stdio::piped())
             .spawn()

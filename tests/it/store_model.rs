@@ -81,6 +81,57 @@ fn a_reopened_store_applies_the_tail_again_however_small_the_overlay_may_be() {
 }
 
 #[test]
+fn registers_that_come_and_go_under_ever_new_names_leave_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut opened = open(directory.path(), &SMALL).unwrap();
+    let asset = WriteSet { partner: PARTNERS[0], changes: vec![counted(0).changes.remove(0)] };
+    let id = match &asset.changes[0] {
+        ChangeKind::Asset(asset) => asset.id.clone(),
+        other => panic!("{other:?} is no asset"),
+    };
+    opened.writer.commit(&mut vec![asset], Micros(0)).unwrap();
+    for round in 0..2_000 {
+        let name = QuoteName::new(&format!("q{round}")).unwrap();
+        for held in [true, false] {
+            let mut set = WriteSet::new(PARTNERS[0]);
+            set.changes.push(ChangeKind::Price(PriceChange {
+                slot: Slot(0),
+                id: id.clone(),
+                visible: true,
+                quote: register(name, held.then_some(Micros(round))),
+            }));
+            opened.writer.commit(&mut vec![set], Micros(round)).unwrap();
+        }
+        if opened.writer.wants_checkpoint() {
+            while opened.writer.checkpoint_slice().unwrap() != Progress::Finished {}
+        }
+        assert!(opened.reader.overlay_bytes() < 64 << 10, "a row is not carried on for ever");
+        assert!(opened.reader.quotes(PARTNERS[0], &id).unwrap().unwrap().1.is_empty());
+    }
+    opened.writer.checkpoint_all().unwrap();
+    drop(opened);
+    let db = redb::Database::open(directory.path().join("tidegate.redb")).unwrap();
+    let txn = redb::ReadableDatabase::begin_read(&db).unwrap();
+    let prices = txn.open_table(redb::TableDefinition::<(u32, u32), &[u8]>::new("prices")).unwrap();
+    let block = prices.get((PARTNERS[0].0, 0)).unwrap().unwrap();
+    assert!(block.value().len() < 100, "{} bytes for an asset without a price", block.value().len());
+}
+
+/// A quote with a price of that time, or one that was emptied.
+fn register(name: QuoteName, at: Option<Micros>) -> Quote {
+    Quote {
+        name,
+        currency: Currency::new("EUR").unwrap(),
+        market: Market::Unsaid,
+        stamp: at.map_or(Stamp::NEVER, |at| Stamp::new(at, Lane::Push, 0)),
+        amount: at.and_then(|_| Decimal::from_parts(5, 0)),
+        received_at: Micros(0),
+        extra: None,
+        undated: None,
+    }
+}
+
+#[test]
 fn a_group_without_changes_writes_nothing() {
     let disk = SimDisk::default();
     let mut opened = open_backend(disk.clone(), &SMALL).unwrap();

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use tidegate::domain::{Micros, Seq};
-use tidegate::store::{StoreError, StoreOptions, open, open_backend};
+use tidegate::store::{Opened, Progress, StoreError, StoreOptions, open, open_backend};
 
 const OPTIONS: StoreOptions = StoreOptions {
     cache_bytes: 1 << 20,
@@ -51,6 +51,92 @@ fn c9_a_file_that_is_missing_or_emptied_is_refused_unless_told_to_begin_anew() {
         drop(opened);
         drop(open(directory.path(), &OPTIONS).unwrap());
     }
+}
+
+/// Commits so many groups more.
+fn go_on(opened: &mut Opened, world: &mut World, groups: usize) {
+    let mut random = Random(world.last().0);
+    for _ in 0..groups {
+        let before = world.last();
+        let mut sets = Vec::new();
+        while world.last() == before {
+            sets.extend(world.random_sets(&mut random, Micros(1)));
+        }
+        opened.writer.commit(&mut sets, Micros(1)).unwrap();
+    }
+}
+
+fn journal_of(directory: &Path) -> u32 {
+    open(directory, &OPTIONS).unwrap().reader.journal()
+}
+
+#[test]
+fn an_older_copy_put_in_place_gets_another_identity_once_and_loses_nothing_that_it_holds() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tidegate.redb");
+    let mut world = fill(directory.path());
+    let (journal, backup) = (journal_of(directory.path()), fs::read(&file).unwrap());
+    let backed_up = world.clone();
+    let mut opened = open(directory.path(), &OPTIONS).unwrap();
+    go_on(&mut opened, &mut world, 5);
+    opened.writer.checkpoint_all().unwrap();
+    assert_eq!(opened.reader.journal(), journal);
+    drop(opened);
+
+    fs::write(&file, &backup).unwrap();
+    let mut opened = open(directory.path(), &OPTIONS).unwrap();
+    let renewed = opened.reader.journal();
+    assert_ne!(renewed, journal, "the cursors given since the copy was made are not of this journal");
+    backed_up.assert_shown_by(&opened.reader, &mut Random(4));
+    let mut world = backed_up;
+    go_on(&mut opened, &mut world, 3);
+    drop(opened);
+    let opened = open(directory.path(), &OPTIONS).unwrap();
+    assert_eq!(opened.reader.journal(), renewed, "it is ours now");
+    world.assert_shown_by(&opened.reader, &mut Random(4));
+    drop(opened);
+
+    fs::write(&file, &backup).unwrap();
+    let again = journal_of(directory.path());
+    assert!(again != renewed && again != journal, "the same copy a second time");
+}
+
+#[test]
+fn a_finished_checkpoint_notes_how_far_the_log_has_come() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tidegate.redb");
+    let mut world = fill(directory.path());
+    let (journal, backup) = (journal_of(directory.path()), fs::read(&file).unwrap());
+    let mut opened = open(directory.path(), &OPTIONS).unwrap();
+    go_on(&mut opened, &mut world, 5);
+    while opened.writer.checkpoint_slice().unwrap() != Progress::Finished {}
+    drop(opened); // as a kill would: nothing more is noted
+    fs::write(&file, &backup).unwrap();
+    assert_ne!(journal_of(directory.path()), journal);
+}
+
+#[test]
+fn a_file_that_was_killed_at_any_point_keeps_its_identity_whatever_became_of_the_mark() {
+    let directory = tempfile::tempdir().unwrap();
+    let mark = directory.path().join("tidegate.reached");
+    let mut world = fill(directory.path());
+    let journal = journal_of(directory.path());
+    for groups in 0..4 {
+        let mut opened = open(directory.path(), &OPTIONS).unwrap();
+        go_on(&mut opened, &mut world, groups);
+        opened.writer.checkpoint_slice().unwrap();
+        go_on(&mut opened, &mut world, groups);
+        drop(opened);
+        assert_eq!(journal_of(directory.path()), journal);
+    }
+    for torn in ["", "12", "nonsense\n"] {
+        fs::write(&mark, torn).unwrap();
+        assert_eq!(journal_of(directory.path()), journal);
+    }
+    fs::remove_file(&mark).unwrap();
+    let opened = open(directory.path(), &OPTIONS).unwrap();
+    assert_eq!(opened.reader.journal(), journal);
+    world.assert_shown_by(&opened.reader, &mut Random(5));
 }
 
 #[test]

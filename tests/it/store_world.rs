@@ -126,7 +126,10 @@ impl World {
             ChangeKind::Asset(change) => self.apply_asset(seq, partner, change, now),
             ChangeKind::Price(change) => {
                 let quotes = self.quotes.entry((partner, change.slot)).or_default();
-                quotes.insert(change.quote.name, change.quote.clone());
+                match change.quote.is_emptied() {
+                    true => drop(quotes.remove(&change.quote.name)),
+                    false => drop(quotes.insert(change.quote.name, change.quote.clone())),
+                }
             }
             ChangeKind::Record(change) => {
                 let key = (change.kind, partner, change.key.to_vec());
@@ -365,16 +368,17 @@ fn random_quote(random: &mut Random, stamp: Stamp) -> Quote {
     let amount = Decimal::from_parts(i128::from(random.next() >> 20), 4).expect("in bounds");
     let name = ["price", "price", "price", "nav", "bid"][random.below(5)];
     let undated = Undated { snapshot: Micros(5), first_seen: Micros(6), amount, currency };
+    let is_emptied = random.chance(15);
     let extra = QuoteExtra { kind: Some("mid".repeat(random.below(60)).into()), ..QuoteExtra::default() };
     Quote {
         name: QuoteName::new(name).expect("a name"),
         currency,
         market: Market::Open,
-        stamp,
-        amount: random.chance(80).then_some(amount),
+        stamp: if is_emptied { Stamp::NEVER } else { stamp },
+        amount: (!is_emptied && random.chance(80)).then_some(amount),
         received_at: stamp.at.plus(17),
-        extra: random.chance(10).then(|| Box::new(extra)),
-        undated: random.chance(10).then(|| Box::new(undated)),
+        extra: (!is_emptied && random.chance(10)).then(|| Box::new(extra)),
+        undated: (!is_emptied && random.chance(10)).then(|| Box::new(undated)),
     }
 }
 

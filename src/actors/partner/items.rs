@@ -3,6 +3,7 @@
 
 use crate::codec::json::value_hash;
 use crate::domain::{ItemOutcome, Member, Outcome, Rule};
+use crate::rules::extent::{DOCUMENT_BYTES_MAX, EXCEPTIONS_MAX, Excess, MEMBERS_MAX};
 
 /// `"status": "inactive"`, as a document's member.
 pub fn inactive_status() -> Member {
@@ -24,6 +25,33 @@ pub fn long_forgotten() -> ItemOutcome {
 pub fn too_many_assets() -> ItemOutcome {
     let hint = "the partner has as many assets as assets_max allows; raise it, or delete what is not needed";
     ItemOutcome::noted(Outcome::Rejected, Rule::X4, "too_many_assets", hint)
+}
+
+/// The asset would hold more than one asset may.
+pub fn holds_too_much(excess: Excess) -> ItemOutcome {
+    let (code, hint) = match excess {
+        Excess::Members => (
+            "too_many_members",
+            format!(
+                "the asset would have more than {MEMBERS_MAX} members; remove some with null, or nest them"
+            ),
+        ),
+        Excess::Exceptions => (
+            "too_many_members",
+            format!(
+                "more than {EXCEPTIONS_MAX} of the asset's members would be written or removed by themselves; \
+                 PUT the whole asset, and it starts from there"
+            ),
+        ),
+        Excess::Bytes => (
+            "document_too_large",
+            format!(
+                "the asset's members would be more than {DOCUMENT_BYTES_MAX} bytes; remove some with null, \
+                 or put links in the place of what is long"
+            ),
+        ),
+    };
+    ItemOutcome::noted(Outcome::Rejected, Rule::D1, code, hint)
 }
 
 /// Of several prices in one item, the outcome that says most.

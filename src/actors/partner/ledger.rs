@@ -3,7 +3,8 @@
 
 use super::index::Index;
 use super::items::{
-    inactive_status, is_refused, long_forgotten, louder, merge_price, older_than_history, too_many_assets,
+    holds_too_much, inactive_status, is_refused, long_forgotten, louder, merge_price, older_than_history,
+    too_many_assets,
 };
 use super::lost::{self, Loss, Source};
 use super::recent::RecentDocuments;
@@ -15,6 +16,7 @@ use crate::domain::{
     Slot, Stamp, Verb, Write, WriteSet,
 };
 use crate::rules::document::{self, Effect, StampedWrite};
+use crate::rules::extent;
 use crate::rules::policy::{Absent, Policy};
 use crate::rules::price::{self, PriceContext, PriceDecision, PricedAsset, UndatedPrice};
 use crate::rules::reading;
@@ -112,6 +114,10 @@ impl Ledger<'_> {
         let stamped =
             StampedWrite { verb: write.verb, stamp, members: &write.members, removed: &write.removed };
         let decision = document::decide(&head, &document, stamped);
+        let after = decision.effect.as_ref().map(|effect| (&effect.head, &effect.document));
+        if let Some(excess) = after.and_then(|after| extent::excess((&head, &document), after)) {
+            return Ok(Decided::document_only(holds_too_much(excess)));
+        }
         self.note_loss(&write.id, |source| lost::of_document(write, stamp, &decision, source));
         self.ambiguous += u64::from(decision.ambiguous);
         let mut item = ItemOutcome::plain(decision.outcome, decision.rule);

@@ -1,38 +1,59 @@
 //! Documents that were decided but cannot be read yet: what the next decision rests on until the
 //! store shows them.
+//!
+//! Each set in line is bounded by the permit that travels with it, so what is held here is bounded
+//! as long as nothing stays that can be read. That is let go with the next set, and by the sweep.
 
 use crate::domain::{Document, Slot};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Copies are dropped once they can be read, looked at when this many have gathered.
-const SWEEP_AT: usize = 256;
+/// A ticket lets go of at least this many, and of more where the set before brought more: a small
+/// push does not pay for a large one, and the line still shrinks.
+const LET_GO_MIN: usize = 64;
 
 #[derive(Debug, Default)]
 pub struct RecentDocuments {
     documents: HashMap<Slot, (u64, Document)>,
-    /// The ticket of the write set being decided.
+    /// What was remembered, oldest first; what has been decided anew since stands in it twice.
+    line: VecDeque<(u64, Slot)>,
+    /// Remembered since the last ticket.
+    added: usize,
+    /// The ticket of the last write set.
     ticket: u64,
     durable: Arc<AtomicU64>,
-    sweep_at: usize,
 }
 
 impl RecentDocuments {
-    /// Opens the next write set; its ticket travels with it and comes back by `durable`.
+    /// Closes a write set; its ticket travels with it and comes back by `durable`.
     pub fn next_ticket(&mut self) -> (Arc<AtomicU64>, u64) {
-        if self.documents.len() >= self.sweep_at.max(SWEEP_AT) {
-            let durable = self.durable.load(Ordering::Acquire);
-            self.documents.retain(|_, (ticket, _)| *ticket > durable);
-            self.sweep_at = 2 * self.documents.len();
-        }
+        let most = LET_GO_MIN.max(2 * std::mem::take(&mut self.added));
+        self.let_go(most);
         self.ticket += 1;
         (self.durable.clone(), self.ticket)
     }
 
-    /// The ticket that the set now being decided will bear.
+    /// Drops at most so many copies that can be read from the store.
+    pub fn let_go(&mut self, most: usize) {
+        let durable = self.durable.load(Ordering::Acquire);
+        for _ in 0..most {
+            let Some(&(ticket, slot)) = self.line.front().filter(|(ticket, _)| *ticket <= durable) else {
+                return;
+            };
+            self.line.pop_front();
+            if self.documents.get(&slot).is_some_and(|(newest, _)| *newest == ticket) {
+                self.documents.remove(&slot);
+            }
+        }
+    }
+
+    /// The set now being decided will bear the next ticket.
     pub fn remember(&mut self, slot: Slot, document: Document) {
-        self.documents.insert(slot, (self.ticket + 1, document));
+        let ticket = self.ticket + 1;
+        self.documents.insert(slot, (ticket, document));
+        self.line.push_back((ticket, slot));
+        self.added += 1;
     }
 
     pub fn get(&self, slot: Slot) -> Option<&Document> {
@@ -41,5 +62,67 @@ impl RecentDocuments {
 
     pub fn forget(&mut self, slot: Slot) {
         self.documents.remove(&slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Decides a set of these slots.
+    fn decide(recent: &mut RecentDocuments, slots: impl IntoIterator<Item = u32>) -> u64 {
+        slots.into_iter().for_each(|slot| recent.remember(Slot(slot), Document::default()));
+        recent.next_ticket().1
+    }
+
+    fn shown(recent: &RecentDocuments, ticket: u64) {
+        recent.durable.store(ticket, Ordering::Release);
+    }
+
+    #[test]
+    fn what_can_be_read_is_let_go_with_the_next_set_and_what_cannot_stays() {
+        let mut recent = RecentDocuments::default();
+        let first = decide(&mut recent, [1]);
+        let second = decide(&mut recent, [2]);
+        decide(&mut recent, [1]);
+        shown(&recent, second);
+        decide(&mut recent, [3]);
+        assert!(recent.get(Slot(2)).is_none(), "it can be read");
+        assert!(recent.get(Slot(1)).is_some(), "what was decided after {first} cannot");
+        assert!(recent.get(Slot(3)).is_some());
+        assert_eq!(recent.documents.len(), 2);
+    }
+
+    #[test]
+    fn a_small_set_pays_for_few_and_the_line_still_empties() {
+        let mut recent = RecentDocuments::default();
+        let large = decide(&mut recent, 0..10_000);
+        shown(&recent, large);
+        let small = decide(&mut recent, [20_000]);
+        assert_eq!(recent.documents.len(), 10_001 - LET_GO_MIN);
+        decide(&mut recent, 20_001..25_001);
+        assert!(recent.documents.len() < 10_000 - LET_GO_MIN);
+        shown(&recent, small + 1);
+        while !recent.documents.is_empty() {
+            let before = recent.line.len();
+            let empty = decide(&mut recent, []);
+            shown(&recent, empty);
+            assert!(recent.line.len() < before);
+        }
+        assert!(recent.line.is_empty());
+    }
+
+    #[test]
+    fn a_slot_that_is_forgotten_and_decided_anew_is_kept_for_its_newest_set() {
+        let mut recent = RecentDocuments::default();
+        let first = decide(&mut recent, [1]);
+        recent.forget(Slot(1));
+        let second = decide(&mut recent, [1]);
+        shown(&recent, first);
+        decide(&mut recent, []);
+        assert!(recent.get(Slot(1)).is_some());
+        shown(&recent, second);
+        decide(&mut recent, []);
+        assert!(recent.documents.is_empty() && recent.line.is_empty());
     }
 }

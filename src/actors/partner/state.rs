@@ -102,9 +102,7 @@ impl PartnerState {
         let reader = around.reader.clone();
         let mut index = Index::default();
         let mut parked = Parked::default();
-        reader.index(no, &mut |slot, id, head, mut quotes| {
-            // a register that was emptied keeps its row, and counts for nothing
-            quotes.retain(|quote| quote.stamp.happened() || quote.undated.is_some());
+        reader.index(no, &mut |slot, id, head, quotes| {
             index.load(slot, id, &head, quotes);
             parked.load(&index, slot);
         })?;

@@ -29,6 +29,8 @@ impl PartnerState {
         if !applying {
             self.forget_old(&mut set);
         }
+        // what the last push brought stays no longer than this, though no other follows
+        self.recent.let_go(SLOTS_PER_SWEEP as usize);
         let (durable, _) = oneshot::channel();
         self.commit(set, durable);
         let actor = myself.clone();

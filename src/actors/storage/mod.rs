@@ -19,7 +19,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::watch;
-use writer::{WriterEnd, WriterLoop};
+use writer::{Upkeep, WriterEnd, WriterLoop};
 
 /// What becomes of the storage actor, as the daemon watches it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +78,7 @@ impl Actor for StorageActor {
             clock: arguments.clock,
             metrics: arguments.metrics,
             group_bytes_max: arguments.group_bytes_max,
+            upkeep: Upkeep::default(),
         };
         let thread = std::thread::Builder::new().name("tidegate-writer".into()).spawn(move || {
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work.run()));

@@ -8,6 +8,7 @@ use crate::domain::{Seq, WriteSet};
 use crate::rules::deliveries::DeliveryDecision;
 use crate::store::{Progress, StoreError, Writer};
 use crate::telemetry::Metrics;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,6 +23,23 @@ pub struct WriterLoop {
     pub clock: Clock,
     pub metrics: Metrics,
     pub group_bytes_max: usize,
+    pub upkeep: Upkeep,
+}
+
+/// What is done behind the commits, a piece in each turn.
+#[derive(Default)]
+pub struct Upkeep {
+    /// Since when a checkpoint is being written.
+    checkpointing: Option<Mark>,
+    /// When the log was looked over to the end of what is past keeping; `None`: it is not yet.
+    trimmed: Option<Mark>,
+}
+
+impl Upkeep {
+    /// Whether the thread may sleep until work comes.
+    fn rests(&self) -> bool {
+        self.checkpointing.is_none() && self.trimmed.is_some()
+    }
 }
 
 /// How the thread ended.
@@ -40,29 +58,33 @@ impl WriterLoop {
     }
 
     fn serve(&mut self) -> WriterEnd {
-        let mut checkpointing: Option<Mark> = None;
-        let mut trimmed = Mark::now();
-        loop {
-            if checkpointing.is_none() && self.writer.wants_checkpoint() {
-                checkpointing = Some(Mark::now());
-            }
-            match self.queue.take(self.group_bytes_max, checkpointing.is_none()) {
-                Work::Group(group) => self.commit(group)?,
-                Work::Idle => {}
-                Work::Closed => break,
-            }
-            if let Some(began) = checkpointing
-                && self.checkpoint_behind()?
-            {
-                self.metrics.checkpoint_finished(began.elapsed());
-                checkpointing = None;
-            }
-            if trimmed.elapsed() >= TRIM_EVERY {
-                self.writer.trim(self.clock.now())?;
-                trimmed = Mark::now();
-            }
-        }
+        while self.turn()?.is_continue() {}
         self.writer.checkpoint_all()
+    }
+
+    /// One group, where one waits, and a piece of the upkeep behind it: while work waits there is a
+    /// commit between any two pieces.
+    fn turn(&mut self) -> Result<ControlFlow<()>, StoreError> {
+        if self.upkeep.checkpointing.is_none() && self.writer.wants_checkpoint() {
+            self.upkeep.checkpointing = Some(Mark::now());
+        }
+        match self.queue.take(self.group_bytes_max, self.upkeep.rests()) {
+            Work::Group(group) => self.commit(group)?,
+            Work::Idle => {}
+            Work::Closed => return Ok(ControlFlow::Break(())),
+        }
+        if let Some(began) = self.upkeep.checkpointing
+            && self.checkpoint_behind()?
+        {
+            self.metrics.checkpoint_finished(began.elapsed());
+            self.upkeep.checkpointing = None;
+        }
+        if self.upkeep.trimmed.is_none_or(|trimmed| trimmed.elapsed() >= TRIM_EVERY) {
+            // one call removes a bounded part: what is left is not left for five seconds more
+            let is_done = self.writer.trim(self.clock.now())? == 0;
+            self.upkeep.trimmed = is_done.then(Mark::now);
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Writes the slices that are due behind one commit; whether that was the last of them.
@@ -115,5 +137,69 @@ impl WriterLoop {
                 let _ = reply.send(durable);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ChangeKind, Micros, PartnerNo, RecordChange, RecordKind};
+    use crate::store::{Opened, ReadError, StoreOptions, open};
+    use tempfile::TempDir;
+
+    const RECORDS: u64 = 1_500;
+
+    fn set() -> WriteSet {
+        let change = RecordChange { kind: RecordKind::Run, key: Box::default(), value: None };
+        let mut set = WriteSet::new(PartnerNo(1));
+        set.changes.push(ChangeKind::Record(Box::new(change)));
+        set
+    }
+
+    /// A log that is far beyond its bound, all of it in the tables.
+    fn overfull(directory: &TempDir) -> Opened {
+        let options = StoreOptions {
+            cache_bytes: 1 << 20,
+            overlay_bytes_max: 1 << 20,
+            log_keep: i64::MAX,
+            log_bytes_max: 0,
+            init: false,
+        };
+        let mut opened = open(directory.path(), &options).unwrap();
+        for _ in 0..RECORDS {
+            opened.writer.commit(&mut vec![set()], Micros(1)).unwrap();
+        }
+        opened.writer.checkpoint_all().unwrap();
+        opened
+    }
+
+    #[test]
+    fn an_overfull_log_is_trimmed_behind_every_commit_and_without_sleep_until_it_fits() {
+        let directory = TempDir::new().unwrap();
+        let Opened { writer, reader, .. } = overfull(&directory);
+        let queue = Arc::new(Queue::default());
+        let mut work = WriterLoop {
+            writer,
+            queue: queue.clone(),
+            clock: Clock::manual(Micros(1)),
+            metrics: Metrics::install(),
+            group_bytes_max: 1,
+            upkeep: Upkeep::default(),
+        };
+        let oldest = || match reader.changes(Seq(0), 1) {
+            Err(ReadError::Trimmed { oldest }) => oldest.0,
+            other => panic!("the log is whole: {:?}", other.map(|page| page.next)),
+        };
+        for turn in 1..=2 {
+            for _ in 0..2 {
+                queue.push(PendingSet { set: set(), bytes: 1, ack: None, ticket: None }).unwrap();
+            }
+            assert!(work.turn().unwrap().is_continue());
+            assert_eq!(oldest(), 512 * turn + 1, "a part behind each commit");
+        }
+        while !work.upkeep.rests() {
+            assert!(work.turn().unwrap().is_continue());
+        }
+        assert_eq!(oldest(), RECORDS + 1, "all that is in the tables");
     }
 }

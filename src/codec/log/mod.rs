@@ -15,7 +15,7 @@ mod tests;
 pub use bytes::{Input, LogError, put_prefixed, put_varint};
 pub use change::{RowPlace, SLOT_END, put_members, take_members};
 pub use head::{head_row, put_head_row, put_origin, take_origin};
-pub use quote::{merge_quote_rows, put_quote_row, quotes, replaces_whole};
+pub use quote::{holds_emptied, merge_quote_rows, put_quote_row, quotes, replaces_whole, settle_quote_rows};
 
 use crate::domain::{Change, Micros, PartnerNo, WriteSet};
 

@@ -191,6 +191,21 @@ pub fn merge_quote_rows(old: &[u8], new: &[u8], out: &mut Vec<u8>) -> Result<(),
         out.extend_from_slice(new);
         return Ok(());
     }
+    merge(old, new, out, |_| Ok(true))
+}
+
+/// The same for the lowest layer: an emptied register has nothing below it to hide, and is left out.
+pub fn settle_quote_rows(old: &[u8], new: &[u8], out: &mut Vec<u8>) -> Result<(), LogError> {
+    out.clear();
+    merge(old, new, out, |quote| is_emptied(quote).map(|emptied| !emptied))
+}
+
+fn merge(
+    old: &[u8],
+    new: &[u8],
+    out: &mut Vec<u8>,
+    stays: fn(&[u8]) -> Result<bool, LogError>,
+) -> Result<(), LogError> {
     let new = split_row(new)?;
     let mut used = vec![false; new.len()];
     for (name, bytes) in split_row(old)? {
@@ -198,14 +213,35 @@ pub fn merge_quote_rows(old: &[u8], new: &[u8], out: &mut Vec<u8>) -> Result<(),
         if let Some(place) = place {
             used[place] = true;
         }
-        put_prefixed(out, place.map_or(bytes, |place| new[place].1));
+        let bytes = place.map_or(bytes, |place| new[place].1);
+        if stays(bytes)? {
+            put_prefixed(out, bytes);
+        }
     }
     for ((_, bytes), used) in new.iter().zip(used) {
-        if !used {
+        if !used && stays(bytes)? {
             put_prefixed(out, bytes);
         }
     }
     Ok(())
+}
+
+/// Whether any register of the row was emptied.
+pub fn holds_emptied(row: &[u8]) -> Result<bool, LogError> {
+    let mut input = Input::new(row);
+    while !input.is_empty() {
+        if is_emptied(input.prefixed()?)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Nearly all quotes have an amount, and need no further look.
+#[inline]
+fn is_emptied(quote: &[u8]) -> Result<bool, LogError> {
+    let flags = *quote.first().ok_or(LogError::Truncated)?;
+    Ok(flags & (AMOUNT | UNDATED) == 0 && take_quote(quote)?.is_emptied())
 }
 
 /// Whether `new` takes the place of all that `old` holds: the usual case, one quote that bears

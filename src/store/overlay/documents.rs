@@ -119,10 +119,14 @@ impl DocumentPatch {
             self.base_origin = Some(source);
         }
         let before = std::mem::take(&mut self.exceptions);
-        let known =
-            |name: &CompactString| before.iter().find(|(n, _)| n == name).and_then(|(_, origin)| *origin);
-        let origin_of = |e: &Exception| if e.stamp == stamp { Some(source) } else { known(&e.name) };
-        self.exceptions = head.exceptions.iter().map(|e| (e.name.clone(), origin_of(e))).collect();
+        let mut known = Walk { rest: &before, name: |(name, _)| name };
+        let origin_of = |e: &Exception| match known.find(&e.name) {
+            _ if e.stamp == stamp => Some(source),
+            found => found.and_then(|(_, origin)| *origin),
+        };
+        let origins = head.exceptions.iter().map(origin_of);
+        let names = head.exceptions.iter().map(|e| e.name.clone());
+        self.exceptions = names.zip(origins).collect();
     }
 
     /// The row as it is with this patch; `None` where there is none.
@@ -135,11 +139,10 @@ impl DocumentPatch {
             Some(row) => (row.changed, row.base_origin, row.members, row.exceptions),
             None => (self.began.seq, self.began.source, Document::default(), Vec::new()),
         };
-        let origin_of = |name: &CompactString| {
-            known.iter().find(|(n, ..)| n == name).map_or(self.began.source, |(_, origin, at)| (*origin, *at))
-        };
+        let mut known = Walk { rest: &known, name: |(name, ..)| name };
         let exceptions = self.exceptions.iter().map(|(name, source)| {
-            let (origin, at) = source.unwrap_or_else(|| origin_of(name));
+            let below = || known.find(name).map(|(_, origin, at)| (*origin, *at));
+            let (origin, at) = source.or_else(below).unwrap_or(self.began.source);
             (name.clone(), origin, at)
         });
         Some(DocumentRow {
@@ -169,6 +172,21 @@ impl DocumentPatch {
         let members: usize =
             self.set.members().iter().map(|m| size_of_val(m) + m.text.len() + 16 + m.name.len()).sum();
         size_of::<DocumentPatch>() + members + 64 * (self.exceptions.len() + self.removed.len())
+    }
+}
+
+/// Looks names up in a list, both in order of name: the list is walked once, however many are
+/// looked up. This runs on the writer's thread, in front of which every partner waits.
+struct Walk<'a, T> {
+    rest: &'a [T],
+    name: fn(&T) -> &CompactString,
+}
+
+impl<'a, T> Walk<'a, T> {
+    fn find(&mut self, wanted: &CompactString) -> Option<&'a T> {
+        let passed = self.rest.iter().take_while(|entry| (self.name)(entry) < wanted).count();
+        self.rest = &self.rest[passed..];
+        self.rest.first().filter(|entry| (self.name)(entry) == wanted)
     }
 }
 
@@ -224,5 +242,78 @@ impl Documents {
             let after = after.filter(|_| found == partner);
             self.after(found, after).map(move |(id, patch)| (found, id, &**patch))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Mark;
+    use crate::domain::Lane;
+    use std::time::Duration;
+
+    const ASSET: Slot = Slot(3);
+
+    fn push(delivery: u64) -> (Origin, Micros) {
+        (Origin::Push { delivery }, Micros(delivery as i64))
+    }
+
+    fn at(micros: i64) -> Stamp {
+        Stamp::new(Micros(micros), Lane::Push, 0)
+    }
+
+    fn removals(names: impl Iterator<Item = (usize, i64)>) -> Vec<Exception> {
+        let name = |n: usize| CompactString::from(format!("member {n:06}"));
+        names.map(|(n, time)| Exception { name: name(n), stamp: at(time), removed: true }).collect()
+    }
+
+    /// A partial write at `time` that leaves these exceptions.
+    fn stamped(patch: &mut DocumentPatch, time: i64, exceptions: Vec<Exception>) {
+        let head = AssetHead { life: at(1), base: at(1), exceptions, ..AssetHead::unborn() };
+        let (origin, committed_at) = push(time as u64);
+        let change = AssetChange {
+            slot: ASSET,
+            id: AssetId::new("a").unwrap(),
+            event: AssetEvent::Stamped,
+            head,
+            set: Vec::new(),
+            removed: Vec::new(),
+            stamp: at(time),
+            origin,
+        };
+        patch.add(Seq(time as u64), committed_at, change);
+    }
+
+    fn patch() -> DocumentPatch {
+        DocumentPatch::new(ASSET, Beginning { seq: Seq(2), source: push(2) })
+    }
+
+    #[test]
+    fn each_exception_keeps_its_writer_through_patches_and_the_row_below() {
+        let mut below = patch();
+        stamped(&mut below, 2, removals([(1, 2), (3, 2), (5, 2)].into_iter()));
+        let row = below.apply(None);
+        let mut above = patch();
+        stamped(&mut above, 6, removals([(1, 2), (2, 6), (3, 2), (5, 2)].into_iter()));
+        stamped(&mut above, 7, removals([(2, 6), (3, 7), (5, 2), (9, 7)].into_iter()));
+        let exceptions = above.apply(row).unwrap().exceptions;
+        let writers: Vec<_> = exceptions.iter().map(|(_, origin, at)| (*origin, *at)).collect();
+        assert_eq!(writers, [push(6), push(7), push(2), push(7)]);
+    }
+
+    #[test]
+    fn thousands_of_exceptions_are_taken_in_and_laid_over_a_row_in_milliseconds() {
+        const MANY: usize = 60_000;
+        let began = Mark::now();
+        let mut below = patch();
+        stamped(&mut below, 2, removals((0..MANY).map(|n| (n, 2))));
+        let row = below.apply(None);
+        let mut above = patch();
+        stamped(&mut above, 3, removals((0..MANY).map(|n| (n, 2))));
+        stamped(&mut above, 4, removals((0..=MANY).map(|n| (n, if n < MANY { 2 } else { 4 }))));
+        let exceptions = above.apply(row).unwrap().exceptions;
+        assert_eq!((exceptions.len(), exceptions[MANY].1), (MANY + 1, push(4).0));
+        // some 20 ms; each looked up in the whole list, they would take many seconds
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     }
 }

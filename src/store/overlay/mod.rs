@@ -19,6 +19,11 @@ use crate::codec::log::{LogError, RowPlace, merge_quote_rows, replaces_whole};
 use crate::domain::{AssetChange, AssetEvent, ChangeKind, Micros, PartnerNo, Seq, Slot};
 use std::sync::Arc;
 
+/// A row of prices longer than this calls for a checkpoint. The quotes that an asset may have take
+/// some hundred bytes; beyond that it is registers that were emptied, which the overlay carries
+/// until they have left the table, and copies with each change of the row.
+const ROW_BYTES_LONG: usize = 16 << 10;
+
 /// Where a change stands in the log, beside what it says.
 #[derive(Clone, Copy)]
 pub struct Commit<'a> {
@@ -40,6 +45,8 @@ pub struct Generation {
     pub last: Seq,
     /// Bytes of the log's records in it: what recovery would have to read.
     pub log_bytes: usize,
+    /// A row of prices has become so long that each change of it is dear.
+    pub has_long_row: bool,
     merged: Vec<u8>,
 }
 
@@ -76,13 +83,14 @@ impl Generation {
 
     #[inline]
     fn add_price(&mut self, commit: Commit<'_>, slot: Slot, row: &[u8]) -> Result<(), LogError> {
-        let Generation { prices, merged, .. } = self;
+        let Generation { prices, merged, has_long_row, .. } = self;
         prices.update(commit.seq, commit.partner, slot, |entry| {
             if replaces_whole(entry.row(), row) {
                 entry.set_row(row);
                 return Ok(());
             }
             merge_quote_rows(entry.row(), row, merged)?;
+            *has_long_row |= merged.len() > ROW_BYTES_LONG;
             entry.set_row(merged);
             Ok(())
         })

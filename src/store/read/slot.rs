@@ -62,7 +62,8 @@ impl SlotView {
         self.head.is_none()
     }
 
-    /// Quotes by name, where `stored` is the row in the table.
+    /// Quotes by name, where `stored` is the row in the table. A register that was emptied is none:
+    /// whether layers still carry it depends on how far a checkpoint came.
     pub fn quotes(&self, stored: &[u8]) -> Result<Vec<Quote>, StoreError> {
         let corrupt = StoreError::corrupt("prices");
         let covered = self.prices.first().is_some_and(|entry| entry.cleared);
@@ -73,6 +74,7 @@ impl SlotView {
             std::mem::swap(&mut row, &mut merged);
         }
         let mut quotes = quotes(&row).map_err(&corrupt)?;
+        quotes.retain(|quote| !quote.is_emptied());
         quotes.sort_by_key(|quote| quote.name);
         Ok(quotes)
     }
