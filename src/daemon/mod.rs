@@ -62,11 +62,20 @@ pub struct Daemon {
 impl Daemon {
     /// Opens and recovers the store, starts the actors, binds the listeners; ready when it returns.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Daemon, StartError> {
+        let opened = open_store(&settings).await?;
+        Daemon::start_on(opened, settings, clock).await
+    }
+
+    /// The same on a store that the caller has opened: a test puts it on a disk that fails.
+    pub async fn start_on(
+        opened: store::Opened,
+        settings: Settings,
+        clock: Clock,
+    ) -> Result<Daemon, StartError> {
         let metrics = Metrics::install();
         let spool = settings.store.directory.join("spool");
         std::fs::create_dir_all(&spool)
             .map_err(|cause| StartError::Spool { path: spool.display().to_string(), cause })?;
-        let opened = open_store(&settings).await?;
         let recovery = &opened.recovery;
         metrics.recovered(recovery.changes, recovery.took);
         tracing::info!(
