@@ -30,6 +30,7 @@ mod proof_bad_input;
 mod proof_demo;
 mod proof_fleet;
 mod proof_history;
+mod proof_keyed;
 mod proof_kill;
 mod proof_ledger;
 mod proof_program;
