@@ -11,6 +11,7 @@ mod deliveries;
 mod events;
 mod examples;
 mod explain;
+mod failing_disk;
 mod fault_server;
 mod feed_fetch;
 mod feed_reach;
