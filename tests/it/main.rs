@@ -43,6 +43,7 @@ mod quotes;
 mod rebuild;
 mod removal;
 mod simdisk;
+mod skipped;
 mod store_crash;
 mod store_model;
 mod store_open;
