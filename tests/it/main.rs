@@ -39,6 +39,7 @@ mod proof_reading;
 mod proof_supervision;
 mod properties;
 mod quarantine;
+mod quickstart;
 mod quotes;
 mod rebuild;
 mod removal;
