@@ -46,6 +46,7 @@ mod removal;
 mod simdisk;
 mod skipped;
 mod store_crash;
+mod store_golden;
 mod store_model;
 mod store_open;
 mod store_world;
