@@ -7,6 +7,10 @@ use crate::daemon::{Daemon, Signal, Signals};
 use clap::Args;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// After a failure of the store the callers who wait get this long to be told so.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Run the daemon until SIGTERM; SIGHUP reads the configuration again.
 #[derive(Args, Debug)]
@@ -31,17 +35,20 @@ impl Serve {
         settings.store.init = self.init;
         let mut signals = Signals::listen()?;
         let daemon = Daemon::start(settings, Clock::system()).await?;
-        loop {
+        let failed = loop {
             tokio::select! {
                 signal = signals.next() => match signal {
                     Signal::Reload => self.reload(&daemon).await,
-                    Signal::Stop => break,
+                    Signal::Stop => break None,
                 },
-                cause = daemon.failed() => {
-                    tracing::error!(cause, "store failed, ending");
-                    return Ok(ExitCode::FAILURE);
-                }
+                cause = daemon.failed() => break Some(cause),
             }
+        };
+        if let Some(cause) = failed {
+            tracing::error!(cause, "store failed, ending");
+            // how it stops is known; what counts is that those who wait are answered before the end
+            let _ = tokio::time::timeout(FAREWELL, daemon.stop()).await;
+            return Ok(ExitCode::FAILURE);
         }
         tokio::select! {
             stopped = daemon.stop() => stopped?,

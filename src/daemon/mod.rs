@@ -73,13 +73,31 @@ impl Daemon {
     /// Opens and recovers the store, starts the actors, binds the listeners; ready when it returns.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Daemon, StartError> {
         // first of all: who cannot listen must not have touched the store or fetched a feed
-        let partner_listener = bind(settings.server.listen, Face::Partner).await?;
-        let admin_listener = bind(settings.server.admin_listen, Face::Admin).await?;
+        let listeners = Listeners::bind(&settings).await?;
+        let opened = open_store(&settings).await?;
+        Daemon::begin(listeners, opened, settings, clock).await
+    }
+
+    /// The same on a store that the caller has opened: a test puts it on a disk that fails.
+    pub async fn start_on(
+        opened: store::Opened,
+        settings: Settings,
+        clock: Clock,
+    ) -> Result<Daemon, StartError> {
+        let listeners = Listeners::bind(&settings).await?;
+        Daemon::begin(listeners, opened, settings, clock).await
+    }
+
+    async fn begin(
+        listeners: Listeners,
+        opened: store::Opened,
+        settings: Settings,
+        clock: Clock,
+    ) -> Result<Daemon, StartError> {
         let metrics = Metrics::install();
         let spool = settings.store.directory.join("spool");
         std::fs::create_dir_all(&spool)
             .map_err(|cause| StartError::Spool { path: spool.display().to_string(), cause })?;
-        let opened = open_store(&settings).await?;
         let recovery = &opened.recovery;
         metrics.recovered(recovery.changes, recovery.took);
         tracing::info!(
@@ -125,8 +143,8 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
         });
-        let partner_server = serve(partner_listener, &app)?;
-        let admin_server = serve(admin_listener, &app)?;
+        let partner_server = serve(listeners.partner, &app)?;
+        let admin_server = serve(listeners.admin, &app)?;
         let watchers = vec![
             watchers::upkeep(metrics, app.reader.clone(), storage.clone()),
             watchers::guard_writes(health.clone(), storage.clone(), directory, disk_free_bytes_min),
@@ -216,6 +234,19 @@ async fn open_store(settings: &Settings) -> Result<store::Opened, StartError> {
     let options = StoreOptions::of(&settings.store, settings.store.init);
     let opened = tokio::task::spawn_blocking(move || store::open(&directory, &options)).await;
     Ok(opened.map_err(|_| StoreError::WriterPanicked)??)
+}
+
+/// Bound, and not yet serving.
+struct Listeners {
+    partner: Listener,
+    admin: Listener,
+}
+
+impl Listeners {
+    async fn bind(settings: &Settings) -> Result<Listeners, StartError> {
+        let partner = bind(settings.server.listen, Face::Partner).await?;
+        Ok(Listeners { partner, admin: bind(settings.server.admin_listen, Face::Admin).await? })
+    }
 }
 
 async fn bind(address: SocketAddr, face: Face) -> Result<Listener, StartError> {

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::ServerSettings;
 use crate::http::fault::Fault;
 use crate::http::intake::{self, Accept};
-use crate::http::testing::{until, until_closed};
+use crate::http::testing::{PATIENCE, until, until_closed};
 use crate::http::{reply, server};
 use bytes::Bytes;
 use futures_util::stream;
@@ -17,8 +17,14 @@ use tokio::task::JoinHandle;
 const BYTES_MAX: usize = 64 * 1024;
 const JSON: &str = "content-type: application/json\r\n";
 
+/// For exchanges that must succeed, however busy the machine is.
+fn usual() -> Terms {
+    server::terms(&ServerSettings::default())
+}
+
+/// For those that end by a deadline: it need not be waited for long.
 fn quick() -> Terms {
-    let mut terms = server::terms(&ServerSettings::default());
+    let mut terms = usual();
     terms.deadlines = Deadlines {
         header: Duration::from_millis(200),
         keep_alive: Duration::from_millis(400),
@@ -85,7 +91,11 @@ async fn served(terms: Terms) -> Served {
 }
 
 async fn exchange(request: &str) -> String {
-    let mut served = served(quick()).await;
+    exchange_on(quick(), request).await
+}
+
+async fn exchange_on(terms: Terms, request: &str) -> String {
+    let mut served = served(terms).await;
     served.socket.write_all(request.as_bytes()).await.unwrap();
     until_closed(&mut served.socket).await
 }
@@ -113,7 +123,9 @@ async fn b16_a_client_that_takes_nothing_is_cut_off() {
 
 #[tokio::test]
 async fn an_idle_connection_serves_again_until_its_time_is_up() {
-    let mut served = served(quick()).await;
+    let mut terms = usual();
+    terms.deadlines.keep_alive = Duration::from_secs(2);
+    let mut served = served(terms).await;
     let request = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}content-length: 2\r\n\r\n[]");
     for _ in 0..2 {
         served.socket.write_all(request.as_bytes()).await.unwrap();
@@ -126,7 +138,7 @@ async fn an_idle_connection_serves_again_until_its_time_is_up() {
 
 #[tokio::test]
 async fn b14_a_body_that_is_announced_too_large_is_refused_before_it_is_read() {
-    let mut served = served(quick()).await;
+    let mut served = served(usual()).await;
     let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}content-length: 4000000\r\n\r\n");
     served.socket.write_all(head.as_bytes()).await.unwrap();
     // the client goes on sending, as most do: the refusal must reach it all the same
@@ -137,7 +149,7 @@ async fn b14_a_body_that_is_announced_too_large_is_refused_before_it_is_read() {
 
 #[tokio::test]
 async fn b14_a_body_without_length_is_refused_at_the_limit() {
-    let mut served = served(quick()).await;
+    let mut served = served(usual()).await;
     let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}transfer-encoding: chunked\r\n\r\n");
     served.socket.write_all(head.as_bytes()).await.unwrap();
     let chunk = format!("8000\r\n{}\r\n", " ".repeat(0x8000));
@@ -150,7 +162,7 @@ async fn b14_a_body_without_length_is_refused_at_the_limit() {
 
 #[tokio::test]
 async fn a_body_in_many_chunks_is_put_together() {
-    let mut served = served(quick()).await;
+    let mut served = served(usual()).await;
     let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}transfer-encoding: chunked\r\n\r\n");
     served.socket.write_all(head.as_bytes()).await.unwrap();
     for _ in 0..20 {
@@ -164,9 +176,9 @@ async fn a_body_in_many_chunks_is_put_together() {
 async fn b15_too_large_a_length_is_refused_without_100_and_a_good_one_is_asked_for() {
     let expect = "expect: 100-continue\r\n";
     let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}{expect}content-length: 99999999\r\n\r\n");
-    let reply = exchange(&head).await;
+    let reply = exchange_on(usual(), &head).await;
     assert!(reply.starts_with("HTTP/1.1 413 "), "{reply}");
-    let mut served = served(quick()).await;
+    let mut served = served(usual()).await;
     let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}{expect}content-length: 2\r\n\r\n");
     served.socket.write_all(head.as_bytes()).await.unwrap();
     until(&mut served.socket, "HTTP/1.1 100 Continue\r\n\r\n").await;
@@ -176,7 +188,7 @@ async fn b15_too_large_a_length_is_refused_without_100_and_a_good_one_is_asked_f
 
 #[tokio::test]
 async fn b26_a_client_that_leaves_within_its_body_leaves_nothing_running() {
-    let mut served = served(quick()).await;
+    let mut served = served(usual()).await;
     let half = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}content-length: 100\r\n\r\n[1,");
     served.socket.write_all(half.as_bytes()).await.unwrap();
     drop(served.socket);
@@ -185,21 +197,22 @@ async fn b26_a_client_that_leaves_within_its_body_leaves_nothing_running() {
 
 #[tokio::test]
 async fn an_idle_connection_stops_at_once_and_a_busy_one_after_its_reply() {
-    let mut terms = quick();
-    terms.deadlines.keep_alive = Duration::from_secs(60);
-    let mut busy = served(terms.clone()).await;
+    let mut busy = served(usual()).await;
     let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}content-length: 2\r\n\r\n");
     busy.socket.write_all(head.as_bytes()).await.unwrap();
     busy.socket.write_all(b"[").await.unwrap();
-    while busy.pulse.is_body_unread() == Pulse::default().is_body_unread() {
-        tokio::task::yield_now().await;
-    }
+    let begun = async {
+        while busy.pulse.is_body_unread() == Pulse::default().is_body_unread() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, begun).await.expect("the body's first byte is taken");
     busy.stop.send(()).unwrap();
     busy.socket.write_all(b"]").await.unwrap();
     let reply = until_closed(&mut busy.socket).await;
     assert!(reply.contains("{\"length\":2}") && reply.contains("connection: close"), "{reply}");
 
-    let mut idle = served(terms).await;
+    let mut idle = served(usual()).await;
     let request = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}content-length: 2\r\n\r\n[]");
     idle.socket.write_all(request.as_bytes()).await.unwrap();
     until(&mut idle.socket, "{\"length\":2}").await;

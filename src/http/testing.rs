@@ -72,4 +72,5 @@ pub async fn until(socket: &mut TcpStream, end: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than the deadlines that a connection usually has.
+pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 //!
 //! The archives lie in `../shared/data`, or where `TIDEGATE_SHARED_DATA` says. They are unpacked by
 //! `zstd` and `tar`, once for a build directory. Without them the tests that need them say so
-//! and pass, unless `TIDEGATE_REQUIRE_TOOLS=1`.
+//! and pass.
 //!
 //! All have the same shape: records under `/assets`, the id under `/base`. Our own history
 //! (`tests/feeds/history`), version by version: 1 ten records · 2 creates `ufen`, `gamm/pool/3`,
@@ -12,6 +12,7 @@
 //! unlike; changes `gamm/pool/1` · 7 `ufen` once, with a third content; deletes `ibc/0C1D…`,
 //! brings `gamm/pool/2` back · 8 creates `gamm/pool/4`, `usedge`, changes `utide`, `gamm/pool/3`.
 
+use crate::skipped;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -67,7 +68,10 @@ fn published(stem: &str) -> Micros {
 
 fn unpacked(name: &str) -> Option<PathBuf> {
     let archive = shared().join(format!("{name}.tar.zst"));
-    let Ok(found) = archive.metadata() else { return absent(&archive.display().to_string()) };
+    let Ok(found) = archive.metadata() else {
+        skipped::without_archive(&archive);
+        return None;
+    };
     let build = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let target = build.join(format!("{name}-{}", found.len()));
     if target.is_dir() {
@@ -75,7 +79,8 @@ fn unpacked(name: &str) -> Option<PathBuf> {
     }
     let scratch = tempfile::tempdir_in(build).unwrap();
     if let Err(why) = unpack(&archive, scratch.path()) {
-        return absent(&format!("zstd and tar, to unpack {}: {why};", archive.display()));
+        skipped::without_tool("zstd or tar", &why);
+        return None;
     }
     // Another test process may have been faster; what it has put there is the same.
     let _ = std::fs::rename(scratch.path(), &target);
@@ -101,14 +106,6 @@ fn unpack(archive: &Path, into: &Path) -> Result<(), String> {
     let zstd = zstd.wait().map_err(|e| format!("zstd: {e}"))?;
     let tar = tar.map_err(|e| format!("tar: {e}"))?;
     if zstd.success() && tar.success() { Ok(()) } else { Err(format!("zstd {zstd}, tar {tar}")) }
-}
-
-/// Says aloud that something goes untested for want of a tool or an archive; fails if it must not.
-pub fn absent<T>(what: &str) -> Option<T> {
-    let required = std::env::var("TIDEGATE_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-    assert!(!required, "TIDEGATE_REQUIRE_TOOLS=1, but missing: {what}");
-    eprintln!("SKIPPED, NOT TESTED: missing {what} (set TIDEGATE_SHARED_DATA; see tests/it/archive.rs)");
-    None
 }
 
 #[test]

@@ -41,14 +41,14 @@ async fn c9_serve_begins_anew_after_a_loss_only_when_it_is_told_to() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("store/tidegate.redb");
     configure(directory.path(), "acme");
-    assert!(Program::start(directory.path()).await.terminate().success());
+    assert!(Program::start(directory.path()).await.terminate().await.success());
     std::fs::remove_file(&file).unwrap();
     let refused = tidegate(directory.path(), &["serve"]);
     let told = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(1));
     assert!(told.contains("start with --init"), "{told}");
-    assert!(Program::start_with(directory.path(), &["--init"]).await.terminate().success());
-    assert!(Program::start(directory.path()).await.terminate().success());
+    assert!(Program::start_with(directory.path(), &["--init"]).await.terminate().await.success());
+    assert!(Program::start(directory.path()).await.terminate().await.success());
     assert!(file.exists());
 }
 

@@ -276,7 +276,7 @@ async fn a21_two_hundred_servers_that_drip_are_too_slow_and_hold_up_nobody() {
     quick.put("/feed", Served::json(BODY));
     let drips = join_all((0..200).map(|_| async {
         let mut bench = Bench::new(&slow.url("/"));
-        bench.feed.idle_timeout = Duration::from_millis(500);
+        bench.feed.idle_timeout = Duration::from_secs(2);
         bench.refused().await.code
     }));
     let healthy = async { Bench::new(&quick.url("/feed")).body().await.1 };

@@ -1,24 +1,41 @@
-//! A partner that sends unknown ids, new ids, gaps, new deliveries, deletes of nothing and bad items without end: what
-//! is kept of it in memory and on disk stays within its caps.
+//! A partner that sends unknown ids, new ids, gaps, new deliveries, deletes of nothing and bad items without end,
+//! and publishes a feed with new bad records each day: in one long life of the daemon, what is kept of it in memory
+//! and on disk stays within its caps.
 
-use crate::daemon::{House, answer, json, partner};
+use crate::daemon::{House, answer, json, partner, wait_for};
+use crate::feed_server::{FeedServer, Served};
 use crate::quarantine::START;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json as value};
-use std::path::Path;
-use tidegate::clock::Clock;
+use std::time::Duration;
+use tempfile::TempDir;
+use tidegate::clock::{Clock, sleep};
 use tidegate::codec::time;
-use tidegate::domain::{Micros, PartnerNo, RecordKind};
-use tidegate::store::{self, Reader, StoreOptions};
+use tidegate::config::{PartnerSettings, Settings};
+use tidegate::daemon::Daemon;
+use tidegate::domain::{Micros, PartnerNo, RecordKind, Seq};
+use tidegate::store::{ReadError, Reader};
 
 const ASSETS_MAX: usize = 150;
 const PARKED_MAX: usize = 40;
 const ROWS_MAX: usize = 60;
+const ROW_BYTES_MAX: usize = 40_000;
 const DELIVERIES_MAX: usize = 30;
+/// So small that a few rounds fill it: the log is trimmed up to the last checkpoint only.
+const OVERLAY_BYTES_MAX: usize = 256 << 10;
+const LOG_BYTES_MAX: u64 = 256 << 10;
 /// Streams that a partner may number, and the last time given to an undated write.
 const STREAMS_MAX: usize = 65;
+/// Reports of runs, and plans, that are kept of a partner.
+const RUNS_MAX: usize = 200;
+const PLANS_MAX: usize = 100;
 const ITEMS: usize = 50;
-const DAYS: i64 = 24;
+/// Good records of the feed; and bad ones, few enough for a run to be applied all the same (F3).
+const RECORDS: usize = 60;
+const BAD_RECORDS: usize = 19;
+const ROUNDS: usize = 12;
+const DAYS: usize = 8;
+const PATH: &str = "/feed.json";
 
 fn items(of: impl Fn(usize) -> Value) -> Value {
     Value::from((0..ITEMS).map(of).collect::<Vec<_>>())
@@ -48,6 +65,28 @@ async fn attack(house: &House, round: usize) {
     }
 }
 
+/// Today's document: half of its ids are new, and so are all of its bad records.
+fn document(now: Micros, day: usize) -> Served {
+    let good = (0..RECORDS).map(|n| match n % 2 {
+        0 => value!({"id": format!("feed-{n}"), "text": day}),
+        _ => value!({"id": format!("feed-{day}-{n}"), "text": "new"}),
+    });
+    let bad = (0..BAD_RECORDS).map(|n| value!({"id": format!("bad-{day}-{n}"), "status": "odd"}));
+    let assets: Vec<Value> = good.chain(bad).collect();
+    Served::json(value!({"generated_at": time::format(now), "assets": assets}).to_string())
+}
+
+/// Has today's document fetched, and gives the run's report.
+async fn publish(house: &House, server: &FeedServer, day: usize) -> Value {
+    server.put(PATH, document(house.now(), day));
+    let now = time::format(house.now());
+    wait_for(format!("the run of day {day}"), async || {
+        house.post("acme", "/api/feed/run", &value!({})).await;
+        house.runs("acme").await.into_iter().find(|report| report["snapshot_at"] == now.as_str())
+    })
+    .await
+}
+
 fn rows(reader: &Reader, no: PartnerNo, kind: RecordKind) -> usize {
     reader.records(kind, no, None, false, 100_000).unwrap().len()
 }
@@ -58,56 +97,109 @@ fn places(reader: &Reader, no: PartnerNo) -> usize {
     count
 }
 
-/// Bytes of the store's file once its log holds no more than it must.
-fn settled_bytes(directory: &Path) -> u64 {
-    let options = StoreOptions {
-        cache_bytes: 1 << 20,
-        overlay_bytes_max: 8 << 20,
-        log_keep: 0,
-        log_bytes_max: 0,
-        init: false,
-    };
-    let mut opened = store::open(directory, &options).unwrap();
-    opened.writer.checkpoint_all().unwrap();
-    while opened.writer.trim(START.plus(400 * Micros::DAY)).unwrap() > 0 {}
-    opened.writer.checkpoint_all().unwrap();
-    drop(opened);
-    std::fs::metadata(directory.join("tidegate.redb")).unwrap().len()
+/// The bounds that hold whenever one looks.
+async fn stays_within_its_caps(house: &House) {
+    let reader = house.daemon().reader();
+    let no = house.daemon().registry().by_name("acme").unwrap().no;
+    let quarantined = reader.records(RecordKind::Quarantine, no, None, false, 100_000).unwrap();
+    let bytes: usize = quarantined.iter().map(|(_, value)| value.len()).sum();
+    assert!(quarantined.len() <= ROWS_MAX, "{} rows", quarantined.len());
+    assert!(bytes <= ROW_BYTES_MAX && bytes > ROW_BYTES_MAX / 2, "{bytes} bytes of rows");
+    for (kind, most) in [
+        (RecordKind::Delivery, DELIVERIES_MAX),
+        (RecordKind::Stream, STREAMS_MAX),
+        (RecordKind::Lost, ASSETS_MAX),
+        (RecordKind::Run, RUNS_MAX),
+        (RecordKind::Plan, PLANS_MAX),
+    ] {
+        let count = rows(reader, no, kind);
+        assert!(count <= most, "{count} of {kind:?}");
+    }
+    assert!(places(reader, no) <= ASSETS_MAX, "{} places", places(reader, no));
+    let parked = house.get("acme", "/api/quarantine?kind=parked&limit=1000").await.1;
+    assert!(parked["items"].as_array().unwrap().len() <= PARKED_MAX);
+    // one group may come on top of what admission has let through
+    assert!(reader.overlay_bytes() <= 2 * OVERLAY_BYTES_MAX, "{} bytes of overlay", reader.overlay_bytes());
+}
+
+async fn scrape(house: &House) -> String {
+    house.admin(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap()
+}
+
+/// Waits until the log begins behind `seq`. The writer looks at its log when it has work to do, and a
+/// trial gives it some without adding to the log.
+async fn is_trimmed_behind(house: &House, seq: Seq) {
+    let trial = value!({"id": "kept", "amount": "1"});
+    wait_for(format!("the log to be trimmed behind {seq:?}"), async || {
+        house.post("acme", "/api/prices?dry_run=true", &trial).await;
+        match house.daemon().reader().changes(Seq(0), 1) {
+            Err(ReadError::Trimmed { oldest }) if oldest > seq => Some(()),
+            Ok(_) | Err(ReadError::Trimmed { .. }) => {
+                sleep(Duration::from_millis(50)).await;
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
+    })
+    .await;
+}
+
+fn capped(url: &str) -> PartnerSettings {
+    let mut acme = partner("acme").with_feed(crate::daemon::feed(url));
+    acme.policy.assets_max = ASSETS_MAX as u32;
+    acme.policy.parked_max = PARKED_MAX;
+    acme.policy.quarantine_max = ROWS_MAX;
+    acme.policy.quarantine_bytes_max = ROW_BYTES_MAX;
+    acme.policy.deliveries_max = DELIVERIES_MAX;
+    acme
+}
+
+async fn small_house(directory: &TempDir, server: &FeedServer) -> House {
+    let mut settings = Settings::minimal(directory.path().to_owned());
+    settings.store.disk_free_bytes_min = 0;
+    settings.store.overlay_bytes_max = OVERLAY_BYTES_MAX;
+    settings.store.group_bytes_max = OVERLAY_BYTES_MAX;
+    settings.store.log_bytes_max = LOG_BYTES_MAX;
+    settings.partners = vec![capped(&server.url(PATH))];
+    let clock = Clock::manual(START);
+    let daemon = Daemon::start(settings.clone(), clock.clone()).await.unwrap();
+    let client = reqwest::Client::builder().no_proxy().timeout(crate::daemon::PATIENCE).build().unwrap();
+    let mut house = House::of(daemon, settings, client);
+    house.clock = clock;
+    house
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_partner_stays_within_its_caps_in_memory_and_on_disk() {
     let directory = tempfile::tempdir().unwrap();
-    let mut acme = partner("acme");
-    acme.policy.assets_max = ASSETS_MAX as u32;
-    acme.policy.parked_max = PARKED_MAX;
-    acme.policy.quarantine_max = ROWS_MAX;
-    acme.policy.deliveries_max = DELIVERIES_MAX;
-    let mut sizes = Vec::new();
+    let server = FeedServer::start().await;
+    server.put(PATH, document(START, DAYS));
+    let house = small_house(&directory, &server).await;
+    house.run_report("acme", 1).await;
+    let (status, _) = house.post("acme", "/api/assets", &value!({"id": "kept"})).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let (mut sizes, mut scrapes, mut before) = (Vec::new(), Vec::new(), Seq(0));
     for day in 0..DAYS {
-        let clock = Clock::manual(START.plus(day * Micros::DAY));
-        let house = House::start_in(directory.path().to_owned(), vec![acme.clone()], clock).await;
-        for round in 0..5 {
-            attack(&house, day as usize * 5 + round).await;
+        house.clock.set(START.plus((day as i64 + 1) * Micros::DAY));
+        let report = publish(&house, &server, day).await;
+        assert_eq!(report["status"], "applied", "{report}");
+        assert!(report["counts"]["quarantined"].as_u64() >= Some(BAD_RECORDS as u64), "{report}");
+        for round in 0..ROUNDS {
+            attack(&house, day * ROUNDS + round).await;
+            stays_within_its_caps(&house).await;
         }
-        let no = house.daemon().registry().by_name("acme").unwrap().no;
-        let reader = house.daemon().reader();
-        assert_eq!(rows(reader, no, RecordKind::Quarantine), ROWS_MAX);
-        let deliveries = rows(reader, no, RecordKind::Delivery);
-        assert!(deliveries <= DELIVERIES_MAX, "{deliveries} deliveries");
-        let streams = rows(reader, no, RecordKind::Stream);
-        assert!(streams <= STREAMS_MAX, "{streams} streams");
-        let lost = rows(reader, no, RecordKind::Lost);
-        assert!(lost <= ASSETS_MAX, "{lost} lists of lost writes");
-        assert!(places(reader, no) <= ASSETS_MAX, "{} places", places(reader, no));
-        let parked = house.get("acme", "/api/quarantine?kind=parked&limit=1000").await.1;
-        assert!(parked["items"].as_array().unwrap().len() <= PARKED_MAX);
-        house.stop().await;
-        sizes.push(settled_bytes(directory.path()));
+        is_trimmed_behind(&house, before).await;
+        before = house.daemon().reader().durable();
+        sizes.push(std::fs::metadata(directory.path().join("tidegate.redb")).unwrap().len());
+        scrapes.push(scrape(&house).await.len() as u64);
     }
-    let (early, late) = sizes.split_at(sizes.len() / 4);
-    assert!(
-        late.iter().max() <= early.iter().max().map(|most| 2 * most).as_ref(),
-        "the file grows: {sizes:?}"
-    );
+    println!("bytes of the file {sizes:?}, of the metrics {scrapes:?}");
+    for (what, seen) in [("the file", &sizes), ("what /metrics says", &scrapes)] {
+        let (middle, late) = (seen[DAYS / 2], seen[DAYS - 1]);
+        assert!(late * 10 <= middle * 11, "{what} grows: {seen:?}");
+    }
+    let queue = scrape(&house).await;
+    let queue = queue.lines().find_map(|line| line.strip_prefix("tidegate_queue_bytes ")).unwrap();
+    assert_eq!(queue, "0", "nothing waits for the writer any more");
+    house.stop().await;
 }

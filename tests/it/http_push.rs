@@ -1,6 +1,6 @@
 //! Pushes over real HTTP: what becomes of them, and what is refused before and after the body.
 
-use super::daemon::{House, READER, answer, json as with_json, key, partner};
+use super::daemon::{House, READER, answer, json as with_json, key, partner, wait_for};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -210,12 +210,10 @@ async fn b25_who_is_over_its_quota_is_told_when_to_come_back() {
     let (status, body) = house.post("acme", "/api/prices", &json!(items)).await;
     assert_eq!((status, &body["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("beyond_burst")), "{body}");
     let request = || with_json(house.call("acme", Method::POST, "/api/prices"), &json!(items[..2]));
-    let refused = loop {
-        let response = request().send().await.unwrap();
-        if response.status() != StatusCode::OK {
-            break response;
-        }
-    };
+    let refused = wait_for("the quota to be used up", async || {
+        Some(request().send().await.unwrap()).filter(|response| response.status() != StatusCode::OK)
+    })
+    .await;
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(refused.headers().contains_key("retry-after"));
     assert_eq!(refused.headers()["ratelimit-policy"], "\"prices\";q=2;w=1");

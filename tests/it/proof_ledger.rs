@@ -2,7 +2,7 @@
 //! was acknowledged: before the send and after the reply. By it a store is judged after its
 //! process has died: nothing acknowledged may be lost, nothing may be there that was never sent.
 
-use crate::daemon::{json, key};
+use crate::daemon::{PATIENCE, json, key};
 use crate::proof_program::Program;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json as value};
@@ -63,7 +63,7 @@ impl Ledger {
     pub fn new() -> Arc<Ledger> {
         let hour_ago = Micros(Clock::system().now().0 - Micros::HOUR);
         Arc::new(Ledger {
-            client: Client::builder().no_proxy().build().expect("a client"),
+            client: Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client"),
             first_at: hour_ago,
             number: AtomicU64::new(0),
             sent: Mutex::default(),
@@ -95,7 +95,8 @@ impl Ledger {
     pub async fn acknowledges(&self, more: u64) {
         let mut count = self.acknowledged.subscribe();
         let goal = *count.borrow() + more;
-        count.wait_for(|count| *count >= goal).await.expect("the sender is ours");
+        let reached = tokio::time::timeout(PATIENCE, count.wait_for(|count| *count >= goal)).await;
+        reached.expect("the program acknowledges nothing more").expect("the sender is ours");
     }
 
     pub fn requests(&self) -> (usize, usize) {

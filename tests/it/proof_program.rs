@@ -1,6 +1,6 @@
 //! The program as it is run: a directory of configuration, a child that serves it, its signals.
 
-use crate::daemon::{PATIENCE, key};
+use crate::daemon::{PATIENCE, key, wait_for};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -41,7 +41,20 @@ impl Program {
 
     /// With more arguments.
     pub async fn start_with(directory: &Path, arguments: &[&str]) -> Program {
-        let mut child = Program::spawn(directory, arguments);
+        Program::follow(Program::spawn(directory, arguments)).await
+    }
+
+    /// The same, where no file that it writes may become larger than about so much: then its writes
+    /// fail, as at the end of a disk.
+    pub async fn start_with_files_up_to(directory: &Path, bytes: u64) -> Program {
+        // a shell counts blocks of 512 bytes, or of 1024
+        let limited = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", bytes / 512);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &limited, BINARY]);
+        Program::follow(Program::spawn_by(shell, directory, &[])).await
+    }
+
+    async fn follow(mut child: Child) -> Program {
         let lines = BufReader::new(child.stderr.take().expect("it is piped"));
         let (ready, address) = oneshot::channel();
         std::thread::spawn(move || follow(lines, ready));
@@ -50,15 +63,25 @@ impl Program {
         Program { child, address: address.expect("the program ends without being ready") }
     }
 
-    /// Starts the program and kills it at once, wherever it is then.
-    pub fn start_and_kill(directory: &Path) {
+    /// Starts the program and kills it within its recovery: so many looks after it has opened the
+    /// store's file. Says whether it had not yet recovered the store then.
+    pub fn start_and_kill_in_recovery(directory: &Path, looks: usize) -> bool {
         let mut child = Program::spawn(directory, &[]);
+        let mut left = looks;
+        while left > 0 && child.try_wait().unwrap().is_none() {
+            left -= usize::from(has_opened_the_store(child.id()));
+        }
         child.kill().unwrap();
-        child.wait().unwrap();
+        let told = child.wait_with_output().unwrap().stderr;
+        !String::from_utf8_lossy(&told).contains("store recovered")
     }
 
     fn spawn(directory: &Path, arguments: &[&str]) -> Child {
-        Command::new(BINARY)
+        Program::spawn_by(Command::new(BINARY), directory, arguments)
+    }
+
+    fn spawn_by(mut command: Command, directory: &Path, arguments: &[&str]) -> Child {
+        command
             .args(["--log", "json", "serve", "--config"])
             .arg(directory)
             .args(arguments)
@@ -78,11 +101,17 @@ impl Program {
         self.child.wait().unwrap();
     }
 
+    /// Waits until it ends by itself.
+    pub async fn ended(mut self) -> ExitStatus {
+        wait_for("the program to end", async || self.child.try_wait().unwrap()).await
+    }
+
     /// SIGTERM; gives back how the program ended.
-    pub fn terminate(mut self) -> ExitStatus {
-        let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
-        assert!(sent.success());
-        self.child.wait().unwrap()
+    pub async fn terminate(self) -> ExitStatus {
+        // every shell has a `kill` of its own
+        let kill = format!("kill -TERM {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        self.ended().await
     }
 }
 
@@ -92,6 +121,13 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Linux tells which files a process has open; where nothing tells, any moment is as good.
+fn has_opened_the_store(id: u32) -> bool {
+    let Ok(open) = std::fs::read_dir(format!("/proc/{id}/fd")) else { return true };
+    let mut names = open.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    names.any(|name| name.ends_with("store/tidegate.redb"))
 }
 
 /// Reads the log to its end, so that the program never waits for a reader; tells when it is ready.

@@ -79,6 +79,41 @@ async fn f5_an_old_run_read_again_restores_only_what_nothing_newer_speaks_agains
     assert_eq!(report["status"], "unchanged", "the feed's own state has not moved");
 }
 
+/// A record that the partner's settings refused is mended by other settings, and by reading the file again: the
+/// file stands still, so that no fetch would.
+#[tokio::test(flavor = "multi_thread")]
+async fn f7_the_command_line_heals_what_an_older_policy_kept_aside() {
+    let asset = |id: &str, status: &str| json!({"id": id, "status": status, "name": "new"});
+    let assets = [asset("a0", "active"), asset("a1", "reserved")];
+    let mut stage = Stage::open(document(Some(START), 0..3), |_| {}).await;
+    let generated_at = time::format(stage.now().plus(Micros::HOUR));
+    let file = json!({"generated_at": generated_at, "assets": assets, "complete": false}).to_string();
+    stage.server.put("/feed.json", Served::json(file).etag("\"2\""));
+    let report = stage.fetch().await;
+    assert_eq!((&report["counts"]["updated"], &report["counts"]["quarantined"]), (&json!(1), &json!(1)));
+    let name = async |stage: &Stage| stage.house.get("acme", "/api/assets/a1").await.1["name"].clone();
+    assert_eq!(name(&stage).await, "n1", "its old state stays (F2)");
+
+    let mut settings = stage.house.settings.clone();
+    settings.partners[0].policy.statuses_extra.insert("reserved".into());
+    stage.house.daemon().reconfigure(settings).await.unwrap();
+    assert_eq!(stage.fetch().await["status"], "unchanged");
+    assert_eq!(name(&stage).await, "n1");
+
+    let admin = format!("http://{}", stage.house.daemon().admin_address());
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.args(["feed", "rebuild", "acme", "--admin", &admin]);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said} {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        said.contains("run 4 applied: 2 records, 0 created, 1 updated, 0 deleted, 0 held, 0 quarantined"),
+        "{said}"
+    );
+    let (_, healed) = stage.house.get("acme", "/api/assets/a1").await;
+    assert_eq!((&healed["name"], &healed["status"]), (&json!("new"), &json!("reserved")), "{healed}");
+}
+
 #[tokio::test]
 async fn only_the_files_of_the_last_applied_runs_are_kept() {
     let mut stage = Stage::open(document(Some(START), 0..10), |_| {}).await;

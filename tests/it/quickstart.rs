@@ -1,0 +1,137 @@
+//! What we print for partners to type, typed by a shell: the three calls of `tidegate partner add`, and the
+//! examples of the quick start. Where there is no `curl` it says so.
+
+use crate::daemon::wait_for;
+use crate::proof_program::{BINARY, Program};
+use crate::skipped;
+use serde_json::{Value, json as value};
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{ChildStdout, Command, Stdio};
+use tempfile::TempDir;
+use tokio::task::spawn_blocking;
+
+const PAGE: &str = include_str!("../../config/QUICKSTART.md");
+
+/// A directory with a partner, what was printed when it was added, and its key.
+struct Added {
+    directory: TempDir,
+    said: String,
+    key: String,
+}
+
+/// Adds a partner to a configuration that listens at a free port. None where nothing could be typed.
+fn added() -> Option<Added> {
+    if let Err(error) = Command::new("curl").arg("--version").stdout(Stdio::null()).status() {
+        skipped::without_tool("curl", &error);
+        return None;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let main = format!(
+        "[server]\nlisten = '{listen}'\nadmin_listen = '127.0.0.1:0'\n\
+         [store]\ndirectory = 'store'\ndisk_free_bytes_min = '0B'\n"
+    );
+    std::fs::write(directory.path().join("tidegate.toml"), main).unwrap();
+    // as if curl had been asked to show what comes at once and nothing else, and not to wait for ever
+    std::fs::write(directory.path().join(".curlrc"), "silent\nshow-error\nno-buffer\nmax-time = 60\n")
+        .unwrap();
+    let mut add = Command::new(BINARY);
+    let output = add.args(["partner", "add", "acme", "--config"]).arg(directory.path()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    let key = said.lines().find_map(|line| line.strip_prefix("key, shown only this once: "));
+    let key = key.expect("the key is shown").to_owned();
+    Some(Added { directory, said, key })
+}
+
+/// A shell that is about to run `script`.
+fn shell(directory: &Path, script: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]).env("CURL_HOME", directory).env("no_proxy", "*").stdout(Stdio::piped());
+    shell
+}
+
+/// What the shell's only call was answered.
+async fn answered(mut shell: Command) -> Value {
+    let output = spawn_blocking(move || shell.output().unwrap()).await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+#[tokio::test]
+async fn the_three_calls_that_partner_add_prints_work_as_they_are_printed() {
+    let Some(Added { directory, said, .. }) = added() else { return };
+    let program = Program::start(directory.path()).await;
+    let calls: Vec<&str> = said.lines().filter(|line| line.starts_with("curl ")).collect();
+    let [me, asset, price] = calls[..] else { panic!("three calls: {said}") };
+    let me = answered(shell(directory.path(), me)).await;
+    assert_eq!(me["partner"], "acme", "{me}");
+    let asset = answered(shell(directory.path(), asset)).await;
+    assert_eq!((&asset["outcome"], &asset["applied"]), (&value!("created"), &value!(true)), "{asset}");
+    let price = answered(shell(directory.path(), price)).await;
+    assert_eq!((&price["outcome"], &price["applied"]), (&value!("updated"), &value!(true)), "{price}");
+    program.kill();
+}
+
+/// The page's blocks of that language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    PAGE.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// The first event of a change stream that speaks of an asset.
+fn first_change(stream: ChildStdout) -> Value {
+    let lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let mut events = lines.filter_map(|line| line.strip_prefix("data:").map(str::to_owned));
+    let change = events.find(|text| text.contains("\"id\"")).expect("the stream tells what has changed");
+    serde_json::from_str(&change).unwrap()
+}
+
+#[tokio::test]
+async fn the_examples_of_the_quick_start_work_as_they_stand_there() {
+    let Some(Added { directory, key, .. }) = added() else { return };
+    let program = Program::start(directory.path()).await;
+    let typed = |block: &str| {
+        let mut shell = shell(directory.path(), block);
+        shell.env("API", program.url("")).env("KEY", &key);
+        shell
+    };
+    let blocks = blocks("sh");
+    let [me, asset, prices, changes] = blocks[..] else { panic!("the page has other examples: {blocks:?}") };
+    assert_eq!(answered(typed(me)).await["partner"], "acme");
+    let asset = answered(typed(asset)).await;
+    assert_eq!(asset["outcome"], "created", "{asset}");
+    let prices = answered(typed(prices)).await;
+    let outcomes: Vec<_> = prices["items"].as_array().unwrap().iter().map(|item| &item["outcome"]).collect();
+    assert_eq!(outcomes, ["updated", "parked"], "{prices}");
+    let mut following = typed(changes).spawn().unwrap();
+    let told = following.stdout.take().unwrap();
+    let change = spawn_blocking(|| first_change(told)).await.unwrap();
+    assert_eq!(
+        (&change["id"], &change["set"]["name"]),
+        (&value!("villa-12"), &value!("Villa 12")),
+        "{change}"
+    );
+    program.kill();
+    wait_for("curl to end with the stream", async || following.try_wait().unwrap()).await;
+}
+
+#[tokio::test]
+async fn the_feed_of_the_quick_start_is_read_whole() {
+    use crate::daemon::{House, feed, partner};
+    use crate::feed_server::{FeedServer, Served};
+    let document = blocks("json");
+    let server = FeedServer::start().await;
+    server.put("/feed.json", Served::json(document[0]));
+    let partners = vec![partner("acme").with_feed(feed(&server.url("/feed.json")))];
+    let house = House::start(partners, tidegate::clock::Clock::system()).await;
+    let report = house.run_report("acme", 1).await;
+    assert_eq!(
+        (&report["status"], &report["counts"]["created"]),
+        (&value!("applied"), &value!(2)),
+        "{report}"
+    );
+    house.stop().await;
+}
