@@ -43,9 +43,14 @@ impl Scenario {
             // what is fetched at the next start changes nothing
             self.feeds.remove(&partner.path());
         }
-        let before = self.rebuild().await;
+        let mut before = self.rebuild().await;
         self.house.restart().await;
-        assert_eq!(self.contents(self.house.daemon().reader()).rows, before, "property 6: after a stop");
+        let mut after = self.contents(self.house.daemon().reader()).rows;
+        for rows in [&mut before, &mut after] {
+            // an actor that starts forgets old tombstones (X4)
+            rows.retain(|row| row.head.is_alive());
+        }
+        assert_eq!(after, before, "property 6: after a stop");
         self.compare().await;
     }
 
