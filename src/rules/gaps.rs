@@ -88,9 +88,10 @@ impl StreamState {
         healed
     }
 
-    /// Since when something has been missing: prices received before that read as `gap` (P5).
+    /// When the newest range was opened that is missing: prices received before that read as `gap`
+    /// (P5), also those that came after an older one was opened.
     pub fn open_since(&self) -> Option<Micros> {
-        self.missing.iter().map(|range| Micros(range.opened_at)).min()
+        self.missing.iter().map(|range| Micros(range.opened_at)).max()
     }
 
     fn advance(&mut self, number: u64, now: Micros, noted: &mut Noted) {
@@ -160,6 +161,8 @@ mod tests {
         assert_eq!(stream.unfetched_since(Micros::BEGINNING), Some(Micros(0)));
         assert_eq!(stream.unfetched_since(Micros(10 * SECOND)), None);
         assert_eq!(stream.open_since(), Some(Micros(0)));
+        receive(&mut stream, 5, 2, 7);
+        assert_eq!(stream.open_since(), Some(Micros(7)), "what came before may be what is missing now");
     }
 
     #[test]

@@ -55,10 +55,15 @@ impl House {
 
     /// On a directory that outlives the house.
     pub async fn start_in(directory: PathBuf, partners: Vec<PartnerSettings>, clock: Clock) -> House {
+        House::start_as(directory, clock, |settings| settings.partners = partners).await
+    }
+
+    /// With settings that the test changes.
+    pub async fn start_as(directory: PathBuf, clock: Clock, change: impl FnOnce(&mut Settings)) -> House {
         let mut settings = Settings::minimal(directory);
         settings.store.disk_free_bytes_min = 0;
         settings.readers = vec![ReaderSettings { name: "test".into(), keys: vec![KeyHash::of(READER)] }];
-        settings.partners = partners;
+        change(&mut settings);
         let daemon = Daemon::start(settings.clone(), clock.clone()).await.expect("the daemon starts");
         let client = Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
         House { daemon: Some(daemon), settings, clock, client, _directory: None }
@@ -75,9 +80,40 @@ impl House {
 
     /// Stops in stages and starts again on the same file.
     pub async fn restart(&mut self) {
+        self.stop_daemon().await;
+        self.start_again().await;
+    }
+
+    /// Starts again on the file as it is now, as after `kill -9`: what a stop in stages writes to it
+    /// is undone.
+    pub async fn restart_as_killed(&mut self) {
+        let image = self.store_image().await;
+        self.stop_daemon().await;
+        std::fs::write(self.store_file(), image).expect("the file can be written");
+        self.start_again().await;
+    }
+
+    /// The store's file as it was at one moment: it is read until two readings are the same.
+    pub async fn store_image(&self) -> Vec<u8> {
+        let read = || std::fs::read(self.store_file()).expect("the file can be read");
+        wait_for("the store's file to stand still", async || {
+            let image = read();
+            (read() == image).then_some(image)
+        })
+        .await
+    }
+
+    fn store_file(&self) -> PathBuf {
+        self.settings.store.directory.join("tidegate.redb")
+    }
+
+    async fn stop_daemon(&mut self) {
         if let Some(daemon) = self.daemon.take() {
             daemon.stop().await.expect("the daemon stops");
         }
+    }
+
+    async fn start_again(&mut self) {
         let (settings, clock) = (self.settings.clone(), self.clock.clone());
         let started = wait_for("the file to be let go", async || {
             match Daemon::start(settings.clone(), clock.clone()).await {
@@ -90,9 +126,7 @@ impl House {
     }
 
     pub async fn stop(mut self) {
-        if let Some(daemon) = self.daemon.take() {
-            daemon.stop().await.expect("the daemon stops");
-        }
+        self.stop_daemon().await;
     }
 
     pub fn now(&self) -> Micros {

@@ -49,6 +49,17 @@ async fn p3_a_parked_price_is_listed_and_joins_the_commit_that_brings_its_asset_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p3_a_price_that_has_waited_24_hours_joins_no_asset_also_where_nothing_came_since() {
+    let house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    price(&house, "a", -10).await;
+    house.clock.set(START.plus(Micros::DAY));
+    house.put("acme", "/api/assets/a", &value!({"name": "A"})).await;
+    assert_eq!(house.get("acme", "/api/assets/a").await.1.get("price"), None);
+    assert_eq!(rows(&house, "acme").await[0]["code"], "parked_expired");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p3_after_24_hours_a_parked_price_is_a_row_that_can_be_released() {
     let house = House::start(vec![partner("acme")], Clock::manual(START)).await;
     price(&house, "a", -10).await;

@@ -90,6 +90,7 @@ impl Actor for PartnerActor {
         message: PartnerMessage,
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
+        state.expire_parked();
         match message {
             PartnerMessage::Push { push, prefetched, reply } => {
                 state.push(*push, prefetched, reply)?;

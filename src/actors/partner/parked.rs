@@ -15,6 +15,7 @@ use crate::rules::keeping::PARKED_KEPT;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::ops::Bound;
+use tokio::sync::oneshot;
 
 /// Expired prices that one write set takes along: a push must not pay for all that waits.
 const EXPIRED_PER_SET: usize = 256;
@@ -60,6 +61,11 @@ impl Parked {
         self.by_time.first().copied()
     }
 
+    /// The one that has waited longest has waited too long.
+    fn is_overdue(&self, now: Micros) -> bool {
+        self.oldest().is_some_and(|(since, ..)| since.plus(PARKED_KEPT) <= now)
+    }
+
     /// Brings the slot's entries in step with what the index says of it.
     fn follow(&mut self, index: &Index, slot: Slot, now: Micros) {
         let before = self.by_slot.remove(&slot).unwrap_or_default();
@@ -95,6 +101,15 @@ impl Parked {
 }
 
 impl PartnerState {
+    /// P3: before anything is decided, so that what has waited too long joins no asset; as many as
+    /// one set takes along.
+    pub fn expire_parked(&mut self) {
+        if self.parked.is_overdue(self.around.clock.now()) {
+            let (durable, _) = oneshot::channel();
+            self.commit(WriteSet::new(self.no), durable);
+        }
+    }
+
     /// What every set passes before it is put in line.
     pub fn settle(&mut self, set: &mut WriteSet) {
         let now = self.around.clock.now();
@@ -117,8 +132,7 @@ impl PartnerState {
             rows.extend(self.expire_oldest("parked_overflow", set));
         }
         for _ in 0..EXPIRED_PER_SET {
-            let due = self.parked.oldest().filter(|(since, ..)| since.plus(PARKED_KEPT) <= now);
-            if due.is_none() {
+            if !self.parked.is_overdue(now) {
                 break;
             }
             rows.extend(self.expire_oldest("parked_expired", set));

@@ -66,10 +66,10 @@ impl Streams {
         self.by_name.values().filter_map(|stream| stream.unfetched_since(fetched_at)).min()
     }
 
-    /// Since when something has been missing in any stream: prices that were received before read
-    /// as `gap` (P5).
+    /// When the newest range was opened that is missing in any stream: prices that were received
+    /// before read as `gap` (P5).
     pub fn open_since(&self) -> Option<Micros> {
-        self.by_name.values().filter_map(StreamState::open_since).min()
+        self.by_name.values().filter_map(StreamState::open_since).max()
     }
 
     /// Ranges that are missing now.

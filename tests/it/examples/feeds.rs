@@ -76,8 +76,9 @@ async fn p2_a_fresh_pushed_price_is_kept_against_a_feeds_undated_one() {
     let mut scene = Scene::start("12 10:00").await;
     scene.put("a", json!({ "updated_at": at("12 09:00"), "class": "market" })).await;
     push_price(&scene, "101.5", at("12 09:59:58")).await;
-    scene.publish(&dated("12 10:00", json!([priced("a", "99")]))).await;
+    let run = scene.publish(&dated("12 10:00", json!([priced("a", "99")]))).await;
     assert_eq!(scene.amount("a").await.as_deref(), Some("101.5"));
+    assert_eq!(run["counts"]["drift"], 1, "{run}");
 }
 
 #[tokio::test]

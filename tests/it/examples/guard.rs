@@ -1,7 +1,9 @@
 //! Examples of whole catalogues: F1 and F4.
 
 use super::{Scene, at, dated};
+use crate::daemon::answer;
 use crate::feed_server::Served;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 fn numbered(count: usize, title: &str) -> Value {
@@ -13,6 +15,17 @@ async fn stocked(count: usize) -> Scene {
     let run = scene.publish(&dated("12 01:00", numbered(count, "t"))).await;
     assert_eq!(run["counts"]["created"], count, "{run}");
     scene
+}
+
+/// A plan is held, and what operators are alerted by says so.
+async fn assert_plan_waits(scene: &Scene, count: usize) {
+    let plans = scene.house.admin(Method::GET, "/admin/partners/acme/plans");
+    let (status, plans) = answer(plans).await;
+    assert_eq!(status, StatusCode::OK, "{plans}");
+    let plan = &plans["items"][0];
+    assert_eq!((&plan["state"], &plan["count"]), (&json!("held"), &json!(count)), "{plan}");
+    let metrics = scene.house.admin(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    assert!(metrics.lines().any(|line| line == "tidegate_plans_held{partner=\"acme\"} 1"), "{metrics}");
 }
 
 async fn living(scene: &Scene) -> usize {
@@ -55,6 +68,7 @@ async fn f1_a_body_cut_at_sixty_percent_changes_nothing_and_f4_an_empty_one_is_h
     let run = scene.publish(&json!([])).await;
     assert_eq!((&run["counts"]["held"], &run["counts"]["deleted"]), (&json!(10_000), &json!(0)), "{run}");
     assert_eq!(living(&scene).await, 10_000);
+    assert_plan_waits(&scene, 10_000).await;
 }
 
 #[tokio::test]

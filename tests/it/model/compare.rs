@@ -2,6 +2,7 @@
 
 use super::Scenario;
 use crate::oracle::{Outcome, QuoteState, Verdict, Visible, VisibleAsset, VisibleQuote};
+use reqwest::Method;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tidegate::codec::time;
@@ -15,9 +16,9 @@ const OURS: [&str; 6] = ["id", "partner", "updated_at", "cursor", "price", "quot
 
 /// Equal, or one of the words that RULES.md leaves open. Which of `duplicate`, `unchanged` and
 /// `superseded` a write gets that changed nothing, some of it repeated and some of it lost, is not
-/// said (the model's choices A3, A4, A27). A newer `as_of` with the same amount is `updated` here,
-/// as readers see another time, and `unchanged` to the model (A6); so is a late delete after which an
-/// undated price of the same amount shows.
+/// said. A newer `as_of` with the same amount is `updated` here, as readers see another time, and
+/// `unchanged` to the model; so is a late delete after which an undated price of the same amount
+/// shows.
 pub fn outcomes_agree(model: &Verdict, daemon: &Value) -> bool {
     let late_delete = model.outcome == Outcome::Superseded && model.rule == "X1" && daemon["rule"] == "X1";
     let daemon = daemon["outcome"].as_str().unwrap_or_default();
@@ -32,9 +33,8 @@ fn words_agree(model: Outcome, daemon: &str) -> bool {
         Outcome::Unchanged => daemon == "updated" || quiet.contains(&daemon),
         Outcome::Duplicate | Outcome::Superseded => quiet.contains(&daemon),
         Outcome::Deleted => daemon == "deleted",
-        // an item whose document lost may say that rather than that its price is parked (A27)
+        // an item whose document lost may say that rather than that its price is parked
         Outcome::Parked => daemon == "parked" || quiet.contains(&daemon),
-        Outcome::Held => daemon == "held",
         Outcome::Quarantined => daemon == "quarantined",
         Outcome::Rejected => daemon == "rejected",
         Outcome::NotFound => daemon == "not_found",
@@ -73,6 +73,18 @@ impl Scenario {
                 let (status, _) = self.house.get(&partner.name, &format!("/api/assets/{id}")).await;
                 assert_eq!(status.as_u16(), expected, "{id} of {}", partner.name);
             }
+        }
+    }
+
+    /// D3, P1: how often only the order of commits decided, since the daemon began.
+    pub(super) async fn compare_ambiguous(&self) {
+        let scraped = self.house.admin(Method::GET, "/metrics").send().await.expect("an answer");
+        let scraped = scraped.text().await.expect("a body");
+        for partner in &self.partners {
+            let series = format!("tidegate_ambiguous_order_total{{partner=\"{}\"}} ", partner.name);
+            let counted = scraped.lines().find_map(|line| line.strip_prefix(&series)).unwrap_or("0");
+            let expected = partner.model.ambiguous_order() - partner.ambiguous_before;
+            assert_eq!(counted, expected.to_string(), "ambiguous_order of {}", partner.name);
         }
     }
 

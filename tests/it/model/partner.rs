@@ -1,6 +1,6 @@
 //! One partner of a scenario: its reference model, its feed, and what it has said.
 
-use crate::oracle::{Model, Policy, SnapshotIn};
+use crate::oracle::{Absent, Model, Policy, SnapshotIn};
 use crate::store_world::Random;
 use serde_json::Value;
 
@@ -28,6 +28,16 @@ pub struct Partner {
     pub feed: Option<Feed>,
     /// Pushes that may come again: method, path and body, and the same for the model.
     pub said: Vec<super::push::Push>,
+    /// Recent deliveries that have an id.
+    pub delivered: Vec<super::deliveries::Delivered>,
+    /// Plans that the model has opened.
+    pub plans: u64,
+    /// Absence makes inactive (X5).
+    pub marks_inactive: bool,
+    /// The highest number of its stream (G1).
+    pub numbered: u64,
+    /// What the model had counted when the daemon's counters began anew.
+    pub ambiguous_before: usize,
     /// By asset: when it was last patched; no older delete follows.
     pub patched: std::collections::BTreeMap<String, i64>,
 }
@@ -36,9 +46,21 @@ impl Partner {
     pub fn new(number: usize, random: &mut Random) -> Partner {
         let dating = [Dating::Envelope, Dating::Records, Dating::Not][random.below(3)];
         let feed = random.chance(80).then_some(Feed { dating, published: None, runs: 0 });
-        let policy = Policy { default_currency: Some("EUR".into()), ..Policy::default() };
-        let patched = Default::default();
-        Partner { name: super::name_of(number), model: Model::new(policy), feed, said: Vec::new(), patched }
+        let marks_inactive = random.chance(25);
+        let absent = if marks_inactive { Absent::Inactive } else { Absent::Delete };
+        let policy = Policy { default_currency: Some("EUR".into()), absent, ..Policy::default() };
+        Partner {
+            name: super::name_of(number),
+            model: Model::new(policy),
+            feed,
+            said: Vec::new(),
+            delivered: Vec::new(),
+            plans: 0,
+            marks_inactive,
+            numbered: 0,
+            ambiguous_before: 0,
+            patched: Default::default(),
+        }
     }
 
     pub fn path(&self) -> String {

@@ -41,7 +41,7 @@ impl Scenario {
         };
         let records = match self.random.chance(4) {
             true => Vec::new(),
-            false => self.records(dating),
+            false => self.records(number, dating),
         };
         let text = document(&manner, &records);
         let cut = self.random.chance(5).then(|| self.random.below(text.len() - 1));
@@ -72,13 +72,13 @@ impl Scenario {
         self.now.plus(-minutes * MINUTE - 1_000 + self.times % 1_000)
     }
 
-    fn records(&mut self, dating: Dating) -> Vec<(RecordIn, Value)> {
+    fn records(&mut self, number: usize, dating: Dating) -> Vec<(RecordIn, Value)> {
         let lost = if self.random.chance(12) { 60 } else { 7 };
         let ids: Vec<String> = (0..8).map(|n| format!("asset-{n}")).collect();
         let present: Vec<String> = ids.into_iter().filter(|_| !self.random.chance(lost)).collect();
-        let mut records: Vec<_> = present.into_iter().map(|id| self.record(id, dating)).collect();
+        let mut records: Vec<_> = present.into_iter().map(|id| self.record(number, id, dating)).collect();
         if !records.is_empty() && self.random.chance(10) {
-            self.repeat_one(&mut records, dating);
+            self.repeat_one(number, &mut records, dating);
         }
         if self.random.chance(4) {
             let unreadable = RecordIn {
@@ -94,18 +94,18 @@ impl Scenario {
     }
 
     /// F6: the same again, or another record of the same id; both are valid, as an invalid one beside
-    /// a valid one is read in two ways (the model's choice A15).
-    fn repeat_one(&mut self, records: &mut Vec<(RecordIn, Value)>, dating: Dating) {
+    /// a valid one is read in two ways.
+    fn repeat_one(&mut self, number: usize, records: &mut Vec<(RecordIn, Value)>, dating: Dating) {
         let first = records[self.random.below(records.len())].clone();
         let id = first.0.id.clone().filter(|_| first.0.valid);
         let Some(id) = id else { return };
-        let second = if self.random.chance(50) { first } else { self.record(id, dating) };
+        let second = if self.random.chance(50) { first } else { self.record(number, id, dating) };
         if second.0.valid {
             records.push(second);
         }
     }
 
-    fn record(&mut self, id: String, dating: Dating) -> (RecordIn, Value) {
+    fn record(&mut self, number: usize, id: String, dating: Dating) -> (RecordIn, Value) {
         let members = some_members(&mut self.random);
         let mut body = Value::Object(members.clone());
         body["id"] = id.as_str().into();
@@ -113,7 +113,7 @@ impl Scenario {
         if let Some(at) = updated_at {
             body["updated_at"] = time::format(at).into();
         }
-        let as_of = self.random.chance(40).then(|| self.some_time());
+        let as_of = self.random.chance(40).then(|| self.fed_as_of(number));
         let price = self.random.chance(60).then(|| fed_price(&mut self.random, &id, as_of));
         let valid = !self.random.chance(5);
         if let Some(price) = &price {
@@ -127,6 +127,13 @@ impl Scenario {
         }
         let updated_at = updated_at.map(|at| at.0);
         (RecordIn { id: Some(id), updated_at, members: members.into_iter().collect(), price, valid }, body)
+    }
+
+    /// As a push's price has it, but never the same twice: whether a record stands whose price conflicts
+    /// with another of its lane (P1) is not said.
+    fn fed_as_of(&mut self, number: usize) -> Micros {
+        let as_of = self.some_as_of(number);
+        if self.fed.insert(as_of.0) { as_of } else { self.some_time() }
     }
 
     async fn fetch(&mut self, number: usize) {
@@ -163,8 +170,10 @@ impl Scenario {
         println!("  run of {name}: {}", report["status"]);
         assert_eq!(status(&expected), report["status"], "the model says {expected:?}, the daemon {report}");
         let counts = &report["counts"];
-        let ours = ["created", "deleted", "held", "absent_once"].map(|name| counts[name].as_u64());
-        let theirs = [expected.created, expected.deleted, expected.held, expected.absent_once];
+        self.partners[number].plans += u64::from(expected.plan.is_some());
+        let ours = ["created", "deleted", "held", "absent_once", "drift"].map(|name| counts[name].as_u64());
+        let theirs =
+            [expected.created, expected.deleted, expected.held, expected.absent_once, expected.drift];
         let ran = matches!(expected.status, RunStatus::Applied | RunStatus::Unchanged);
         assert!(
             !ran || ours == theirs.map(|count| Some(count as u64)),

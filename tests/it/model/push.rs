@@ -3,9 +3,9 @@
 
 use super::partner::{some_amount, some_id, some_members};
 use super::{Scenario, compare};
-use crate::daemon::{answer, json};
-use crate::oracle::{Lane, PriceIn, PushIn, PushKind, Verdict};
-use reqwest::Method;
+use crate::daemon::{House, json};
+use crate::oracle::{Lane, PriceIn, PushIn, PushKind, Verdict, Visible};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tidegate::codec::time;
 use tidegate::domain::Micros;
@@ -26,6 +26,40 @@ enum Item {
     Price(PriceIn),
 }
 
+impl Push {
+    pub fn request(&self, house: &House, partner: &str) -> RequestBuilder {
+        let request = house.call(partner, self.method.clone(), &self.path);
+        match &self.body {
+            Some(body) => json(request, body),
+            None => request,
+        }
+    }
+
+    /// To the same place; `None` where it has no body.
+    pub fn with_another_body(&self) -> Option<Push> {
+        let mut other = self.clone();
+        let body = other.body.as_mut()?;
+        let item = if body.is_array() { &mut body[0] } else { body };
+        item["amount"] = "77".into();
+        Some(other)
+    }
+
+    fn at(&self) -> Option<i64> {
+        match &self.item {
+            Item::Asset(push) => push.at,
+            Item::Delete { at, .. } => *at,
+            Item::Price(price) => price.as_of,
+        }
+    }
+
+    fn stream(&self) -> Option<&str> {
+        match &self.item {
+            Item::Price(price) => price.stream.as_ref().map(|(name, _)| name.as_str()),
+            Item::Asset(_) | Item::Delete { .. } => None,
+        }
+    }
+}
+
 impl Scenario {
     pub(super) async fn push(&mut self) {
         let number = self.some_partner();
@@ -36,46 +70,80 @@ impl Scenario {
             }
             _ => self.new_push(number),
         };
+        if self.buries_the_forgotten(number, &push) {
+            return;
+        }
         self.log(format!("{} {} {} {:?}", super::name_of(number), push.method, push.path, push.body));
-        let request = self.house.call(&super::name_of(number), push.method.clone(), &push.path);
-        let request = match &push.body {
-            Some(body) => json(request, body),
-            None => request,
-        };
-        let (status, reply) = answer(request).await;
-        let reply = if reply["items"].is_array() { &reply["items"][0] } else { &reply };
+        let reply = self.deliver(number, &push).await;
+        let item = if reply["items"].is_array() { &reply["items"][0] } else { &reply };
         let model = &mut self.partners[number].model;
         let expected = hear(model, self.now.0, &push.item);
-        let agree = compare::outcomes_agree(&expected, reply);
-        assert!(agree, "the model says {expected:?}, the daemon {status} {reply}");
+        assert!(compare::outcomes_agree(&expected, item), "the model says {expected:?}, the daemon {reply}");
+        if let Some(stream) = push.stream() {
+            let missing = model.gaps().named(stream, self.now.0);
+            let named = if missing.is_empty() { Value::Null } else { json!({ stream: missing }) };
+            assert_eq!(reply["missing"], named, "{reply}");
+        }
+    }
+
+    /// X4 does not say what a delete leaves of an id that is unknown, from before what is remembered.
+    fn buries_the_forgotten(&self, number: usize, push: &Push) -> bool {
+        let Item::Delete { id, at: Some(at) } = &push.item else { return false };
+        let model = &self.partners[number].model;
+        model.visible(self.now.0, id) == Visible::Unknown && model.history_floor() >= Some(*at)
     }
 
     fn new_push(&mut self, number: usize) -> Push {
         let id = some_id(&mut self.random);
-        let at = (!self.random.chance(10)).then(|| self.some_time());
+        let tied = self.random.chance(8).then(|| self.tied_time(number)).flatten();
+        let at = tied.or_else(|| (!self.random.chance(10)).then(|| self.some_time()));
         // T4: beyond five minutes for documents, and so for prices too
         let future = self.random.chance(3).then(|| self.now.plus(301 * Micros::SECOND));
         let at = future.or(at);
         let push = match self.random.below(10) {
-            0..=2 => self.write(PushKind::Put, id, at),
-            3..=5 => self.write(PushKind::Post, id, at),
+            0..=2 => self.write(number, PushKind::Put, id, at),
+            3..=5 => self.write(number, PushKind::Post, id, at),
             6 => self.patch(number, id),
             7 => self.delete(number, id, at),
             8 if self.random.chance(20) => self.withdraw(id, at),
-            _ => self.price(id, at),
+            _ if self.partners[number].feed.is_none() && self.random.chance(60) => {
+                self.numbered_price(number, id)
+            }
+            _ => self.price(id, at, tied.is_some()),
         };
-        if at.is_some() && future.is_none() {
+        if at.is_some() && future.is_none() && tied.is_none() {
             self.partners[number].said.push(push.clone());
         }
         push
     }
 
-    fn write(&mut self, kind: PushKind, id: String, at: Option<Micros>) -> Push {
+    /// D3, P1: the time of an earlier push. Neither comes again: of two writes with the same stamp
+    /// the later commit stays, so that repeating the earlier one would turn it back.
+    fn tied_time(&mut self, number: usize) -> Option<Micros> {
+        let said = self.partners[number].said.len();
+        if said == 0 {
+            return None;
+        }
+        let other = self.random.below(said);
+        self.partners[number].said.swap_remove(other).at().map(Micros)
+    }
+
+    /// Of its own, or that of a price from another lane: stamps differ all the same.
+    pub(super) fn some_as_of(&mut self, number: usize) -> Micros {
+        let prices = self.partners[number].said.iter().filter(|push| matches!(push.item, Item::Price(_)));
+        let given: Vec<i64> = prices.filter_map(Push::at).collect();
+        match given.len() {
+            known if known > 0 && self.random.chance(15) => Micros(given[self.random.below(known)]),
+            _ => self.some_time(),
+        }
+    }
+
+    fn write(&mut self, number: usize, kind: PushKind, id: String, at: Option<Micros>) -> Push {
         let mut members = some_members(&mut self.random);
         if kind != PushKind::Put && self.random.chance(25) {
             members.insert("u".into(), Value::Null);
         }
-        let as_of = self.random.chance(50).then(|| self.some_time());
+        let as_of = self.random.chance(50).then(|| self.some_as_of(number));
         let price = self.random.chance(30).then(|| self.some_price("", as_of));
         let mut body = Value::Object(members.clone());
         body["id"] = id.as_str().into();
@@ -101,7 +169,7 @@ impl Scenario {
         let at = self.some_time();
         let newest = self.partners[number].patched.entry(id.clone()).or_default();
         *newest = (*newest).max(at.0);
-        self.write(PushKind::Patch, id, Some(at))
+        self.write(number, PushKind::Patch, id, Some(at))
     }
 
     fn delete(&mut self, number: usize, id: String, at: Option<Micros>) -> Push {
@@ -118,12 +186,28 @@ impl Scenario {
         Push { method: Method::DELETE, path, body: None, item: Item::Price(price) }
     }
 
-    fn price(&mut self, id: String, at: Option<Micros>) -> Push {
-        let price = self.some_price(&id, at);
-        let mut body = price_body(&price);
-        body["id"] = id.into();
-        let path = "/api/prices".to_owned();
-        Push { method: Method::POST, path, body: Some(json!([body])), item: Item::Price(price) }
+    fn price(&mut self, id: String, at: Option<Micros>, tied: bool) -> Push {
+        let mut price = self.some_price(&id, at);
+        if tied && self.random.chance(40) {
+            price.sequence = self.random.below(3) as u64;
+        }
+        priced(price)
+    }
+
+    /// G1: mostly the next number, now and then beyond it, or one that was left out.
+    fn numbered_price(&mut self, number: usize, id: String) -> Push {
+        let at = self.some_time();
+        let mut price = self.some_price(&id, Some(at));
+        let highest = self.partners[number].numbered;
+        let next = match self.random.below(10) {
+            0..=1 => highest + 2 + self.random.below(3) as u64,
+            2..=4 if highest > 0 => 1 + self.random.below(highest as usize) as u64,
+            _ => highest + 1,
+        };
+        self.partners[number].numbered = highest.max(next);
+        price.sequence = next;
+        price.stream = Some(("s".into(), next));
+        priced(price)
     }
 
     fn some_price(&mut self, id: &str, as_of: Option<Micros>) -> PriceIn {
@@ -140,6 +224,13 @@ impl Scenario {
     }
 }
 
+fn priced(price: PriceIn) -> Push {
+    let mut body = price_body(&price);
+    body["id"] = price.id.as_str().into();
+    let path = "/api/prices".to_owned();
+    Push { method: Method::POST, path, body: Some(json!([body])), item: Item::Price(price) }
+}
+
 fn with_time(path: String, at: Option<i64>) -> String {
     match at {
         Some(at) => format!("{path}?at={}", time::format(Micros(at))),
@@ -154,6 +245,12 @@ fn price_body(price: &PriceIn) -> Value {
     }
     if let Some(as_of) = price.as_of {
         body["as_of"] = time::format(Micros(as_of)).into();
+    }
+    if price.sequence > 0 {
+        body["sequence"] = price.sequence.into();
+    }
+    if let Some((stream, _)) = &price.stream {
+        body["stream"] = stream.as_str().into();
     }
     if price.closed {
         body["market"] = "closed".into();

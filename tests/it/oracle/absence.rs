@@ -69,7 +69,7 @@ impl Model {
             self.remove_by_absence(now, id, file.s);
         }
         if !file.on_purpose {
-            // Deletes said on purpose do not use up the guard (choice A21).
+            // Deletes said on purpose do not use up the guard, which is there for accidents.
             self.guard.note_deletes(now, count);
         }
         report.deleted = count;

@@ -8,7 +8,7 @@ const EXPONENT_MAX: i32 = 64;
 
 /// The normalised decimal text of an amount: no exponent, no needless zeros, `0` without sign.
 ///
-/// Digits are counted as written, leading zeros aside (choice A2).
+/// Digits are counted as written, leading zeros aside: 1.50 has three, as whoever wrote it meant.
 pub fn normal(text: &str) -> Option<String> {
     let (negative, rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

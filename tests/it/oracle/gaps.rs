@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// Missing ranges remembered per stream; beyond it the lowest are forgotten (choice A11).
+/// Missing ranges remembered per stream; beyond it the lowest are forgotten, as the likeliest never
+/// to come.
 const RANGES_MAX: usize = 256;
 /// Open for so long, a range is named in replies.
 const NAMED_AFTER_US: i64 = 2_000_000;
@@ -57,10 +58,11 @@ impl Gaps {
         names.any(|name| !self.ranges(name, now, FETCH_AFTER_US).is_empty())
     }
 
-    /// A gap is open that was not yet open at `received`.
-    pub fn gapped_since(&self, name: &str, received: i64) -> bool {
-        let missing = self.streams.get(name).map(|s| s.missing.as_slice()).unwrap_or_default();
-        missing.iter().any(|m| received < m.opened)
+    /// A gap is open that was not yet open at `received`, in whatever stream: whose price is missing
+    /// cannot be known, so it may be any asset's.
+    pub fn gapped_since(&self, received: i64) -> bool {
+        let mut missing = self.streams.values().flat_map(|stream| &stream.missing);
+        missing.any(|m| received < m.opened)
     }
 
     fn ranges(&self, name: &str, now: i64, open_us: i64) -> Vec<(u64, u64)> {

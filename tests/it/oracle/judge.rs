@@ -33,7 +33,7 @@ impl Judgement {
                 let full = matches!(write.kind, Kind::Full(_));
                 let mut names: Vec<&str> = members.keys().map(String::as_str).collect();
                 if full {
-                    // A full write speaks also for what it leaves out (choice A3).
+                    // A full write speaks also for what it leaves out: it may lose there too.
                     names.extend(before.document().keys().filter(|k| !members.contains_key(**k)));
                 }
                 let wanted = |k: &str| members.get(k).filter(|v| full || !v.is_null());
@@ -79,7 +79,7 @@ impl Judgement {
             false => self.contests.iter().map(|c| c.standing).collect(),
         };
         let any = |o: Ordering| standings.contains(&o);
-        // D2. Some members lost, the others only repeated: superseded (choice A4).
+        // D2. Some members lost, the others only repeated: superseded, the news for the sender.
         match () {
             () if any(Ordering::Greater) => Some(Outcome::Unchanged),
             () if any(Ordering::Less) => Some(Outcome::Superseded),
@@ -126,7 +126,7 @@ pub fn judge_delete(before: &Asset, write: &Write, changed: bool) -> Verdict {
     match () {
         // A DELETE of an unknown id leaves a tombstone too.
         () if dies || !before.known() => Verdict::new(Outcome::Deleted, "X1"),
-        // Dead already: a newer stamp, equal content (choice A5).
+        // Dead already: a newer stamp, equal content, as D2 has it of writes.
         () if !before.alive() => Verdict::new(Outcome::Unchanged, "D2"),
         () if changed => Verdict::new(Outcome::Updated, "X1"),
         () => Verdict::new(Outcome::Superseded, "X1"),

@@ -6,9 +6,7 @@
 //! Nothing here is fast, durable or concurrent. Left out: transport, delivery ids (G2), storage
 //! (G4), parts of snapshots and the deviation guard (both "later").
 //!
-//! Where RULES.md can be read in two ways, the choice stands in AMBIGUITIES.md, and the code bears
-//! the mark `choice A7` with its number there.
-#![allow(dead_code, unused_imports, reason = "each test uses a part of the model")]
+//! Where RULES.md can be read in two ways, the code gives the reason for the way that it takes.
 
 mod absence;
 mod amount;
@@ -37,10 +35,9 @@ mod fixture;
 #[cfg(test)]
 mod properties;
 
-pub use self::amount::normal;
-pub use self::guard::{Guard, PlanState, PlanView};
+pub use self::guard::PlanState;
 pub use self::model::{BEGINNING, Model};
 pub use self::types::{
-    Absent, Lane, Members, Outcome, Policy, PriceIn, PushIn, PushKind, QuarantineRow, QuoteState, RecordIn,
-    RunReport, RunStatus, SnapshotIn, Stamp, Verdict, Visible, VisibleAsset, VisibleQuote,
+    Absent, Lane, Members, Outcome, Policy, PriceIn, PushIn, PushKind, QuoteState, RecordIn, RunReport,
+    RunStatus, SnapshotIn, Verdict, Visible, VisibleAsset, VisibleQuote,
 };

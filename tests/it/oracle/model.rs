@@ -14,7 +14,7 @@ use super::types::{
     Verdict, Visible, VisibleAsset,
 };
 
-/// T3: the beginning of time (choice A12).
+/// T3: the beginning of time: no source time is older.
 pub const BEGINNING: i64 = 0;
 /// T4.
 pub const DOCUMENT_AHEAD_MAX_US: i64 = 5 * 60_000_000;
@@ -126,12 +126,13 @@ impl Model {
         let mut asset = self.assets.get(&price.id).cloned().unwrap_or_default();
         let arrival = self.arrival(now, at, lane);
         self.note_stream(&price, &arrival);
-        // Else a price could outlive the forgotten death of its asset (choice A14).
+        // Else a price could outlive the forgotten death of its asset.
         let verdict = match !asset.known() && self.at_or_before_floor(at) {
             true => Verdict::because(Outcome::Quarantined, "X4", "older_than_history"),
             false => apply_dated(&self.policy, &mut asset, &price, arrival),
         };
         if verdict.stands() {
+            self.ambiguous_order += usize::from(verdict.tied);
             self.commit_push(now, &price.id.clone(), asset);
             return verdict;
         }
@@ -149,7 +150,7 @@ impl Model {
 
     pub fn visible(&self, now: i64, id: &str) -> Visible {
         let Some(asset) = self.assets.get(id) else { return Visible::Unknown };
-        let gapped = |stream: &str, received| self.gaps.gapped_since(stream, received);
+        let gapped = |received| self.gaps.gapped_since(received);
         reading::visible(&self.policy, asset, now, gapped)
     }
 
@@ -215,7 +216,7 @@ impl Model {
         &self.quarantine
     }
 
-    /// D3, P1: how often only the order of commits decided between documents.
+    /// D3, P1: how often only the order of commits decided, between documents or between prices.
     pub fn ambiguous_order(&self) -> usize {
         self.ambiguous_order
     }

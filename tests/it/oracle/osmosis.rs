@@ -67,37 +67,13 @@ fn hash(body: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// `20211207T223328Z` in microseconds since 1970.
-pub fn publish_time(text: &str) -> Option<i64> {
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
-    let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
-    let (hour, minute, second) = (number(9, 11)?, number(11, 13)?, number(13, 15)?);
-    // Days from civil, by counting years from March.
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719_468;
-    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::super::types::{RunReport, RunStatus};
-    use super::{publish_time, replay};
-
-    /// Names the folder with the unpacked versions `NNN_TIMESTAMP.json`.
-    const FOLDER: &str = "TIDEGATE_OSMOSIS_DIR";
-
-    fn versions(folder: &str) -> Vec<(i64, std::path::PathBuf)> {
-        let entries = std::fs::read_dir(folder).expect("the folder of versions can be read");
-        let mut paths: Vec<_> = entries.map(|e| e.expect("an entry can be read").path()).collect();
-        paths.sort();
-        let dated = paths.into_iter().filter_map(|path| {
-            let stem = path.file_stem()?.to_str()?.to_string();
-            Some((publish_time(stem.split_once('_')?.1)?, path))
-        });
-        dated.collect()
-    }
+    use super::replay;
+    use crate::archive;
 
     fn totals(reports: &[RunReport]) -> BTreeMap<&'static str, usize> {
         let mut totals = BTreeMap::new();
@@ -128,22 +104,11 @@ mod tests {
     }
 
     #[test]
-    fn publish_times_are_read() {
-        assert_eq!(publish_time("19700101T000001Z"), Some(1_000_000));
-        assert_eq!(publish_time("20211207T223328Z"), Some(1_638_916_408_000_000));
-        assert_eq!(publish_time("20240229T000000Z"), Some(1_709_164_800_000_000));
-    }
-
-    #[test]
     fn the_real_history_replays_as_its_readme_says() {
-        let Ok(folder) = std::env::var(FOLDER) else {
-            eprintln!("{FOLDER} is not set: nothing replayed");
-            return;
-        };
-        let versions = versions(&folder);
+        let Some(versions) = archive::osmosis() else { return };
         for dated in [true, false] {
             let files =
-                versions.iter().map(|(at, path)| (*at, std::fs::read(path).expect("a version can be read")));
+                versions.iter().map(|(at, path)| (at.0, std::fs::read(path).expect("a version can be read")));
             let reports = replay(files, dated);
             let totals = totals(&reports);
             println!("dated {dated}: {totals:#?}");

@@ -217,12 +217,14 @@ fn apply_living(asset: &mut Asset, arriving: DatedPrice) -> Verdict {
         return verdict;
     }
     let unchanged = stored.is_some_and(|s| s.same_content(&arriving));
+    let tied = stored.is_some_and(|s| s.stamp == arriving.stamp);
     asset.prices.push(arriving);
-    // D2: a newer stamp with equal content (choice A6).
-    match unchanged {
+    // D2: a newer stamp with equal content, though readers see a newer `as_of`.
+    let verdict = match unchanged {
         true => Verdict::new(Outcome::Unchanged, "D2"),
         false => Verdict::new(Outcome::Updated, "P1"),
-    }
+    };
+    Verdict { tied, ..verdict }
 }
 
 /// P1: the verdict on a price that does not apply.
@@ -237,18 +239,20 @@ fn contest(stored: Option<&DatedPrice>, arriving: &DatedPrice) -> Option<Verdict
     }
 }
 
-/// P3: the newest one per quote. Currencies are not compared here (choice A8).
+/// P3: the newest one per quote. Currencies are not compared here: the
+/// document that names one is yet to come.
 fn park(asset: &mut Asset, arriving: DatedPrice, by: Arrival) -> Verdict {
     let parked = asset.parked.get(&arriving.quote).map(|p| &p.price);
     if let Some(verdict) = contest(parked, &arriving) {
         return verdict;
     }
     if parked.is_none() && !by.room {
-        // Choice A9.
+        // P3 caps what is parked and says not of the price that comes then: it is not lost.
         return Verdict::because(Outcome::Quarantined, "P3", "parked_full");
     }
+    let tied = parked.is_some_and(|parked| parked.stamp == arriving.stamp);
     asset.parked.insert(arriving.quote.clone(), Parked { price: arriving, since: by.now });
-    Verdict::new(Outcome::Parked, "P3")
+    Verdict { tied, ..Verdict::new(Outcome::Parked, "P3") }
 }
 
 /// P2: a feed's price without `as_of`. True where it differs from the dated one: drift.

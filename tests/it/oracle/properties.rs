@@ -265,7 +265,7 @@ proptest! {
 }
 
 /// Why property 1 leaves complete files out: X3 as written keeps an asset whole if a push newer
-/// than S came first, and deletes what is older if that push comes later (ambiguity A22).
+/// than S came first, and deletes what is older if that push comes later.
 #[test]
 fn x3_depends_on_whether_the_push_or_the_snapshot_comes_first() {
     let put = |m: &mut Model| m.put(oclock(20), "a", Some(time(1)), &doc(&[("t", "1")]), None);

@@ -13,7 +13,8 @@ use super::reading;
 use super::types::{Members, Outcome, Policy, PushIn, PushKind, Stamp, Verdict};
 
 impl Model {
-    /// One item: all of it applies in one commit (D5), or none of it (choice A13).
+    /// One item: all of it applies in one commit (D5), or none of it: half an item
+    /// would be a state that nobody sent.
     pub fn push(&mut self, now: i64, item: PushIn) -> Verdict {
         self.expire(now);
         let at = self.source_time(now, item.at);
@@ -40,7 +41,8 @@ impl Model {
         if let Some(refusal) = priced.as_ref().filter(|p| !p.stands()) {
             return self.keep_aside(&item.id, refusal.clone());
         }
-        self.ambiguous_order += usize::from(judgement.ambiguous());
+        let ties = usize::from(priced.as_ref().is_some_and(|p| p.tied));
+        self.ambiguous_order += usize::from(judgement.ambiguous()) + ties;
         let verdict = self.judge_item(&before, &after, &judgement, priced);
         self.commit_push(now, &item.id, after);
         verdict

@@ -82,8 +82,8 @@ pub fn content(policy: &Policy, asset: &Asset) -> Content {
     (members, quotes.collect())
 }
 
-/// `gapped(stream, received)` says whether the stream has a gap opened after that time (G1).
-pub fn visible(policy: &Policy, asset: &Asset, now: i64, gapped: impl Fn(&str, i64) -> bool) -> Visible {
+/// `gapped(received)` says whether a gap was opened after that time that is still open (G1).
+pub fn visible(policy: &Policy, asset: &Asset, now: i64, gapped: impl Fn(i64) -> bool) -> Visible {
     if !asset.known() {
         return Visible::Unknown;
     }
@@ -92,8 +92,7 @@ pub fn visible(policy: &Policy, asset: &Asset, now: i64, gapped: impl Fn(&str, i
     }
     let heartbeat = heartbeat(policy, asset);
     let quotes = shown_quotes(policy, asset).into_iter().map(|(quote, shown)| {
-        let gap =
-            shown.dated.is_some_and(|d| d.stream.as_ref().is_some_and(|stream| gapped(stream, d.received)));
+        let gap = shown.dated.is_some_and(|d| gapped(d.received));
         (quote, read(&shown, now, heartbeat, gap))
     });
     Visible::Alive(VisibleAsset {
@@ -103,7 +102,7 @@ pub fn visible(policy: &Policy, asset: &Asset, now: i64, gapped: impl Fn(&str, i
     })
 }
 
-/// P5; the first that fits of withdrawn, gap, closed, age (choice A10).
+/// P5; the first that fits of withdrawn, gap, closed, age: what is surest comes first.
 fn read(shown: &Shown<'_>, now: i64, heartbeat: Option<i64>, gap: bool) -> VisibleQuote {
     let age_us = now - shown.age_from;
     let state = match heartbeat {

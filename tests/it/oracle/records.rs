@@ -15,7 +15,7 @@ pub struct Sorted<'a> {
     /// One record for each id, in order of id.
     pub good: BTreeMap<&'a str, &'a RecordIn>,
     pub quarantined: Vec<QuarantineRow>,
-    /// Invalid by themselves; what F6 quarantines does not count here (choice A15).
+    /// Invalid by themselves; what F6 quarantines does not count here: each of the two is well formed.
     pub invalid: usize,
     /// All readable ids.
     pub present: BTreeSet<String>,

@@ -21,7 +21,8 @@ const ENVELOPE_AHEAD_MAX_US: i64 = 60_000_000;
 #[derive(Default)]
 pub struct Feed {
     pub last: Option<Accepted>,
-    /// Start and body of each fetch that brought a whole body (choice A16).
+    /// Start and body of each fetch that brought a whole body: of others it is not known what they differ
+    /// from.
     fetches: Vec<(i64, u64)>,
 }
 
@@ -100,7 +101,7 @@ impl Model {
 
     /// T3: the first that is sane.
     fn snapshot_time(&self, snapshot: &SnapshotIn, sorted: &Sorted<'_>) -> (i64, bool) {
-        // T4; the same bound for all three (choice A17).
+        // T4 names the bound for the envelope; the others are no more to be believed.
         let sane = |t: &i64| *t <= snapshot.fetch_start + ENVELOPE_AHEAD_MAX_US;
         let newest = sorted.good.values().filter_map(|r| r.updated_at).max();
         let modified = snapshot.last_modified.filter(|_| self.policy.last_modified_is_data_time);
@@ -174,7 +175,7 @@ impl Model {
         };
         self.absent(now, &accepted, baseline, &mut report);
         if snapshot.complete {
-            // F4; partial files say nothing about the size of the whole (choice A18). Different ids are
+            // F4; partial files say nothing about the size of the whole. Different ids are
             // counted, as deletes are of ids: so does the daemon, and the rule says no more than "count".
             self.guard.note_count(accepted.present.len());
         }
@@ -255,12 +256,13 @@ impl Model {
         let stored = asset.dated(&price.quote).cloned();
         let verdict = apply_dated(&self.policy, asset, price, arrival);
         if verdict.reason == "value_conflict" {
-            // The record stands, its price does not (choice A19).
+            // The record stands, its price does not: F9 has a verdict for it, so it is not invalid.
             return Ok(PriceFared::Conflict);
         }
         if !verdict.stands() {
             return Err(verdict);
         }
+        self.ambiguous_order += usize::from(verdict.tied);
         let amount = price.amount.as_deref().and_then(super::amount::normal);
         Ok(match (verdict.outcome, stored) {
             (Outcome::Superseded, Some(stored)) if stored.amount == amount => PriceFared::Well,
@@ -271,7 +273,7 @@ impl Model {
     }
 }
 
-/// F9 (choice A20).
+/// F9; where several fit, the one that says most of what went wrong.
 fn verdict(fared: &Fared, before: &Asset, judgement: &Judgement, priced: PriceFared) -> &'static str {
     match () {
         () if fared.suppressed => "feed_stale",

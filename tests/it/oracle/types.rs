@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// The members of a document, without `id`, `updated_at` and `price`. In a partial write a `Null`
-/// removes the member; in a full write it is a value like any other (choice A1).
+/// removes the member; in a full write it is a value like any other, as
+/// leaving a member out removes it there.
 pub type Members = BTreeMap<String, Value>;
 
 /// X5: what absence from a complete snapshot does.
@@ -175,7 +176,6 @@ pub enum Outcome {
     Superseded,
     Deleted,
     Parked,
-    Held,
     Quarantined,
     Rejected,
     /// PATCH of an unknown asset, 404.
@@ -192,15 +192,17 @@ pub struct Verdict {
     /// The code of a refusal or quarantine, such as `future_time`; empty otherwise.
     pub reason: &'static str,
     pub superseded_members: Vec<String>,
+    /// P1: a price that won only because it was committed later.
+    pub tied: bool,
 }
 
 impl Verdict {
     pub fn new(outcome: Outcome, rule: &'static str) -> Self {
-        Verdict { outcome, rule, reason: "", superseded_members: Vec::new() }
+        Verdict { outcome, rule, reason: "", superseded_members: Vec::new(), tied: false }
     }
 
     pub fn because(outcome: Outcome, rule: &'static str, reason: &'static str) -> Self {
-        Verdict { outcome, rule, reason, superseded_members: Vec::new() }
+        Verdict { outcome, rule, reason, superseded_members: Vec::new(), tied: false }
     }
 
     /// Neither refused nor kept aside: something of the item may enter the catalogue.

@@ -1,11 +1,12 @@
-//! The properties of RULES.md over the pure functions of `rules`. Those of storage have their own
-//! places: 6 and 9 in `store_model` and `store_crash`, and 6 and 8 over the daemon in `model`.
+//! The properties of RULES.md over the pure functions of `rules` and `codec::log`. Over a store, 6
+//! and 9 are in `store_model` and `store_crash`; over the daemon, 6 and 8 are in `model`.
 //!
 //! Each runs `CASES` cases (more by PROPTEST_CASES); a case that fails is printed with its seed and
 //! written to `proptest-regressions`, which is committed.
 
 mod feeds;
 mod guards;
+mod logs;
 mod orders;
 mod steps;
 mod world;

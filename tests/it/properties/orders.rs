@@ -1,13 +1,23 @@
 //! Properties of order: 1 and 5, and the ties of D3.
 
 use super::config;
-use super::steps::{Step, Values, asset, partial_steps, shuffled, time};
+use super::steps::{Step, Values, asset, partial_steps, shuffled, shuffled_between_files, time};
 use super::world::{World, member};
 use proptest::prelude::*;
 use tidegate::domain::{Document, Lane, Micros, Stamp, Verb};
 
 proptest! {
     #![proptest_config(config())]
+
+    /// With complete files too, where what is older than one has come before it.
+    #[test]
+    fn property_1_between_complete_files_any_order_ends_in_the_same_visible_state(
+        (steps, order) in shuffled_between_files()
+    ) {
+        let straight: Vec<usize> = (0..steps.len()).collect();
+        let expected = World::after(&steps, &straight, Values::Few).visible();
+        prop_assert_eq!(World::after(&steps, &order, Values::Few).visible(), expected);
+    }
 
     /// Files are partial here: X3 as it is written keeps an asset whole if a push newer than S has
     /// come before the run, and deletes what is older if that push comes after it; the test below

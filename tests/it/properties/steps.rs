@@ -29,8 +29,10 @@ pub enum Step {
         amount: u64,
     },
     /// Records of different ids: members, an amount, whether it is dated.
+    /// Without a time of its own it is dated by the fetch before (T3).
     Feed {
         complete: bool,
+        dated: bool,
         records: Vec<(usize, Said, Option<(u64, bool)>)>,
     },
 }
@@ -71,10 +73,10 @@ pub fn push() -> impl Strategy<Value = Step> {
 
 pub fn feed(complete: bool) -> impl Strategy<Value = Step> {
     let record = (0..IDS, said(false), prop::option::of((1..9u64, any::<bool>())));
-    prop::collection::vec(record, 0..4).prop_map(move |mut records| {
+    (prop::collection::vec(record, 0..4), any::<bool>()).prop_map(move |(mut records, dated)| {
         records.sort_by_key(|record| record.0);
         records.dedup_by_key(|record| record.0);
-        Step::Feed { complete, records }
+        Step::Feed { complete, dated, records }
     })
 }
 
@@ -95,6 +97,30 @@ pub fn shuffled() -> impl Strategy<Value = (Vec<Step>, Vec<usize>)> {
     });
     orders.prop_map(|(steps, order)| {
         let order = feeds_in_order(&steps, &order);
+        (steps, order)
+    })
+}
+
+/// Steps, and an order of them in which the complete files stand where they stood, and what came
+/// between two of them is shuffled, some of it twice.
+pub fn shuffled_between_files() -> impl Strategy<Value = (Vec<Step>, Vec<usize>)> {
+    let keys = prop::collection::vec(any::<(u32, u32, bool)>(), 14);
+    (any_steps(), keys).prop_map(|(steps, keys)| {
+        let is_complete = |place: &usize| matches!(steps[*place], Step::Feed { complete: true, .. });
+        let places: Vec<usize> = (0..steps.len()).collect();
+        let mut order = Vec::new();
+        for stretch in places.chunk_by(|a, b| is_complete(a) == is_complete(b)) {
+            if is_complete(&stretch[0]) {
+                order.extend(stretch);
+                continue;
+            }
+            let once = stretch.iter().map(|&place| (keys[place].0, place));
+            let again = stretch.iter().filter(|place| keys[**place].2).map(|&place| (keys[place].1, place));
+            let mut mixed: Vec<(u32, usize)> = once.chain(again).collect();
+            mixed.sort_unstable();
+            let mixed: Vec<usize> = mixed.into_iter().map(|(_, place)| place).collect();
+            order.extend(feeds_in_order(&steps, &mixed));
+        }
         (steps, order)
     })
 }
@@ -124,7 +150,12 @@ impl Values {
     }
 }
 
-/// S of the file that stands at `place`: never just three heartbeats from a price.
+/// When the file that stands at `place` was asked for: S of an undated one that follows.
+fn fetched(place: usize) -> Micros {
+    time(place).plus(21 * Micros::SECOND)
+}
+
+/// S of the dated file that stands at `place`: never just three heartbeats from a price.
 pub fn snapshot(place: usize) -> Micros {
     time(place).plus(7 * Micros::SECOND)
 }
@@ -132,7 +163,7 @@ pub fn snapshot(place: usize) -> Micros {
 pub fn file(place: usize, complete: bool, records: Vec<Fed>) -> File {
     let times = SnapshotTimes {
         generated_at: Some(snapshot(place)),
-        fetch_started_at: NOW,
+        fetch_started_at: fetched(place),
         ..SnapshotTimes::default()
     };
     File { times, complete, allow_empty: false, records }
@@ -140,7 +171,7 @@ pub fn file(place: usize, complete: bool, records: Vec<Fed>) -> File {
 
 /// The file of a feed step.
 pub fn file_of(place: usize, step: &Step, values: Values) -> Option<File> {
-    let Step::Feed { complete, records } = step else { return None };
+    let Step::Feed { complete, dated, records } = step else { return None };
     let records = records.iter().map(|(id, said, price)| {
         let priced = price.map(|(amount, dated)| Priced {
             amount: values.of(place, amount),
@@ -148,7 +179,9 @@ pub fn file_of(place: usize, step: &Step, values: Values) -> Option<File> {
         });
         (asset(*id), Some((values.document(place, said), priced)))
     });
-    Some(file(place, *complete, records.collect()))
+    let mut file = file(place, *complete, records.collect());
+    file.times.generated_at = file.times.generated_at.filter(|_| *dated);
+    Some(file)
 }
 
 impl World {
@@ -176,9 +209,15 @@ impl World {
             }
             Step::Feed { .. } => {
                 let file = file_of(place, step, values)?;
-                let again = self.feed.last_snapshot_at == Some(snapshot(place).0);
                 // the same bytes are not applied again but by an operator's replay, at their S (F5)
-                Some(if again { self.apply(NOW, &file, snapshot(place), true) } else { self.run(NOW, &file) })
+                if let Some((snapshot, dated)) = self.replayed.get(&place).copied() {
+                    return Some(self.apply(NOW, &file, snapshot, dated));
+                }
+                let ran = self.run(NOW, &file);
+                if let Some(snapshot) = ran.snapshot {
+                    self.replayed.insert(place, (snapshot, ran.dated));
+                }
+                Some(ran)
             }
         }
     }

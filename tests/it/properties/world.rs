@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use tidegate::domain::{
-    AssetHead, AssetId, Currency, Decimal, Document, FeedState, Lane, Member, Micros, Outcome, PriceWrite,
-    Quote, QuoteName, Stamp, Verb,
+    AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, Currency, Decimal, Document, FeedState, Lane,
+    Member, Micros, Origin, Outcome, PriceChange, PriceWrite, Quote, QuoteName, Slot, Stamp, Verb,
 };
 use tidegate::rules::absence::{self, Absence};
-use tidegate::rules::document::{self, StampedWrite};
+use tidegate::rules::document::{self, Effect, StampedWrite};
 use tidegate::rules::guard::{self, GuardDecision, GuardQuestion};
 use tidegate::rules::policy::Policy;
 use tidegate::rules::price::{self, PriceContext, PriceDecision, PricedAsset, UndatedPrice};
@@ -45,6 +45,7 @@ pub struct File {
 pub struct Ran {
     pub applied: bool,
     pub snapshot: Option<Micros>,
+    pub dated: bool,
     pub deleted: u64,
     pub held: u64,
 }
@@ -52,17 +53,21 @@ pub struct Ran {
 /// Members and quotes that a reader sees, without ages.
 pub type Visible = BTreeMap<AssetId, (BTreeMap<String, u128>, BTreeMap<QuoteName, Shown>)>;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct World {
     pub policy: Policy,
     pub assets: BTreeMap<AssetId, Held>,
     pub feed: FeedState,
+    /// S of the files that have run, by their place, and whether it was theirs.
+    pub replayed: BTreeMap<usize, (Micros, bool)>,
+    /// What a store would be told, in order.
+    pub log: Vec<ChangeKind>,
 }
 
 impl World {
     pub fn new() -> World {
         let policy = Policy { default_currency: Currency::new("EUR").ok(), ..Policy::default() };
-        World { policy, assets: BTreeMap::new(), feed: FeedState::default() }
+        World { policy, ..World::default() }
     }
 
     /// A full or partial write, or a delete, with the price that it bears.
@@ -95,13 +100,13 @@ impl World {
         let (head, document) = known.map_or(unborn, |held| (held.head.clone(), held.document.clone()));
         let decision = document::decide(&head, &document, write);
         if let Some(effect) = decision.effect {
-            let held = self.assets.entry(id.clone()).or_insert_with(Held::unborn);
-            let died = effect.head.death > held.head.death;
+            let died = effect.head.death > head.death;
+            self.tell_document(id, &effect, write.stamp);
+            let held = self.held(id);
             held.head = effect.head;
             held.document = effect.document;
-            if died {
-                held.bury(write.stamp);
-            }
+            let gone = if died { held.bury(write.stamp) } else { Vec::new() };
+            self.tell_prices(id, gone, effect.event == AssetEvent::Created);
         }
         decision.outcome
     }
@@ -148,8 +153,8 @@ impl World {
 
     fn priced(&mut self, id: &AssetId, decision: PriceDecision) -> Outcome {
         if let Some(quote) = decision.quote {
-            let held = self.assets.entry(id.clone()).or_insert_with(Held::unborn);
-            held.quotes.insert(quote.name, quote);
+            self.held(id).quotes.insert(quote.name, quote.clone());
+            self.tell_price(id, quote, decision.visible);
         }
         decision.item.outcome
     }
@@ -176,11 +181,9 @@ impl World {
             if let Some((members, priced)) = record {
                 self.write(now, id, (Verb::Put, stamp), (members, &[]), *priced);
             }
-            if let Some(held) = self.assets.get_mut(id) {
-                held.head.absences = 0;
-            }
+            self.absences_are(id, 0);
         }
-        let ran = Ran { applied: true, snapshot: Some(snapshot), ..Ran::default() };
+        let ran = Ran { applied: true, snapshot: Some(snapshot), dated, ..Ran::default() };
         if !file.complete {
             return ran;
         }
@@ -197,16 +200,20 @@ impl World {
     ) -> Ran {
         let present: BTreeSet<&AssetId> = file.records.iter().map(|(id, _)| id).collect();
         let mut deletes = Vec::new();
-        for (id, held) in &mut self.assets {
+        let mut first = Vec::new();
+        for (id, held) in &self.assets {
             if !held.head.is_alive() || present.contains(id) {
                 continue;
             }
             match absence::decide(&held.head, snapshot, dated) {
                 Absence::Delete => deletes.push(id.clone()),
                 Absence::First if file.records.is_empty() && !file.allow_empty => deletes.push(id.clone()),
-                Absence::First => held.head.absences += 1,
+                Absence::First => first.push((id.clone(), held.head.absences + 1)),
                 Absence::Phantom | Absence::Agree => {}
             }
+        }
+        for (id, absences) in first {
+            self.absences_are(&id, absences);
         }
         let count = deletes.len() as u64;
         let question = GuardQuestion {
@@ -248,22 +255,81 @@ impl World {
     }
 }
 
-impl Held {
-    fn unborn() -> Held {
-        Held { head: AssetHead::unborn(), document: Document::default(), quotes: BTreeMap::new() }
+impl World {
+    fn held(&mut self, id: &AssetId) -> &mut Held {
+        self.assets.entry(id.clone()).or_insert_with(Held::unborn)
     }
 
-    fn bury(&mut self, death: Stamp) {
-        for (name, quote) in std::mem::take(&mut self.quotes) {
-            match price::after_death(&quote, death) {
-                None => drop(self.quotes.insert(name, quote)),
-                Some(Some(left)) => drop(self.quotes.insert(name, left)),
-                Some(None) => {}
-            }
+    fn absences_are(&mut self, id: &AssetId, absences: u8) {
+        let Some(held) = self.assets.get_mut(id).filter(|held| held.head.absences != absences) else {
+            return;
+        };
+        held.head.absences = absences;
+        let (head, document) = (held.head.clone(), Document::default());
+        let (set, removed) = (Vec::new(), Vec::new());
+        let effect = Effect { head, event: AssetEvent::Stamped, document, set, removed };
+        self.tell_document(id, &effect, Stamp::NEVER);
+    }
+
+    fn tell_document(&mut self, id: &AssetId, effect: &Effect, stamp: Stamp) {
+        self.log.push(ChangeKind::Asset(Box::new(AssetChange {
+            slot: slot_of(id),
+            id: id.clone(),
+            event: effect.event,
+            head: effect.head.clone(),
+            set: effect.set.clone(),
+            removed: effect.removed.clone(),
+            stamp,
+            origin: Origin::Push { delivery: 0 },
+        })));
+    }
+
+    /// The quotes that a death took, and those that were waiting for a birth (P3).
+    fn tell_prices(&mut self, id: &AssetId, gone: Vec<Quote>, born: bool) {
+        let lives = self.held(id).head.is_alive();
+        gone.into_iter().for_each(|quote| self.tell_price(id, quote, lives));
+        if born {
+            let waiting: Vec<Quote> = self.held(id).quotes.values().cloned().collect();
+            waiting.into_iter().for_each(|quote| self.tell_price(id, quote, true));
         }
     }
 
-    fn members(&self) -> BTreeMap<String, u128> {
+    fn tell_price(&mut self, id: &AssetId, quote: Quote, visible: bool) {
+        let change = PriceChange { slot: slot_of(id), id: id.clone(), visible, quote };
+        self.log.push(ChangeKind::Price(change));
+    }
+}
+
+/// Any number of its own.
+fn slot_of(id: &AssetId) -> Slot {
+    let number = id.as_str().rsplit('-').next().and_then(|text| text.parse().ok());
+    Slot(number.expect("ids end in a number"))
+}
+
+impl Held {
+    pub fn unborn() -> Held {
+        Held { head: AssetHead::unborn(), document: Document::default(), quotes: BTreeMap::new() }
+    }
+
+    /// Gives the quotes that it leaves less of.
+    fn bury(&mut self, death: Stamp) -> Vec<Quote> {
+        let mut gone = Vec::new();
+        for (name, quote) in std::mem::take(&mut self.quotes) {
+            let left = match price::after_death(&quote, death) {
+                None => {
+                    self.quotes.insert(name, quote);
+                    continue;
+                }
+                Some(left) => left,
+            };
+            let blank = Quote { stamp: Stamp::NEVER, amount: None, undated: None, ..quote };
+            gone.push(left.clone().unwrap_or(blank));
+            self.quotes.extend(left.map(|left| (name, left)));
+        }
+        gone
+    }
+
+    pub fn members(&self) -> BTreeMap<String, u128> {
         self.document.members().iter().map(|m| (m.name.to_string(), m.hash)).collect()
     }
 }

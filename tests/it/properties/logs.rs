@@ -1,0 +1,155 @@
+//! Properties of the log: 6, 8 and 9, over what the decisions tell a store, encoded and decoded.
+
+use super::config;
+use super::steps::{Step, Values, any_steps};
+use super::world::{Held, World};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use tidegate::codec::log::{Changes, put_record};
+use tidegate::domain::{
+    AssetChange, AssetEvent, AssetId, ChangeKind, Micros, PartnerNo, Quote, QuoteName, WriteSet,
+};
+
+type Assets = BTreeMap<AssetId, Held>;
+
+/// A log record for each step that told something, and the assets after it.
+fn commits(steps: &[Step]) -> (World, Vec<(Vec<u8>, Assets)>) {
+    let mut world = World::new();
+    let (mut records, mut bytes_before) = (Vec::new(), 0);
+    for (place, step) in steps.iter().enumerate() {
+        world.step(place, step, Values::Few);
+        let set = WriteSet { partner: PartnerNo(1), changes: std::mem::take(&mut world.log) };
+        if set.changes.is_empty() {
+            continue;
+        }
+        let (mut record, mut places) = (Vec::new(), Vec::new());
+        put_record(&mut record, &mut places, Micros(place as i64), bytes_before, &[set]).expect("in bounds");
+        bytes_before += record.len() as u64;
+        records.push((record, world.assets.clone()));
+    }
+    (world, records)
+}
+
+fn changes(record: &[u8]) -> Vec<ChangeKind> {
+    let mut read = Changes::new(record).expect("a head");
+    let mut changes = Vec::new();
+    while let Some((change, _)) = read.read().expect("a change") {
+        assert_eq!(change.partner, PartnerNo(1));
+        changes.push(change.kind);
+    }
+    changes
+}
+
+/// Applies a change as facts, without a rule.
+fn apply(assets: &mut Assets, change: ChangeKind) {
+    match change {
+        ChangeKind::Asset(change) => {
+            let held = assets.entry(change.id.clone()).or_insert_with(Held::unborn);
+            revise(held, &change);
+            held.head = change.head;
+        }
+        ChangeKind::Price(change) => {
+            let held = assets.entry(change.id).or_insert_with(Held::unborn);
+            let empty = !change.quote.stamp.happened() && change.quote.undated.is_none();
+            match empty {
+                true => drop(held.quotes.remove(&change.quote.name)),
+                false => drop(held.quotes.insert(change.quote.name, change.quote)),
+            }
+        }
+        ChangeKind::Record(_) => {}
+    }
+}
+
+fn revise(held: &mut Held, change: &AssetChange) {
+    if change.event == AssetEvent::Deleted {
+        held.document = Default::default();
+        return;
+    }
+    change.removed.iter().for_each(|name| drop(held.document.remove(name)));
+    change.set.iter().for_each(|member| held.document.set(member.clone()));
+}
+
+/// What a follower of the change stream knows of an asset.
+#[derive(Default)]
+struct Followed {
+    held: Option<Held>,
+    quotes: BTreeMap<QuoteName, Quote>,
+}
+
+/// Hears only what the stream says to readers: no heads, and no change that they do not see.
+fn hear(followed: &mut BTreeMap<AssetId, Followed>, change: ChangeKind) {
+    match change {
+        ChangeKind::Asset(change) if change.event == AssetEvent::Deleted => {
+            followed.remove(&change.id);
+        }
+        ChangeKind::Asset(change) if change.event != AssetEvent::Stamped => {
+            let known = followed.entry(change.id.clone()).or_default();
+            revise(known.held.get_or_insert_with(Held::unborn), &change);
+        }
+        ChangeKind::Price(change) if change.visible => {
+            followed.entry(change.id).or_default().quotes.insert(change.quote.name, change.quote);
+        }
+        _ => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn property_6_the_state_rebuilt_from_the_log_is_the_live_one(steps in any_steps()) {
+        let (world, records) = commits(&steps);
+        let mut rebuilt = Assets::new();
+        for (record, _) in &records {
+            changes(record).into_iter().for_each(|change| apply(&mut rebuilt, change));
+        }
+        prop_assert_eq!(&rebuilt, &world.assets);
+        // a record that is applied twice is harmless, if those after it are too
+        for (record, _) in &records {
+            changes(record).into_iter().for_each(|change| apply(&mut rebuilt, change));
+        }
+        let quotes = |assets: &Assets| -> Vec<_> { assets.values().map(|held| held.quotes.clone()).collect() };
+        prop_assert_eq!(quotes(&rebuilt), quotes(&world.assets));
+    }
+
+    /// A crash leaves a prefix of the log: each is a state that there was, nothing lost and nothing
+    /// invented; and a record that was cut anywhere is no record.
+    #[test]
+    fn property_9_each_prefix_of_the_log_is_a_state_that_there_was(steps in any_steps(), cut in 0.0..1.0f64) {
+        let (_, records) = commits(&steps);
+        let mut rebuilt = Assets::new();
+        for (record, then) in &records {
+            changes(record).into_iter().for_each(|change| apply(&mut rebuilt, change));
+            prop_assert_eq!(&rebuilt, then);
+            let torn = &record[..(record.len() as f64 * cut) as usize];
+            let read = Changes::new(torn).and_then(|mut read| {
+                while read.read()?.is_some() {}
+                Ok(())
+            });
+            prop_assert!(read.is_err(), "{} of {} bytes", torn.len(), record.len());
+        }
+    }
+
+    /// Which of a quote's two prices a reader sees depends on the class and the run (P2): who follows
+    /// learns both.
+    #[test]
+    fn property_8_the_change_stream_replayed_from_its_beginning_is_what_readers_see(steps in any_steps()) {
+        let (world, records) = commits(&steps);
+        let mut followed = BTreeMap::new();
+        for (record, _) in &records {
+            changes(record).into_iter().for_each(|change| hear(&mut followed, change));
+        }
+        let visible = world.visible();
+        prop_assert_eq!(followed.keys().collect::<Vec<_>>(), visible.keys().collect::<Vec<_>>());
+        for (id, (members, quotes)) in visible {
+            let known = &followed[&id];
+            let held = known.held.as_ref().expect("a birth is told");
+            prop_assert_eq!(held.members(), members, "{}", &id);
+            for (name, shown) in quotes {
+                let quote = known.quotes.get(&name).expect("a price is told");
+                let undated = quote.undated.as_ref().map(|undated| undated.amount);
+                prop_assert!(shown.amount == quote.amount || shown.amount == undated, "{id} {shown:?} {quote:?}");
+            }
+        }
+    }
+}
