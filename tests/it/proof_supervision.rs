@@ -174,6 +174,23 @@ async fn a_feed_that_failed_is_tried_again_and_then_heals() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feed_is_not_fetched_onto_a_disk_that_is_nearly_full_and_is_tried_again_when_there_is_room() {
+    let server = FeedServer::start().await;
+    server.put("/f", Served::json(r#"{"assets": [{"id": "a"}]}"#));
+    let mut house = House::start(vec![partner(WILD)], Clock::system()).await;
+    house.settings.store.disk_free_bytes_min = u64::MAX;
+    house.settings.partners = vec![partner(WILD).with_feed(feed(&server.url("/f")))];
+    house.restart().await;
+    let failed = house.run_report(WILD, 1).await;
+    assert_eq!((&failed["status"], &failed["code"]), (&value!("failed"), &value!("disk_full")), "{failed}");
+    assert_eq!(server.answered("/f").whole, 0, "it was not even asked");
+    house.settings.store.disk_free_bytes_min = 0;
+    house.restart().await;
+    assert_eq!(house.run_report(WILD, 2).await["counts"]["created"], 1);
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c23_sigterm_under_load_ends_with_0_and_everything_acknowledged_durable() {
     let directory = tempfile::tempdir().unwrap();
     configure(directory.path(), PARTNER);

@@ -3,12 +3,12 @@
 
 use super::ledger::Prefetched;
 use super::message::{FeedRecord, FetchedFile, PartnerMessage, RunFailure, RunStart, SnapshotFacts};
-use super::rebuild::{Again, Rebuild, StoredRun, keep_body};
+use super::rebuild::{Again, Rebuild, StoredRun, give_up_oldest_body, keep_body};
 use crate::clock::{Clock, sleep};
 use crate::codec::{record, snapshot};
 use crate::config::{FeedSettings, PartnerSettings};
 use crate::domain::{AssetId, AssetWrite, FeedState, Micros, PartnerNo, RecordFault, Rule, RunId};
-use crate::feed::{FetchError, FetchRequest, Fetched, Fetcher, Spooled};
+use crate::feed::{FetchError, FetchRequest, Fetched, Fetcher, Reserve, Spooled};
 use crate::rules::snapshot::{SnapshotTimes, is_same_body};
 use crate::rules::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};
 use crate::store::Reader;
@@ -28,6 +28,9 @@ const UNCONDITIONAL_EVERY: u64 = 24;
 /// How long a run waits before it looks again whether the overlay has room.
 const OVERLAY_PAUSE: Duration = Duration::from_millis(5);
 
+/// The code of a run that found too little room on the disk.
+const DISK_FULL: &str = "disk_full";
+
 /// All that a run needs, taken from the actor when it starts.
 pub struct FeedTask {
     pub run: RunId,
@@ -40,6 +43,7 @@ pub struct FeedTask {
     pub spool: PathBuf,
     /// Where the bodies of applied runs are kept.
     pub bodies: PathBuf,
+    pub reserve: Reserve,
     /// An operator wants a snapshot read again.
     pub rebuild: Option<Rebuild>,
     pub reader: Reader,
@@ -55,6 +59,11 @@ impl FeedTask {
         let Some(feed) = self.settings.feed.clone() else { return };
         // the gate is never closed
         let Ok(_place) = self.gate.clone().acquire_owned().await else { return };
+        if let Err(full) = self.reserve.check() {
+            // an actor that has gone has no use for the news
+            let _ = self.fail(failure_of(full, self.clock.now())).await;
+            return;
+        }
         let closed = match &self.rebuild {
             Some(Rebuild::Stored(stored)) => self.replay(&feed, stored).await,
             Some(Rebuild::Fetch) | None => self.fetch_and_read(&feed).await,
@@ -95,6 +104,7 @@ impl FeedTask {
             etag: self.state.etag.as_deref().filter(|_| same_url),
             last_modified: self.state.last_modified.as_deref().filter(|_| same_url),
             spool: &self.spool,
+            disk_free_bytes_min: self.reserve.free_bytes_min,
             now: self.clock.now(),
         };
         self.fetcher.fetch(request).await
@@ -193,6 +203,10 @@ impl FeedTask {
                 let batch = batches.next(&reader, partner);
                 (batches, batch)
             });
+            // also in the middle: the writer must not meet the end of the disk
+            if let Err(full) = self.reserve.check() {
+                return self.fail(failure_of(full, fetched_at)).await;
+            }
             // a panic or an unreadable file ends the run; the next one starts over
             let Ok((rest, batch)) = made.await else { return Err(Gone) };
             batches = rest;
@@ -216,7 +230,9 @@ impl FeedTask {
     /// Before the run's report can be read: who reads it may ask for the file at once.
     async fn keep_body(&self) {
         let (bodies, run, spooled) = (self.bodies.clone(), self.run, self.spool.clone());
-        let kept = tokio::task::spawn_blocking(move || keep_body(&bodies, run, &spooled)).await;
+        let reserve = self.reserve.clone();
+        let is_short = move || reserve.is_touched();
+        let kept = tokio::task::spawn_blocking(move || keep_body(&bodies, run, &spooled, is_short)).await;
         if let Ok(Err(error)) = kept {
             tracing::warn!(partner = %self.settings.name, %error, "cannot keep the body of a feed run");
         }
@@ -238,6 +254,14 @@ impl FeedTask {
     }
 
     async fn fail(&self, failure: RunFailure) -> Result<(), Gone> {
+        if failure.code == DISK_FULL && self.rebuild.is_none() {
+            // a file for a rebuild that may never come is worth less than a feed and pushes
+            let bodies = self.bodies.clone();
+            let given_up = tokio::task::spawn_blocking(move || give_up_oldest_body(&bodies)).await;
+            if let Ok(Err(error)) = given_up {
+                tracing::warn!(partner = %self.settings.name, %error, "cannot remove a kept body of a feed run");
+            }
+        }
         let run = self.run;
         self.ask(|reply| PartnerMessage::RunFailed { run, failure, reply }).await?;
         Ok(())

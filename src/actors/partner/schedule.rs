@@ -54,6 +54,7 @@ impl PartnerState {
             gate: self.around.gate.clone(),
             spool: self.around.spool.join(format!("{}.feed", self.settings.name)),
             bodies: bodies_of(&self.around.spool, self.settings.name.as_str()),
+            reserve: self.around.reserve.clone(),
             rebuild,
             reader: self.around.reader.clone(),
             overlay_bytes_max: self.around.overlay_bytes_max,

@@ -21,7 +21,7 @@ use crate::domain::{
     ChangeKind, FeedState, ItemOutcome, Micros, Origin, Outcome, PartnerNo, RecordChange, RecordKind, RunId,
     Seq, Write, WriteSet,
 };
-use crate::feed::Fetcher;
+use crate::feed::{Fetcher, Reserve};
 use crate::rules::source_time::UndatedClock;
 use crate::store::{ReadError, Reader};
 use crate::telemetry::PartnerMetrics;
@@ -44,6 +44,8 @@ pub struct Surroundings {
     /// Feeds fetched at once, over all partners.
     pub gate: Arc<Semaphore>,
     pub spool: PathBuf,
+    /// What feeds and approvals leave free of the disk.
+    pub reserve: Reserve,
     pub overlay_bytes_max: usize,
     /// How many feeds there are: their first fetches are spread over this.
     pub feeds: usize,
