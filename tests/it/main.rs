@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 #![allow(clippy::print_stdout, reason = "a test says its seed, and how long a replay took")]
 
+mod absences;
 mod archive;
 mod cli;
 mod config;

@@ -12,11 +12,11 @@ use tidegate::config::PartnerSettings;
 use tidegate::domain::{Field, Micros};
 use tidegate::rules::policy::Absent;
 
-const START: Micros = Micros(1_780_000_000 * Micros::SECOND);
+pub const START: Micros = Micros(1_780_000_000 * Micros::SECOND);
 const HOUR: i64 = Micros::HOUR;
 /// So many looks after asking for a run it is asked for again.
 const ASK_AGAIN: u32 = 60;
-const PATH: &str = "/feed.json";
+pub const PATH: &str = "/feed.json";
 
 /// A daemon with one partner `acme`, its feed's server, and the number of its last run.
 pub struct Stage {

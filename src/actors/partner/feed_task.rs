@@ -1,6 +1,7 @@
 //! One run of a feed, beside the actor: fetch, survey, then the records in batches. The actor
 //! decides; this task does what takes time.
 
+use super::ending::RunPart;
 use super::ledger::Prefetched;
 use super::message::{FeedRecord, FetchedFile, PartnerMessage, RunFailure, RunStart, SnapshotFacts};
 use super::rebuild::{Again, Rebuild, StoredRun, give_up_oldest_body, keep_body};
@@ -223,8 +224,25 @@ impl FeedTask {
         if again.is_none() {
             self.keep_body().await;
         }
-        self.ask(|reply| PartnerMessage::FinishRun { run, reply }).await?;
-        Ok(())
+        let first = self.ask(|reply| PartnerMessage::FinishRun { run, reply }).await?;
+        self.finish(first).await
+    }
+
+    /// Has the actor apply part after part of what the file lacks, each once the one before is
+    /// durable, until the run is closed.
+    async fn finish(&self, mut part: RunPart) -> Result<(), Gone> {
+        let run = self.run;
+        loop {
+            part.durable.await.map_err(|_| Gone)?;
+            if part.is_last {
+                return Ok(());
+            }
+            self.wait_for_overlay().await;
+            if let Err(full) = self.reserve.check() {
+                return self.fail(failure_of(full, self.clock.now())).await;
+            }
+            part = self.ask(|reply| PartnerMessage::FinishRun { run, reply }).await?;
+        }
     }
 
     /// Before the run's report can be read: who reads it may ask for the file at once.
@@ -239,9 +257,7 @@ impl FeedTask {
     }
 
     async fn send_batch(&self, records: Vec<FeedRecord>, prefetched: Prefetched) -> Result<(), Gone> {
-        while self.reader.overlay_bytes() > self.overlay_bytes_max {
-            sleep(OVERLAY_PAUSE).await;
-        }
+        self.wait_for_overlay().await;
         let run = self.run;
         self.ask(|reply| PartnerMessage::ApplyRecords { run, records, prefetched, reply }).await?;
         Ok(())
@@ -249,8 +265,14 @@ impl FeedTask {
 
     async fn unchanged(&self, fetched: FetchedFile) -> Result<(), Gone> {
         let run = self.run;
-        self.ask(|reply| PartnerMessage::RunUnchanged { run, fetched, reply }).await?;
-        Ok(())
+        let first = self.ask(|reply| PartnerMessage::RunUnchanged { run, fetched, reply }).await?;
+        self.finish(first).await
+    }
+
+    async fn wait_for_overlay(&self) {
+        while self.reader.overlay_bytes() > self.overlay_bytes_max {
+            sleep(OVERLAY_PAUSE).await;
+        }
     }
 
     async fn fail(&self, failure: RunFailure) -> Result<(), Gone> {

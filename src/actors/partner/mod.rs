@@ -7,6 +7,7 @@
 
 mod absences;
 mod deliveries;
+mod ending;
 mod feed_task;
 mod gap_watch;
 mod index;

@@ -167,7 +167,7 @@ impl PartnerState {
     }
 
     /// Commits what has become of plans together with `set`.
-    fn commit_plans(&mut self, mut set: WriteSet, durable: oneshot::Sender<Seq>) {
+    pub fn commit_plans(&mut self, mut set: WriteSet, durable: oneshot::Sender<Seq>) {
         set.changes.extend(self.plans.changes());
         self.count_plans();
         self.commit(set, durable);

@@ -72,6 +72,7 @@ impl PartnerState {
             task,
             began: Mark::now(),
             active: None,
+            ending: None,
             is_replay,
             closing: None,
             again: false,

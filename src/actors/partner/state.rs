@@ -1,6 +1,7 @@
 //! What a partner's actor owns, and what it does with pushes.
 
 use super::deliveries::{Decided, Deliveries};
+use super::ending::Ending;
 use super::gap_watch::{GapWatch, Numbered, OpenGap, note_numbers};
 use super::index::Index;
 use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
@@ -84,12 +85,21 @@ pub struct RunningFeed {
     pub task: JoinHandle<()>,
     pub began: Mark,
     pub active: Option<Box<ActiveRun>>,
+    /// Its state once all records are applied.
+    pub ending: Option<Box<Ending>>,
     /// It reads a stored file again: it says nothing of the feed as it is now.
     pub is_replay: bool,
     /// What its report will say, once that is durable.
     pub closing: Option<(crate::domain::RunReport, Option<std::time::Duration>)>,
     /// Another run was asked for after the end of this one had been decided.
     pub again: bool,
+}
+
+impl RunningFeed {
+    /// Whether the catalogue is between two snapshots.
+    pub fn is_applying(&self) -> bool {
+        self.active.is_some() || self.ending.is_some()
+    }
 }
 
 impl PartnerState {
