@@ -16,12 +16,15 @@ use bytes::Bytes;
 use ractor::ActorRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// No handler waits for the outside, so an actor that is told to stop does so in far less.
 const STOP_WAIT: Duration = Duration::from_secs(10);
+
+/// A partner may ask for so much of its feed's server, and of the queue before it.
+const RUN_ASKED_EVERY: i64 = 10 * Micros::SECOND;
 
 /// One batch of writes from one partner, decoded.
 #[derive(Debug)]
@@ -85,6 +88,8 @@ pub struct PartnerEntry {
     pub admission: Admission,
     /// Set by the actor: prices received before read as `gap`.
     pub gap: OpenGap,
+    /// When a run was last asked for.
+    run_asked_at: AtomicI64,
     pub(super) reader: Reader,
     mailbox: ArcSwapOption<ActorRef<PartnerMessage>>,
     /// No longer configured: readers may read on, nobody decides.
@@ -100,6 +105,7 @@ impl PartnerEntry {
             admission: Admission::new(settings.limits.bytes_in_flight_max),
             settings: ArcSwap::from_pointee(settings),
             gap: OpenGap::default(),
+            run_asked_at: AtomicI64::new(i64::MIN),
             reader,
             mailbox: ArcSwapOption::empty(),
             removed: AtomicBool::new(false),
@@ -144,6 +150,16 @@ impl PartnerEntry {
     /// Fetches the feed now instead of at its time; `false` where the partner has none.
     pub fn fetch_now(&self) -> bool {
         self.settings.load().feed.is_some() && self.tell(PartnerMessage::FetchNow).is_ok()
+    }
+
+    /// Whether a run may be asked for at `now`, which then counts as asked; else how long to wait.
+    pub fn ask_for_run(&self, now: Micros) -> Result<(), Duration> {
+        let due = |asked: i64| asked.saturating_add(RUN_ASKED_EVERY);
+        let ask = |asked: i64| (due(asked) <= now.0 || now.0 < asked).then_some(now.0);
+        match self.run_asked_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, ask) {
+            Ok(_) => Ok(()),
+            Err(asked) => Err(Duration::from_micros(due(asked).abs_diff(now.0))),
+        }
     }
 
     /// Has a whole snapshot read again; gives the run that does it.

@@ -15,6 +15,7 @@ mod explain;
 mod fault_server;
 mod feed_fetch;
 mod feed_reach;
+mod feed_schedule;
 mod feed_server;
 mod gaps;
 mod hostile;
