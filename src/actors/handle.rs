@@ -6,6 +6,7 @@ use super::partner::{
     OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched, RebuildFrom,
     RebuildRefused, stored_delivery,
 };
+use super::poison::{self, Poison, Verdict};
 use crate::codec::request::again::Form;
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, ItemOutcome, Micros, Origin, PartnerName, PartnerNo, RunId, Seq, Write};
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use ractor::ActorRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -88,8 +89,12 @@ pub struct PartnerEntry {
     pub admission: Admission,
     /// Set by the actor: prices received before read as `gap`.
     pub gap: OpenGap,
+    /// Pushes under which the actor has died.
+    pub(super) poison: Poison,
     /// When a run was last asked for.
     run_asked_at: AtomicI64,
+    /// Starts that a test wants to fail.
+    failing_starts: AtomicU32,
     pub(super) reader: Reader,
     mailbox: ArcSwapOption<ActorRef<PartnerMessage>>,
     /// No longer configured: readers may read on, nobody decides.
@@ -105,7 +110,9 @@ impl PartnerEntry {
             admission: Admission::new(settings.limits.bytes_in_flight_max),
             settings: ArcSwap::from_pointee(settings),
             gap: OpenGap::default(),
+            poison: Poison::default(),
             run_asked_at: AtomicI64::new(i64::MIN),
+            failing_starts: AtomicU32::new(0),
             reader,
             mailbox: ArcSwapOption::empty(),
             removed: AtomicBool::new(false),
@@ -123,8 +130,28 @@ impl PartnerEntry {
         self.removed.load(Ordering::Acquire)
     }
 
-    /// Has the partner's actor decide a batch, and waits until the decision is durable.
+    /// Has the partner's actor decide a batch, and waits until the decision is durable. One that has
+    /// killed the actor before is refused (C18).
     pub async fn push(&self, push: Push) -> Result<PushReply, Unavailable> {
+        match self.poison.verdict(&push.body) {
+            Verdict::Clean => self.decide(push).await,
+            Verdict::KeepAside => {
+                tracing::error!(partner = %self.name, "push killed its actor too often, kept in the quarantine");
+                let body = push.body.clone();
+                let reply = self.decide(poison::refused(push)).await?;
+                self.poison.note_kept(&body);
+                Ok(reply)
+            }
+            Verdict::Refuse => {
+                let items = push.writes.iter().map(|_| poison::refusal()).collect();
+                let durable = self.reader.durable();
+                let decision = DeliveryDecision::New;
+                Ok(PushReply { items, first: durable, durable, missing: Vec::new(), decision })
+            }
+        }
+    }
+
+    async fn decide(&self, push: Push) -> Result<PushReply, Unavailable> {
         let prefetched = self.prefetch(&push);
         let (reply, answer) = oneshot::channel();
         self.tell(PartnerMessage::Push { push: Box::new(push), prefetched, reply })?;
@@ -185,7 +212,24 @@ impl PartnerEntry {
     /// For tests of supervision: makes the partner's actor panic.
     #[doc(hidden)]
     pub fn panic_for_test(&self) {
-        let _ = self.tell(PartnerMessage::Panic);
+        let _ = self.tell(PartnerMessage::Panic { deciding: None });
+    }
+
+    /// The same, as if it had been this push.
+    #[doc(hidden)]
+    pub fn panic_at_push_for_test(&self, deciding: PushBody) {
+        let _ = self.tell(PartnerMessage::Panic { deciding: Some(deciding) });
+    }
+
+    /// Makes the next starts of the partner's actor fail.
+    #[doc(hidden)]
+    pub fn fail_starts_for_test(&self, starts: u32) {
+        self.failing_starts.store(starts, Ordering::Relaxed);
+    }
+
+    pub(super) fn must_fail_to_start(&self) -> bool {
+        let fewer = |left: u32| left.checked_sub(1);
+        self.failing_starts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
     }
 
     /// Reads the documents that the decisions will rest on, on the caller's task.
@@ -214,7 +258,12 @@ impl PartnerEntry {
         self.mailbox.store(Some(Arc::new(actor)));
     }
 
-    /// The actor is down and stays down: callers see "unknown".
+    /// An actor takes what it is told.
+    pub(super) fn is_connected(&self) -> bool {
+        self.mailbox.load().is_some()
+    }
+
+    /// The actor is down: callers see "unknown".
     pub(super) fn disconnect(&self) {
         self.mailbox.store(None);
     }

@@ -7,7 +7,7 @@ use super::parked::{ParkedPlace, ParkedPrice};
 use super::plan_orders::{PlanOrder, PlanPart, PlanReply};
 use super::rebuild::{Again, RebuildFrom, RebuildRefused};
 use super::release::{Kept, Verdict};
-use crate::actors::handle::{Push, PushReply};
+use crate::actors::handle::{Push, PushBody, PushReply};
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, AssetWrite, Micros, QuarantineRow, RecordFault, RunId, Seq};
 use crate::rules::snapshot::SnapshotTimes;
@@ -111,7 +111,10 @@ pub enum PartnerMessage {
     Reconfigure(Arc<PartnerSettings>),
     /// For tests of supervision: the handler panics.
     #[doc(hidden)]
-    Panic,
+    Panic {
+        /// The push that is to be blamed.
+        deciding: Option<PushBody>,
+    },
 }
 
 /// The body of a fetch, as far as it is kept between runs.

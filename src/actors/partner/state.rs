@@ -15,6 +15,7 @@ use super::recent::RecentDocuments;
 use super::run::ActiveRun;
 use super::streams::Streams;
 use crate::actors::handle::{Push, PushReply, Unavailable};
+use crate::actors::poison::Poison;
 use crate::actors::storage::{Ack, PendingSet, StorageHandle, approximate_bytes};
 use crate::clock::{Clock, Mark};
 use crate::config::PartnerSettings;
@@ -63,6 +64,7 @@ pub struct PartnerState {
     pub deliveries: Deliveries,
     pub gaps: GapWatch,
     pub lost: LostBook,
+    pub poison: Poison,
     /// The number of the last operator's action.
     pub last_action: u64,
     pub feed: FeedState,
@@ -148,6 +150,7 @@ impl PartnerState {
             deliveries,
             gaps,
             lost: LostBook::default(),
+            poison: Poison::default(),
             last_action: operator::last_action(&reader, no)?,
             feed,
             plans,
