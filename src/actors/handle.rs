@@ -17,7 +17,7 @@ use bytes::Bytes;
 use ractor::ActorRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -93,6 +93,7 @@ pub struct PartnerEntry {
     pub(super) poison: Poison,
     /// When a run was last asked for.
     run_asked_at: AtomicI64,
+    generations: AtomicU64,
     /// Starts that a test wants to fail.
     failing_starts: AtomicU32,
     pub(super) reader: Reader,
@@ -112,6 +113,7 @@ impl PartnerEntry {
             gap: OpenGap::default(),
             poison: Poison::default(),
             run_asked_at: AtomicI64::new(i64::MIN),
+            generations: AtomicU64::new(0),
             failing_starts: AtomicU32::new(0),
             reader,
             mailbox: ArcSwapOption::empty(),
@@ -225,6 +227,11 @@ impl PartnerEntry {
     #[doc(hidden)]
     pub fn fail_starts_for_test(&self, starts: u32) {
         self.failing_starts.store(starts, Ordering::Relaxed);
+    }
+
+    /// Of the life that is about to begin.
+    pub(super) fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(super) fn must_fail_to_start(&self) -> bool {

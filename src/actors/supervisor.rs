@@ -237,6 +237,7 @@ impl SupervisorState {
             metrics: metrics.clone(),
             gap: entry.gap.clone(),
             poison: entry.poison.clone(),
+            generation: entry.next_generation(),
         };
         let (actor, _) = Actor::spawn_linked(None, PartnerActor, arguments, myself.get_cell())
             .await

@@ -9,6 +9,7 @@ mod absences;
 mod deliveries;
 mod ending;
 mod feed_task;
+mod file_survey;
 mod gap_watch;
 mod index;
 mod interned;
@@ -29,6 +30,7 @@ mod reconcile;
 mod release;
 mod run;
 mod schedule;
+mod spool;
 mod state;
 mod streams;
 mod sweep;
@@ -63,6 +65,8 @@ pub struct PartnerArguments {
     pub metrics: Arc<PartnerMetrics>,
     pub gap: OpenGap,
     pub poison: Poison,
+    /// The n-th life of this partner's actor in this process.
+    pub generation: u64,
 }
 
 impl Actor for PartnerActor {
@@ -75,13 +79,17 @@ impl Actor for PartnerActor {
         myself: ActorRef<PartnerMessage>,
         arguments: PartnerArguments,
     ) -> Result<PartnerState, ActorProcessingErr> {
-        let PartnerArguments { no, settings, around, metrics, gap, poison } = arguments;
+        let PartnerArguments { no, settings, around, metrics, gap, poison, generation } = arguments;
         // what an earlier life decided stands in line before this empty set: once it is through,
         // the index can be loaded from what is durable
         around.storage.commit_and_wait(WriteSet::new(no)).await?;
-        let load = move || PartnerState::load(no, settings, around, metrics, gap);
+        let load = move || {
+            spool::clean(&around.spool, settings.name.as_str());
+            PartnerState::load(no, settings, around, metrics, gap)
+        };
         let mut state = tokio::task::spawn_blocking(load).await??;
         state.poison = poison;
+        state.generation = generation;
         state.schedule_first_fetch(&myself);
         state.sweep(&myself);
         state.watch_gaps(&myself);

@@ -65,6 +65,7 @@ pub struct PartnerState {
     pub gaps: GapWatch,
     pub lost: LostBook,
     pub poison: Poison,
+    pub generation: u64,
     /// The number of the last operator's action.
     pub last_action: u64,
     pub feed: FeedState,
@@ -81,7 +82,7 @@ pub struct PartnerState {
     pub timers: u64,
 }
 
-/// A run under way: its task, and its state once it applies.
+/// A run under way: its task, which ends with it, and its state once it applies.
 pub struct RunningFeed {
     pub run: RunId,
     pub task: JoinHandle<()>,
@@ -95,6 +96,13 @@ pub struct RunningFeed {
     pub closing: Option<(crate::domain::RunReport, Option<std::time::Duration>)>,
     /// Another run was asked for after the end of this one had been decided.
     pub again: bool,
+}
+
+impl Drop for RunningFeed {
+    /// A panic drops the actor's state: the task must not go on beside the successor's.
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl RunningFeed {
@@ -151,6 +159,7 @@ impl PartnerState {
             gaps,
             lost: LostBook::default(),
             poison: Poison::default(),
+            generation: 0,
             last_action: operator::last_action(&reader, no)?,
             feed,
             plans,
