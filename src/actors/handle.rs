@@ -6,6 +6,7 @@ use super::partner::{
     OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched, RebuildFrom,
     RebuildRefused, stored_delivery,
 };
+use super::poison::{self, Poison, Verdict};
 use crate::codec::request::again::Form;
 use crate::config::PartnerSettings;
 use crate::domain::{
@@ -18,12 +19,15 @@ use bytes::Bytes;
 use ractor::ActorRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// No handler waits for the outside, so an actor that is told to stop does so in far less.
 const STOP_WAIT: Duration = Duration::from_secs(10);
+
+/// A partner may ask for so much of its feed's server, and of the queue before it.
+const RUN_ASKED_EVERY: i64 = 10 * Micros::SECOND;
 
 /// One batch of writes from one partner, decoded.
 #[derive(Debug)]
@@ -100,6 +104,13 @@ pub struct PartnerEntry {
     pub admission: Admission,
     /// Set by the actor: prices received before read as `gap`.
     pub gap: OpenGap,
+    /// Pushes under which the actor has died.
+    pub(super) poison: Poison,
+    /// When a run was last asked for.
+    run_asked_at: AtomicI64,
+    generations: AtomicU64,
+    /// Starts that a test wants to fail.
+    failing_starts: AtomicU32,
     pub(super) reader: Reader,
     mailbox: ArcSwapOption<ActorRef<PartnerMessage>>,
     /// No longer configured: readers may read on, nobody decides.
@@ -117,6 +128,10 @@ impl PartnerEntry {
             admission: Admission::new(settings.limits.bytes_in_flight_max),
             settings: ArcSwap::from_pointee(settings),
             gap: OpenGap::default(),
+            poison: Poison::default(),
+            run_asked_at: AtomicI64::new(i64::MIN),
+            generations: AtomicU64::new(0),
+            failing_starts: AtomicU32::new(0),
             reader,
             mailbox: ArcSwapOption::empty(),
             removed: AtomicBool::new(false),
@@ -139,8 +154,28 @@ impl PartnerEntry {
         self.removed.load(Ordering::Acquire)
     }
 
-    /// Has the partner's actor decide a batch, and waits until the decision is durable.
+    /// Has the partner's actor decide a batch, and waits until the decision is durable. One that has
+    /// killed the actor before is refused (C18).
     pub async fn push(&self, push: Push) -> Result<PushReply, Unavailable> {
+        match self.poison.verdict(&push.body) {
+            Verdict::Clean => self.decide(push).await,
+            Verdict::KeepAside => {
+                tracing::error!(partner = %self.name, "push killed its actor too often, kept in the quarantine");
+                let body = push.body.clone();
+                let reply = self.decide(poison::refused(push)).await?;
+                self.poison.note_kept(&body);
+                Ok(reply)
+            }
+            Verdict::Refuse => {
+                let items = push.writes.iter().map(|_| poison::refusal()).collect();
+                let durable = self.reader.durable();
+                let decision = DeliveryDecision::New;
+                Ok(PushReply { items, first: durable, durable, missing: Vec::new(), decision, moved: false })
+            }
+        }
+    }
+
+    async fn decide(&self, push: Push) -> Result<PushReply, Unavailable> {
         let prefetched = self.prefetch(&push);
         let (reply, answer) = oneshot::channel();
         self.tell(PartnerMessage::Push { push: Box::new(push), prefetched, reply })?;
@@ -179,6 +214,16 @@ impl PartnerEntry {
         self.settings.load().feed.is_some() && self.tell(PartnerMessage::FetchNow).is_ok()
     }
 
+    /// Whether a run may be asked for at `now`, which then counts as asked; else how long to wait.
+    pub fn ask_for_run(&self, now: Micros) -> Result<(), Duration> {
+        let due = |asked: i64| asked.saturating_add(RUN_ASKED_EVERY);
+        let ask = |asked: i64| (due(asked) <= now.0 || now.0 < asked).then_some(now.0);
+        match self.run_asked_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, ask) {
+            Ok(_) => Ok(()),
+            Err(asked) => Err(Duration::from_micros(due(asked).abs_diff(now.0))),
+        }
+    }
+
     /// Has a whole snapshot read again; gives the run that does it.
     pub async fn rebuild(&self, from: RebuildFrom) -> Result<Result<RunId, RebuildRefused>, Unavailable> {
         let (reply, answer) = oneshot::channel();
@@ -202,7 +247,29 @@ impl PartnerEntry {
     /// For tests of supervision: makes the partner's actor panic.
     #[doc(hidden)]
     pub fn panic_for_test(&self) {
-        let _ = self.tell(PartnerMessage::Panic);
+        let _ = self.tell(PartnerMessage::Panic { deciding: None });
+    }
+
+    /// The same, as if it had been this push.
+    #[doc(hidden)]
+    pub fn panic_at_push_for_test(&self, deciding: PushBody) {
+        let _ = self.tell(PartnerMessage::Panic { deciding: Some(deciding) });
+    }
+
+    /// Makes the next starts of the partner's actor fail.
+    #[doc(hidden)]
+    pub fn fail_starts_for_test(&self, starts: u32) {
+        self.failing_starts.store(starts, Ordering::Relaxed);
+    }
+
+    /// Of the life that is about to begin.
+    pub(super) fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(super) fn must_fail_to_start(&self) -> bool {
+        let fewer = |left: u32| left.checked_sub(1);
+        self.failing_starts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
     }
 
     /// Reads the documents that the decisions will rest on, on the caller's task.
@@ -231,7 +298,12 @@ impl PartnerEntry {
         self.mailbox.store(Some(Arc::new(actor)));
     }
 
-    /// The actor is down and stays down: callers see "unknown".
+    /// An actor takes what it is told.
+    pub(super) fn is_connected(&self) -> bool {
+        self.mailbox.load().is_some()
+    }
+
+    /// The actor is down: callers see "unknown".
     pub(super) fn disconnect(&self) {
         self.mailbox.store(None);
     }

@@ -6,6 +6,7 @@ mod delivery;
 mod handle;
 mod kept;
 mod partner;
+mod poison;
 mod purge;
 mod storage;
 mod supervisor;

@@ -1,16 +1,21 @@
-//! The supervisor: one actor per configured partner, started again when it dies, within a budget.
+//! The supervisor: one actor per configured partner, started again when it dies or could not be
+//! started, after waits that double and within a budget. One that has used it up rests, and comes
+//! back by itself, or at once with the next configuration. No partner's failure stops another's start.
 
 use super::handle::{PartnerEntry, Registry};
 use super::partner::{PartnerActor, PartnerArguments, Surroundings};
+use super::tasks::{TaskKind, spawn};
+use crate::clock::sleep;
 use crate::config::PartnerSettings;
 use crate::domain::{ChangeKind, PartnerName, PartnerNo, RecordChange, RecordKind, WriteSet};
-use crate::rules::restart::RestartBudget;
+use crate::rules::restart::{Restart, RestartBudget};
 use crate::store::{ReadError, Reader};
 use crate::telemetry::Metrics;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// Where the numbers of partners are kept: a partner's number is never given to another.
 pub(super) const NUMBERS: PartnerNo = PartnerNo(0);
@@ -21,19 +26,19 @@ pub struct Supervisor;
 pub enum SupervisorMessage {
     /// Makes the running partners those of the configuration.
     Configure { partners: Vec<PartnerSettings>, reply: oneshot::Sender<Result<(), ConfigureError>> },
+    /// The wait of one that is down is over.
+    StartAgain { partner: PartnerName },
     /// Stops every partner once it has handled what is in its mailbox.
     Drain { reply: oneshot::Sender<()> },
 }
 
-/// The configured partners could not all be started.
+/// The configuration could not be taken up.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigureError {
     #[error("the partners' numbers cannot be read: {0}")]
     Read(#[from] ReadError),
     #[error("the store takes no writes")]
     Storage,
-    #[error("partner {partner} cannot be started: {cause}")]
-    Start { partner: PartnerName, cause: String },
 }
 
 pub struct SupervisorArguments {
@@ -49,6 +54,8 @@ pub struct SupervisorState {
     /// Which partner an actor is for.
     children: HashMap<ActorId, PartnerName>,
     budgets: BTreeMap<PartnerName, RestartBudget>,
+    /// Of those that are down.
+    timers: BTreeMap<PartnerName, JoinHandle<()>>,
     draining: bool,
 }
 
@@ -68,6 +75,7 @@ impl Actor for Supervisor {
             metrics: arguments.metrics,
             children: HashMap::new(),
             budgets: BTreeMap::new(),
+            timers: BTreeMap::new(),
             draining: false,
         })
     }
@@ -83,6 +91,7 @@ impl Actor for Supervisor {
                 // whoever asked may have gone; the partners run all the same
                 let _ = reply.send(state.configure(partners, &myself).await);
             }
+            SupervisorMessage::StartAgain { partner } => state.start_again(&partner, &myself).await,
             SupervisorMessage::Drain { reply } => {
                 state.drain().await;
                 let _ = reply.send(());
@@ -99,7 +108,7 @@ impl Actor for Supervisor {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorFailed(who, error) => {
-                state.child_failed(who.get_id(), &error.to_string(), &myself).await;
+                state.child_failed(who.get_id(), &error.to_string(), &myself);
             }
             SupervisionEvent::ActorTerminated(who, ..) => drop(state.children.remove(&who.get_id())),
             _ => {}
@@ -118,18 +127,26 @@ impl SupervisorState {
         let numbers = self.number(&partners).await?;
         self.retire_others(&partners, &numbers).await;
         for settings in partners {
-            match self.registry.by_name(settings.name.as_str()) {
+            let entry = match self.registry.by_name(settings.name.as_str()) {
                 Some(entry) if entry.is_removed() => {
                     entry.restore(settings);
-                    self.start(&entry, myself).await?;
+                    entry
                 }
-                Some(entry) => entry.reconfigure(settings),
+                Some(entry) => {
+                    entry.reconfigure(settings);
+                    entry
+                }
                 None => {
                     let (no, _) = numbers[&settings.name];
                     let entry = Arc::new(PartnerEntry::new(no, settings, self.around.reader.clone()));
-                    self.start(&entry, myself).await?;
-                    self.registry.insert(entry);
+                    self.registry.insert(entry.clone());
+                    entry
                 }
+            };
+            if !entry.is_connected() {
+                // whoever configures wants it up, however often it has failed
+                self.budgets.remove(&entry.name);
+                self.start_or_retry(&entry, myself).await;
             }
         }
         Ok(())
@@ -138,7 +155,7 @@ impl SupervisorState {
     /// Partners that are no longer configured: their feed stops, their key is refused, their assets
     /// stay readable, marked as removed.
     async fn retire_others(
-        &self,
+        &mut self,
         partners: &[PartnerSettings],
         numbers: &HashMap<PartnerName, (PartnerNo, bool)>,
     ) {
@@ -146,7 +163,9 @@ impl SupervisorState {
         for entry in self.registry.all() {
             if !wanted.contains(&entry.name) && !entry.is_removed() {
                 tracing::info!(partner = %entry.name, "partner removed, its assets stay readable");
+                self.stop_timer(&entry.name);
                 entry.retire().await;
+                self.metrics.partner(&entry.name).is_up(None);
             }
         }
         // of a purged one too: who follows the changes must learn of its deletes under its name
@@ -186,50 +205,103 @@ impl SupervisorState {
         Ok(numbers)
     }
 
+    /// Whether it runs now; one that does not is tried again later.
+    async fn start_or_retry(
+        &mut self,
+        entry: &Arc<PartnerEntry>,
+        myself: &ActorRef<SupervisorMessage>,
+    ) -> bool {
+        self.stop_timer(&entry.name);
+        match self.start(entry, myself).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(partner = %entry.name, error, "partner cannot be started");
+                self.start_later(entry, myself);
+                false
+            }
+        }
+    }
+
     async fn start(
         &mut self,
         entry: &Arc<PartnerEntry>,
         myself: &ActorRef<SupervisorMessage>,
-    ) -> Result<(), ConfigureError> {
+    ) -> Result<(), String> {
+        if entry.must_fail_to_start() {
+            return Err("asked to fail by a test".into());
+        }
+        let metrics = self.metrics.partner(&entry.name);
         let arguments = PartnerArguments {
             no: entry.no,
             settings: entry.settings.load_full(),
             around: self.around.clone(),
-            metrics: self.metrics.partner(&entry.name),
+            metrics: metrics.clone(),
             gap: entry.gap.clone(),
+            poison: entry.poison.clone(),
+            generation: entry.next_generation(),
         };
-        let failed = |cause: String| ConfigureError::Start { partner: entry.name.clone(), cause };
         let (actor, _) = Actor::spawn_linked(None, PartnerActor, arguments, myself.get_cell())
             .await
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|error| error.to_string())?;
         self.children.insert(actor.get_id(), entry.name.clone());
         entry.connect(actor);
+        metrics.is_up(Some(true));
         Ok(())
     }
 
-    /// One partner's death is its own: it alone is started again, unless its budget is used up.
-    async fn child_failed(&mut self, who: ActorId, error: &str, myself: &ActorRef<SupervisorMessage>) {
+    /// One partner's death is its own: it alone is started again.
+    fn child_failed(&mut self, who: ActorId, error: &str, myself: &ActorRef<SupervisorMessage>) {
         let Some(name) = self.children.remove(&who) else { return };
         let Some(entry) = self.registry.by_name(name.as_str()) else { return };
         if self.draining || entry.is_removed() {
             return;
         }
+        tracing::error!(partner = %name, error, "partner failed");
+        self.start_later(&entry, myself);
+    }
+
+    fn start_later(&mut self, entry: &PartnerEntry, myself: &ActorRef<SupervisorMessage>) {
+        entry.disconnect();
+        self.metrics.partner(&entry.name).is_up(Some(false));
         let now = self.around.clock.now();
-        if !self.budgets.entry(name.clone()).or_default().take(now) {
-            tracing::error!(partner = %name, error, "partner failed too often, left down");
-            entry.disconnect();
+        let wait = match self.budgets.entry(entry.name.clone()).or_default().take(now) {
+            Restart::After(wait) => wait,
+            Restart::LeftDown(wait) => {
+                tracing::error!(partner = %entry.name, ?wait, "partner failed too often, left down");
+                wait
+            }
+        };
+        let (partner, actor) = (entry.name.clone(), myself.clone());
+        self.stop_timer(&entry.name);
+        let timer = spawn(TaskKind::RestartTimer, async move {
+            sleep(wait).await;
+            // a supervisor that has gone starts nothing
+            let _ = actor.cast(SupervisorMessage::StartAgain { partner });
+        });
+        self.timers.insert(entry.name.clone(), timer);
+    }
+
+    async fn start_again(&mut self, name: &PartnerName, myself: &ActorRef<SupervisorMessage>) {
+        let Some(entry) = self.registry.by_name(name.as_str()) else { return };
+        // the timer's call may have been under way when it was stopped
+        if self.draining || entry.is_removed() || entry.is_connected() {
             return;
         }
-        tracing::error!(partner = %name, error, "partner failed, starting it again");
-        self.metrics.actor_restarted("partner");
-        if let Err(error) = self.start(&entry, myself).await {
-            tracing::error!(partner = %name, %error, "partner did not start again");
-            entry.disconnect();
+        if self.start_or_retry(&entry, myself).await {
+            tracing::info!(partner = %name, "partner started again");
+            self.metrics.actor_restarted("partner");
+        }
+    }
+
+    fn stop_timer(&mut self, name: &PartnerName) {
+        if let Some(timer) = self.timers.remove(name) {
+            timer.abort();
         }
     }
 
     async fn drain(&mut self) {
         self.draining = true;
+        std::mem::take(&mut self.timers).into_values().for_each(|timer| timer.abort());
         for entry in self.registry.all() {
             entry.drain().await;
         }

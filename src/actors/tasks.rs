@@ -14,6 +14,8 @@ pub enum TaskKind {
     FeedRun,
     /// Wakes a partner's actor for its next sweep. Cancelled when the actor ends.
     SweepTimer,
+    /// Wakes the supervisor to start a partner's actor again. Cancelled when that starts before.
+    RestartTimer,
     /// An operator's order on a plan. Ending early leaves the plan held; it can be ordered again.
     PlanOrder,
 }
@@ -25,6 +27,7 @@ impl TaskKind {
             TaskKind::GapTimer => "gap_timer",
             TaskKind::FeedRun => "feed_run",
             TaskKind::SweepTimer => "sweep_timer",
+            TaskKind::RestartTimer => "restart_timer",
             TaskKind::PlanOrder => "plan_order",
         }
     }

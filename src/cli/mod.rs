@@ -19,6 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// The configuration is at fault (EX_CONFIG of sysexits.h).
 pub const EXIT_CONFIG: u8 = 78;
@@ -111,15 +112,34 @@ impl Verb {
     }
 }
 
-/// Runs a verb that talks to the network.
+/// How long the process waits for blocking work that nobody waits for any more: a look-up of a name,
+/// the survey of a file.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// Runs a verb that talks to the network. Its end is the process's, whatever still runs beside it.
 fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST_WAIT);
+    ended
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn the_end_of_a_verb_does_not_wait_for_what_blocks_a_thread() {
+        let (release, blocked) = std::sync::mpsc::channel::<()>();
+        let ended = block_on(async move {
+            // it ends when the test does
+            tokio::task::spawn_blocking(move || blocked.recv());
+            Ok(ExitCode::SUCCESS)
+        });
+        assert_eq!(ended.unwrap(), ExitCode::SUCCESS);
+        drop(release);
+    }
 
     #[test]
     fn the_command_line_is_consistent_and_every_verb_has_help() {

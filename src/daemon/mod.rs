@@ -12,7 +12,7 @@ use crate::actors::{
 };
 use crate::clock::Clock;
 use crate::config::{PartnerSettings, Settings};
-use crate::feed::{FetchError, Fetcher};
+use crate::feed::{FetchError, Fetcher, Reserve};
 use crate::http::{App, AppParts, Face, Health, Listener, ServerHandle};
 use crate::store::{self, Reader, StoreError, StoreOptions};
 use crate::telemetry::Metrics;
@@ -115,6 +115,10 @@ impl Daemon {
             group_bytes_max: settings.store.group_bytes_max,
         })
         .await?;
+        let reserve = Reserve {
+            directory: settings.store.directory.clone(),
+            free_bytes_min: settings.store.disk_free_bytes_min,
+        };
         let registry = Registry::default();
         let around = Surroundings {
             reader: reader.clone(),
@@ -123,6 +127,7 @@ impl Daemon {
             fetcher: Arc::new(Fetcher::new().map_err(StartError::Fetcher)?),
             gate: Arc::new(Semaphore::new(settings.store.fetches_max)),
             spool,
+            reserve: reserve.clone(),
             overlay_bytes_max: settings.store.overlay_bytes_max,
             feeds: 0,
         };
@@ -132,8 +137,6 @@ impl Daemon {
 
         let health = Arc::new(Health::default());
         let admission = Admission::new(settings.server.bytes_in_flight_max);
-        let directory = settings.store.directory.clone();
-        let disk_free_bytes_min = settings.store.disk_free_bytes_min;
         let app = App::new(AppParts {
             registry,
             reader,
@@ -147,7 +150,7 @@ impl Daemon {
         let admin_server = serve(listeners.admin, &app)?;
         let watchers = vec![
             watchers::upkeep(metrics, app.reader.clone(), storage.clone()),
-            watchers::guard_writes(health.clone(), storage.clone(), directory, disk_free_bytes_min),
+            watchers::guard_writes(health.clone(), storage.clone(), reserve),
         ];
         health.set_ready(true);
         let daemon = Daemon { app, supervisor, storage, partner_server, admin_server, watchers };

@@ -2,10 +2,10 @@
 
 use crate::actors::{StorageHandle, StorageState};
 use crate::clock::sleep;
+use crate::feed::Reserve;
 use crate::http::Health;
 use crate::store::Reader;
 use crate::telemetry::Metrics;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -27,18 +27,14 @@ pub fn upkeep(metrics: Metrics, reader: Reader, storage: StorageHandle) -> JoinH
 
 /// Refuses writes while the store has failed or the disk is nearly full: redb must never meet the
 /// end of the disk.
-pub fn guard_writes(
-    health: Arc<Health>,
-    storage: StorageHandle,
-    directory: PathBuf,
-    disk_free_bytes_min: u64,
-) -> JoinHandle<()> {
+pub fn guard_writes(health: Arc<Health>, storage: StorageHandle, reserve: Reserve) -> JoinHandle<()> {
     tokio::spawn(async move {
+        let disk_free_bytes_min = reserve.free_bytes_min;
         let mut state = storage.state();
         let mut was_full = false;
         loop {
             let running = *state.borrow() == StorageState::Running;
-            let full = free_bytes(&directory).is_some_and(|free| free < disk_free_bytes_min);
+            let full = reserve.is_touched();
             if full != was_full {
                 tracing::warn!(full, disk_free_bytes_min, "disk space crossed the line for writes");
                 was_full = full;
@@ -50,10 +46,4 @@ pub fn guard_writes(
             }
         }
     })
-}
-
-/// Free bytes of the file system that holds `directory`; `None` where it cannot be told.
-fn free_bytes(directory: &std::path::Path) -> Option<u64> {
-    let stat = rustix::fs::statvfs(directory).ok()?;
-    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }

@@ -165,4 +165,7 @@ pub struct FeedState {
     pub last_empty_meant: bool,
     /// Ids that it held although nothing of them was applied (F2, F6): present all the same.
     pub last_unapplied: Vec<String>,
+    /// A run has noted some absences and has not come to its end: what is noted may be that run's,
+    /// which was not accepted and counts for nothing (X3).
+    pub notes_torn: bool,
 }

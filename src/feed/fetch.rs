@@ -188,7 +188,7 @@ async fn receive(response: Response, request: &FetchRequest<'_>) -> Result<Spool
     let headers = response.headers();
     let encoding = check_head(headers, request.feed.wire_bytes_max)?;
     let (etag, last_modified) = (validator(headers, &ETAG), validator(headers, &LAST_MODIFIED));
-    let spool = Spool::create(request.spool).await?;
+    let spool = Spool::create(request.spool, request.disk_free_bytes_min).await?;
     let spooled = body::receive(response, encoding, request.feed, spool, request.spool).await?;
     let last_modified_at = last_modified.as_deref().and_then(parse_http_date);
     Ok(Spooled { etag, last_modified, last_modified_at, ..spooled })

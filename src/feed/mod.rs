@@ -10,12 +10,14 @@ pub mod address;
 mod body;
 mod client;
 mod credentials;
+mod disk;
 mod error;
 mod fetch;
 pub mod retry_after;
 mod spool;
 
 pub use client::{Answers, Lookup};
+pub use disk::Reserve;
 pub use error::FetchError;
 pub use fetch::Fetcher;
 
@@ -32,6 +34,8 @@ pub struct FetchRequest<'a> {
     pub last_modified: Option<&'a str>,
     /// The file to write; it is removed again if the fetch fails.
     pub spool: &'a Path,
+    /// The spool's file system keeps so much free: a body that would need it is `disk_full`.
+    pub disk_free_bytes_min: u64,
     /// The wall clock's time, for a `Retry-After` that is a date.
     pub now: Micros,
 }

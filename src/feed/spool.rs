@@ -1,9 +1,11 @@
 //! The file that a body goes to, hashed on the way.
 //!
 //! Blocks are hashed and written on the blocking pool, one hop for each. A spool that was not
-//! finished leaves no file behind, also when its fetch is dropped half-way.
+//! finished leaves no file behind, also when its fetch is dropped half-way, or when the disk has
+//! too little room for it.
 
 use super::FetchError;
+use super::disk::{Headroom, free_bytes_beside};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -23,6 +25,7 @@ pub struct Spool {
 struct Sink {
     file: File,
     hash: Sha256,
+    headroom: Headroom,
 }
 
 /// Removes the file unless told to keep it.
@@ -32,12 +35,17 @@ struct Remains {
 }
 
 impl Spool {
-    pub async fn create(path: &Path) -> Result<Spool, FetchError> {
+    /// On a file system of which `disk_free_bytes_min` stay free.
+    pub async fn create(path: &Path, disk_free_bytes_min: u64) -> Result<Spool, FetchError> {
         let remains = Remains { path: path.to_owned(), keep: false };
         // The guard goes along: if the fetch is dropped meanwhile, it outlives the creation.
-        let create = move || File::create(&remains.path).map(|file| (file, remains));
+        let create = move || {
+            let file = File::create(&remains.path).map_err(|e| FetchError::spool(&e))?;
+            Ok((file, remains))
+        };
         let (file, remains) = on_blocking_pool(create).await?;
-        Ok(Spool { sink: Some(Sink { file, hash: Sha256::new() }), remains, written: 0 })
+        let headroom = Headroom::above(disk_free_bytes_min);
+        Ok(Spool { sink: Some(Sink { file, hash: Sha256::new(), headroom }), remains, written: 0 })
     }
 
     pub fn written(&self) -> u64 {
@@ -51,8 +59,9 @@ impl Spool {
         let mut bytes = std::mem::take(block);
         self.written += bytes.len() as u64;
         let work = move || {
+            sink.headroom.take(bytes.len() as u64, || free_bytes_beside(&sink.file))?;
             sink.hash.update(&bytes);
-            sink.file.write_all(&bytes)?;
+            sink.file.write_all(&bytes).map_err(|e| FetchError::spool(&e))?;
             bytes.clear();
             Ok((sink, bytes))
         };
@@ -80,10 +89,10 @@ impl Drop for Remains {
 }
 
 async fn on_blocking_pool<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    work: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
 ) -> Result<T, FetchError> {
     match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(|e| FetchError::spool(&e)),
+        Ok(result) => result,
         Err(_) => Err(FetchError::spool(&io::Error::other("the daemon is stopping"))),
     }
 }
@@ -103,7 +112,7 @@ mod tests {
     async fn a_finished_spool_is_kept_with_the_hash_of_its_bytes() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("body");
-        let mut spool = Spool::create(&path).await.unwrap();
+        let mut spool = Spool::create(&path, 0).await.unwrap();
         for part in ["ab", "c"] {
             spool.write(&mut part.as_bytes().to_vec()).await.unwrap();
         }
@@ -117,15 +126,26 @@ mod tests {
     async fn a_spool_that_is_dropped_leaves_no_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("body");
-        let mut spool = Spool::create(&path).await.unwrap();
+        let mut spool = Spool::create(&path, 0).await.unwrap();
         spool.write(&mut b"half".to_vec()).await.unwrap();
         drop(spool);
         assert!(!path.exists());
     }
 
     #[tokio::test]
+    async fn a_body_that_would_need_the_reserve_of_the_disk_is_refused_and_leaves_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("body");
+        let mut spool = Spool::create(&path, u64::MAX).await.unwrap();
+        let refused = spool.write(&mut b"more".to_vec()).await.unwrap_err();
+        assert_eq!(refused.code, "disk_full");
+        drop(spool);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
     async fn a_directory_that_is_not_there_is_named_as_the_spool_s_fault() {
-        let Err(error) = Spool::create(Path::new("/nowhere/at/all")).await else { panic!("created") };
+        let Err(error) = Spool::create(Path::new("/nowhere/at/all"), 0).await else { panic!("created") };
         assert_eq!(error.code, "spool_failed");
     }
 }

@@ -65,6 +65,10 @@ pub enum Fault {
     Shed(Shed),
     RateLimited(Used),
     Draining,
+    /// A run of the feed was asked for a moment ago.
+    RunAskedLately {
+        retry_after: Duration,
+    },
     OutcomeUnknown,
     NoSuchAsset,
     AssetDeleted,
@@ -156,6 +160,8 @@ impl Fault {
                 error.code, "The body cannot be read"),
             Fault::Shed(shed) => shed_words(shed),
             Fault::RateLimited(_) => words(S::TOO_MANY_REQUESTS, "partner_rate", "Your rate limit is used up"),
+            Fault::RunAskedLately { .. } =>
+                words(S::TOO_MANY_REQUESTS, "run_asked_lately", "A run of this feed was asked for a moment ago"),
             Fault::Draining => words(S::SERVICE_UNAVAILABLE, "draining", "The daemon is shutting down")
                 .hint("Try again in a moment."),
             Fault::OutcomeUnknown => words(S::SERVICE_UNAVAILABLE, "outcome_unknown", "It is not known whether this was applied")
@@ -214,6 +220,7 @@ impl Fault {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Fault::RateLimited(used) => Some(used.retry_after),
+            Fault::RunAskedLately { retry_after } => Some(*retry_after),
             Fault::Shed(Shed::PartnerRate { retry_after }) => Some(*retry_after),
             Fault::Shed(Shed::BeyondBurst { .. }) => None,
             Fault::Draining => Some(Duration::from_secs(5)),
@@ -270,7 +277,7 @@ impl Fault {
     pub fn shed_reason(&self) -> Option<&'static str> {
         match self {
             Fault::Shed(shed) => Some(shed.as_str()),
-            Fault::RateLimited(_) | Fault::Draining => Some(self.words().code),
+            Fault::RateLimited(_) | Fault::RunAskedLately { .. } | Fault::Draining => Some(self.words().code),
             _ => None,
         }
     }

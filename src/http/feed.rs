@@ -2,6 +2,7 @@
 
 use super::body::Body;
 use super::fault::Fault;
+use super::limit::Rate;
 use super::list::{self, LIMIT_MAX};
 use super::partner::Call;
 use super::{read, reply};
@@ -146,16 +147,25 @@ pub fn run_of(reader: &Reader, partner: &PartnerEntry, run: &str) -> Result<Resp
     Ok(json(&RunView::from(parsed::<RunReport>(&bytes)?)))
 }
 
-/// Asks for a fetch now; what became of it stands in the runs.
+/// Asks for a fetch now; what became of it stands in the runs. Charged as a read, and taken only
+/// every so often: each costs the feed's server a whole document.
 pub fn run_now(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     call.query.only(&[])?;
     let partner = call.writer()?;
     if call.app().health.is_draining() {
         return Err(Fault::Draining);
     }
+    Rate::Reads.charge_first(&partner.limits.load())?;
+    if partner.settings.load().feed.is_none() {
+        return Err(Fault::NoFeed);
+    }
+    call.app().may_write()?;
+    partner
+        .ask_for_run(call.app().clock.now())
+        .map_err(|retry_after| Fault::RunAskedLately { retry_after })?;
     match partner.fetch_now() {
         true => Ok(reply::json(StatusCode::ACCEPTED, &b"{\"requested\":true}"[..])),
-        false => Err(Fault::NoFeed),
+        false => Err(Fault::OutcomeUnknown),
     }
 }
 

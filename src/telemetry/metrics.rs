@@ -64,6 +64,7 @@ const FEED_VERDICTS: &str = "tidegate_feed_verdicts_total";
 const PUSH_LOSS: &str = "tidegate_push_loss_ratio";
 const PLANS_HELD: &str = "tidegate_plans_held";
 const PLANS: &str = "tidegate_plans_total";
+const PARTNER_UP: &str = "tidegate_partner_up";
 const ACTOR_RESTARTS: &str = "tidegate_actor_restarts_total";
 const SHED: &str = "tidegate_shed_total";
 const HTTP_REQUESTS: &str = "tidegate_http_requests_total";
@@ -81,7 +82,7 @@ const PRICE_DRIFT: &str = "tidegate_price_drift_total";
 const BUILD_INFO: &str = "tidegate_build_info";
 
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 37] = [
+pub const CATALOGUE: [Metric; 38] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -104,6 +105,7 @@ pub const CATALOGUE: [Metric; 37] = [
     gauge(PUSH_LOSS, &["partner"], "Share of pushes that never arrived, as the last applied run found."),
     gauge(PLANS_HELD, &["partner"], "Plans of held deletes that wait for a decision."),
     counter(PLANS, &["partner", "outcome"], "Plans of held deletes by the state that they came to."),
+    gauge(PARTNER_UP, &["partner"], "1 while the partner's actor runs, 0 while it is down, NaN for one no longer configured."),
     counter(ACTOR_RESTARTS, &["actor"], "Actors that died and were started again."),
     counter(SHED, &["reason"], "Requests refused before their body was read."),
     counter(HTTP_REQUESTS, &["route", "method", "code"], "Requests answered, by class of status code."),
@@ -294,6 +296,7 @@ pub struct PartnerMetrics {
     assets: [Counter; Outcome::ALL.len()],
     prices: [Counter; Outcome::ALL.len()],
     requests: [Counter; CODES.len()],
+    up: Gauge,
     quarantine_rows: Gauge,
     quarantine_dropped: Counter,
     parked_prices: Gauge,
@@ -319,6 +322,7 @@ impl PartnerMetrics {
             assets,
             prices,
             requests,
+            up: new_gauge(&recorder, PARTNER_UP, &own),
             quarantine_rows: new_gauge(&recorder, QUARANTINE_ROWS, &own),
             quarantine_dropped: new_counter(&recorder, QUARANTINE_DROPPED, &own),
             parked_prices: new_gauge(&recorder, PARKED_PRICES, &own),
@@ -343,6 +347,11 @@ impl PartnerMetrics {
     /// A push was answered with this status code.
     pub fn push_answered(&self, status: u16) {
         self.requests[class_of(status)].increment(1);
+    }
+
+    /// Whether its actor runs; `None` once it is no longer configured, which is no alarm.
+    pub fn is_up(&self, up: Option<bool>) {
+        self.up.set(up.map_or(f64::NAN, |up| f64::from(u8::from(up))));
     }
 
     /// The quarantine now holds `rows`, and has dropped so many since it was counted last.

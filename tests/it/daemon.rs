@@ -164,6 +164,12 @@ impl House {
         answer(self.call(partner, Method::DELETE, path)).await
     }
 
+    /// Asks for a run of the partner's feed, as often as a test likes.
+    pub fn fetch_now(&self, partner: &str) {
+        let entry = self.daemon().registry().by_name(partner).expect("it is configured");
+        assert!(entry.fetch_now(), "it has a feed and an actor");
+    }
+
     /// The partner's runs, newest first.
     pub async fn runs(&self, partner: &str) -> Vec<Value> {
         let (status, body) = self.get(partner, "/api/feed/runs").await;

@@ -54,7 +54,14 @@ impl Bench {
     async fn fetch_knowing(&self, etag: Option<&str>, date: Option<&str>) -> Result<Fetched, FetchError> {
         let spool = self.directory.path().join("body");
         let _ = std::fs::remove_file(&spool);
-        let request = FetchRequest { feed: &self.feed, etag, last_modified: date, spool: &spool, now: NOW };
+        let request = FetchRequest {
+            feed: &self.feed,
+            etag,
+            last_modified: date,
+            spool: &spool,
+            disk_free_bytes_min: 0,
+            now: NOW,
+        };
         let result = self.fetcher.fetch(request).await;
         let spooled = matches!(result, Ok(Fetched::Body(_)));
         assert_eq!(spool.exists(), spooled, "a spool file is there exactly if the fetch gave a body");
@@ -123,7 +130,14 @@ async fn a_whole_fleet_is_fetched_at_once_by_one_fetcher() {
     let one = async |(name, path): &(String, PathBuf)| {
         let feed = FeedSettings { url: server.url(&format!("/{name}")), ..bench.feed.clone() };
         let spool = bench.directory.path().join(name);
-        let request = FetchRequest { feed: &feed, etag: None, last_modified: None, spool: &spool, now: NOW };
+        let request = FetchRequest {
+            feed: &feed,
+            etag: None,
+            last_modified: None,
+            spool: &spool,
+            disk_free_bytes_min: 0,
+            now: NOW,
+        };
         bench.fetcher.fetch(request).await.unwrap();
         assert_eq!(std::fs::read(spool).unwrap(), std::fs::read(path).unwrap(), "{name}");
     };

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 #![allow(clippy::print_stdout, reason = "a test says its seed, and how long a replay took")]
 
+mod absences;
 mod archive;
 mod cli;
 mod config;
@@ -16,6 +17,7 @@ mod failing_disk;
 mod fault_server;
 mod feed_fetch;
 mod feed_reach;
+mod feed_schedule;
 mod feed_server;
 mod gaps;
 mod hostile;

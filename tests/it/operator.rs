@@ -65,7 +65,7 @@ async fn d3_a_feed_of_an_equal_time_does_not_undo_a_patch_and_a_newer_one_does()
 /// Asks for runs until one brings the title: the one that a start makes may still be under way.
 async fn wait_for_title(house: &House, title: &str) {
     wait_for(format!("the title {title}"), async || {
-        house.post("acme", "/api/feed/run", &Value::Null).await;
+        house.fetch_now("acme");
         let (_, asset) = house.get("acme", "/api/assets/a").await;
         (asset["title"] == title).then_some(())
     })

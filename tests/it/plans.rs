@@ -12,11 +12,11 @@ use tidegate::config::PartnerSettings;
 use tidegate::domain::{Field, Micros};
 use tidegate::rules::policy::Absent;
 
-const START: Micros = Micros(1_780_000_000 * Micros::SECOND);
+pub const START: Micros = Micros(1_780_000_000 * Micros::SECOND);
 const HOUR: i64 = Micros::HOUR;
 /// So many looks after asking for a run it is asked for again.
 const ASK_AGAIN: u32 = 60;
-const PATH: &str = "/feed.json";
+pub const PATH: &str = "/feed.json";
 
 /// A daemon with one partner `acme`, its feed's server, and the number of its last run.
 pub struct Stage {
@@ -62,7 +62,7 @@ impl Stage {
             let (_, report) = self.house.get("acme", &format!("/api/feed/runs/{run}")).await;
             // the run before has been reported, but may not be closed yet: then ask again
             if report["run"] != run && asked % ASK_AGAIN == 0 {
-                self.house.post("acme", "/api/feed/run", &json!({})).await;
+                self.house.fetch_now("acme");
             }
             asked += 1;
             (report["run"] == run).then_some(report)

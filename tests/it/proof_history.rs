@@ -9,7 +9,6 @@ use crate::daemon::{House, feed, partner};
 use crate::feed_server::{FeedServer, Served};
 use crate::oracle::{self, Members, Model, RunReport, RunStatus, SnapshotIn};
 use crate::proof_reading::{assert_same, catalogue, raw_records, records, repeats_a_name};
-use reqwest::StatusCode;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -86,8 +85,7 @@ impl Replay {
     async fn next_run(&mut self) -> Value {
         self.runs += 1;
         if self.runs > 1 {
-            let (status, _) = self.house.post(NAME, "/api/feed/run", &Value::Null).await;
-            assert_eq!(status, StatusCode::ACCEPTED);
+            self.house.fetch_now(NAME);
         }
         self.house.run_report(NAME, self.runs).await
     }

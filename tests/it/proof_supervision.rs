@@ -9,7 +9,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json as value};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+use tidegate::actors::PushBody;
 use tidegate::clock::Clock;
+use tidegate::codec::request::again::Form;
+use tidegate::domain::RefusedKind;
 use tidegate::rules::restart::RESTARTS_MAX;
 
 const CALM: &str = "calm";
@@ -136,6 +139,72 @@ async fn a_partner_that_dies_too_often_is_left_down_and_the_others_live_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partner_that_is_left_down_shows_as_down_and_is_up_again_once_it_is_configured() {
+    let clock = Clock::manual(Clock::system().now());
+    let house = House::start(vec![partner(CALM), partner(WILD)], clock).await;
+    let up = |name: &str| format!("tidegate_partner_up{{partner=\"{name}\"}}");
+    for death in 0..=RESTARTS_MAX {
+        push_until_taken(&house, WILD, &format!("before/{death}")).await;
+        kill_actor(&house, WILD);
+    }
+    wait_for("the partner to be left down", async || (metric(&house, &up(WILD)).await == 0).then_some(()))
+        .await;
+    assert_eq!(metric(&house, &up(CALM)).await, 1);
+    house.daemon().reconfigure(house.settings.clone()).await.unwrap();
+    assert_eq!(metric(&house, &up(WILD)).await, 1);
+    let (status, reply) = house.post(WILD, "/api/assets", &value!({"id": "late"})).await;
+    assert_eq!(status, StatusCode::CREATED, "{reply}");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partner_that_cannot_start_is_tried_again_and_does_not_hold_up_the_others() {
+    let house = House::start(vec![partner(WILD)], Clock::system()).await;
+    let mut settings = house.settings.clone();
+    settings.partners = vec![];
+    house.daemon().reconfigure(settings.clone()).await.unwrap();
+    house.daemon().registry().by_name(WILD).unwrap().fail_starts_for_test(2);
+    settings.partners = vec![partner(WILD), partner(CALM)];
+    house.daemon().reconfigure(settings).await.expect("what cannot start is no reason to refuse the rest");
+    let (status, reply) = house.post(CALM, "/api/assets", &value!({"id": "a"})).await;
+    assert_eq!(status, StatusCode::CREATED, "{reply}");
+    push_until_taken(&house, WILD, "b").await;
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c18_a_push_that_kills_its_actor_three_times_is_refused_as_poisoned_and_kept() {
+    let house = House::start(vec![partner(WILD)], Clock::system()).await;
+    let text = value!({"id": "bad"});
+    for death in 0..3 {
+        push_until_taken(&house, WILD, &format!("before/{death}")).await;
+        let body = PushBody {
+            bytes: text.to_string().into(),
+            form: Form { ndjson: false, kind: RefusedKind::Post },
+            id: None,
+        };
+        house.daemon().registry().by_name(WILD).unwrap().panic_at_push_for_test(body);
+    }
+    push_until_taken(&house, WILD, "after").await;
+    for _ in 0..2 {
+        let (status, reply) = house.post(WILD, "/api/assets", &text).await;
+        assert_eq!(
+            (status, &reply["code"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &value!("poisoned")),
+            "{reply}"
+        );
+    }
+    assert!(!house.catalogue(WILD).await.contains_key("bad"));
+    let (_, kept) = house.get(WILD, "/api/quarantine").await;
+    let kept = kept["items"].as_array().unwrap();
+    assert_eq!(kept.len(), 1, "it is kept once: {kept:?}");
+    assert_eq!((&kept[0]["code"], &kept[0]["id"]), (&value!("poisoned"), &value!("bad")));
+    let (status, reply) = house.post(WILD, "/api/assets", &value!({"id": "good"})).await;
+    assert_eq!(status, StatusCode::CREATED, "{reply}");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_partner_fetches_its_feed_again() {
     let server = FeedServer::start().await;
     server.put("/f", Served::json(r#"{"assets": [{"id": "a"}, {"id": "b"}]}"#).etag("\"1\""));
@@ -170,6 +239,23 @@ async fn a_feed_that_failed_is_tried_again_and_then_heals() {
     let (_, state) = house.get(WILD, "/api/feed").await;
     assert_eq!(state["failures_in_row"], 0, "{state}");
     assert_eq!(house.catalogue(WILD).await.len(), 1);
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feed_is_not_fetched_onto_a_disk_that_is_nearly_full_and_is_tried_again_when_there_is_room() {
+    let server = FeedServer::start().await;
+    server.put("/f", Served::json(r#"{"assets": [{"id": "a"}]}"#));
+    let mut house = House::start(vec![partner(WILD)], Clock::system()).await;
+    house.settings.store.disk_free_bytes_min = u64::MAX;
+    house.settings.partners = vec![partner(WILD).with_feed(feed(&server.url("/f")))];
+    house.restart().await;
+    let failed = house.run_report(WILD, 1).await;
+    assert_eq!((&failed["status"], &failed["code"]), (&value!("failed"), &value!("disk_full")), "{failed}");
+    assert_eq!(server.answered("/f").whole, 0, "it was not even asked");
+    house.settings.store.disk_free_bytes_min = 0;
+    house.restart().await;
+    assert_eq!(house.run_report(WILD, 2).await["counts"]["created"], 1);
     house.stop().await;
 }
 

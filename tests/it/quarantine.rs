@@ -247,7 +247,7 @@ async fn f2_f6_invalid_records_of_a_feed_are_kept_once_and_released_when_they_ca
     assert_eq!(shown["raw"], "{\"id\":\"bad\",\"status\":\"frozen\"}");
 
     server.put("/f", document(-300, ",\"name\":\"new\""));
-    answer(house.call("acme", Method::POST, "/api/feed/run")).await;
+    house.fetch_now("acme");
     assert_eq!(house.run_report("acme", 2).await["status"], "applied");
     assert_eq!(rows(&house, "acme").await.len(), 3, "the same records for the same reasons");
 
@@ -282,7 +282,7 @@ async fn a_record_that_a_rule_refuses_is_kept_and_its_asset_stays() {
     let house = House::start(vec![acme], Clock::manual(START)).await;
     house.run_report("acme", 1).await;
     server.put("/f", document(-300, "USD"));
-    answer(house.call("acme", Method::POST, "/api/feed/run")).await;
+    house.fetch_now("acme");
     assert_eq!(house.run_report("acme", 2).await["counts"]["quarantined"], 1);
     let row = rows(&house, "acme").await.remove(0);
     assert_eq!((&row["code"], &row["at"]), (&value!("currency_changed"), &value!(at(-300))));

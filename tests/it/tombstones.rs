@@ -1,9 +1,9 @@
 //! X4 over the real daemon: tombstones live their time, and what is forgotten does not come back.
 
-use crate::daemon::{House, answer, feed, partner, wait_for};
+use crate::daemon::{House, feed, partner, wait_for};
 use crate::feed_server::{FeedServer, Served};
 use crate::quarantine::{START, at, rows};
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::json as value;
 use std::time::Duration;
 use tidegate::clock::Clock;
@@ -96,7 +96,7 @@ async fn x4_a_snapshot_from_before_the_floor_changes_nothing_and_is_kept_as_a_ro
     forgotten(&house).await;
     let last = house.run_report("acme", 2).await["run"].as_u64().unwrap();
     server.put("/f", document(0));
-    answer(house.call("acme", Method::POST, "/api/feed/run")).await;
+    house.fetch_now("acme");
     let report = house.run_report("acme", last + 1).await;
     assert_eq!(
         (&report["status"], &report["code"]),
@@ -109,7 +109,7 @@ async fn x4_a_snapshot_from_before_the_floor_changes_nothing_and_is_kept_as_a_ro
         (&value!("snapshot"), &value!("X4"), &value!(at(0)))
     );
     server.put("/f", document(1));
-    answer(house.call("acme", Method::POST, "/api/feed/run")).await;
+    house.fetch_now("acme");
     assert_eq!(house.run_report("acme", last + 2).await["status"], "applied");
     assert_eq!(status(&house, "b").await, StatusCode::OK);
     house.stop().await;

@@ -1,12 +1,18 @@
 //! What an accepted file lacks (X3, X5), and whether its deletes pass the guard (F4).
+//!
+//! The guard decides once, over the whole count; what it lets through is applied part by part. The
+//! slots stay those of their assets meanwhile: nothing is forgotten while a run is applied.
 
 use super::ledger::{LedgerError, Prefetched};
 use super::plans::Opening;
 use super::run::SlotSet;
 use super::state::PartnerState;
-use crate::domain::{Lane, Micros, Origin, RunCounts, RunId, Slot, Stamp, WriteSet};
+use crate::domain::{AssetHead, Lane, Micros, Origin, RunCounts, RunId, Slot, Stamp, WriteSet};
 use crate::rules::absence::{self, Absence};
 use crate::rules::guard::{self, GuardDecision, GuardQuestion};
+
+/// Slots decided in one set: some 100 kB, a millisecond or two.
+const PART_SLOTS: usize = 1_000;
 
 /// An accepted file, as far as absence from it goes.
 #[derive(Clone, Copy, Debug)]
@@ -29,79 +35,131 @@ impl Silence {
     }
 }
 
-/// Living assets that the file lacks, by what becomes of them.
-#[derive(Default)]
-struct Absences {
-    delete: Vec<Slot>,
-    first: Vec<Slot>,
-    phantom: u64,
-    agree: u64,
+/// Living assets that the file lacks, by what the guard has made of them; those before `next`, the
+/// deletes first, have been applied.
+#[derive(Debug)]
+pub struct Absences {
+    silence: Silence,
+    /// A run before has ended half-way: who has been noted as absent may be absent for the first time.
+    torn: bool,
+    /// Passed by the guard.
+    deletes: Vec<Slot>,
+    /// Absent for the first time, or held: one more absence is noted.
+    notes: Vec<Slot>,
+    next: usize,
+}
+
+impl Absences {
+    pub fn is_untouched(&self) -> bool {
+        self.next == 0
+    }
+
+    pub fn has_notes(&self) -> bool {
+        !self.notes.is_empty()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.next == self.deletes.len() + self.notes.len()
+    }
+
+    /// X3 for one slot, as it stands now.
+    fn judge(&self, head: &AssetHead) -> Absence {
+        let Silence { snapshot, dated, .. } = self.silence;
+        match absence::decide(head, snapshot, dated) {
+            Absence::Delete if self.torn && !dated => Absence::First,
+            judged => judged,
+        }
+    }
+
+    /// The next part: each slot, and whether it is to be deleted or noted.
+    fn take_part(&mut self) -> Vec<(Slot, bool)> {
+        let deletes = self.deletes.iter().map(|&slot| (slot, true));
+        let both = deletes.chain(self.notes.iter().map(|&slot| (slot, false)));
+        let part: Vec<_> = both.skip(self.next).take(PART_SLOTS).collect();
+        self.next += part.len();
+        part
+    }
 }
 
 impl PartnerState {
-    /// Deletes what the file lacks, or holds it; notes first absences.
-    pub fn apply_absences(
+    /// Decides on all that the file lacks, and opens the plan of what is held.
+    pub fn decide_absences(
         &mut self,
         silence: Silence,
         is_absent: impl Fn(Slot) -> bool,
         counts: &mut RunCounts,
-    ) -> Result<WriteSet, LedgerError> {
-        let absences = self.absences(silence, is_absent);
-        counts.phantom += absences.phantom;
-        counts.agree += absences.agree;
-        counts.absent_once += absences.first.len() as u64;
+    ) -> Absences {
+        let mut absences = self.absences(silence, is_absent, counts);
         let now = self.around.clock.now();
-        let deletes = absences.delete.len() as u64;
         let question = GuardQuestion {
-            deletes,
+            deletes: absences.deletes.len() as u64,
             living: silence.living,
             empty: silence.empty,
             allow_empty: silence.empty_meant,
             now,
         };
-        let decision = guard::decide(question, &self.feed);
-        if let GuardDecision::Held { baseline, allowed } = decision {
-            let Silence { run, snapshot, .. } = silence;
-            self.hold(&absences.delete, Opening { run, snapshot, baseline, allowed, now });
-        }
-        let origin = Origin::Feed { run: silence.run.0, record: u32::MAX };
-        let mut ledger = self.ledger(origin, Prefetched::new());
-        absences.first.into_iter().for_each(|slot| ledger.note_absence(slot));
-        match decision {
-            GuardDecision::Pass => {
-                let stamp = Stamp::new(silence.snapshot, Lane::Feed, 0);
-                for slot in absences.delete {
-                    ledger.remove_absent(slot, stamp)?;
-                }
-                counts.deleted += deletes;
-                counts.missed_delete += deletes;
-            }
-            GuardDecision::Held { .. } => {
-                absences.delete.into_iter().for_each(|slot| ledger.note_absence(slot));
-                counts.held += deletes;
+        match guard::decide(question, &self.feed) {
+            GuardDecision::Pass if silence.empty_meant => {} // on purpose: it does not use up the guard
+            GuardDecision::Pass => guard::remember_deletes(&mut self.feed, question.deletes, now),
+            GuardDecision::Held { baseline, allowed } => {
+                let Silence { run, snapshot, .. } = silence;
+                self.hold(&absences.deletes, Opening { run, snapshot, baseline, allowed, now });
+                absences.notes.append(&mut absences.deletes);
+                counts.held += question.deletes;
             }
         }
-        let set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
-        if decision == GuardDecision::Pass && !silence.empty_meant {
-            // what is said on purpose does not use up the guard
-            guard::remember_deletes(&mut self.feed, deletes, now);
-        }
-        Ok(set)
+        absences
     }
 
-    fn absences(&self, silence: Silence, is_absent: impl Fn(Slot) -> bool) -> Absences {
-        let spoken_for: SlotSet = self.plans.spoken_for(&self.index);
-        let mut absences = Absences::default();
-        for slot in self.index.iter_living().filter(|&slot| is_absent(slot)) {
-            match absence::decide(&self.index.head(slot), silence.snapshot, silence.dated) {
-                Absence::Phantom => absences.phantom += 1,
-                Absence::Agree => absences.agree += 1,
-                // its plan waits, or was turned down and the file has not changed since
-                Absence::Delete | Absence::First if spoken_for.contains(slot) => {}
-                Absence::First if !silence.is_held_at_once() => absences.first.push(slot),
-                Absence::Delete | Absence::First => absences.delete.push(slot),
+    /// Deletes and notes the next part of what is absent, each slot by what holds for it now.
+    pub fn apply_absences(
+        &mut self,
+        absences: &mut Absences,
+        counts: &mut RunCounts,
+    ) -> Result<WriteSet, LedgerError> {
+        let Silence { run, snapshot, .. } = absences.silence;
+        let stamp = Stamp::new(snapshot, Lane::Feed, 0);
+        let mut ledger = self.ledger(Origin::Feed { run: run.0, record: u32::MAX }, Prefetched::new());
+        for (slot, is_delete) in absences.take_part() {
+            let head = ledger.index.head(slot);
+            if !head.is_alive() {
+                continue; // a push, or an approved plan, has deleted it meanwhile
+            }
+            match absences.judge(&head) {
+                Absence::Phantom => counts.phantom += 1,
+                Absence::Agree => counts.agree += 1,
+                Absence::Delete if is_delete => {
+                    ledger.remove_absent(slot, stamp)?;
+                    counts.deleted += 1;
+                    counts.missed_delete += 1;
+                }
+                Absence::First if absences.torn && head.absences > 0 => {} // noted half-way
+                Absence::Delete | Absence::First => ledger.note_absence(slot),
             }
         }
+        Ok(std::mem::replace(&mut ledger.set, WriteSet::new(self.no)))
+    }
+
+    fn absences(
+        &self,
+        silence: Silence,
+        is_absent: impl Fn(Slot) -> bool,
+        counts: &mut RunCounts,
+    ) -> Absences {
+        let spoken_for: SlotSet = self.plans.spoken_for(&self.index);
+        let torn = self.feed.notes_torn;
+        let mut absences = Absences { silence, torn, deletes: Vec::new(), notes: Vec::new(), next: 0 };
+        for slot in self.index.iter_living().filter(|&slot| is_absent(slot)) {
+            match absences.judge(&self.index.head(slot)) {
+                Absence::Phantom => counts.phantom += 1,
+                Absence::Agree => counts.agree += 1,
+                // its plan waits, or was turned down and the file has not changed since
+                Absence::Delete | Absence::First if spoken_for.contains(slot) => {}
+                Absence::First if !silence.is_held_at_once() => absences.notes.push(slot),
+                Absence::Delete | Absence::First => absences.deletes.push(slot),
+            }
+        }
+        counts.absent_once += absences.notes.len() as u64;
         absences
     }
 

@@ -1,32 +1,31 @@
 //! One run of a feed, beside the actor: fetch, survey, then the records in batches. The actor
 //! decides; this task does what takes time.
 
+use super::ending::RunPart;
+use super::file_survey::{Batches, survey};
 use super::ledger::Prefetched;
 use super::message::{FeedRecord, FetchedFile, PartnerMessage, RunFailure, RunStart, SnapshotFacts};
-use super::rebuild::{Again, Rebuild, StoredRun, keep_body};
+use super::rebuild::{Again, Rebuild, StoredRun, give_up_oldest_body, keep_body};
 use crate::clock::{Clock, sleep};
-use crate::codec::{record, snapshot};
 use crate::config::{FeedSettings, PartnerSettings};
-use crate::domain::{AssetId, AssetWrite, FeedState, Micros, PartnerNo, RecordFault, Rule, RunId};
-use crate::feed::{FetchError, FetchRequest, Fetched, Fetcher, Spooled};
+use crate::domain::{AssetId, FeedState, Micros, PartnerNo, RunId};
+use crate::feed::{FetchError, FetchRequest, Fetched, Fetcher, Reserve, Spooled};
 use crate::rules::snapshot::{SnapshotTimes, is_same_body};
-use crate::rules::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};
+use crate::rules::survey::{InvalidRecord, Presence};
 use crate::store::Reader;
 use ractor::ActorRef;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
-/// A batch of records that goes to the actor in one message is bounded by both.
-const BATCH_RECORDS: usize = 500;
-const BATCH_BYTES: usize = 1 << 20;
 /// One fetch in this many sends no validators: a server whose tags lie is found out (A11).
 const UNCONDITIONAL_EVERY: u64 = 24;
 /// How long a run waits before it looks again whether the overlay has room.
 const OVERLAY_PAUSE: Duration = Duration::from_millis(5);
+
+/// The code of a run that found too little room on the disk.
+const DISK_FULL: &str = "disk_full";
 
 /// All that a run needs, taken from the actor when it starts.
 pub struct FeedTask {
@@ -40,6 +39,7 @@ pub struct FeedTask {
     pub spool: PathBuf,
     /// Where the bodies of applied runs are kept.
     pub bodies: PathBuf,
+    pub reserve: Reserve,
     /// An operator wants a snapshot read again.
     pub rebuild: Option<Rebuild>,
     pub reader: Reader,
@@ -55,6 +55,11 @@ impl FeedTask {
         let Some(feed) = self.settings.feed.clone() else { return };
         // the gate is never closed
         let Ok(_place) = self.gate.clone().acquire_owned().await else { return };
+        if let Err(full) = self.reserve.check() {
+            // an actor that has gone has no use for the news
+            let _ = self.fail(failure_of(full, self.clock.now())).await;
+            return;
+        }
         let closed = match &self.rebuild {
             Some(Rebuild::Stored(stored)) => self.replay(&feed, stored).await,
             Some(Rebuild::Fetch) | None => self.fetch_and_read(&feed).await,
@@ -71,7 +76,7 @@ impl FeedTask {
             Ok(Fetched::Body(spooled)) => self.read(feed, spooled, started_at).await,
             Err(error) => self.fail(failure_of(error, started_at)).await,
         };
-        // what was not kept is of no use any more; the next fetch would overwrite it
+        // what was not kept is of no use any more
         let _ = tokio::fs::remove_file(&self.spool).await;
         closed
     }
@@ -95,6 +100,7 @@ impl FeedTask {
             etag: self.state.etag.as_deref().filter(|_| same_url),
             last_modified: self.state.last_modified.as_deref().filter(|_| same_url),
             spool: &self.spool,
+            disk_free_bytes_min: self.reserve.free_bytes_min,
             now: self.clock.now(),
         };
         self.fetcher.fetch(request).await
@@ -193,6 +199,10 @@ impl FeedTask {
                 let batch = batches.next(&reader, partner);
                 (batches, batch)
             });
+            // also in the middle: the writer must not meet the end of the disk
+            if let Err(full) = self.reserve.check() {
+                return self.fail(failure_of(full, fetched_at)).await;
+            }
             // a panic or an unreadable file ends the run; the next one starts over
             let Ok((rest, batch)) = made.await else { return Err(Gone) };
             batches = rest;
@@ -209,23 +219,40 @@ impl FeedTask {
         if again.is_none() {
             self.keep_body().await;
         }
-        self.ask(|reply| PartnerMessage::FinishRun { run, reply }).await?;
-        Ok(())
+        let first = self.ask(|reply| PartnerMessage::FinishRun { run, reply }).await?;
+        self.finish(first).await
+    }
+
+    /// Has the actor apply part after part of what the file lacks, each once the one before is
+    /// durable, until the run is closed.
+    async fn finish(&self, mut part: RunPart) -> Result<(), Gone> {
+        let run = self.run;
+        loop {
+            part.durable.await.map_err(|_| Gone)?;
+            if part.is_last {
+                return Ok(());
+            }
+            self.wait_for_overlay().await;
+            if let Err(full) = self.reserve.check() {
+                return self.fail(failure_of(full, self.clock.now())).await;
+            }
+            part = self.ask(|reply| PartnerMessage::FinishRun { run, reply }).await?;
+        }
     }
 
     /// Before the run's report can be read: who reads it may ask for the file at once.
     async fn keep_body(&self) {
         let (bodies, run, spooled) = (self.bodies.clone(), self.run, self.spool.clone());
-        let kept = tokio::task::spawn_blocking(move || keep_body(&bodies, run, &spooled)).await;
+        let reserve = self.reserve.clone();
+        let is_short = move || reserve.is_touched();
+        let kept = tokio::task::spawn_blocking(move || keep_body(&bodies, run, &spooled, is_short)).await;
         if let Ok(Err(error)) = kept {
             tracing::warn!(partner = %self.settings.name, %error, "cannot keep the body of a feed run");
         }
     }
 
     async fn send_batch(&self, records: Vec<FeedRecord>, prefetched: Prefetched) -> Result<(), Gone> {
-        while self.reader.overlay_bytes() > self.overlay_bytes_max {
-            sleep(OVERLAY_PAUSE).await;
-        }
+        self.wait_for_overlay().await;
         let run = self.run;
         self.ask(|reply| PartnerMessage::ApplyRecords { run, records, prefetched, reply }).await?;
         Ok(())
@@ -233,11 +260,25 @@ impl FeedTask {
 
     async fn unchanged(&self, fetched: FetchedFile) -> Result<(), Gone> {
         let run = self.run;
-        self.ask(|reply| PartnerMessage::RunUnchanged { run, fetched, reply }).await?;
-        Ok(())
+        let first = self.ask(|reply| PartnerMessage::RunUnchanged { run, fetched, reply }).await?;
+        self.finish(first).await
+    }
+
+    async fn wait_for_overlay(&self) {
+        while self.reader.overlay_bytes() > self.overlay_bytes_max {
+            sleep(OVERLAY_PAUSE).await;
+        }
     }
 
     async fn fail(&self, failure: RunFailure) -> Result<(), Gone> {
+        if failure.code == DISK_FULL && self.rebuild.is_none() {
+            // a file for a rebuild that may never come is worth less than a feed and pushes
+            let bodies = self.bodies.clone();
+            let given_up = tokio::task::spawn_blocking(move || give_up_oldest_body(&bodies)).await;
+            if let Ok(Err(error)) = given_up {
+                tracing::warn!(partner = %self.settings.name, %error, "cannot remove a kept body of a feed run");
+            }
+        }
         let run = self.run;
         self.ask(|reply| PartnerMessage::RunFailed { run, failure, reply }).await?;
         Ok(())
@@ -264,49 +305,8 @@ fn file_of(feed: &FeedSettings, spooled: &Spooled, started_at: Micros) -> Fetche
     }
 }
 
-/// Why a file is not applied.
-enum FileFault {
-    Scan(snapshot::SnapshotError),
-    Refused(Box<Refused>),
-    Unreadable(std::io::Error),
-}
-
-impl FileFault {
-    /// The records to be kept of a file that is refused.
-    fn take_kept(&mut self) -> Vec<InvalidRecord> {
-        match self {
-            FileFault::Refused(refused) => std::mem::take(&mut refused.kept),
-            FileFault::Scan(_) | FileFault::Unreadable(_) => Vec::new(),
-        }
-    }
-
-    fn into_failure(self, started_at: Micros) -> RunFailure {
-        match self {
-            FileFault::Scan(error) => {
-                let detail = format!("{} (at byte {})", error.detail, error.offset);
-                RunFailure::plain(error.code, detail, started_at)
-            }
-            FileFault::Unreadable(error) => RunFailure::plain("spool_failed", error.to_string(), started_at),
-            FileFault::Refused(refused) => RunFailure {
-                refused: true,
-                records: refused.records,
-                invalid: refused.invalid,
-                faults: refused.faults,
-                ..RunFailure::plain(
-                    "too_many_invalid",
-                    format!(
-                        "{} of {} records are invalid (F3); mend them and publish again",
-                        refused.invalid, refused.records
-                    ),
-                    started_at,
-                )
-            },
-        }
-    }
-}
-
 impl RunFailure {
-    fn plain(code: &'static str, detail: String, started_at: Micros) -> RunFailure {
+    pub fn plain(code: &'static str, detail: String, started_at: Micros) -> RunFailure {
         RunFailure {
             started_at,
             code,
@@ -322,96 +322,4 @@ impl RunFailure {
 
 fn failure_of(error: FetchError, started_at: Micros) -> RunFailure {
     RunFailure { retry_after: error.retry_after, ..RunFailure::plain(error.code, error.detail, started_at) }
-}
-
-/// Reads the whole file once: its JSON, its records, its ids.
-fn survey(settings: &PartnerSettings, path: PathBuf) -> Result<(Surveyed, snapshot::Envelope), FileFault> {
-    let feed = settings.feed.as_ref().expect("a run has a feed");
-    let file = File::open(path).map_err(FileFault::Unreadable)?;
-    let limits =
-        snapshot::SnapshotLimits { record_bytes_max: feed.record_bytes_max, records_max: feed.records_max };
-    let mut survey = Survey::keeping(settings.policy.quarantine_max);
-    let envelope = snapshot::scan(file, &feed.mapping, &limits, |raw| {
-        match record::decode(raw.text, &feed.mapping, &settings.policy) {
-            Ok(write) => {
-                let surveyed = SurveyedRecord {
-                    record: raw.record as u32,
-                    offset: raw.offset,
-                    bytes: raw.text.len() as u32,
-                    updated_at: write.at,
-                    content: content_hash(&write),
-                };
-                survey.valid(write.id, surveyed);
-            }
-            Err(error) => {
-                let fault = RecordFault {
-                    record: raw.record,
-                    offset: raw.offset,
-                    id: error.id.as_ref().map(|id| id.as_str().to_owned()),
-                    code: error.code.into(),
-                    detail: error.detail,
-                };
-                let bytes = raw.text.len() as u32;
-                let record = InvalidRecord { fault, bytes, pointer: error.pointer, rule: Rule::F2 };
-                survey.invalid(record, error.id);
-            }
-        }
-    })
-    .map_err(FileFault::Scan)?;
-    let surveyed = survey.finish().map_err(|refused| FileFault::Refused(Box::new(refused)))?;
-    Ok((surveyed, envelope))
-}
-
-/// Equal for records that say the same (F6).
-fn content_hash(write: &AssetWrite) -> u128 {
-    let prices: u128 = write.prices.iter().fold(0, |sum, price| {
-        let text = format!("{:?}{:?}{:?}{:?}", price.quote, price.amount, price.currency, price.at);
-        sum.wrapping_add(xxhash_rust::xxh3::xxh3_128(text.as_bytes()))
-    });
-    write.members.hash() ^ prices.rotate_left(1)
-}
-
-/// Makes batches of the surveyed records: reads each again at its place, and its stored document.
-struct Batches {
-    present: std::vec::IntoIter<(AssetId, Presence)>,
-    settings: Arc<PartnerSettings>,
-    path: PathBuf,
-}
-
-impl Batches {
-    fn next(
-        &mut self,
-        reader: &Reader,
-        partner: PartnerNo,
-    ) -> std::io::Result<Option<(Vec<FeedRecord>, Prefetched)>> {
-        let file = File::open(&self.path)?;
-        let mut records = Vec::with_capacity(BATCH_RECORDS.min(self.present.len()));
-        let mut prefetched = Prefetched::new();
-        let mut bytes = 0;
-        while records.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
-            let Some((id, presence)) = self.present.next() else { break };
-            let Presence::Valid(place) = presence else {
-                records.push(FeedRecord { id, record: 0, offset: 0, text: String::new(), write: None });
-                continue;
-            };
-            bytes += place.bytes as usize;
-            let (text, write) = self.read_record(&file, &place)?;
-            if let Ok(Some(row)) = reader.asset(partner, &id) {
-                prefetched.insert(id.clone(), (row.head.version, row.document));
-            }
-            let SurveyedRecord { record, offset, .. } = place;
-            records.push(FeedRecord { id, record, offset, text, write: Some(Box::new(write)) });
-        }
-        Ok((!records.is_empty()).then_some((records, prefetched)))
-    }
-
-    fn read_record(&self, file: &File, place: &SurveyedRecord) -> std::io::Result<(String, AssetWrite)> {
-        let feed = self.settings.feed.as_ref().expect("a run has a feed");
-        let mut text = vec![0; place.bytes as usize];
-        file.read_exact_at(&mut text, place.offset)?;
-        let changed = || std::io::Error::new(std::io::ErrorKind::InvalidData, "the spooled file has changed");
-        let text = String::from_utf8(text).map_err(|_| changed())?;
-        let write = record::decode(&text, &feed.mapping, &self.settings.policy).map_err(|_| changed())?;
-        Ok((text, write))
-    }
 }

@@ -1,12 +1,13 @@
 //! What a partner's actor is told.
 
+use super::ending::RunPart;
 use super::ledger::Prefetched;
 use super::operator::{Operated, Order};
 use super::parked::{ParkedPlace, ParkedPrice};
 use super::plan_orders::{PlanOrder, PlanPart, PlanReply};
 use super::rebuild::{Again, RebuildFrom, RebuildRefused};
 use super::release::{Kept, Verdict};
-use crate::actors::handle::{Push, PushReply};
+use crate::actors::handle::{Push, PushBody, PushReply};
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, AssetWrite, Micros, QuarantineRow, RecordFault, RunId, Seq};
 use crate::rules::snapshot::SnapshotTimes;
@@ -48,16 +49,17 @@ pub enum PartnerMessage {
         prefetched: Prefetched,
         reply: oneshot::Sender<Seq>,
     },
-    /// All records are applied: look at what was absent, and close the run.
+    /// All records are applied: apply the next part of what was absent; the last closes the run.
     FinishRun {
         run: RunId,
-        reply: oneshot::Sender<Seq>,
+        reply: oneshot::Sender<RunPart>,
     },
-    /// The file was the same as the last accepted one (F7).
+    /// The file was the same as the last accepted one (F7). Answered as `FinishRun`, which follows
+    /// unless this was the last part.
     RunUnchanged {
         run: RunId,
         fetched: FetchedFile,
-        reply: oneshot::Sender<Seq>,
+        reply: oneshot::Sender<RunPart>,
     },
     /// Nothing could be read of the feed (F1).
     RunFailed {
@@ -109,7 +111,10 @@ pub enum PartnerMessage {
     Reconfigure(Arc<PartnerSettings>),
     /// For tests of supervision: the handler panics.
     #[doc(hidden)]
-    Panic,
+    Panic {
+        /// The push that is to be blamed.
+        deciding: Option<PushBody>,
+    },
 }
 
 /// The body of a fetch, as far as it is kept between runs.

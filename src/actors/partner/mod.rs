@@ -7,7 +7,9 @@
 
 mod absences;
 mod deliveries;
+mod ending;
 mod feed_task;
+mod file_survey;
 mod gap_watch;
 mod index;
 mod interned;
@@ -28,6 +30,7 @@ mod reconcile;
 mod release;
 mod run;
 mod schedule;
+mod spool;
 mod state;
 mod streams;
 mod sweep;
@@ -44,6 +47,7 @@ pub use rebuild::{RebuildFrom, RebuildRefused};
 pub use release::{Cannot, Kept, Released, Verdict};
 pub use state::Surroundings;
 
+use crate::actors::poison::Poison;
 use crate::config::PartnerSettings;
 use crate::domain::{PartnerNo, WriteSet};
 use crate::telemetry::PartnerMetrics;
@@ -60,6 +64,9 @@ pub struct PartnerArguments {
     pub around: Surroundings,
     pub metrics: Arc<PartnerMetrics>,
     pub gap: OpenGap,
+    pub poison: Poison,
+    /// The n-th life of this partner's actor in this process.
+    pub generation: u64,
 }
 
 impl Actor for PartnerActor {
@@ -72,12 +79,17 @@ impl Actor for PartnerActor {
         myself: ActorRef<PartnerMessage>,
         arguments: PartnerArguments,
     ) -> Result<PartnerState, ActorProcessingErr> {
-        let PartnerArguments { no, settings, around, metrics, gap } = arguments;
+        let PartnerArguments { no, settings, around, metrics, gap, poison, generation } = arguments;
         // what an earlier life decided stands in line before this empty set: once it is through,
         // the index can be loaded from what is durable
         around.storage.commit_and_wait(WriteSet::new(no)).await?;
-        let load = move || PartnerState::load(no, settings, around, metrics, gap);
+        let load = move || {
+            spool::clean(&around.spool, settings.name.as_str());
+            PartnerState::load(no, settings, around, metrics, gap)
+        };
         let mut state = tokio::task::spawn_blocking(load).await??;
+        state.poison = poison;
+        state.generation = generation;
         state.schedule_first_fetch(&myself);
         state.sweep(&myself);
         state.watch_gaps(&myself);
@@ -93,7 +105,9 @@ impl Actor for PartnerActor {
         state.expire_parked();
         match message {
             PartnerMessage::Push { push, prefetched, reply } => {
+                let watch = state.poison.watch(&push.body);
                 state.push(*push, prefetched, reply)?;
+                watch.passed();
                 state.watch_gaps(&myself);
             }
             PartnerMessage::Operate { order, prefetched, reply } => {
@@ -128,7 +142,10 @@ impl Actor for PartnerActor {
             PartnerMessage::ApplyPlanPart { reply } => state.apply_plan_part(reply)?,
             PartnerMessage::LookAtPlans => state.look_at_plans(),
             PartnerMessage::Reconfigure(settings) => state.reconfigure(settings, &myself),
-            PartnerMessage::Panic => panic!("asked to panic by a test"),
+            PartnerMessage::Panic { deciding } => {
+                let _watch = deciding.map(|body| state.poison.watch(&body));
+                panic!("asked to panic by a test")
+            }
             // of a run that is no longer under way
             PartnerMessage::ApplyRecords { .. } | PartnerMessage::FinishRun { .. } => {}
         }

@@ -11,17 +11,18 @@ use super::state::PartnerState;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::domain::{AssetId, Lane, Micros, Origin, Seq, Stamp, WriteSet};
+use crate::feed::Reserve;
 use crate::rules::absence::{self, Absence};
 use crate::rules::plan::PlanState;
 use crate::store::Reader;
-use ractor::ActorRef;
+use ractor::{ActorRef, ActorStatus};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Ids decided in one set.
 const PART_IDS: usize = 1_000;
-/// How long an approval waits before it looks again whether the overlay has room.
-const OVERLAY_PAUSE: Duration = Duration::from_millis(5);
+/// How long an approval waits before it looks again whether overlay and disk have room.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What an operator says to a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,10 +111,10 @@ impl PartnerState {
         let PlanOrder { plan, reason, .. } = order;
         self.plans.applying = Some(Applying { plan, reason, next: 0, deleted: 0, kept: 0 });
         let (actor, reader) = (myself.clone(), self.around.reader.clone());
-        let overlay_bytes_max = self.around.overlay_bytes_max;
+        let (overlay_bytes_max, reserve) = (self.around.overlay_bytes_max, self.around.reserve.clone());
         spawn(TaskKind::PlanOrder, async move {
             // without an end the caller sees "unknown", and the plan is still held
-            if let Some(end) = apply_parts(&actor, &reader, overlay_bytes_max).await {
+            if let Some(end) = apply_parts(&actor, &reader, overlay_bytes_max, &reserve).await {
                 let _ = reply.send(Ok(end));
             }
         });
@@ -166,7 +167,7 @@ impl PartnerState {
     }
 
     /// Commits what has become of plans together with `set`.
-    fn commit_plans(&mut self, mut set: WriteSet, durable: oneshot::Sender<Seq>) {
+    pub fn commit_plans(&mut self, mut set: WriteSet, durable: oneshot::Sender<Seq>) {
         set.changes.extend(self.plans.changes());
         self.count_plans();
         self.commit(set, durable);
@@ -187,10 +188,14 @@ async fn apply_parts(
     actor: &ActorRef<PartnerMessage>,
     reader: &Reader,
     overlay_bytes_max: usize,
+    reserve: &Reserve,
 ) -> Option<PlanEnd> {
     loop {
-        while reader.overlay_bytes() > overlay_bytes_max {
-            sleep(OVERLAY_PAUSE).await;
+        while reader.overlay_bytes() > overlay_bytes_max || reserve.is_touched() {
+            sleep(PAUSE).await;
+            if actor.get_status() == ActorStatus::Stopped {
+                return None;
+            }
         }
         let (reply, part) = oneshot::channel();
         actor.cast(PartnerMessage::ApplyPlanPart { reply }).ok()?;

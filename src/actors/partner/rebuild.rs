@@ -133,10 +133,39 @@ fn body_of(bodies: &Path, run: RunId) -> PathBuf {
     bodies.join(format!("run-{}", run.0))
 }
 
-/// Keeps the body of an applied run, and removes those that are too many or too large. Blocking.
-pub fn keep_body(bodies: &Path, run: RunId, spooled: &Path) -> io::Result<()> {
+/// Keeps the body of an applied run, and removes those that are too many or too large, and the
+/// oldest while the disk `is_short`. Blocking.
+pub fn keep_body(bodies: &Path, run: RunId, spooled: &Path, is_short: impl Fn() -> bool) -> io::Result<()> {
     fs::create_dir_all(bodies)?;
     fs::rename(spooled, body_of(bodies, run))?;
+    let mut kept = kept_bodies(bodies)?;
+    let mut bytes = 0;
+    let fits = |(place, (length, _)): &(usize, &(u64, PathBuf))| {
+        bytes += length;
+        *place < BODIES_KEPT && bytes <= BODIES_BYTES_MAX
+    };
+    let fitting = kept.iter().enumerate().take_while(fits).count();
+    for (_, path) in kept.split_off(fitting) {
+        fs::remove_file(path)?;
+    }
+    while is_short()
+        && let Some((_, oldest)) = kept.pop()
+    {
+        fs::remove_file(oldest)?;
+    }
+    Ok(())
+}
+
+/// Makes some room on a disk that is nearly full. Blocking.
+pub fn give_up_oldest_body(bodies: &Path) -> io::Result<()> {
+    if !bodies.is_dir() {
+        return Ok(());
+    }
+    kept_bodies(bodies)?.pop().map_or(Ok(()), |(_, oldest)| fs::remove_file(oldest))
+}
+
+/// The bodies kept, with their lengths, the newest first.
+fn kept_bodies(bodies: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut kept = Vec::new();
     for entry in fs::read_dir(bodies)? {
         let entry = entry?;
@@ -147,14 +176,7 @@ pub fn keep_body(bodies: &Path, run: RunId, spooled: &Path) -> io::Result<()> {
         }
     }
     kept.sort_unstable_by_key(|(number, ..)| std::cmp::Reverse(*number));
-    let mut bytes = 0;
-    for (place, (_, length, path)) in kept.into_iter().enumerate() {
-        bytes += length;
-        if place >= BODIES_KEPT || bytes > BODIES_BYTES_MAX {
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(())
+    Ok(kept.into_iter().map(|(_, length, path)| (length, path)).collect())
 }
 
 #[cfg(test)]
@@ -168,12 +190,29 @@ mod tests {
         for run in [8, 9, 10, 11] {
             let spooled = directory.path().join("acme.feed");
             fs::write(&spooled, format!("body {run}")).unwrap();
-            keep_body(&bodies, RunId(run), &spooled).unwrap();
+            keep_body(&bodies, RunId(run), &spooled, || false).unwrap();
             assert!(!spooled.exists());
         }
         let mut left: Vec<_> = fs::read_dir(&bodies).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["run-10", "run-11", "run-9"]);
         assert_eq!(fs::read(body_of(&bodies, RunId(9))).unwrap(), b"body 9");
+    }
+
+    #[test]
+    fn a_disk_that_is_nearly_full_keeps_no_bodies_and_gives_up_the_oldest_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let bodies = bodies_of(directory.path(), "acme");
+        let keep = |run, is_short: bool| {
+            let spooled = directory.path().join("acme.feed");
+            fs::write(&spooled, "body").unwrap();
+            keep_body(&bodies, RunId(run), &spooled, || is_short).unwrap();
+        };
+        give_up_oldest_body(&bodies).unwrap();
+        (1..=2).for_each(|run| keep(run, false));
+        give_up_oldest_body(&bodies).unwrap();
+        assert!(!body_of(&bodies, RunId(1)).exists() && body_of(&bodies, RunId(2)).exists());
+        keep(3, true);
+        assert_eq!(kept_bodies(&bodies).unwrap(), []);
     }
 }

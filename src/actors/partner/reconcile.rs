@@ -1,16 +1,13 @@
-//! A run of the feed, as the actor decides it: begin, records, absences, end (T3, X2, X3, F1–F9).
+//! A run of the feed, as the actor decides it: begin, records, and the end of one that is not
+//! applied (T3, X2, F1–F3, F5). What follows on the last record is `ending`'s.
 
-use super::absences::Silence;
 use super::items::is_refused;
 use super::ledger::{Lanes, LedgerError, Prefetched};
-use super::message::{FeedRecord, FetchedFile, RunFailure, RunStart, SnapshotFacts};
+use super::message::{FeedRecord, RunFailure, RunStart, SnapshotFacts};
 use super::quarantine::{RefusedRecord, row_of_record, row_of_snapshot};
-use super::run::{self, ActiveRun, SlotSet};
+use super::run::{self, ActiveRun};
 use super::state::PartnerState;
-use crate::domain::{
-    AssetId, Lane, Micros, Origin, Outcome, RunCounts, RunId, RunReport, RunStatus, Seq, Slot, Stamp,
-    WriteSet,
-};
+use crate::domain::{Micros, Origin, Outcome, RunCounts, RunId, RunReport, RunStatus, Seq, WriteSet};
 use crate::rules::snapshot::{self, SnapshotDecision};
 use crate::rules::verdict;
 use std::time::Duration;
@@ -111,86 +108,6 @@ impl PartnerState {
         Ok(())
     }
 
-    /// X3, F4: decides on what the snapshot lacks, and closes the run.
-    pub fn finish_run(&mut self, reply: oneshot::Sender<Seq>) -> Result<(), LedgerError> {
-        let Some(mut active) = self.running.as_mut().and_then(|running| running.active.take()) else {
-            return Ok(());
-        };
-        let now = self.around.clock.now();
-        self.plans.expire(&self.feed, now);
-        let again = active.facts.again;
-        if again.is_none() {
-            self.plans.snapshot_changed(&self.index, &active.seen, now);
-        }
-        let mut set = WriteSet::new(self.no);
-        // an undated file's absences are counted by its own fetches only
-        if active.is_whole() && (active.dated || again.is_none()) {
-            let (silence, seen) = (active.silence(), std::mem::take(&mut active.seen));
-            set = self.apply_absences(silence, |slot| !seen.contains(slot), &mut active.counts)?;
-            active.seen = seen;
-        }
-        match again {
-            None => {
-                active.counts.pushes = self.feed.pushes_since_run;
-                if active.facts.complete {
-                    set.changes.extend(self.heal_gaps(&active));
-                }
-                let unapplied = std::mem::take(&mut active.unapplied);
-                run::accept(&mut self.feed, &active, unapplied, now);
-            }
-            Some(again) if again.stored.is_none() => {
-                run::remember_file(&mut self.feed, &active.facts.file, now);
-            }
-            Some(_) => {}
-        }
-        let report = run::applied_report(&active, self.feed.pushes_at_all, now);
-        self.close_run(report, None, set, reply);
-        Ok(())
-    }
-
-    /// F7: the same bytes again. They count as one more absence for what the file lacks.
-    pub fn run_unchanged(
-        &mut self,
-        run: RunId,
-        file: FetchedFile,
-        reply: oneshot::Sender<Seq>,
-    ) -> Result<(), LedgerError> {
-        let now = self.around.clock.now();
-        self.plans.expire(&self.feed, now);
-        let mut report = run::short_report(run, RunStatus::Unchanged, &file, now);
-        let mut set = WriteSet::new(self.no);
-        if let Some(snapshot) = self.feed.last_snapshot_at.map(Micros).filter(|_| self.feed.last_whole) {
-            let silence = Silence {
-                run,
-                snapshot,
-                dated: self.feed.last_dated,
-                empty: self.feed.last_empty,
-                empty_meant: self.feed.last_empty_meant,
-                living: self.index.living() as u64,
-            };
-            let lacking = self.lacking(snapshot);
-            set = self.apply_absences(silence, |slot| lacking.contains(slot), &mut report.counts)?;
-            report.snapshot_at = Some(snapshot.0);
-            report.dated = silence.dated;
-        }
-        run::remember_file(&mut self.feed, &file, now);
-        self.close_run(report, None, set, reply);
-        Ok(())
-    }
-
-    /// What the last accepted file lacked: it has raised the life of all that it held to its own
-    /// time, but for what it held in vain.
-    fn lacking(&self, snapshot: Micros) -> SlotSet {
-        let stamp = Stamp::new(snapshot, Lane::Feed, 0);
-        let mut unapplied = SlotSet::default();
-        let ids = self.feed.last_unapplied.iter().filter_map(|id| AssetId::new(id.as_str()).ok());
-        ids.filter_map(|id| self.index.find(&id)).for_each(|slot| unapplied.insert(slot));
-        let mut lacking = SlotSet::default();
-        let lacks = |&slot: &Slot| self.index.life(slot) < stamp && !unapplied.contains(slot);
-        self.index.iter_living().filter(lacks).for_each(|slot| lacking.insert(slot));
-        lacking
-    }
-
     /// F1, F3: nothing of the file is applied; the last good state stays.
     pub fn run_failed(&mut self, run: RunId, failure: RunFailure, reply: oneshot::Sender<Seq>) {
         let is_fetch = self.running.as_ref().is_none_or(|running| !running.is_replay);
@@ -231,7 +148,7 @@ impl PartnerState {
     }
 
     /// Records the end of a run; the report is public once it is durable.
-    fn close_run(
+    pub fn close_run(
         &mut self,
         report: RunReport,
         retry_after: Option<Duration>,
@@ -243,7 +160,7 @@ impl PartnerState {
         set.changes.extend(run::closing_changes(&self.feed, &report));
         self.count_plans();
         if let Some(running) = &mut self.running {
-            running.active = None;
+            (running.active, running.ending) = (None, None);
             running.closing = Some((report, retry_after));
         }
         self.commit(set, reply);

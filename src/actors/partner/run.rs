@@ -158,19 +158,26 @@ pub fn failed_report(run: RunId, failure: RunFailure, finished_at: Micros) -> Ru
 
 /// The changes that record a run's end: the feed's state, the report, one old report dropped.
 pub fn closing_changes(state: &FeedState, report: &RunReport) -> Vec<ChangeKind> {
-    let json =
-        |value: serde_json::Result<Vec<u8>>| value.expect("plain structs serialise").into_boxed_slice();
-    let record =
-        |kind, key: Box<[u8]>, value| ChangeKind::Record(Box::new(RecordChange { kind, key, value }));
     let key = |run: u64| -> Box<[u8]> { run.to_be_bytes().into() };
-    let mut changes = vec![
-        record(RecordKind::Feed, Box::default(), Some(json(serde_json::to_vec(state)))),
-        record(RecordKind::Run, key(report.run.0), Some(json(serde_json::to_vec(report)))),
-    ];
+    let mut changes =
+        vec![state_record(state), record(RecordKind::Run, key(report.run.0), Some(json(report)))];
     if let Some(old) = report.run.0.checked_sub(REPORTS_KEPT).filter(|&old| old > 0) {
         changes.push(record(RecordKind::Run, key(old), None));
     }
     changes
+}
+
+/// The change that records the feed's state.
+pub fn state_record(state: &FeedState) -> ChangeKind {
+    record(RecordKind::Feed, Box::default(), Some(json(state)))
+}
+
+fn record(kind: RecordKind, key: Box<[u8]>, value: Option<Box<[u8]>>) -> ChangeKind {
+    ChangeKind::Record(Box::new(RecordChange { kind, key, value }))
+}
+
+fn json(value: &impl serde::Serialize) -> Box<[u8]> {
+    serde_json::to_vec(value).expect("plain structs serialise").into_boxed_slice()
 }
 
 #[cfg(test)]

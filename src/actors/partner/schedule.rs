@@ -3,6 +3,7 @@
 use super::feed_task::FeedTask;
 use super::message::PartnerMessage;
 use super::rebuild::{Rebuild, bodies_of};
+use super::spool;
 use super::state::{PartnerState, RunningFeed};
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::{Mark, sleep};
@@ -13,6 +14,20 @@ use crate::rules::verdict::push_loss_rate;
 use ractor::ActorRef;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Tells the actor that a run's task has ended, however it did, also by a panic: else the schedule
+/// would stand still.
+struct Closes {
+    actor: ActorRef<PartnerMessage>,
+    run: RunId,
+}
+
+impl Drop for Closes {
+    fn drop(&mut self) {
+        // an actor that has gone has no schedule
+        let _ = self.actor.cast(PartnerMessage::RunClosed { run: self.run });
+    }
+}
 
 impl PartnerState {
     /// The first fetch comes at once, spread over the feeds there are.
@@ -52,8 +67,9 @@ impl PartnerState {
             actor: myself.clone(),
             fetcher: self.around.fetcher.clone(),
             gate: self.around.gate.clone(),
-            spool: self.around.spool.join(format!("{}.feed", self.settings.name)),
+            spool: spool::file_of(&self.around.spool, self.settings.name.as_str(), self.generation, run),
             bodies: bodies_of(&self.around.spool, self.settings.name.as_str()),
+            reserve: self.around.reserve.clone(),
             rebuild,
             reader: self.around.reader.clone(),
             overlay_bytes_max: self.around.overlay_bytes_max,
@@ -62,15 +78,15 @@ impl PartnerState {
         let is_replay = matches!(task.rebuild, Some(Rebuild::Stored(_)));
         let actor = myself.clone();
         let task = spawn(TaskKind::FeedRun, async move {
+            let _closes = Closes { actor, run };
             task.run().await;
-            // however the task ended, the schedule goes on
-            let _ = actor.cast(PartnerMessage::RunClosed { run });
         });
         self.running = Some(RunningFeed {
             run,
             task,
             began: Mark::now(),
             active: None,
+            ending: None,
             is_replay,
             closing: None,
             again: false,
@@ -96,11 +112,11 @@ impl PartnerState {
         if !self.is_running(run) {
             return;
         }
-        let Some(running) = self.running.take() else { return };
-        let Some((report, retry_after)) = running.closing else {
+        let Some(mut running) = self.running.take() else { return };
+        let Some((report, retry_after)) = running.closing.take() else {
             tracing::warn!(partner = %self.settings.name, run = run.0, "feed run ended without a report");
             self.feed.failures_in_row += 1;
-            return self.schedule_next(None, myself);
+            return self.go_on(running.again, None, myself);
         };
         if !running.is_replay {
             let (feed, now) = (self.metrics.feed(), self.around.clock.now());
@@ -114,7 +130,12 @@ impl PartnerState {
             }
         }
         log_run(self.settings.name.as_str(), &report);
-        match running.again {
+        self.go_on(running.again, retry_after, myself);
+    }
+
+    /// Behind a run: another at once, or at its time.
+    fn go_on(&mut self, again: bool, retry_after: Option<Duration>, myself: &ActorRef<PartnerMessage>) {
+        match again {
             true => self.start_run(myself),
             false => self.schedule_next(retry_after, myself),
         }
@@ -125,17 +146,21 @@ impl PartnerState {
         self.settings = settings;
         if feed_moved {
             self.stop_timer();
-            self.schedule_first_fetch(myself);
+            match &mut self.running {
+                // a timer would go off while the old run is under way, and be lost
+                Some(running) => running.again = true,
+                None => self.schedule_first_fetch(myself),
+            }
         }
     }
 
     /// Ends what runs beside the actor.
     pub async fn stop_tasks(&mut self) {
         self.stop_timer();
-        if let Some(running) = self.running.take() {
+        if let Some(mut running) = self.running.take() {
             running.task.abort();
             // it ends by being aborted; then it holds nothing of the store any more
-            let _ = running.task.await;
+            let _ = (&mut running.task).await;
         }
     }
 
@@ -198,4 +223,54 @@ fn log_run(partner: &str, report: &crate::domain::RunReport) {
 /// A random number in 0.0..1.0, to spread fetches. Without entropy all go at the middle.
 fn chance() -> f64 {
     getrandom::u32().map_or(0.5, |random| f64::from(random) / (f64::from(u32::MAX) + 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ractor::{Actor, ActorProcessingErr};
+    use tokio::sync::mpsc;
+
+    /// Tells which runs it hears to be closed.
+    struct Listener;
+
+    impl Actor for Listener {
+        type Msg = PartnerMessage;
+        type State = mpsc::UnboundedSender<RunId>;
+        type Arguments = mpsc::UnboundedSender<RunId>;
+
+        async fn pre_start(
+            &self,
+            _: ActorRef<PartnerMessage>,
+            heard: Self::Arguments,
+        ) -> Result<Self::State, ActorProcessingErr> {
+            Ok(heard)
+        }
+
+        async fn handle(
+            &self,
+            _: ActorRef<PartnerMessage>,
+            message: PartnerMessage,
+            heard: &mut Self::State,
+        ) -> Result<(), ActorProcessingErr> {
+            if let PartnerMessage::RunClosed { run } = message {
+                heard.send(run)?;
+            }
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_whose_task_panics_is_closed_all_the_same() {
+        let (heard, mut closed) = mpsc::unbounded_channel();
+        let (actor, _) = Actor::spawn(None, Listener, heard).await.unwrap();
+        let closes = Closes { actor: actor.clone(), run: RunId(7) };
+        let task = spawn(TaskKind::FeedRun, async move {
+            let _closes = closes;
+            panic!("asked to panic by a test")
+        });
+        assert!(task.await.unwrap_err().is_panic());
+        assert_eq!(closed.recv().await, Some(RunId(7)));
+        actor.stop(None);
+    }
 }

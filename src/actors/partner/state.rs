@@ -1,6 +1,7 @@
 //! What a partner's actor owns, and what it does with pushes.
 
 use super::deliveries::{Decided, Deliveries};
+use super::ending::Ending;
 use super::gap_watch::{GapWatch, Numbered, OpenGap, note_numbers};
 use super::index::Index;
 use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
@@ -14,6 +15,7 @@ use super::recent::RecentDocuments;
 use super::run::ActiveRun;
 use super::streams::Streams;
 use crate::actors::handle::{Push, PushReply, Seen, Unavailable};
+use crate::actors::poison::Poison;
 use crate::actors::storage::{Ack, PendingSet, StorageHandle, approximate_bytes};
 use crate::clock::{Clock, Mark};
 use crate::config::PartnerSettings;
@@ -21,7 +23,7 @@ use crate::domain::{
     ChangeKind, FeedState, ItemOutcome, Micros, Origin, Outcome, PartnerNo, RecordChange, RecordKind, RunId,
     Seq, Write, WriteSet,
 };
-use crate::feed::Fetcher;
+use crate::feed::{Fetcher, Reserve};
 use crate::rules::source_time::UndatedClock;
 use crate::store::{ReadError, Reader};
 use crate::telemetry::PartnerMetrics;
@@ -44,6 +46,8 @@ pub struct Surroundings {
     /// Feeds fetched at once, over all partners.
     pub gate: Arc<Semaphore>,
     pub spool: PathBuf,
+    /// What feeds and approvals leave free of the disk.
+    pub reserve: Reserve,
     pub overlay_bytes_max: usize,
     /// How many feeds there are: their first fetches are spread over this.
     pub feeds: usize,
@@ -60,6 +64,8 @@ pub struct PartnerState {
     pub deliveries: Deliveries,
     pub gaps: GapWatch,
     pub lost: LostBook,
+    pub poison: Poison,
+    pub generation: u64,
     /// The number of the last operator's action.
     pub last_action: u64,
     pub feed: FeedState,
@@ -76,18 +82,34 @@ pub struct PartnerState {
     pub timers: u64,
 }
 
-/// A run under way: its task, and its state once it applies.
+/// A run under way: its task, which ends with it, and its state once it applies.
 pub struct RunningFeed {
     pub run: RunId,
     pub task: JoinHandle<()>,
     pub began: Mark,
     pub active: Option<Box<ActiveRun>>,
+    /// Its state once all records are applied.
+    pub ending: Option<Box<Ending>>,
     /// It reads a stored file again: it says nothing of the feed as it is now.
     pub is_replay: bool,
     /// What its report will say, once that is durable.
     pub closing: Option<(crate::domain::RunReport, Option<std::time::Duration>)>,
     /// Another run was asked for after the end of this one had been decided.
     pub again: bool,
+}
+
+impl Drop for RunningFeed {
+    /// A panic drops the actor's state: the task must not go on beside the successor's.
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl RunningFeed {
+    /// Whether the catalogue is between two snapshots.
+    pub fn is_applying(&self) -> bool {
+        self.active.is_some() || self.ending.is_some()
+    }
 }
 
 impl PartnerState {
@@ -134,6 +156,8 @@ impl PartnerState {
             deliveries,
             gaps,
             lost: LostBook::default(),
+            poison: Poison::default(),
+            generation: 0,
             last_action: operator::last_action(&reader, no)?,
             feed,
             plans,

@@ -5,7 +5,7 @@
 //! stamped at or below it is refused from then on, so forgetting brings nothing back.
 
 use super::message::PartnerMessage;
-use super::state::PartnerState;
+use super::state::{PartnerState, RunningFeed};
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::domain::{ChangeKind, Micros, RecordChange, RecordKind, Slot, WriteSet};
@@ -25,7 +25,7 @@ impl PartnerState {
     pub fn sweep(&mut self, myself: &ActorRef<PartnerMessage>) {
         let mut set = WriteSet::new(self.no);
         // a run that is being applied was dated by the floor as it was when it began
-        let applying = self.running.as_ref().is_some_and(|running| running.active.is_some());
+        let applying = self.running.as_ref().is_some_and(RunningFeed::is_applying);
         if !applying {
             self.forget_old(&mut set);
         }

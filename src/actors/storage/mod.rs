@@ -113,10 +113,42 @@ impl StorageActorState {
         let state = match ended {
             Ok(()) => StorageState::Closed,
             Err(error) => {
-                tracing::error!(%error, "store failed, nothing more is acknowledged");
-                StorageState::Failed(error.to_string())
+                let error = with_causes(&error);
+                tracing::error!(error, "store failed, nothing more is acknowledged");
+                StorageState::Failed(error)
             }
         };
         self.state.send_replace(state);
+    }
+}
+
+/// An error in one line, its causes behind it: the outermost alone says only whose it is.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        // some errors repeat their cause in their own words
+        let words = next.to_string();
+        if !text.ends_with(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn a_store_failure_is_told_with_its_causes() {
+        let cause = io::Error::from(io::ErrorKind::StorageFull);
+        let error = StoreError::Directory { path: "store".into(), source: cause };
+        let text = with_causes(&error);
+        assert!(text.starts_with("cannot make or write"), "{text}");
+        assert!(text.ends_with(": no storage space"), "{text}");
+        assert_eq!(with_causes(&StoreError::Latched), StoreError::Latched.to_string());
     }
 }

@@ -15,6 +15,7 @@ fn published() -> (Metrics, String) {
     let acme = metrics.partner(&PartnerName::new("acme").unwrap());
     acme.items_decided(ItemKind::Price, Outcome::Updated, 998);
     acme.push_answered(200);
+    acme.is_up(Some(true));
     acme.deliveries().made();
     acme.deliveries().oldest_is_of(Some(Micros(2_500_000)));
     acme.deliveries().reused();
@@ -128,6 +129,7 @@ fn counts_land_in_their_series_and_others_stand_at_zero() {
         r#"tidegate_commit_seconds_bucket{le="0.0005"} 1"#,
         r#"tidegate_shed_total{reason="partner_rate"} 1"#,
         "tidegate_sse_streams 1",
+        r#"tidegate_partner_up{partner="acme"} 1"#,
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\nis not in\n{text}");
     }

@@ -1,0 +1,188 @@
+//! The end of a run: what the file lacks is applied part by part, each in a commit of its own, and
+//! the last part records the run (X3, F4, F7, F9).
+//!
+//! In one piece a catalogue's worth of absences would hold up everybody's commits, and be in memory
+//! several times. Pushes that land between two parts are ordered by their stamp (G3): each slot is
+//! decided again when its part is applied. Until the last part the file is not accepted: what a run
+//! that ends half-way leaves undone the next one finds again, and what it has noted counts for
+//! nothing.
+
+use super::absences::{Absences, Silence};
+use super::ledger::LedgerError;
+use super::message::FetchedFile;
+use super::run::{self, ActiveRun, SlotSet};
+use super::state::PartnerState;
+use crate::domain::{
+    AssetId, Lane, Micros, RunCounts, RunId, RunReport, RunStatus, Seq, Slot, Stamp, WriteSet,
+};
+use tokio::sync::oneshot;
+
+/// A run whose records are applied, on its way to its report.
+#[derive(Debug)]
+pub struct Ending {
+    /// `None` where absence from the file proves nothing.
+    absences: Option<Absences>,
+    closing: Closing,
+}
+
+/// What is recorded at the end.
+#[derive(Debug)]
+enum Closing {
+    Applied(Box<ActiveRun>),
+    Unchanged { file: FetchedFile, report: Box<RunReport> },
+}
+
+/// One part is decided.
+#[derive(Debug)]
+pub struct RunPart {
+    pub durable: oneshot::Receiver<Seq>,
+    /// With it the run is closed.
+    pub is_last: bool,
+}
+
+impl Closing {
+    fn counts(&mut self) -> &mut RunCounts {
+        match self {
+            Closing::Applied(active) => &mut active.counts,
+            Closing::Unchanged { report, .. } => &mut report.counts,
+        }
+    }
+}
+
+impl PartnerState {
+    /// Applies the next part of what the snapshot lacks; behind the last one closes the run.
+    pub fn finish_run(&mut self, reply: oneshot::Sender<RunPart>) -> Result<(), LedgerError> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        let ending = match (running.ending.take(), running.active.take()) {
+            (Some(ending), _) => ending,
+            (None, Some(active)) => self.end_applied(active),
+            (None, None) => return Ok(()),
+        };
+        self.apply_part(ending, reply)
+    }
+
+    /// F7: the same bytes again. They count as one more absence for what the file lacks.
+    pub fn run_unchanged(
+        &mut self,
+        run: RunId,
+        file: FetchedFile,
+        reply: oneshot::Sender<RunPart>,
+    ) -> Result<(), LedgerError> {
+        let now = self.around.clock.now();
+        self.plans.expire(&self.feed, now);
+        let mut report = Box::new(run::short_report(run, RunStatus::Unchanged, &file, now));
+        let accepted = self.feed.last_snapshot_at.map(Micros).filter(|_| self.feed.last_whole);
+        let absences = accepted.map(|snapshot| {
+            let silence = Silence {
+                run,
+                snapshot,
+                dated: self.feed.last_dated,
+                empty: self.feed.last_empty,
+                empty_meant: self.feed.last_empty_meant,
+                living: self.index.living() as u64,
+            };
+            report.snapshot_at = Some(snapshot.0);
+            report.dated = silence.dated;
+            let lacking = self.lacking(snapshot);
+            self.decide_absences(silence, |slot| lacking.contains(slot), &mut report.counts)
+        });
+        let closing = Closing::Unchanged { file, report };
+        self.apply_part(Box::new(Ending { absences, closing }), reply)
+    }
+
+    /// X3, F4: decides on what the snapshot lacks, as a whole.
+    fn end_applied(&mut self, mut active: Box<ActiveRun>) -> Box<Ending> {
+        let now = self.around.clock.now();
+        self.plans.expire(&self.feed, now);
+        let again = active.facts.again;
+        if again.is_none() {
+            self.plans.snapshot_changed(&self.index, &active.seen, now);
+        }
+        // an undated file's absences are counted by its own fetches only
+        let counts_absence = active.is_whole() && (active.dated || again.is_none());
+        let absences = counts_absence.then(|| {
+            let (silence, seen) = (active.silence(), std::mem::take(&mut active.seen));
+            self.decide_absences(silence, |slot| !seen.contains(slot), &mut active.counts)
+        });
+        Box::new(Ending { absences, closing: Closing::Applied(active) })
+    }
+
+    fn apply_part(
+        &mut self,
+        mut ending: Box<Ending>,
+        reply: oneshot::Sender<RunPart>,
+    ) -> Result<(), LedgerError> {
+        let mut set = WriteSet::new(self.no);
+        let mut is_last = true;
+        if let Some(absences) = &mut ending.absences {
+            let is_first = absences.is_untouched();
+            set = self.apply_absences(absences, ending.closing.counts())?;
+            is_last = absences.is_empty();
+            if is_first && !is_last {
+                self.feed.notes_torn |= absences.has_notes();
+                // property 10: a crash must not forget deletes that it leaves applied. Those that it
+                // leaves undone are counted again with the next run: the guard errs to the safe side
+                set.changes.push(run::state_record(&self.feed));
+            }
+        }
+        let (durable, committed) = oneshot::channel();
+        if is_last {
+            self.close_ending(*ending, set, durable);
+        } else {
+            if let Some(running) = &mut self.running {
+                running.ending = Some(ending);
+            }
+            self.commit_plans(set, durable);
+        }
+        // a task that has gone needs no answer
+        let _ = reply.send(RunPart { durable: committed, is_last });
+        Ok(())
+    }
+
+    fn close_ending(&mut self, ending: Ending, mut set: WriteSet, durable: oneshot::Sender<Seq>) {
+        let now = self.around.clock.now();
+        self.feed.notes_torn &= ending.absences.is_none();
+        let report = match ending.closing {
+            Closing::Applied(mut active) => {
+                self.accept(&mut active, &mut set, now);
+                run::applied_report(&active, self.feed.pushes_at_all, now)
+            }
+            Closing::Unchanged { file, mut report } => {
+                run::remember_file(&mut self.feed, &file, now);
+                report.finished_at = now.0;
+                *report
+            }
+        };
+        self.close_run(report, None, set, durable);
+    }
+
+    fn accept(&mut self, active: &mut ActiveRun, set: &mut WriteSet, now: Micros) {
+        match active.facts.again {
+            None => {
+                active.counts.pushes = self.feed.pushes_since_run;
+                if active.facts.complete {
+                    set.changes.extend(self.heal_gaps(active));
+                }
+                let unapplied = std::mem::take(&mut active.unapplied);
+                run::accept(&mut self.feed, active, unapplied, now);
+            }
+            Some(again) if again.stored.is_none() => {
+                run::remember_file(&mut self.feed, &active.facts.file, now);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// What the last accepted file lacked: it has raised the life of all that it held to its own
+    /// time, but for what it held in vain.
+    fn lacking(&self, snapshot: Micros) -> SlotSet {
+        let stamp = Stamp::new(snapshot, Lane::Feed, 0);
+        let mut unapplied = SlotSet::default();
+        let ids = self.feed.last_unapplied.iter().filter_map(|id| AssetId::new(id.as_str()).ok());
+        ids.filter_map(|id| self.index.find(&id)).for_each(|slot| unapplied.insert(slot));
+        let mut lacking = SlotSet::default();
+        let lacks = |&slot: &Slot| self.index.life(slot) < stamp && !unapplied.contains(slot);
+        self.index.iter_living().filter(lacks).for_each(|slot| lacking.insert(slot));
+        lacking
+    }
+}

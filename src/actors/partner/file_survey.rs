@@ -1,0 +1,203 @@
+//! A spooled file, read twice: surveyed as a whole, then record by record for the actor.
+//!
+//! Between the two nothing may have touched the file: a record that is not what the survey found at
+//! its place fails the run, since something else would be applied under its id.
+
+use super::ledger::Prefetched;
+use super::message::{FeedRecord, RunFailure};
+use crate::codec::{record, snapshot};
+use crate::config::PartnerSettings;
+use crate::domain::{AssetId, AssetWrite, Micros, PartnerNo, RecordFault, Rule};
+use crate::rules::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};
+use crate::store::Reader;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A batch of records that goes to the actor in one message is bounded by both.
+const BATCH_RECORDS: usize = 500;
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Why a file is not applied.
+pub enum FileFault {
+    Scan(snapshot::SnapshotError),
+    Refused(Box<Refused>),
+    Unreadable(io::Error),
+}
+
+impl FileFault {
+    /// The records to be kept of a file that is refused.
+    pub fn take_kept(&mut self) -> Vec<InvalidRecord> {
+        match self {
+            FileFault::Refused(refused) => std::mem::take(&mut refused.kept),
+            FileFault::Scan(_) | FileFault::Unreadable(_) => Vec::new(),
+        }
+    }
+
+    pub fn into_failure(self, started_at: Micros) -> RunFailure {
+        match self {
+            FileFault::Scan(error) => {
+                let detail = format!("{} (at byte {})", error.detail, error.offset);
+                RunFailure::plain(error.code, detail, started_at)
+            }
+            FileFault::Unreadable(error) => RunFailure::plain("spool_failed", error.to_string(), started_at),
+            FileFault::Refused(refused) => RunFailure {
+                refused: true,
+                records: refused.records,
+                invalid: refused.invalid,
+                faults: refused.faults,
+                ..RunFailure::plain(
+                    "too_many_invalid",
+                    format!(
+                        "{} of {} records are invalid (F3); mend them and publish again",
+                        refused.invalid, refused.records
+                    ),
+                    started_at,
+                )
+            },
+        }
+    }
+}
+
+/// Reads the whole file once: its JSON, its records, its ids.
+pub fn survey(
+    settings: &PartnerSettings,
+    path: PathBuf,
+) -> Result<(Surveyed, snapshot::Envelope), FileFault> {
+    let feed = settings.feed.as_ref().expect("a run has a feed");
+    let file = File::open(path).map_err(FileFault::Unreadable)?;
+    let limits =
+        snapshot::SnapshotLimits { record_bytes_max: feed.record_bytes_max, records_max: feed.records_max };
+    let mut survey = Survey::keeping(settings.policy.quarantine_max);
+    let envelope = snapshot::scan(file, &feed.mapping, &limits, |raw| {
+        match record::decode(raw.text, &feed.mapping, &settings.policy) {
+            Ok(write) => {
+                let surveyed = SurveyedRecord {
+                    record: raw.record as u32,
+                    offset: raw.offset,
+                    bytes: raw.text.len() as u32,
+                    updated_at: write.at,
+                    content: content_hash(&write),
+                };
+                survey.valid(write.id, surveyed);
+            }
+            Err(error) => {
+                let fault = RecordFault {
+                    record: raw.record,
+                    offset: raw.offset,
+                    id: error.id.as_ref().map(|id| id.as_str().to_owned()),
+                    code: error.code.into(),
+                    detail: error.detail,
+                };
+                let bytes = raw.text.len() as u32;
+                let record = InvalidRecord { fault, bytes, pointer: error.pointer, rule: Rule::F2 };
+                survey.invalid(record, error.id);
+            }
+        }
+    })
+    .map_err(FileFault::Scan)?;
+    let surveyed = survey.finish().map_err(|refused| FileFault::Refused(Box::new(refused)))?;
+    Ok((surveyed, envelope))
+}
+
+/// Equal for records that say the same (F6).
+fn content_hash(write: &AssetWrite) -> u128 {
+    let prices: u128 = write.prices.iter().fold(0, |sum, price| {
+        let text = format!("{:?}{:?}{:?}{:?}", price.quote, price.amount, price.currency, price.at);
+        sum.wrapping_add(xxhash_rust::xxh3::xxh3_128(text.as_bytes()))
+    });
+    write.members.hash() ^ prices.rotate_left(1)
+}
+
+/// Makes batches of the surveyed records: reads each again at its place, and its stored document.
+pub struct Batches {
+    pub present: std::vec::IntoIter<(AssetId, Presence)>,
+    pub settings: Arc<PartnerSettings>,
+    pub path: PathBuf,
+}
+
+impl Batches {
+    /// `None` behind the last.
+    pub fn next(
+        &mut self,
+        reader: &Reader,
+        partner: PartnerNo,
+    ) -> io::Result<Option<(Vec<FeedRecord>, Prefetched)>> {
+        let file = File::open(&self.path)?;
+        let mut records = Vec::with_capacity(BATCH_RECORDS.min(self.present.len()));
+        let mut prefetched = Prefetched::new();
+        let mut bytes = 0;
+        while records.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
+            let Some((id, presence)) = self.present.next() else { break };
+            let Presence::Valid(place) = presence else {
+                records.push(FeedRecord { id, record: 0, offset: 0, text: String::new(), write: None });
+                continue;
+            };
+            bytes += place.bytes as usize;
+            let (text, write) = self.read_record(&file, &id, &place)?;
+            if let Ok(Some(row)) = reader.asset(partner, &id) {
+                prefetched.insert(id.clone(), (row.head.version, row.document));
+            }
+            let SurveyedRecord { record, offset, .. } = place;
+            records.push(FeedRecord { id, record, offset, text, write: Some(Box::new(write)) });
+        }
+        Ok((!records.is_empty()).then_some((records, prefetched)))
+    }
+
+    fn read_record(
+        &self,
+        file: &File,
+        id: &AssetId,
+        place: &SurveyedRecord,
+    ) -> io::Result<(String, AssetWrite)> {
+        let feed = self.settings.feed.as_ref().expect("a run has a feed");
+        let mut text = vec![0; place.bytes as usize];
+        file.read_exact_at(&mut text, place.offset)?;
+        let changed = || io::Error::new(io::ErrorKind::InvalidData, "the spooled file has changed");
+        let text = String::from_utf8(text).map_err(|_| changed())?;
+        let write = record::decode(&text, &feed.mapping, &self.settings.policy).map_err(|_| changed())?;
+        if write.id != *id || content_hash(&write) != place.content {
+            return Err(changed());
+        }
+        Ok((text, write))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"{"assets":[{"id":"a","name":"n1"},{"id":"b","name":"n2"}]}"#;
+
+    /// What is read again of a file that is replaced by `text` after its survey.
+    fn read_again(text: &str) -> io::Result<Vec<String>> {
+        let mut settings = PartnerSettings::named("acme", "key");
+        settings.feed = Some(crate::config::FeedSettings::at("https://feeds.example/a.json"));
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spool");
+        std::fs::write(&path, FILE).unwrap();
+        let Ok((surveyed, _)) = survey(&settings, path.clone()) else { panic!("the file is sound") };
+        std::fs::write(&path, text).unwrap();
+        let batches = Batches { present: surveyed.present.into_iter(), settings: settings.into(), path };
+        let file = File::open(&batches.path)?;
+        let places = batches.present.as_slice().iter().map(|(id, presence)| match presence {
+            Presence::Valid(place) => batches.read_record(&file, id, place).map(|(text, _)| text),
+            _ => panic!("both are valid"),
+        });
+        places.collect()
+    }
+
+    #[test]
+    fn a_record_that_is_read_again_must_be_the_one_that_was_surveyed() {
+        let mut read = read_again(FILE).unwrap();
+        read.sort();
+        assert_eq!(read, [r#"{"id":"a","name":"n1"}"#, r#"{"id":"b","name":"n2"}"#]);
+        for changed in [FILE.replace("\"a\"", "\"c\""), FILE.replace("n2", "n3"), FILE.replace("n1", "}{")] {
+            let error = read_again(&changed).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{changed}");
+        }
+        assert!(read_again("").is_err());
+    }
+}

@@ -1,0 +1,178 @@
+//! Pushes that kill their actor (C18). At its third death by the same push, the push is no longer
+//! handed over: it is refused as `poisoned`, and kept in the quarantine.
+//!
+//! The actor is watched while it decides a push; a watch that is dropped before the push has passed
+//! notes its fingerprint here. The memory is bounded and ends with the process: whoever has mended
+//! the fault starts anew. Pushes that only waited in the mailbox are not suspected.
+
+use super::handle::{Push, PushBody};
+use crate::domain::{ItemOutcome, Outcome, Rule};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use xxhash_rust::xxh3::Xxh3;
+
+/// Deaths after which a push is refused.
+const DEATHS_MAX: u8 = 3;
+/// Suspects remembered per partner; of more at once the oldest is forgotten.
+const SUSPECTS_MAX: usize = 64;
+
+/// What is to be done with a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Clean,
+    /// Refuse it, and have it kept in the quarantine.
+    KeepAside,
+    /// Refuse it without troubling the actor: it is kept, or keeping it has killed too.
+    Refuse,
+}
+
+/// The suspects of one partner, shared by its entry and its actor.
+#[derive(Clone, Debug, Default)]
+pub struct Poison(Arc<Suspects>);
+
+#[derive(Debug, Default)]
+struct Suspects {
+    known: Mutex<VecDeque<Suspect>>,
+    /// How many there are: without any, no push is hashed.
+    count: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Suspect {
+    fingerprint: u128,
+    deaths: u8,
+    kept: bool,
+}
+
+/// Says, by being dropped, that a push has killed its actor.
+pub struct Watch {
+    poison: Poison,
+    body: Option<PushBody>,
+}
+
+impl Watch {
+    /// The push has been decided.
+    pub fn passed(mut self) {
+        self.body = None;
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(body) = self.body.take() {
+            self.poison.note_death(&body);
+        }
+    }
+}
+
+impl Poison {
+    pub fn watch(&self, body: &PushBody) -> Watch {
+        Watch { poison: self.clone(), body: Some(body.clone()) }
+    }
+
+    pub(super) fn verdict(&self, body: &PushBody) -> Verdict {
+        if self.0.count.load(Ordering::Acquire) == 0 {
+            return Verdict::Clean;
+        }
+        let fingerprint = fingerprint(body);
+        match self.lock().iter().find(|suspect| suspect.fingerprint == fingerprint) {
+            Some(suspect) if suspect.kept || suspect.deaths > DEATHS_MAX => Verdict::Refuse,
+            Some(suspect) if suspect.deaths == DEATHS_MAX => Verdict::KeepAside,
+            _ => Verdict::Clean,
+        }
+    }
+
+    /// The quarantine has it.
+    pub(super) fn note_kept(&self, body: &PushBody) {
+        let fingerprint = fingerprint(body);
+        if let Some(suspect) = self.lock().iter_mut().find(|suspect| suspect.fingerprint == fingerprint) {
+            suspect.kept = true;
+        }
+    }
+
+    fn note_death(&self, body: &PushBody) {
+        let fingerprint = fingerprint(body);
+        let mut known = self.lock();
+        match known.iter_mut().find(|suspect| suspect.fingerprint == fingerprint) {
+            Some(suspect) => suspect.deaths = suspect.deaths.saturating_add(1),
+            None => {
+                known.truncate(SUSPECTS_MAX - 1);
+                known.push_front(Suspect { fingerprint, deaths: 1, kept: false });
+            }
+        }
+        self.0.count.store(known.len(), Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Suspect>> {
+        // the list is sound after every statement
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The push with each of its items refused: what is left to do is to keep it.
+pub(super) fn refused(push: Push) -> Push {
+    let writes = push.writes.iter().map(|_| Err(Box::new(refusal()))).collect();
+    Push { writes, atomic: false, delivery: None, ..push }
+}
+
+pub(super) fn refusal() -> ItemOutcome {
+    let hint = "this push has failed inside three times and is not tried again; tell the operator";
+    ItemOutcome::noted(Outcome::Rejected, Rule::G3, "poisoned", hint)
+}
+
+/// Of what a push says: its body, how that is read, and the asset that its path names.
+fn fingerprint(body: &PushBody) -> u128 {
+    let mut hash = Xxh3::new();
+    hash.update(&[body.form.kind as u8, u8::from(body.form.ndjson)]);
+    hash.update(body.id.as_ref().map_or(&[][..], |id| id.as_str().as_bytes()));
+    hash.update(&[0]);
+    hash.update(&body.bytes);
+    hash.digest128()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::request::again::Form;
+    use crate::domain::RefusedKind;
+
+    fn body(text: &str) -> PushBody {
+        let form = Form { ndjson: false, kind: RefusedKind::Post };
+        PushBody { bytes: text.to_owned().into(), form, id: None }
+    }
+
+    #[test]
+    fn c18_a_push_that_killed_three_times_is_kept_aside_once_and_then_refused() {
+        let poison = Poison::default();
+        for _ in 0..DEATHS_MAX {
+            assert_eq!(poison.verdict(&body("x")), Verdict::Clean);
+            drop(poison.watch(&body("x")));
+            poison.watch(&body("y")).passed();
+        }
+        assert_eq!(poison.verdict(&body("x")), Verdict::KeepAside);
+        assert_eq!(poison.verdict(&body("y")), Verdict::Clean);
+        poison.note_kept(&body("x"));
+        assert_eq!(poison.verdict(&body("x")), Verdict::Refuse);
+    }
+
+    #[test]
+    fn c18_a_push_that_kills_also_where_it_is_kept_aside_is_handed_over_no_more() {
+        let poison = Poison::default();
+        for _ in 0..=DEATHS_MAX {
+            drop(poison.watch(&body("x")));
+        }
+        assert_eq!(poison.verdict(&body("x")), Verdict::Refuse);
+    }
+
+    #[test]
+    fn c18_suspects_are_bounded_and_the_newest_are_remembered() {
+        let poison = Poison::default();
+        for n in 0..2 * SUSPECTS_MAX {
+            (0..DEATHS_MAX).for_each(|_| drop(poison.watch(&body(&n.to_string()))));
+        }
+        assert_eq!(poison.lock().len(), SUSPECTS_MAX);
+        assert_eq!(poison.verdict(&body("0")), Verdict::Clean);
+        assert_eq!(poison.verdict(&body(&(2 * SUSPECTS_MAX - 1).to_string())), Verdict::KeepAside);
+    }
+}
