@@ -228,7 +228,7 @@ mod tests {
         let mut stream = StreamState::default();
         receive(&mut stream, 3, 1, 100);
         receive(&mut stream, 6, 1, 200);
-        assert_eq!(stream.open_since(), Some(Micros(100)));
+        assert_eq!(stream.open_since(), Some(Micros(200)), "the newer of the two");
         assert_eq!(stream.healed_by_feed(Micros(200)).len(), 1);
         assert_eq!(ranges(&stream), [(4, 5)]);
     }

@@ -28,7 +28,7 @@ use tidegate::domain::Micros;
 use tidegate::rules::policy::Absent;
 
 /// Enough for about a minute in the dev profile.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 80;
 const STEPS: usize = 60;
 /// The proofs read the log from its beginning.
 const LOG_KEEP: Duration = Duration::from_secs(1_000 * 86_400);
