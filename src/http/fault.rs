@@ -127,13 +127,11 @@ impl Fault {
         use StatusCode as S;
         match self {
             Fault::NoSuchPath => words(S::NOT_FOUND, "no_such_path", "There is nothing at this path"),
-            Fault::MethodNotAllowed { .. } =>
-                words(S::METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed here"),
+            Fault::MethodNotAllowed { .. } => words(S::METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed here"),
             Fault::Unauthorized => words(S::UNAUTHORIZED, "unauthorized", "A valid bearer key is needed")
                 .hint("Send the header `Authorization: Bearer KEY` with the key that you were given."),
             Fault::PartnerOnly => words(S::FORBIDDEN, "partner_only", "Only the partner's own key, or an operator, may see this"),
-            Fault::PartnerRemoved => words(S::CONFLICT, "partner_removed", "The partner is no longer configured")
-                .hint("Nobody decides for it: configure it again, or purge what is left of it."),
+            Fault::PartnerRemoved => words(S::CONFLICT, "partner_removed", "The partner is no longer configured: nobody decides for it"),
             Fault::ReadOnly => words(S::FORBIDDEN, "read_only", "This token may only read"),
             Fault::ForeignOrigin => words(S::FORBIDDEN, "foreign_origin", "Calls from other web pages are refused"),
             Fault::NoSuchPartner => words(S::NOT_FOUND, "no_such_partner", "There is no such partner"),

@@ -87,9 +87,13 @@ impl House {
     /// Starts again on the file as it is now, as after `kill -9`: what a stop in stages writes to it
     /// is undone.
     pub async fn restart_as_killed(&mut self) {
+        // the mark beside it too: it would tell that an older file stands here
+        let mark = self.store_file().with_file_name("tidegate.reached");
+        let reached = std::fs::read(&mark).expect("the mark can be read");
         let image = self.store_image().await;
         self.stop_daemon().await;
         std::fs::write(self.store_file(), image).expect("the file can be written");
+        std::fs::write(mark, reached).expect("the mark can be written");
         self.start_again().await;
     }
 

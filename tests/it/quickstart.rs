@@ -99,13 +99,25 @@ async fn the_examples_of_the_quick_start_work_as_they_stand_there() {
         shell
     };
     let blocks = blocks("sh");
-    let [me, asset, prices, changes] = blocks[..] else { panic!("the page has other examples: {blocks:?}") };
+    let [me, asset, prices, delivery, receipt, event, changes] = blocks[..] else {
+        panic!("the page has other examples: {blocks:?}")
+    };
     assert_eq!(answered(typed(me)).await["partner"], "acme");
     let asset = answered(typed(asset)).await;
     assert_eq!(asset["outcome"], "created", "{asset}");
     let prices = answered(typed(prices)).await;
     let outcomes: Vec<_> = prices["items"].as_array().unwrap().iter().map(|item| &item["outcome"]).collect();
     assert_eq!(outcomes, ["updated", "parked"], "{prices}");
+    let delivery = answered(typed(delivery)).await;
+    assert_eq!(
+        (&delivery["outcome"], &delivery["undated"]),
+        (&value!("updated"), &value!(true)),
+        "{delivery}"
+    );
+    let receipt = answered(typed(receipt)).await;
+    assert_eq!(receipt["items"][0]["cursor"], delivery["cursor"], "{receipt}");
+    let event = answered(typed(event)).await;
+    assert_eq!(event["outcome"], "unchanged", "{event}");
     let mut following = typed(changes).spawn().unwrap();
     let told = following.stdout.take().unwrap();
     let change = spawn_blocking(|| first_change(told)).await.unwrap();
