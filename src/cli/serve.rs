@@ -1,7 +1,7 @@
 //! `tidegate serve`: the daemon.
 
 use super::{ConfigDirectory, EXIT_CONFIG};
-use crate::clock::Clock;
+use crate::clock::{Clock, sleep};
 use crate::config;
 use crate::daemon::{Daemon, Signal, Signals};
 use clap::Args;
@@ -9,6 +9,8 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// After a failure of the store, callers are answered with 503 for so long before the end.
+const GRACE: Duration = Duration::from_millis(500);
 /// After a failure of the store the callers who wait get this long to be told so.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -46,7 +48,9 @@ impl Serve {
         };
         if let Some(cause) = failed {
             tracing::error!(cause, "store failed, ending");
-            // how it stops is known; what counts is that those who wait are answered before the end
+            // who waits, or has just sent, is told so; a connection that closes would tell him nothing
+            sleep(GRACE).await;
+            // how it stops is known
             let _ = tokio::time::timeout(FAREWELL, daemon.stop()).await;
             return Ok(ExitCode::FAILURE);
         }

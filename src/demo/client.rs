@@ -71,14 +71,15 @@ impl Client {
     }
 
     /// Sends until there is a final answer, and says whether all of it can be seen from then on:
-    /// nothing was refused, nothing waits for its asset. The caller bounds the time by dropping this.
+    /// a repeat of a price that waits for its asset is a duplicate, and waits too. The caller bounds
+    /// the time by dropping this.
     pub async fn deliver(&self, key: &str, delivery: &Delivery, tally: &Tally) -> bool {
         loop {
             let sent = Mark::now();
             let wait = match self.attempt(key, delivery).await {
                 Ok(Attempt::Final(answer)) => {
-                    let waits = answer.outcomes.get("parked").is_some_and(|&parked| parked > 0);
-                    let shows = answer.refusal.is_none() && !waits;
+                    let updated = answer.outcomes.get("updated").copied().unwrap_or_default();
+                    let shows = updated == answer.items;
                     tally.answered(answer, sent.elapsed());
                     return shows;
                 }
