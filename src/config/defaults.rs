@@ -42,7 +42,7 @@ impl StoreSettings {
     pub fn within(directory: PathBuf) -> StoreSettings {
         StoreSettings {
             directory,
-            cache_bytes: 64 * MIB,
+            cache_bytes: 16 * MIB,
             overlay_bytes_max: 64 * MIB,
             log_keep: Duration::from_secs(7 * DAY),
             log_bytes_max: 4 * GIB,

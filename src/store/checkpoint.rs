@@ -33,7 +33,8 @@ const OVERLAY_BYTES_USUAL: usize = 64 << 20;
 /// A checkpoint begins when this share of the overlay's bound is taken: a larger generation has
 /// more changes for each block that is rewritten, but the next one needs its room meanwhile.
 const FREEZE_SHARE: (usize, usize) = (3, 8);
-/// It also begins when recovery would have to read this much of the log, however few rows it is.
+/// It also begins when recovery would have to read this much of the log, however few rows it is, or
+/// half of what the log may hold: it is trimmed no further than to the last checkpoint.
 const TAIL_BYTES_MAX: usize = 256 << 20;
 
 /// At most two to the power of so many slices behind one commit: some 20 ms.
@@ -70,10 +71,12 @@ enum Next {
 impl Writer {
     /// Whether there is cause to call `checkpoint_slice` soon.
     pub fn wants_checkpoint(&self) -> bool {
+        let log_share = usize::try_from(self.options.log_bytes_max / 2).unwrap_or(usize::MAX);
+        let tail_bytes_max = TAIL_BYTES_MAX.min(log_share).max(1);
         let full = |overlay: &Overlay| {
             let (share, whole) = FREEZE_SHARE;
             overlay.active.bytes() >= self.options.overlay_bytes_max / whole * share
-                || overlay.active.log_bytes >= TAIL_BYTES_MAX
+                || overlay.active.log_bytes >= tail_bytes_max
                 || overlay.active.has_long_row
         };
         self.checkpoint.is_some() || self.shared.overlay().is_ok_and(|overlay| full(&overlay))
@@ -84,7 +87,7 @@ impl Writer {
     pub fn slices_due(&self) -> usize {
         let bytes = self.shared.overlay_bytes.load(Ordering::Relaxed);
         let eighths = bytes.saturating_mul(8) / self.options.overlay_bytes_max.max(1);
-        1 << eighths.saturating_sub(4).min(SLICES_LOG2_MAX)
+        1 << eighths.saturating_sub(3).min(SLICES_LOG2_MAX)
     }
 
     /// Writes one slice, beginning a checkpoint where none is under way and the overlay holds

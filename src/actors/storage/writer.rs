@@ -148,6 +148,9 @@ mod tests {
     use tempfile::TempDir;
 
     const RECORDS: u64 = 1_500;
+    const LOG_BYTES_MAX: u64 = 4 << 10;
+    /// As many of the records fit, or fewer.
+    const RECORDS_MAX: u64 = 150;
 
     fn set() -> WriteSet {
         let change = RecordChange { kind: RecordKind::Run, key: Box::default(), value: None };
@@ -162,7 +165,7 @@ mod tests {
             cache_bytes: 1 << 20,
             overlay_bytes_max: 1 << 20,
             log_keep: i64::MAX,
-            log_bytes_max: 0,
+            log_bytes_max: LOG_BYTES_MAX,
             init: false,
         };
         let mut opened = open(directory.path(), &options).unwrap();
@@ -200,6 +203,6 @@ mod tests {
         while !work.upkeep.rests() {
             assert!(work.turn().unwrap().is_continue());
         }
-        assert_eq!(oldest(), RECORDS + 1, "all that is in the tables");
+        assert!((RECORDS - RECORDS_MAX..=RECORDS + 1).contains(&oldest()), "{} is the oldest", oldest());
     }
 }
