@@ -350,11 +350,27 @@ mod tests {
     }
 
     #[test]
+    fn f6_a_third_record_settles_nothing_without_a_time_that_is_later() {
+        let stands = |records: [SurveyedRecord; 3]| {
+            let mut survey = Survey::default();
+            records.into_iter().for_each(|record| survey.valid(id("x"), record));
+            matches!(survey.finish().unwrap().present[0].1, Presence::Valid(_))
+        };
+        let at = |place: u32, time| record(place, u128::from(place), time);
+        assert!(stands([at(0, Some(1)), at(1, Some(1)), at(2, Some(2))]));
+        assert!(!stands([at(0, Some(1)), at(1, Some(1)), at(2, Some(1))]), "no later");
+        assert!(!stands([at(0, Some(1)), at(1, Some(1)), at(2, None)]), "of no time");
+        assert!(!stands([at(0, Some(1)), at(1, None), at(2, Some(2))]), "one of the tie has none");
+    }
+
+    #[test]
     fn f6_records_that_say_the_same_again_are_counted() {
         let mut survey = Survey::default();
         for place in 0..3 {
             survey.valid(id("x"), record(place, 1, None));
         }
+        survey.valid(id("x"), record(3, 0, Some(1)));
+        survey.valid(id("x"), record(4, 2, Some(2)));
         assert_eq!(survey.finish().unwrap().repeated, 2);
     }
 }
