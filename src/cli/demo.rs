@@ -82,7 +82,7 @@ impl Demo {
             signals.next().await;
         };
         let report = simulation.run(&base_url, &reader_key, stop).await;
-        write!(out, "{report}")?;
+        writeln!(out, "{report}")?;
         daemon.stop().await?;
         let whole = recalled.is_none_or(|recalled| recalled.is_whole());
         Ok(if whole && report.equal() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
