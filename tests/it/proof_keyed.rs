@@ -184,7 +184,9 @@ impl Keyed {
     async fn each_has_had_one_effect(&self, program: &Program) {
         loop {
             let since = self.seen.lock().unwrap().cursor.clone();
-            let page = self.get(program, &format!("/api/changes?limit={PAGE}&since={since}")).await;
+            let page = program
+                .read(&self.client, PARTNER, &format!("/api/changes?limit={PAGE}&since={since}"))
+                .await;
             let mut seen = self.seen.lock().unwrap();
             for change in page["items"].as_array().expect("items") {
                 let id = change["id"].as_str().expect("an id").to_owned();
@@ -204,7 +206,7 @@ impl Keyed {
     }
 
     async fn the_last_of_each_is_read(&self, program: &Program) {
-        let page = self.get(program, &format!("/api/assets?limit={PAGE}&status=any")).await;
+        let page = program.read(&self.client, PARTNER, &format!("/api/assets?limit={PAGE}&status=any")).await;
         let items = page["items"].as_array().expect("items").iter();
         let said = |text: &Value| text.as_str().map(str::to_owned);
         let shown: BTreeMap<String, (Option<String>, Option<String>)> = items
@@ -224,14 +226,5 @@ impl Keyed {
             }
         }
         assert_eq!(shown, expected, "what is read is not what was sent last");
-    }
-
-    async fn get(&self, program: &Program, path: &str) -> Value {
-        let request = self.client.get(program.url(path)).bearer_auth(key(PARTNER));
-        let response = request.send().await.expect("an answer");
-        let status = response.status();
-        let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
-        assert_eq!(status, StatusCode::OK, "{path}: {body}");
-        body
     }
 }

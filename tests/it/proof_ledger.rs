@@ -190,7 +190,7 @@ impl Ledger {
     async fn follow(&self, program: &Program) {
         loop {
             let path = format!("/api/changes?limit={PAGE}&type=price.updated&since={}", self.seen().cursor);
-            let page = self.get(program, &path).await;
+            let page = program.read(&self.client, PARTNER, &path).await;
             let mut seen = self.seen();
             for change in page["items"].as_array().expect("items") {
                 seen.add(change);
@@ -204,18 +204,9 @@ impl Ledger {
 
     /// The price of each asset that has one.
     async fn shown(&self, program: &Program) -> BTreeMap<String, u64> {
-        let page = self.get(program, &format!("/api/prices?limit={PAGE}")).await;
+        let page = program.read(&self.client, PARTNER, &format!("/api/prices?limit={PAGE}")).await;
         let items = page["items"].as_array().expect("items").iter();
         items.map(|price| (text(&price["id"]), text(&price["amount"]).parse().unwrap())).collect()
-    }
-
-    async fn get(&self, program: &Program, path: &str) -> Value {
-        let request = self.client.get(program.url(path)).bearer_auth(key(PARTNER));
-        let response = request.send().await.expect("an answer");
-        let status = response.status();
-        let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
-        assert_eq!(status, StatusCode::OK, "{path}: {body}");
-        body
     }
 }
 

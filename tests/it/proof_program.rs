@@ -95,6 +95,16 @@ impl Program {
         format!("http://{}{path}", self.address)
     }
 
+    /// What a partner reads at a path; a read that is refused ends the test.
+    pub async fn read(&self, client: &reqwest::Client, partner: &str, path: &str) -> serde_json::Value {
+        let request = client.get(self.url(path)).bearer_auth(crate::daemon::key(partner));
+        let response = request.send().await.expect("an answer");
+        let status = response.status();
+        let body: serde_json::Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+        assert_eq!(status, reqwest::StatusCode::OK, "{path}: {body}");
+        body
+    }
+
     /// `kill -9`.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
