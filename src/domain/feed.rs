@@ -135,6 +135,9 @@ pub struct FeedState {
     pub last_stated_at: Option<i64>,
     /// Whether that snapshot was dated by T3, or by the floor.
     pub last_dated: bool,
+    /// `S` of the newest dated and complete run whose absences counted at once (X3): what comes late
+    /// and is stamped at or below it has been absent from that file already.
+    pub last_absence_at: Option<i64>,
     /// Start of the last fetch whose body differed from the one before: the floor of T3.
     pub floor_at: Option<i64>,
     /// SHA-256 of the body of the last accepted run, hex.

@@ -98,7 +98,12 @@ impl PartnerState {
             allow_empty: silence.empty_meant,
             now,
         };
-        match guard::decide(question, &self.feed) {
+        let decision = guard::decide(question, &self.feed);
+        if decision == GuardDecision::Pass && silence.dated {
+            // with the first part, not with the run: a push that lands between two parts is late too
+            self.feed.last_absence_at = self.feed.last_absence_at.max(Some(silence.snapshot.0));
+        }
+        match decision {
             GuardDecision::Pass if silence.empty_meant => {} // on purpose: it does not use up the guard
             GuardDecision::Pass => guard::remember_deletes(&mut self.feed, question.deletes, now),
             GuardDecision::Held { baseline, allowed } => {
