@@ -8,6 +8,8 @@
 
 #[path = "tidy/code.rs"]
 mod code;
+#[path = "tidy/contract.rs"]
+mod contract;
 #[path = "tidy/floors.rs"]
 mod floors;
 #[path = "tidy/shape.rs"]
@@ -73,6 +75,11 @@ fn rooms_import_only_from_the_floors_below() {
 #[test]
 fn crates_of_others_stay_behind_their_fences() {
     held(floors::fence_breaches(&repository()));
+}
+
+#[test]
+fn rules_in_the_code_and_rules_on_the_page_are_the_same() {
+    held(contract::breaches(&repository()));
 }
 
 #[test]

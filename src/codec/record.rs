@@ -1,4 +1,4 @@
-//! One record of a feed, through the partner's mapping, as a full write (DESIGN §6).
+//! One record of a feed, through the partner's mapping, as a full write.
 //!
 //! The mapping says where id, time, price and the reserved members are. All else at the record's
 //! top passes as the partner's own, under its own name, what the mapping has read included. Never

@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn times_with_an_offset_and_dates_are_read() {
+    fn t2_times_with_an_offset_and_dates_are_read() {
         let base = 1_795_489_800 * Micros::SECOND;
         for (text, at) in [
             ("2026-11-24T03:10:00Z", base),

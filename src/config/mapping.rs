@@ -1,4 +1,4 @@
-//! A feed's `[feed.mapping]`: where things are in the partner's document (DESIGN §6).
+//! A feed's `[feed.mapping]`: where things are in the partner's document.
 //!
 //! A value is a JSON pointer (`"/a/b"`), a constant (`{ const = "nav" }`), or a pointer with the
 //! meaning of the partner's words (`{ at = "/state", map = { "live" = "active" } }`). `false` says

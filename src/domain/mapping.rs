@@ -1,4 +1,4 @@
-//! Where things are in a partner's feed document (DESIGN §6).
+//! Where things are in a partner's feed document.
 
 use compact_str::CompactString;
 use std::collections::BTreeMap;

@@ -3,17 +3,28 @@
 use compact_str::CompactString;
 use std::borrow::Cow;
 
+/// What became of one write, with the status of its reply where it is the only one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Outcome {
+    /// The asset is alive and was not before (201).
     Created,
+    /// Readers see a difference (200).
     Updated,
+    /// A newer stamp with equal content (200).
     Unchanged,
+    /// The same stamp and content again (200).
     Duplicate,
+    /// Something newer is stored; the write lost (200).
     Superseded,
+    /// The asset is gone (200).
     Deleted,
+    /// The price waits for its asset (202).
     Parked,
+    /// The delete waits for approval (202).
     Held,
+    /// Kept aside, to be mended and released (202).
     Quarantined,
+    /// Refused; the sender has to change it (422).
     Rejected,
     /// PATCH or DELETE named an asset that was never known here.
     NotFound,
@@ -60,16 +71,73 @@ impl Outcome {
     }
 }
 
-/// The rules of RULES.md that a decision can rest on. Their names are public.
+/// The rules that a decision can rest on. Their names are public; `src/RULES.md` has each in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[rustfmt::skip]
 pub enum Rule {
-    T1, T2, T3, T4,
-    D1, D2, D3, D4, D5,
-    X1, X2, X3, X4, X5,
-    F1, F2, F3, F4, F5, F6, F7, F8, F9,
-    P1, P2, P3, P4, P5,
-    G1, G2, G3, G4,
+    /// Source time of a push: its own, its envelope's, else when it first reached us.
+    T1,
+    /// Source time of a price: its `as_of`, else as T1.
+    T2,
+    /// The time S of a snapshot: stated, or the floor of an undated file.
+    T3,
+    /// What lies in the future is kept aside, never clamped.
+    T4,
+    /// Member by member the higher stamp wins.
+    D1,
+    /// Equal content changes nothing but the stamp.
+    D2,
+    /// Equal times: lane, sequence, delete before write, then the later commit.
+    D3,
+    /// Accepted runs of one feed have strictly rising S.
+    D4,
+    /// All of one item, its price included, shows in one commit.
+    D5,
+    /// A said delete ends what is stamped at or below it.
+    X1,
+    /// A snapshot that holds a dead asset brings it back, if it is newer.
+    X2,
+    /// Absent from a complete snapshot: hidden, unless something newer was pushed.
+    X3,
+    /// What is older than the history that is kept creates nothing.
+    X4,
+    /// `status`, and absence of what is not active.
+    X5,
+    /// A run changes nothing until the whole file has been read.
+    F1,
+    /// An invalid record is kept aside and counts as present.
+    F2,
+    /// Too many invalid records: the run is refused.
+    F3,
+    /// The delete guard: too many deletes wait for approval.
+    F4,
+    /// A snapshot older than the last accepted one is skipped.
+    F5,
+    /// The same id twice in one file.
+    F6,
+    /// The same bytes again count as one more absence, and as nothing else.
+    F7,
+    /// A file that says it is not complete never deletes.
+    F8,
+    /// The verdict of each record of an applied run.
+    F9,
+    /// A price applies if its stamp is strictly greater than its quote's.
+    P1,
+    /// A feed's prices, dated and undated, and which of them readers get.
+    P2,
+    /// A price of an unknown or dead asset waits for it.
+    P3,
+    /// Amounts are exact decimals; currencies are known and stay.
+    P4,
+    /// The state of a price when it is read.
+    P5,
+    /// Numbered streams: gaps are named, and hold nothing back.
+    G1,
+    /// A delivery that is repeated has one effect and one reply.
+    G2,
+    /// One write at a time, in the partner's actor.
+    G3,
+    /// An acknowledged write survives a crash.
+    G4,
 }
 
 impl Rule {

@@ -1,4 +1,4 @@
-//! Price registers: one per quote name of an asset (RULES, "Price").
+//! Price registers: one per quote name of an asset (`src/RULES.md`, "Price").
 
 use super::{Decimal, Lane, Micros, Origin, Stamp};
 use std::fmt;

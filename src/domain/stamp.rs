@@ -1,4 +1,4 @@
-//! Stamps: what writes are compared by (RULES, "Words").
+//! Stamps: what writes are compared by (`src/RULES.md`, "Words").
 
 /// Microseconds since 1970-01-01T00:00:00Z. Used for source time and for our own clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 use super::{AssetId, Currency, Decimal, Document, Market, Micros, QuoteExtra, QuoteName};
 use compact_str::CompactString;
 
-/// How a write of an asset speaks (RULES, "Words").
+/// How a write of an asset speaks (`src/RULES.md`, "Words").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// Full: members it leaves out are gone as of its stamp.

@@ -1,4 +1,4 @@
-//! The address guard: which addresses a feed may be fetched from (FAULTS 2.14).
+//! The address guard: which addresses a feed may be fetched from.
 //!
 //! A partner names its feed's URL, and its server names further ones by redirects: without a guard
 //! either could point the daemon at the inside of its own network. Checked are the URL of every
@@ -158,7 +158,7 @@ mod tests {
         parse(text, allow_private).map_or_else(|e| e.code, |_| "allowed")
     }
 
-    /// First, last and the neighbours of each block of FAULTS 2.14.
+    /// First, last and the neighbours of each refused block.
     #[test]
     fn a18_every_block_is_refused_to_its_edges_and_not_beyond() {
         use Reach::{Forbidden, Private, Public};

@@ -23,7 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-/// Proxies cut what is silent for longer (FAULTS 2.9 asks for at most 15 s).
+/// Proxies cut a connection that is silent for longer; WHATWG's page on server-sent events advises a
+/// comment about every 15 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Commits come every fraction of a millisecond; a stream reads them in swarms …
 const PACE: Duration = Duration::from_millis(5);

@@ -1,4 +1,4 @@
-//! What one asset may hold (FAULTS 2.15). The rules of stamps take a write of any size, and many
+//! What one asset may hold. The rules of stamps take a write of any size, and many
 //! partial writes can grow an asset far beyond what one body may say; what it holds is copied,
 //! merged and written again with each of them, by threads in front of which others wait.
 //!

@@ -1,5 +1,5 @@
-//! Decisions as pure functions: which write wins, and why (RULES.md). Sync, total, without clock,
-//! I/O or randomness; each rule's code names its id.
+//! Decisions as pure functions: which write wins, and why. `src/RULES.md` is the contract; each
+//! rule's code names its id. Sync, total, without clock, I/O or randomness.
 
 pub mod absence;
 pub mod deliveries;

@@ -30,7 +30,7 @@ impl Stage {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn x3_absences_are_committed_in_parts_and_pushes_between_them_go_by_their_stamp() {
+async fn x3_g3_absences_are_committed_in_parts_and_pushes_between_them_go_by_their_stamp() {
     let stage = Stage::open(document(Some(START), 0..ASSETS), |_| {}).await;
     stage.wait(3_600 * Micros::SECOND);
     let snapshot = stage.now();

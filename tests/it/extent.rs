@@ -1,4 +1,4 @@
-//! What one asset may hold, over the real daemon (FAULTS 2.15): a partner that adds to it write after
+//! What one asset may hold, over the real daemon: a partner that adds to it write after
 //! write is refused at the bound, by push and by feed, and loses nothing of what is there.
 
 use crate::daemon::{House, answer, feed, json, partner};

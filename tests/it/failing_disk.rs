@@ -1,4 +1,4 @@
-//! A disk that fails under the running daemon, or has no room (FAULTS C4, C5, C6): who waits is told to come back,
+//! A disk that fails under the running daemon, or has no room: who waits is told to come back,
 //! nothing is acknowledged that is not on the disk, and the next start has all that was.
 
 use crate::daemon::{House, PATIENCE, json, partner, wait_for};

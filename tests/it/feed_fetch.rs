@@ -1,4 +1,4 @@
-//! The fetcher against servers that behave, and against those that do not (FAULTS A).
+//! The fetcher against servers that behave, and against those that do not.
 
 use crate::archive;
 use crate::fault_server::{FaultServer, Script, Step, answer, head, send};

@@ -1,5 +1,5 @@
 //! Whom the fetcher talks to, and what it tells them: credentials, redirects, names, connections,
-//! TLS (FAULTS A16–A20).
+//! TLS.
 
 use crate::fault_server::{FaultServer, Script, Step, answer, head, send};
 use crate::feed_fetch::{BODY, Bench, code, code_of_answer};

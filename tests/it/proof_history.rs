@@ -179,7 +179,7 @@ async fn played(versions: &[(Micros, PathBuf)], dated: Dated) -> Replay {
 impl Replay {
     async fn end(self) {
         let answered = self.server.answered(PATH);
-        // each version once whole, once by 304; but now and then without asking conditionally (FAULTS 1)
+        // each version once whole, once by 304; but now and then without a condition, to find a tag that lies
         let unconditional = self.runs / UNCONDITIONAL_EVERY;
         let played = self.runs / 2;
         assert_eq!((answered.whole, answered.not_modified), (played + unconditional, played - unconditional));

@@ -1,4 +1,4 @@
-//! Power loss and failing disks, at every point of a short workload (FAULTS C2, C3, C4, C5).
+//! Power loss and failing disks, at every point of a short workload.
 
 use crate::simdisk::{CrashPoint, Keeps, SimDisk};
 use crate::store_world::{Random, World};

@@ -1,4 +1,4 @@
-//! Opening: who may, and what is refused (FAULTS C7, C9, C10, C11).
+//! Opening: who may, and what is refused.
 
 use crate::simdisk::SimDisk;
 use crate::store_world::{Random, World};

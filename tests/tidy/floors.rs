@@ -1,4 +1,4 @@
-//! Who may import whom (DESIGN §4), and which room may know which crate.
+//! Who may import whom, and which room may know which crate.
 
 use crate::Files;
 use crate::code::{is_word, line_of, places_of, without_text, word_at};

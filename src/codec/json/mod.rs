@@ -3,7 +3,8 @@
 //! RFC 8259 with the narrowing of I-JSON (RFC 7493): names are unique at every level, surrogates
 //! come in pairs. Values are handed on as their source text; what they mean is decided by whoever
 //! asks. Depth, lengths and counts are bounded, so that no input costs more than its length.
-//! There is no tree of values here on purpose: documents keep their text (DESIGN §1).
+//! There is no tree of values here on purpose: a document keeps each member's source
+//! text, so that no number in it passes through a float.
 
 mod canonical;
 mod fault;

@@ -1,4 +1,4 @@
-//! A feed's document, read record by record with bounded memory (DESIGN §6, F1).
+//! A feed's document, read record by record with bounded memory (F1).
 //!
 //! An array of records, an object that holds the array somewhere, or NDJSON. The document's syntax
 //! is checked to its last byte; what a record means is for `record::decode`. Names repeated within
