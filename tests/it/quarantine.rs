@@ -268,7 +268,7 @@ async fn f2_f6_invalid_records_of_a_feed_are_kept_once_and_released_when_they_ca
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_a_rule_refuses_is_kept_and_its_asset_stays() {
+async fn f2_a_price_that_a_rule_refuses_is_kept_aside_alone_and_its_record_applies() {
     let server = FeedServer::start().await;
     let document = |seconds, currency: &str| {
         let price = format!("{{\"amount\":\"5\",\"currency\":\"{currency}\"}}");
@@ -283,10 +283,12 @@ async fn a_record_that_a_rule_refuses_is_kept_and_its_asset_stays() {
     house.run_report("acme", 1).await;
     server.put("/f", document(-300, "USD"));
     house.fetch_now("acme");
-    assert_eq!(house.run_report("acme", 2).await["counts"]["quarantined"], 1);
+    assert_eq!(house.run_report("acme", 2).await["status"], "applied");
     let row = rows(&house, "acme").await.remove(0);
     assert_eq!((&row["code"], &row["at"]), (&value!("currency_changed"), &value!(at(-300))));
-    assert_eq!(house.get("acme", "/api/assets/a").await.1["name"], "EUR");
+    assert!(row["pointer"].as_str().is_some_and(|pointer| pointer.starts_with("/price")), "{row}");
+    let (_, seen) = house.get("acme", "/api/assets/a").await;
+    assert_eq!((&seen["name"], &seen["price"]["currency"]), (&value!("USD"), &value!("EUR")), "{seen}");
     of_status(&release(&house, "acme", &row).await, 200);
     let (_, seen) = house.get("acme", "/api/assets/a").await;
     assert_eq!((&seen["name"], &seen["price"]["currency"]), (&value!("USD"), &value!("USD")), "{seen}");

@@ -69,8 +69,7 @@ pub fn louder(a: Outcome, b: Outcome) -> Outcome {
 /// all of it, and where nothing else was new one that lost has lost it all.
 pub fn merge_price(item: &mut ItemOutcome, priced: ItemOutcome) {
     if is_refused(priced.outcome) {
-        *item = ItemOutcome { change: None, ..priced };
-        item.note_mut().pointer = "/price".into();
+        *item = at_the_price(priced);
         return;
     }
     if priced.change.is_some() {
@@ -85,6 +84,13 @@ pub fn merge_price(item: &mut ItemOutcome, priced: ItemOutcome) {
         item.outcome = priced.outcome;
         item.rule = priced.rule;
     }
+}
+
+/// A price's refusal, pointed to where the item holds the price.
+pub fn at_the_price(refused: ItemOutcome) -> ItemOutcome {
+    let mut refused = ItemOutcome { change: None, ..refused };
+    refused.note_mut().pointer = "/price".into();
+    refused
 }
 
 pub fn is_refused(outcome: Outcome) -> bool {

@@ -3,22 +3,21 @@
 
 use super::index::Index;
 use super::items::{
-    holds_too_much, inactive_status, is_refused, long_forgotten, louder, merge_price, older_than_history,
-    too_many_assets,
+    holds_too_much, inactive_status, is_refused, long_forgotten, older_than_history, too_many_assets,
 };
 use super::lost::{self, Loss, Source};
 use super::recent::RecentDocuments;
 use super::undo::Undo;
 use crate::codec::render::heartbeat;
 use crate::domain::{
-    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Currency, Document, ItemOutcome,
-    Lane, LostWrite, Micros, Origin, Outcome, PartnerNo, PriceChange, PriceWrite, Quote, QuoteName, Rule,
-    Slot, Stamp, Verb, Write, WriteSet,
+    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane,
+    LostWrite, Micros, Origin, Outcome, PartnerNo, PriceChange, Quote, Rule, Slot, Stamp, Verb, Write,
+    WriteSet,
 };
 use crate::rules::document::{self, Effect, StampedWrite};
 use crate::rules::extent;
 use crate::rules::policy::{Absent, Policy};
-use crate::rules::price::{self, PriceContext, PriceDecision, PricedAsset, UndatedPrice};
+use crate::rules::price;
 use crate::rules::reading;
 use crate::rules::source_time::{DOCUMENT_AHEAD_MAX, is_future};
 use crate::rules::verdict::RecordFacts;
@@ -71,6 +70,9 @@ pub enum Lanes {
 pub struct Decided {
     pub item: ItemOutcome,
     pub facts: RecordFacts,
+    /// F2: the refusal of a feed record's price, whose document applied all the same. The record is
+    /// to be kept with it.
+    pub price_aside: Option<ItemOutcome>,
 }
 
 /// The document could not be read: the store has failed.
@@ -83,7 +85,8 @@ pub struct LedgerError {
 
 impl Ledger<'_> {
     /// Decides one write of an asset: its document, then its prices, all in the same commit (D5).
-    /// Where one of its prices is refused, nothing of the item applies.
+    /// Where one of its prices is refused, nothing of the item applies; of a feed's record the
+    /// document does, and only the price is kept aside (F2).
     pub fn asset(&mut self, write: &AssetWrite, lanes: Lanes) -> Result<Decided, LedgerError> {
         let mark = self.mark();
         let kept_undo = std::mem::replace(&mut self.keeps_undo, true);
@@ -121,7 +124,7 @@ impl Ledger<'_> {
         self.note_loss(&write.id, |source| lost::of_document(write, stamp, &decision, source));
         self.ambiguous += u64::from(decision.ambiguous);
         let mut item = ItemOutcome::plain(decision.outcome, decision.rule);
-        let mut facts = RecordFacts {
+        let facts = RecordFacts {
             document: decision.outcome,
             document_rule: decision.rule,
             document_lost: !decision.superseded.is_empty(),
@@ -147,11 +150,12 @@ impl Ledger<'_> {
                 item.outcome = Outcome::Updated;
             }
         }
+        let mut decided = Decided { item, facts, price_aside: None };
         let speaks = !matches!(decision.outcome, Outcome::NotFound | Outcome::Gone);
         if speaks && write.verb != Verb::Delete {
-            self.asset_prices(write, stamp, lanes, &mut item, &mut facts);
+            self.asset_prices(write, stamp, lanes, &mut decided);
         }
-        Ok(Decided { item, facts })
+        Ok(decided)
     }
 
     /// Makes ready for a batch.
@@ -162,21 +166,8 @@ impl Ledger<'_> {
         }
     }
 
-    /// Decides one price pushed by itself.
-    pub fn price(&mut self, write: &PriceWrite, undated: Micros) -> ItemOutcome {
-        let at = write.at.unwrap_or(undated);
-        let stamp = Stamp::new(at, Lane::Price, write.sequence);
-        let slot = self.index.find(&write.id);
-        if self.is_forgotten(at) && !slot.is_some_and(|slot| self.index.is_known(slot)) {
-            return older_than_history();
-        }
-        let decision = self.decide_price(slot, write, stamp);
-        self.note_loss(&write.id, |source| lost::of_price(write, stamp, &decision, source));
-        self.price_decided(slot, &write.id, decision)
-    }
-
     /// Keeps what a write lost, up to what one batch may record.
-    fn note_loss(&mut self, id: &AssetId, lost: impl FnOnce(Source) -> Option<LostWrite>) {
+    pub(super) fn note_loss(&mut self, id: &AssetId, lost: impl FnOnce(Source) -> Option<LostWrite>) {
         let source = Source { origin: self.origin, learned_at: self.now };
         if let Some(write) = lost(source).filter(|_| self.losses.len() < lost::PER_BATCH_MAX) {
             self.losses.push(Loss { id: id.clone(), write });
@@ -214,7 +205,7 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    fn head_moved(&mut self, slot: Slot, head: AssetHead) {
+    pub(super) fn head_moved(&mut self, slot: Slot, head: AssetHead) {
         self.index.set_head(slot, &head);
         let id = self.index.id(slot).clone();
         let change = AssetChange {
@@ -247,11 +238,11 @@ impl Ledger<'_> {
     }
 
     /// X4: at or before the newest death that is no longer remembered.
-    fn is_forgotten(&self, at: Micros) -> bool {
+    pub(super) fn is_forgotten(&self, at: Micros) -> bool {
         self.history_floor.is_some_and(|floor| at <= floor)
     }
 
-    fn index_is_full(&self) -> bool {
+    pub(super) fn index_is_full(&self) -> bool {
         self.index.len() >= self.policy.assets_max as usize
     }
 
@@ -288,7 +279,7 @@ impl Ledger<'_> {
         Ok(row.document)
     }
 
-    fn insert(&mut self, id: &AssetId) -> Slot {
+    pub(super) fn insert(&mut self, id: &AssetId) -> Slot {
         let slot = self.index.insert(id.clone());
         if self.keeps_undo {
             self.undo.push(Undo::Inserted(slot));
@@ -296,7 +287,7 @@ impl Ledger<'_> {
         slot
     }
 
-    fn last_change(&self) -> u32 {
+    pub(super) fn last_change(&self) -> u32 {
         self.set.changes.len().saturating_sub(1) as u32
     }
 
@@ -347,122 +338,10 @@ impl Ledger<'_> {
         taken
     }
 
-    fn push_price_change(&mut self, slot: Slot, quote: Quote, visible: bool) {
+    pub(super) fn push_price_change(&mut self, slot: Slot, quote: Quote, visible: bool) {
         let id = self.index.id(slot).clone();
         let visible = visible && !self.index.is_hidden(slot);
         self.set.changes.push(ChangeKind::Price(PriceChange { slot, id, visible, quote }));
-    }
-
-    fn asset_prices(
-        &mut self,
-        write: &AssetWrite,
-        stamp: Stamp,
-        lanes: Lanes,
-        item: &mut ItemOutcome,
-        facts: &mut RecordFacts,
-    ) {
-        for price in &write.prices {
-            let slot = self.index.find(&write.id);
-            let decision = match (lanes, price.at, price.amount) {
-                (Lanes::Feed { snapshot, fetch_started_at }, None, Some(amount)) => {
-                    let undated = UndatedPrice {
-                        quote: price.quote,
-                        amount,
-                        currency: price.currency,
-                        snapshot,
-                        fetch_started_at,
-                    };
-                    let decision = self.decide_undated(slot, undated);
-                    self.note_loss(&write.id, |source| lost::of_undated(&undated, &decision, source));
-                    self.drift += u64::from(decision.drifted);
-                    decision
-                }
-                (_, at, _) => {
-                    let stamp = Stamp::new(at.unwrap_or(stamp.at), stamp.lane(), price.sequence);
-                    let decision = self.decide_price(slot, price, stamp);
-                    self.note_loss(&write.id, |source| lost::of_price(price, stamp, &decision, source));
-                    decision
-                }
-            };
-            facts.ambiguous |= decision.ambiguous;
-            let priced = self.price_decided(slot, &write.id, decision);
-            let refused = is_refused(priced.outcome);
-            facts.price = Some(facts.price.map_or(priced.outcome, |held| louder(held, priced.outcome)));
-            merge_price(item, priced);
-            if refused {
-                return;
-            }
-        }
-    }
-
-    fn decide_price(&self, slot: Option<Slot>, write: &PriceWrite, stamp: Stamp) -> PriceDecision {
-        let known = Known::of(self.index, slot, write.quote, write.currency);
-        let mut decision = price::decide(write, stamp, self.context(&known));
-        if let Some(quote) = decision.quote.as_mut().filter(|_| self.origin.is_telling()) {
-            quote.extra.get_or_insert_default().origin = Some(self.origin);
-        }
-        decision
-    }
-
-    fn decide_undated(&self, slot: Option<Slot>, undated: UndatedPrice) -> PriceDecision {
-        let known = Known::of(self.index, slot, undated.quote, undated.currency);
-        price::decide_undated(undated, self.context(&known))
-    }
-
-    fn context<'b>(&'b self, known: &'b Known) -> PriceContext<'b> {
-        PriceContext {
-            policy: self.policy,
-            asset: known.asset,
-            quote: known.quote.as_ref(),
-            quotes: known.quotes,
-            now: self.now,
-            released: self.released,
-        }
-    }
-
-    /// Records a decided price; makes a place for an id that only a price has named yet (P3).
-    fn price_decided(&mut self, slot: Option<Slot>, id: &AssetId, decision: PriceDecision) -> ItemOutcome {
-        let mut item = decision.item;
-        self.ambiguous += u64::from(decision.ambiguous);
-        let Some(quote) = decision.quote else { return item };
-        let slot = match slot {
-            Some(slot) => {
-                self.remember(slot);
-                slot
-            }
-            None if self.index_is_full() => return too_many_assets(),
-            None => self.reserve(id),
-        };
-        self.index.set_quote(slot, quote.clone());
-        self.push_price_change(slot, quote, decision.visible);
-        item.change = Some(self.last_change());
-        item
-    }
-
-    /// A place for an asset that is not born yet.
-    fn reserve(&mut self, id: &AssetId) -> Slot {
-        let slot = self.insert(id);
-        self.head_moved(slot, AssetHead::unborn());
-        slot
-    }
-}
-
-/// What the index knows of an asset and one of its quotes, unpacked.
-#[derive(Default)]
-struct Known {
-    asset: Option<PricedAsset>,
-    quote: Option<Quote>,
-    quotes: usize,
-}
-
-impl Known {
-    /// `wanted`: the currency that the price names.
-    fn of(index: &Index, slot: Option<Slot>, name: QuoteName, wanted: Option<Currency>) -> Known {
-        let Some(slot) = slot else { return Known::default() };
-        let quote = index.quote(slot, name);
-        let moves = quote.as_ref().zip(wanted).is_some_and(|(quote, wanted)| !quote.is_all_in(wanted));
-        let asset = if moves { PricedAsset::from(&index.head(slot)) } else { index.priced(slot) };
-        Known { asset: Some(asset), quote, quotes: index.quote_count(slot) }
     }
 }
 
@@ -475,6 +354,6 @@ impl Decided {
             ambiguous: false,
             price: None,
         };
-        Decided { item, facts }
+        Decided { item, facts, price_aside: None }
     }
 }

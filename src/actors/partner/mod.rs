@@ -22,6 +22,7 @@ mod operator;
 mod parked;
 mod plan_orders;
 mod plans;
+mod pricing;
 mod pushes;
 mod quarantine;
 mod rebuild;

@@ -76,7 +76,8 @@ impl PartnerState {
                         received_at: active.facts.file.started_at,
                         origin: ledger.origin,
                     };
-                    kept.extend(row_of_record(&refused, &decided.item));
+                    let fault = decided.price_aside.as_ref().unwrap_or(&decided.item);
+                    kept.extend(row_of_record(&refused, fault));
                     let applied = !is_refused(decided.item.outcome);
                     // F9: what is kept aside has neither agreed nor healed anything
                     if applied || decided.facts.price == Some(Outcome::Rejected) {

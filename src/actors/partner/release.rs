@@ -154,7 +154,11 @@ impl PartnerState {
         let mut ledger = self.ledger(origin, prefetched);
         ledger.released = true;
         let mut item = match (&write, lanes) {
-            (Write::Asset(write), lanes) => ledger.asset(write, lanes)?.item,
+            (Write::Asset(write), lanes) => {
+                let decided = ledger.asset(write, lanes)?;
+                // a feed's record whose price is refused still is not done with (F2)
+                decided.price_aside.unwrap_or(decided.item)
+            }
             (
                 Write::Price(write),
                 Lanes::Push { undated: at } | Lanes::Feed { snapshot: at, .. } | Lanes::Admin { at, .. },
