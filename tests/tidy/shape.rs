@@ -8,7 +8,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// What may stand at the top beside hidden names and pages in capitals.
 #[rustfmt::skip]
-const TOP_LEVEL: [&str; 13] = [
+const TOP_LEVEL: [&str; 14] = [
     "Cargo.toml", "Cargo.lock", "src", "config", "benches", "tests", "dashboards", "findings", "LICENSE-MIT", "LICENSE-APACHE",
     "clippy.toml", "rustfmt.toml", "deny.toml", "rust-toolchain.toml",
 ];
