@@ -98,6 +98,7 @@ impl<'a> Purge<'a> {
             };
             let dead = AssetHead {
                 death: stamp,
+                end: stamp,
                 died_at: self.now,
                 version: row.head.version + 1,
                 ..AssetHead::unborn()

@@ -44,19 +44,43 @@ pub struct Exception {
     pub removed: bool,
 }
 
+/// Content that has lost at the very stamp at which other content stands (D3): when it comes again
+/// it has lost already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beaten {
+    /// Of a member written by itself; `None`: of a full write.
+    pub member: Option<CompactString>,
+    /// Of a member's value, 0 for one removed; of a full write's content without `under`.
+    pub hash: u128,
+    /// Members whose content the full write did not decide any more when it lost, sorted.
+    pub under: Vec<CompactString>,
+}
+
+impl Beaten {
+    /// Values remembered for one stamp (D3).
+    pub const PER_STAMP_MAX: usize = 8;
+    /// Values remembered for one asset: a partner must not fill our memory with ties.
+    pub const PER_ASSET_MAX: usize = 64;
+}
+
 /// All about an asset that decisions need, beside its quotes: existence, base, exceptions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssetHead {
     /// Counts the changes of the document, so that a reader can tell whether its copy is current.
     pub version: u32,
     pub life: Stamp,
+    /// The newest delete, said or by absence.
     pub death: Stamp,
-    /// When we learned of the newest death, by our clock.
+    /// The newest delete that was said: what is stamped at or below it is gone. Never above `death`.
+    pub end: Stamp,
+    /// When we learned of the newest death or end, by our clock.
     pub died_at: Micros,
     pub base: Stamp,
-    /// Sorted by name; all above base and death.
+    /// Sorted by name; none below the base, all above the end.
     pub exceptions: Vec<Exception>,
-    /// Hash of the visible document.
+    /// Oldest first; nearly always empty.
+    pub beaten: Vec<Beaten>,
+    /// Hash of the held document: what readers see, or would see if the asset were alive.
     pub hash: u128,
     /// The document's `currency`, where it names a valid one.
     pub currency: Option<Currency>,
@@ -74,9 +98,11 @@ impl AssetHead {
             version: 0,
             life: Stamp::NEVER,
             death: Stamp::NEVER,
+            end: Stamp::NEVER,
             died_at: Micros::BEGINNING,
             base: Stamp::NEVER,
             exceptions: Vec::new(),
+            beaten: Vec::new(),
             hash: 0,
             currency: None,
             inactive: false,
@@ -88,15 +114,34 @@ impl AssetHead {
     pub fn is_alive(&self) -> bool {
         self.life > self.death
     }
+
+    /// A file lacked it, and nobody has said a delete since: what it holds shows when it comes back.
+    pub fn is_absent(&self) -> bool {
+        !self.is_alive() && self.death > self.end
+    }
+
+    /// The held document may have members: those of a base above the end, or written since.
+    pub fn holds_members(&self) -> bool {
+        self.base > self.end || self.exceptions.iter().any(|exception| !exception.removed)
+    }
+
+    /// The newest stamp that speaks for the asset or for one of its members (X3).
+    pub fn newest(&self) -> Stamp {
+        let members = self.exceptions.iter().map(|exception| exception.stamp);
+        members.fold(self.life.max(self.base), Ord::max)
+    }
 }
 
 /// What the change stream calls an asset's change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AssetEvent {
+    /// Readers find it from here on: the change sets the whole document.
     Created,
     Updated,
+    /// Readers find it no longer. Members that the change removes are gone; others are held, hidden.
     Deleted,
-    /// Only stamps moved: no reader sees a difference, the change stream skips it.
+    /// Stamps moved, or what a dead asset holds: no reader sees a difference, the change stream
+    /// skips it.
     Stamped,
     /// A tombstone was collected (X4): id and slot are free again. Not in the change stream.
     Forgotten,
@@ -109,7 +154,7 @@ pub struct AssetChange {
     pub id: AssetId,
     pub event: AssetEvent,
     pub head: AssetHead,
-    /// Members that are new or different. After `Deleted` the document is empty whatever is here.
+    /// Members that are new or different.
     pub set: Vec<Member>,
     pub removed: Vec<CompactString>,
     /// The stamp of the write that caused it.

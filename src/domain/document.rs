@@ -1,6 +1,7 @@
 //! Documents: the members of an asset, each with its source text.
 
 use compact_str::CompactString;
+use std::borrow::Cow;
 
 /// One top-level member: its JSON source text, and the hash of the canonical form of its value.
 /// Equal hash means equal content; the text is what readers get.
@@ -59,21 +60,33 @@ impl Document {
 
     /// The hash of the whole content: the same for equal members, whatever their order once was.
     pub fn hash(&self) -> u128 {
-        let mut hasher = xxhash_rust::xxh3::Xxh3::new();
-        for member in &self.members {
-            hasher.update(&(member.name.len() as u32).to_le_bytes());
-            hasher.update(member.name.as_bytes());
-            hasher.update(&member.hash.to_le_bytes());
-        }
-        hasher.digest128()
+        hash_of(self.members.iter())
     }
 
-    /// The text of a string member without quotes and escapes, where it needs no unescaping.
-    pub fn plain_text(&self, name: &str) -> Option<&str> {
+    /// The hash of the content without these members, which are sorted.
+    pub fn hash_without(&self, names: &[CompactString]) -> u128 {
+        hash_of(self.members.iter().filter(|member| names.binary_search(&member.name).is_err()))
+    }
+
+    /// The value of a string member: the same however the string is spelt.
+    pub fn text_of(&self, name: &str) -> Option<Cow<'_, str>> {
         let text = &self.get(name)?.text;
         let inner = text.strip_prefix('"')?.strip_suffix('"')?;
-        (!inner.contains('\\')).then_some(inner)
+        match inner.contains('\\') {
+            false => Some(Cow::Borrowed(inner)),
+            true => serde_json::from_str(text).ok().map(Cow::Owned),
+        }
     }
+}
+
+fn hash_of<'a>(members: impl Iterator<Item = &'a Member>) -> u128 {
+    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+    for member in members {
+        hasher.update(&(member.name.len() as u32).to_le_bytes());
+        hasher.update(member.name.as_bytes());
+        hasher.update(&member.hash.to_le_bytes());
+    }
+    hasher.digest128()
 }
 
 #[cfg(test)]
@@ -98,5 +111,18 @@ mod tests {
         let document = Document::from_members(vec![member("a", 1), member("a", 2)]);
         assert_eq!(document.members().len(), 1);
         assert_eq!(document.get("a").unwrap().hash, 2);
+    }
+    #[test]
+    fn a5_a_string_has_one_value_however_it_is_spelt() {
+        let spelt = |text: &str| {
+            let document =
+                Document::from_members(vec![Member { name: "a".into(), text: text.into(), hash: 0 }]);
+            document.text_of("a").map(Cow::into_owned)
+        };
+        for text in [r#""real/estate""#, r#""real\/estate""#, r#""r\u0065al\u002Festate""#] {
+            assert_eq!(spelt(text).as_deref(), Some("real/estate"), "{text}");
+        }
+        assert_eq!(spelt(r#""\ud83d\ude00\n\"""#).as_deref(), Some("\u{1f600}\n\""));
+        assert!(spelt("1").is_none() && spelt("null").is_none() && spelt(r#"["a"]"#).is_none());
     }
 }

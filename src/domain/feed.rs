@@ -138,6 +138,9 @@ pub struct FeedState {
     /// `S` of the newest dated and complete run whose absences counted at once (X3): what comes late
     /// and is stamped at or below it has been absent from that file already.
     pub last_absence_at: Option<i64>,
+    /// Ids that the file of that run held although nothing of them was applied (F2, F6), sorted: they
+    /// were not absent from it.
+    pub last_absence_in_vain: Vec<String>,
     /// Start of the last fetch whose body differed from the one before: the floor of T3.
     pub floor_at: Option<i64>,
     /// SHA-256 of the body of the last accepted run, hex.

@@ -18,8 +18,8 @@ mod stamp;
 mod write;
 
 pub use change::{
-    AssetChange, AssetEvent, AssetHead, Change, ChangeKind, Committed, Exception, Origin, PriceChange,
-    RecordChange, RecordKind, Seq, WriteSet,
+    AssetChange, AssetEvent, AssetHead, Beaten, Change, ChangeKind, Committed, Exception, Origin,
+    PriceChange, RecordChange, RecordKind, Seq, WriteSet,
 };
 pub use decimal::{Decimal, DecimalError};
 pub use document::{Document, Member};

@@ -125,9 +125,10 @@ impl Filter {
         let status = match &self.status {
             Status::Active => !row.head.inactive,
             Status::Any => true,
-            Status::Is(wanted) => row.document.plain_text("status") == Some(wanted),
+            Status::Is(wanted) => row.document.text_of("status").as_deref() == Some(wanted),
         };
-        let class = self.class.as_deref().is_none_or(|class| row.document.plain_text("class") == Some(class));
+        let class_is = |class: &str| row.document.text_of("class").as_deref() == Some(class);
+        let class = self.class.as_deref().is_none_or(class_is);
         let changed = self.changed_since.is_none_or(|since| row.changed > since);
         row.head.is_alive() && !row.head.hidden && status && class && changed
     }

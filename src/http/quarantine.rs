@@ -62,7 +62,8 @@ struct ParkedView {
     as_of: Option<String>,
     asset: &'static str,
     parked_at: String,
-    expires_at: String,
+    /// `null` for those of an absent asset, which show again with it.
+    expires_at: Option<String>,
 }
 
 /// Who sent it, in the words of `explain`.
@@ -134,9 +135,9 @@ impl From<&ParkedPrice> for ParkedView {
             amount: amount.map(|amount| amount.to_string()),
             currency: quote.currency.as_str().to_owned(),
             as_of: quote.stamp.happened().then(|| time::format(quote.stamp.at)),
-            asset: if parked.dead { "deleted" } else { "unknown" },
+            asset: parked.waits_for.as_str(),
             parked_at: time::format(parked.since),
-            expires_at: time::format(parked.expires_at),
+            expires_at: parked.expires_at.map(time::format),
         }
     }
 }

@@ -24,11 +24,16 @@ pub fn decide(head: &AssetHead, snapshot: Micros, dated: bool) -> Absence {
         return Absence::Agree;
     }
     let stamp = Stamp::new(snapshot, Lane::Feed, 0);
-    let newest_member = head.exceptions.iter().map(|e| e.stamp).max().unwrap_or(Stamp::NEVER);
-    if head.life.max(head.base).max(newest_member) > stamp {
+    if head.newest() > stamp {
         return Absence::Phantom;
     }
-    if dated || head.absences + 1 >= UNDATED_ABSENCES { Absence::Delete } else { Absence::First }
+    let absences = head.absences.saturating_add(1);
+    if dated || absences >= UNDATED_ABSENCES { Absence::Delete } else { Absence::First }
+}
+
+/// The head of an asset that a snapshot lacks: absence hides what the asset holds, and ends nothing.
+pub fn hide(head: &AssetHead, stamp: Stamp) -> AssetHead {
+    AssetHead { death: head.death.max(stamp), absences: 0, ..head.clone() }
 }
 
 #[cfg(test)]
@@ -75,6 +80,21 @@ mod tests {
         assert_eq!(decide(&first, Micros(10), false), Absence::First);
         let second = AssetHead { absences: 1, ..first };
         assert_eq!(decide(&second, Micros(10), false), Absence::Delete);
+    }
+
+    #[test]
+    fn b1_absences_are_counted_to_the_end_of_the_byte_and_not_beyond() {
+        let noted = AssetHead { absences: u8::MAX, ..head(feed(5)) };
+        assert_eq!(decide(&noted, Micros(10), false), Absence::Delete);
+    }
+
+    #[test]
+    fn x3_absence_raises_the_death_alone() {
+        let exception = Exception { name: "a".into(), stamp: push(7), removed: false };
+        let alive = AssetHead { exceptions: vec![exception], absences: 1, hash: 9, ..head(feed(5)) };
+        let hidden = hide(&alive, feed(10));
+        assert!(!hidden.is_alive() && hidden.is_absent() && hidden.holds_members());
+        assert_eq!(hidden, AssetHead { death: feed(10), absences: 0, ..alive });
     }
 
     #[test]

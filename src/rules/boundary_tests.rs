@@ -69,7 +69,7 @@ impl Asset {
 fn d3_full_writes_at_the_equal_stamp_win_by_their_commit_whatever_their_contents_hash_to() {
     let mut asset = Asset::new();
     asset.put(10, &[("a", 1)]);
-    for value in [2, 1, 3, 2] {
+    for value in [9, 2, 3, 0] {
         let tied = asset.write(Verb::Put, 10, &[("a", value)]);
         assert_eq!((tied.outcome, tied.rule, tied.ambiguous), (Outcome::Updated, Rule::D3, true));
         assert_eq!(asset.put(10, &[("a", value)]), Outcome::Duplicate);
@@ -94,11 +94,12 @@ fn d3_a_full_write_wins_over_an_earlier_commit_of_its_stamp_but_its_repeat_undoe
     asset.post(10, &[("a", 2)]);
     assert_eq!(asset.put(10, &[("a", 1), ("b", 1)]), Outcome::Updated);
     assert_eq!(asset.document, doc(&[("a", 1), ("b", 1)]));
-    assert_eq!(asset.post(10, &[("a", 2)]), Outcome::Updated);
+    assert_eq!(asset.post(10, &[("a", 2)]), Outcome::Duplicate, "it has lost");
+    assert_eq!(asset.post(10, &[("a", 3)]), Outcome::Updated);
     asset.post(11, &[("c", 1)]);
     let again = asset.write(Verb::Put, 10, &[("a", 1), ("b", 1)]);
     assert_eq!((again.outcome, again.superseded), (Outcome::Duplicate, vec!["a".into(), "c".into()]));
-    assert_eq!(asset.document, doc(&[("a", 2), ("b", 1), ("c", 1)]));
+    assert_eq!(asset.document, doc(&[("a", 3), ("b", 1), ("c", 1)]));
 }
 
 #[test]

@@ -1,10 +1,13 @@
-//! Existence and members of an asset (D1–D3, X1, X5): what a write does to its head and document.
+//! Existence and members of an asset (D1–D3, X1, X3, X5): what a write does to its head and document.
 //!
-//! What is kept is a set of maxima (death, life, base, exceptions), so the order of arrival does
-//! not matter: a write either raises one of them or has lost. Prices are not looked at here.
+//! What is kept is a set of maxima (death, end, life, base, exceptions), so the order of arrival does
+//! not matter: a write either raises one of them or has lost. Decisions rest on the *held* document:
+//! what readers see of a living asset, and what they would see of a dead one if it were alive. Absence
+//! hides it, a said delete ends what is at or below it. Prices are not looked at here.
 
+use super::ties;
 use crate::domain::{
-    AssetEvent, AssetHead, Currency, Document, Exception, Member, Outcome, Rule, Stamp, Verb,
+    AssetEvent, AssetHead, Beaten, Currency, Document, Exception, Member, Outcome, Rule, Stamp, Verb,
 };
 use compact_str::CompactString;
 
@@ -26,6 +29,8 @@ pub struct DocumentDecision {
     pub superseded: Vec<CompactString>,
     /// Equal stamps with different content: the later commit won (D3).
     pub ambiguous: bool,
+    /// The asset stays absent (X3): what the write says is held, hidden.
+    pub hidden: bool,
     pub effect: Option<Effect>,
 }
 
@@ -34,6 +39,7 @@ pub struct DocumentDecision {
 pub struct Effect {
     pub head: AssetHead,
     pub event: AssetEvent,
+    /// As it is held.
     pub document: Document,
     pub set: Vec<Member>,
     pub removed: Vec<CompactString>,
@@ -41,74 +47,126 @@ pub struct Effect {
 
 impl DocumentDecision {
     fn lost(outcome: Outcome, rule: Rule) -> DocumentDecision {
-        DocumentDecision { outcome, rule, superseded: Vec::new(), ambiguous: false, effect: None }
+        DocumentDecision {
+            outcome,
+            rule,
+            superseded: Vec::new(),
+            ambiguous: false,
+            hidden: false,
+            effect: None,
+        }
     }
+}
+
+/// What a write has raised, before it is made out what of it can be seen.
+struct Raised {
+    next: AssetHead,
+    after: Document,
+    superseded: Vec<CompactString>,
+    ambiguous: bool,
+    /// The write said something, and lost with all of it.
+    all_lost: bool,
 }
 
 /// Decides one write of an asset's document. `head` is `AssetHead::unborn()` for an unknown id,
-/// `document` what readers would see now (empty where dead).
-pub fn decide(head: &AssetHead, document: &Document, write: StampedWrite<'_>) -> DocumentDecision {
-    match write.verb {
-        Verb::Delete => delete(head, document, write.stamp),
-        Verb::Put => put(head, document, write),
-        Verb::Patch if !head.is_alive() => {
-            let known = head.death.happened();
-            DocumentDecision::lost(if known { Outcome::Gone } else { Outcome::NotFound }, Rule::X1)
-        }
-        Verb::Post | Verb::Patch => partial(head, document, write),
+/// `held` the document as it is held, whether the asset is alive or not.
+pub fn decide(head: &AssetHead, held: &Document, write: StampedWrite<'_>) -> DocumentDecision {
+    decide_after(head, held, write, Stamp::NEVER)
+}
+
+/// The same after files have been applied: `lacked` is `(S, feed)` of the newest one that would have
+/// deleted the asset if the write had come in time (X3), `NEVER` where there is none.
+pub fn decide_after(
+    head: &AssetHead,
+    held: &Document,
+    write: StampedWrite<'_>,
+    lacked: Stamp,
+) -> DocumentDecision {
+    if write.verb == Verb::Delete {
+        return delete(head, held, write.stamp);
     }
+    if write.verb == Verb::Patch && !head.is_alive() {
+        let known = head.death.happened();
+        return DocumentDecision::lost(if known { Outcome::Gone } else { Outcome::NotFound }, Rule::X1);
+    }
+    if write.stamp <= head.end {
+        return DocumentDecision::lost(Outcome::Superseded, Rule::X1);
+    }
+    let raised = if write.verb == Verb::Put { put(head, held, write) } else { partial(head, held, write) };
+    let mut decision = match raised {
+        Ok(raised) => won(head, held, raised, lacked),
+        Err(lost) => *lost,
+    };
+    let after = decision.effect.as_ref().map_or(head, |effect| &effect.head);
+    if !after.is_alive() {
+        decision.hidden = true;
+        (decision.outcome, decision.rule) = (Outcome::Superseded, Rule::X3);
+    }
+    decision
 }
 
 /// A full write: speaks for all members (D1), and is a sign of life (X1).
-fn put(head: &AssetHead, document: &Document, write: StampedWrite<'_>) -> DocumentDecision {
+fn put(head: &AssetHead, held: &Document, write: StampedWrite<'_>) -> Result<Raised, Box<DocumentDecision>> {
     let stamp = write.stamp;
-    if stamp <= head.death {
-        return DocumentDecision::lost(Outcome::Superseded, Rule::X1);
-    }
     if stamp < head.base {
-        return DocumentDecision::lost(Outcome::Superseded, Rule::D1);
+        return Err(Box::new(DocumentDecision::lost(Outcome::Superseded, Rule::D1)));
     }
     let again = stamp == head.base;
+    if again && ties::base_has_lost(head, write.members) {
+        return Err(Box::new(DocumentDecision::lost(Outcome::Duplicate, Rule::D3)));
+    }
     let mut after = write.members.clone();
-    let mut superseded = Vec::new();
-    let stays = |e: &&Exception| if again { e.stamp >= stamp } else { e.stamp > stamp };
-    let exceptions: Vec<Exception> = head.exceptions.iter().filter(stays).cloned().collect();
-    for exception in &exceptions {
-        let kept = if exception.removed { None } else { document.get(&exception.name) };
-        let wanted = after.get(&exception.name);
-        if kept.map(|m| m.hash) != wanted.map(|m| m.hash) {
+    let (mut superseded, mut exceptions, mut beaten) = (Vec::new(), Vec::new(), Vec::new());
+    for exception in &head.exceptions {
+        let kept = held.get(&exception.name).filter(|_| !exception.removed);
+        let differs = kept.map(|m| m.hash) != after.get(&exception.name).map(|m| m.hash);
+        let stays = exception.stamp > stamp || (again && exception.stamp == stamp);
+        if !stays {
+            if differs && exception.stamp == stamp {
+                beaten.push(ties::of_member(&exception.name, ties::hash_of(kept)));
+            }
+            continue;
+        }
+        if differs {
             superseded.push(exception.name.clone());
         }
         match kept {
             Some(member) => after.set(member.clone()),
             None => drop(after.remove(&exception.name)),
         }
+        exceptions.push(exception.clone());
     }
-    let same = head.is_alive() && after.hash() == document.hash();
-    if again && same {
-        return DocumentDecision { superseded, ..DocumentDecision::lost(Outcome::Duplicate, Rule::D2) };
+    if again && after.hash() == held.hash() {
+        let lost = DocumentDecision::lost(Outcome::Duplicate, Rule::D2);
+        return Err(Box::new(DocumentDecision { superseded, ..lost }));
     }
-    let next = AssetHead { life: head.life.max(stamp), base: stamp, exceptions, ..head.clone() };
-    won(head, document, next, after, superseded, again)
+    if again {
+        beaten.push(ties::of_base(&head.exceptions, held));
+    }
+    let ambiguous = !beaten.is_empty();
+    let mut next = AssetHead { life: head.life.max(stamp), base: stamp, exceptions, ..head.clone() };
+    next.beaten = ties::after(head, &next, beaten);
+    Ok(Raised { next, after, superseded, ambiguous, all_lost: false })
 }
 
 /// A partial write: speaks for the members that it names (D1).
-fn partial(head: &AssetHead, document: &Document, write: StampedWrite<'_>) -> DocumentDecision {
+fn partial(
+    head: &AssetHead,
+    held: &Document,
+    write: StampedWrite<'_>,
+) -> Result<Raised, Box<DocumentDecision>> {
     let stamp = write.stamp;
-    if stamp <= head.death {
-        return DocumentDecision::lost(Outcome::Superseded, Rule::X1);
-    }
     let mut tally = Tally::default();
     let mut next = head.clone();
-    let mut after = document.clone();
+    let mut after = held.clone();
     let named = write.members.members().iter().map(|m| (&m.name, Some(m)));
     let nulls = write.removed.iter().map(|name| (name, None));
     for (name, member) in named.chain(nulls) {
-        match compare(head, document, name, member, stamp) {
+        match compare(head, held, name, member, stamp) {
             Standing::Older => tally.superseded.push(name.clone()),
             Standing::Repeated => tally.repeated += 1,
-            Standing::Newer { tied } => {
-                tally.ambiguous |= tied;
+            Standing::Newer { beaten } => {
+                tally.beaten.extend(beaten);
                 set_exception(&mut next.exceptions, name, stamp, member.is_none());
                 match member {
                     Some(member) => after.set(member.clone()),
@@ -121,25 +179,21 @@ fn partial(head: &AssetHead, document: &Document, write: StampedWrite<'_>) -> Do
         next.life = next.life.max(stamp);
     }
     // a tie leaves every stamp as it was, but not what it says
-    let nothing_recorded = next == *head && !tally.ambiguous;
-    if nothing_recorded {
-        return tally.without_effect(stamp, head);
+    let ambiguous = !tally.beaten.is_empty();
+    if next == *head && !ambiguous {
+        return Err(Box::new(tally.without_effect(stamp, head)));
     }
-    let raised_none = next.exceptions == head.exceptions && !tally.ambiguous;
+    let raised_none = next.exceptions == head.exceptions && !ambiguous;
     let all_lost = head.is_alive() && !tally.superseded.is_empty() && raised_none;
-    let decision = won(head, document, next, after, tally.superseded, tally.ambiguous);
-    if all_lost {
-        // only life moved: the write said something, and lost with all of it
-        return DocumentDecision { outcome: Outcome::Superseded, rule: Rule::D1, ..decision };
-    }
-    decision
+    next.beaten = ties::after(head, &next, tally.beaten);
+    Ok(Raised { next, after, superseded: tally.superseded, ambiguous, all_lost })
 }
 
 #[derive(Default)]
 struct Tally {
     superseded: Vec<CompactString>,
     repeated: usize,
-    ambiguous: bool,
+    beaten: Vec<Beaten>,
 }
 
 impl Tally {
@@ -157,27 +211,29 @@ impl Tally {
 
 enum Standing {
     Older,
+    /// The member says so already, or the value has lost at this very stamp.
     Repeated,
-    Newer { tied: bool },
+    /// `beaten`: what stood at the equal stamp.
+    Newer {
+        beaten: Option<Beaten>,
+    },
 }
 
 /// D1–D3 for one member: the stamp that holds it now against the write's.
-fn compare(
-    head: &AssetHead,
-    document: &Document,
-    name: &str,
-    wanted: Option<&Member>,
-    stamp: Stamp,
-) -> Standing {
-    let held = member_stamp(head, name);
-    if stamp > held {
-        return Standing::Newer { tied: false };
+fn compare(head: &AssetHead, held: &Document, name: &str, wanted: Option<&Member>, stamp: Stamp) -> Standing {
+    let standing = member_stamp(head, name);
+    if stamp > standing {
+        return Standing::Newer { beaten: None };
     }
-    if stamp < held {
+    if stamp < standing {
         return Standing::Older;
     }
-    let same = document.get(name).map(|m| m.hash) == wanted.map(|m| m.hash);
-    if same { Standing::Repeated } else { Standing::Newer { tied: true } }
+    let stands = held.get(name);
+    let same = stands.map(|m| m.hash) == wanted.map(|m| m.hash);
+    if same || ties::member_has_lost(head, name, ties::hash_of(wanted)) {
+        return Standing::Repeated;
+    }
+    Standing::Newer { beaten: Some(ties::of_member(name, ties::hash_of(stands))) }
 }
 
 /// The stamp that a member's present state bears: its exception's, else the base's.
@@ -196,87 +252,91 @@ fn set_exception(exceptions: &mut Vec<Exception>, name: &CompactString, stamp: S
     }
 }
 
-/// X1: what is stamped at or below the delete is gone and stays gone.
-fn delete(head: &AssetHead, document: &Document, stamp: Stamp) -> DocumentDecision {
-    if stamp == head.death {
+/// Whether a delete at `stamp` leaves nothing of the asset, so that its document need not be read.
+pub fn ends_all(head: &AssetHead, stamp: Stamp) -> bool {
+    head.newest() <= stamp || (head.life <= head.death && !holds_above(head, stamp))
+}
+
+fn holds_above(head: &AssetHead, stamp: Stamp) -> bool {
+    head.base > stamp || head.exceptions.iter().any(|exception| exception.stamp > stamp)
+}
+
+/// X1: what is stamped at or below the delete is gone and stays gone; what is above it is held.
+fn delete(head: &AssetHead, held: &Document, stamp: Stamp) -> DocumentDecision {
+    if stamp == head.end {
         return DocumentDecision::lost(Outcome::Duplicate, Rule::D2);
     }
-    if stamp < head.death {
+    if stamp < head.end {
         return DocumentDecision::lost(Outcome::Superseded, Rule::X1);
     }
-    let mut next = AssetHead { death: stamp, ..head.clone() };
-    if next.life <= stamp {
-        return died(head, document, next);
-    }
-    // a late delete on an asset that has lived since: it takes what is not newer
+    let mut next = AssetHead { end: stamp, death: head.death.max(stamp), ..head.clone() };
     next.exceptions.retain(|e| e.stamp > stamp);
+    next.beaten = ties::after(head, &next, Vec::new());
+    if !next.is_alive() {
+        next.absences = 0;
+    }
     let base_is_gone = head.base <= stamp;
     let survives = |m: &&Member| match next.exceptions.binary_search_by(|e| e.name.cmp(&m.name)) {
         Ok(_) => true,
         Err(_) => !base_is_gone,
     };
-    let after = Document::from_members(document.members().iter().filter(survives).cloned().collect());
-    let decision = won(head, document, next, after, Vec::new(), false);
-    let removes = decision.outcome == Outcome::Updated;
-    let outcome = if removes { Outcome::Updated } else { Outcome::Superseded };
+    let after = Document::from_members(held.members().iter().filter(survives).cloned().collect());
+    let was_said = head.death.happened() && head.death == head.end;
+    let was_alive = head.is_alive();
+    let raised = Raised { next, after, superseded: Vec::new(), ambiguous: false, all_lost: false };
+    let decision = won(head, held, raised, Stamp::NEVER);
+    let lives = decision.effect.as_ref().is_some_and(|effect| effect.head.is_alive());
+    let outcome = match decision.outcome {
+        Outcome::Updated => Outcome::Updated,
+        // a late delete that takes nothing of an asset that has lived since
+        _ if lives => Outcome::Superseded,
+        _ if !was_alive && was_said => Outcome::Unchanged,
+        _ => Outcome::Deleted,
+    };
     DocumentDecision { outcome, rule: Rule::X1, ..decision }
 }
 
-fn died(head: &AssetHead, document: &Document, mut next: AssetHead) -> DocumentDecision {
-    let was_alive = head.is_alive();
-    let was_known = was_alive || head.death.happened();
-    next.exceptions.clear();
-    next.currency = None;
-    next.inactive = false;
-    next.absences = 0;
-    next.hash = Document::default().hash();
-    if was_alive {
-        next.version = next.version.wrapping_add(1);
-    }
-    let effect = Effect {
-        head: next,
-        event: if was_alive { AssetEvent::Deleted } else { AssetEvent::Stamped },
-        document: Document::default(),
-        set: Vec::new(),
-        removed: document.members().iter().map(|m| m.name.clone()).collect(),
-    };
-    let outcome = if was_known && !was_alive { Outcome::Unchanged } else { Outcome::Deleted };
-    DocumentDecision { effect: Some(effect), ..DocumentDecision::lost(outcome, Rule::X1) }
-}
-
 /// The write raised something: makes out what of it can be seen.
-fn won(
-    head: &AssetHead,
-    document: &Document,
-    mut next: AssetHead,
-    after: Document,
-    superseded: Vec<CompactString>,
-    ambiguous: bool,
-) -> DocumentDecision {
-    let born = !head.is_alive();
-    let (set, removed) = difference(document, &after);
-    let differs = born || !set.is_empty() || !removed.is_empty();
+fn won(head: &AssetHead, held: &Document, raised: Raised, lacked: Stamp) -> DocumentDecision {
+    let Raised { mut next, after, superseded, ambiguous, all_lost } = raised;
+    let (set, removed) = difference(held, &after);
+    let mut differs = !set.is_empty() || !removed.is_empty();
+    // always: a head of before strings were decoded is mended by the next write
+    next.inactive = is_inactive(&after);
+    next.currency = after.text_of("currency").and_then(|code| Currency::new(&code).ok());
+    let was_alive = head.is_alive();
+    if !was_alive && next.is_alive() && !next.inactive && next.newest() < lacked {
+        // X3: a file of after it, and of before now, has lacked it
+        next.death = next.death.max(lacked);
+    }
+    let lives = next.is_alive();
+    differs |= was_alive != lives || head.holds_members() != next.holds_members();
     if differs {
         next.version = next.version.wrapping_add(1);
         next.hash = after.hash();
-        next.inactive = is_inactive(&after);
-        next.currency = after.plain_text("currency").and_then(|code| Currency::new(code).ok());
     }
-    let revived = born && head.death.happened();
-    let (outcome, rule, event) = match (born, differs) {
-        (true, _) if revived => (Outcome::Created, Rule::X1, AssetEvent::Created),
-        (true, _) => (Outcome::Created, Rule::D1, AssetEvent::Created),
-        (false, true) => (Outcome::Updated, Rule::D1, AssetEvent::Updated),
-        (false, false) => (Outcome::Unchanged, Rule::D2, AssetEvent::Stamped),
+    let (outcome, rule, event) = match (was_alive, lives) {
+        (false, true) if head.death.happened() => (Outcome::Created, Rule::X1, AssetEvent::Created),
+        (false, true) => (Outcome::Created, Rule::D1, AssetEvent::Created),
+        (true, true) if all_lost => (Outcome::Superseded, Rule::D1, AssetEvent::Stamped),
+        (true, true) if differs => (Outcome::Updated, Rule::D1, AssetEvent::Updated),
+        (true, false) => (Outcome::Deleted, Rule::X1, AssetEvent::Deleted),
+        (true, true) | (false, false) => (Outcome::Unchanged, Rule::D2, AssetEvent::Stamped),
     };
     let rule = if ambiguous { Rule::D3 } else { rule };
+    let (set, removed) = match event {
+        // readers get it anew: whole
+        AssetEvent::Created => (after.members().to_vec(), Vec::new()),
+        _ => (set, removed),
+    };
     let effect = Effect { head: next, event, document: after, set, removed };
-    DocumentDecision { outcome, rule, superseded, ambiguous, effect: Some(effect) }
+    DocumentDecision { outcome, rule, superseded, ambiguous, hidden: false, effect: Some(effect) }
 }
 
 /// X5: `status` is active where it is missing or says so.
 fn is_inactive(document: &Document) -> bool {
-    document.get("status").is_some_and(|member| !matches!(&*member.text, "\"active\"" | "null"))
+    document.get("status").is_some_and(|member| &*member.text != "null")
+        && document.text_of("status").as_deref() != Some("active")
 }
 
 fn difference(before: &Document, after: &Document) -> (Vec<Member>, Vec<CompactString>) {
@@ -290,3 +350,11 @@ fn difference(before: &Document, after: &Document) -> (Vec<Member>, Vec<CompactS
 #[cfg(test)]
 #[path = "document_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "held_tests.rs"]
+mod held_tests;
+
+#[cfg(test)]
+#[path = "ties_tests.rs"]
+mod ties_tests;

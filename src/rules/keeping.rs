@@ -16,9 +16,9 @@ pub fn tombstones_kept(policy: &Policy) -> i64 {
 }
 
 /// X4: whether a slot may be forgotten at `now`. One that was never born is, once nothing waits on
-/// it; it raises no floor.
+/// it; it raises no floor. An absent one goes with all that it holds, quotes too.
 pub fn is_forgettable(head: &AssetHead, quotes: usize, policy: &Policy, now: Micros) -> bool {
-    if head.is_alive() || quotes > 0 {
+    if head.is_alive() || (quotes > 0 && !head.is_absent()) {
         return false;
     }
     // a delete may come late: it is remembered from when we heard of it
@@ -32,7 +32,8 @@ mod tests {
     use crate::domain::{Lane, Stamp};
 
     fn dead_since(at: i64) -> AssetHead {
-        AssetHead { death: Stamp::new(Micros(at), Lane::Push, 0), ..AssetHead::unborn() }
+        let death = Stamp::new(Micros(at), Lane::Push, 0);
+        AssetHead { death, end: death, ..AssetHead::unborn() }
     }
 
     #[test]
@@ -63,5 +64,13 @@ mod tests {
         assert!(!is_forgettable(&dead_since(0), 1, &policy, late));
         assert!(is_forgettable(&AssetHead::unborn(), 0, &policy, Micros(0)));
         assert!(!is_forgettable(&AssetHead::unborn(), 1, &policy, late));
+    }
+
+    #[test]
+    fn x4_the_tombstone_of_an_absent_asset_goes_with_the_prices_that_it_holds() {
+        let absent = AssetHead { end: Stamp::NEVER, ..dead_since(0) };
+        let month = 30 * Micros::DAY;
+        assert!(!is_forgettable(&absent, 2, &Policy::default(), Micros(month - 1)));
+        assert!(is_forgettable(&absent, 2, &Policy::default(), Micros(month)));
     }
 }

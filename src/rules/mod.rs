@@ -17,6 +17,7 @@ pub mod schedule;
 pub mod snapshot;
 pub mod source_time;
 pub mod survey;
+mod ties;
 pub mod verdict;
 
 #[cfg(test)]

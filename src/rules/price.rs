@@ -28,7 +28,8 @@ pub struct PriceContext<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct PricedAsset {
     pub alive: bool,
-    pub death: Stamp,
+    /// The newest delete that was said: absence takes no price (X1).
+    pub end: Stamp,
     /// As the document names it.
     pub currency: Option<Currency>,
     /// When the document named it. Only a price in another currency than its quote asks.
@@ -39,7 +40,7 @@ impl From<&AssetHead> for PricedAsset {
     fn from(head: &AssetHead) -> PricedAsset {
         PricedAsset {
             alive: head.is_alive(),
-            death: head.death,
+            end: head.end,
             currency: head.currency,
             currency_named_at: member_stamp(head, "currency"),
         }
@@ -51,8 +52,8 @@ impl PriceContext<'_> {
         self.asset.is_some_and(|asset| asset.alive)
     }
 
-    fn death(&self) -> Stamp {
-        self.asset.map_or(Stamp::NEVER, |asset| asset.death)
+    fn end(&self) -> Stamp {
+        self.asset.map_or(Stamp::NEVER, |asset| asset.end)
     }
 }
 
@@ -80,7 +81,7 @@ pub fn decide(write: &PriceWrite, stamp: Stamp, context: PriceContext<'_>) -> Pr
     if is_future(stamp.at, context.now, PRICE_AHEAD_MAX) {
         return PriceDecision::lost(future_price());
     }
-    if is_buried(context.death(), stamp.at) {
+    if is_buried(context.end(), stamp.at) {
         return PriceDecision::lost(ItemOutcome::plain(Outcome::Superseded, Rule::X1));
     }
     let mut ambiguous = false;
@@ -119,9 +120,9 @@ pub fn decide(write: &PriceWrite, stamp: Stamp, context: PriceContext<'_>) -> Pr
     PriceDecision { item, quote: Some(quote), visible: context.is_alive(), ambiguous, drifted: false }
 }
 
-/// X1: quotes compare `at` alone with the death of their asset.
-pub fn is_buried(death: Stamp, at: Micros) -> bool {
-    death.happened() && at <= death.at
+/// X1: quotes compare `at` alone with the said delete of their asset.
+pub fn is_buried(end: Stamp, at: Micros) -> bool {
+    end.happened() && at <= end.at
 }
 
 enum Contest {
@@ -213,7 +214,7 @@ pub struct UndatedPrice {
 
 /// P2: kept apart, in the quote's undated register, with its run's `S`.
 pub fn decide_undated(price: UndatedPrice, context: PriceContext<'_>) -> PriceDecision {
-    if is_buried(context.death(), price.snapshot) {
+    if is_buried(context.end(), price.snapshot) {
         return PriceDecision::lost(ItemOutcome::plain(Outcome::Superseded, Rule::X1));
     }
     let held = context.quote.and_then(|quote| quote.undated.as_deref());
@@ -269,11 +270,11 @@ fn shows_undated(quote: &Quote, snapshot: Micros) -> bool {
     !quote.stamp.happened() || (quote.was_fed() && quote.stamp.at < snapshot)
 }
 
-/// X1 for a quote when its asset's death moves to `death`: what is at or below it is gone.
+/// X1 for a quote when its asset's end moves to `end`: what is at or below it is gone.
 /// `None`: the quote is untouched; `Some(None)`: nothing of it is left.
-pub fn after_death(quote: &Quote, death: Stamp) -> Option<Option<Quote>> {
-    let dated_gone = quote.stamp.happened() && is_buried(death, quote.stamp.at);
-    let undated_gone = quote.undated.as_ref().is_some_and(|undated| is_buried(death, undated.snapshot));
+pub fn after_death(quote: &Quote, end: Stamp) -> Option<Option<Quote>> {
+    let dated_gone = quote.stamp.happened() && is_buried(end, quote.stamp.at);
+    let undated_gone = quote.undated.as_ref().is_some_and(|undated| is_buried(end, undated.snapshot));
     if !dated_gone && !undated_gone {
         return None;
     }

@@ -218,11 +218,11 @@ fn p2_an_undated_price_updates_where_it_shows_by_its_run_and_is_told_in_any_case
 }
 
 #[test]
-fn x1_prices_compare_their_time_alone_with_the_death_and_buried_registers_are_emptied_one_by_one() {
+fn x1_prices_compare_their_time_alone_with_the_end_and_buried_registers_are_emptied_one_by_one() {
     let death = Stamp::new(Micros(10), Lane::Feed, 0);
     for (time, buried) in [(9, true), (10, true), (11, false)] {
         let mut register = Register::new();
-        register.head = AssetHead { death, life: at(20), ..living() };
+        register.head = AssetHead { death, end: death, life: at(20), ..living() };
         let late = register.push("1", None, at(time));
         assert_eq!((late.item.outcome == Outcome::Superseded, late.item.rule == Rule::X1), (buried, buried));
         assert_eq!(register.feed("1", None, time).item.rule == Rule::X1, buried);

@@ -125,14 +125,18 @@ fn p3_a_price_of_an_unknown_or_dead_asset_is_parked() {
     register.head = None;
     let parked = register.push("1", 50);
     assert_eq!((parked.item.outcome, parked.item.rule, parked.visible), (Outcome::Parked, Rule::P3, false));
-    register.head = Some(AssetHead { death: Stamp::new(Micros(60), Lane::Push, 0), ..living() });
+    let death = Stamp::new(Micros(60), Lane::Push, 0);
+    register.head = Some(AssetHead { death, end: death, ..living() });
     assert_eq!(register.push("2", 61).item.outcome, Outcome::Parked);
+    register.head = Some(AssetHead { death, ..living() });
+    assert_eq!(register.push("3", 62).item.outcome, Outcome::Parked, "absent");
 }
 
 #[test]
-fn x1_a_price_at_or_below_the_death_is_superseded_whenever_it_comes() {
+fn x1_a_price_at_or_below_the_end_is_superseded_whenever_it_comes() {
     let mut register = Register::new();
-    let head = AssetHead { death: Stamp::new(Micros(60), Lane::Feed, 0), ..living() };
+    let end = Stamp::new(Micros(60), Lane::Feed, 0);
+    let head = AssetHead { death: end, end, ..living() };
     register.head = Some(AssetHead { life: Stamp::new(Micros(70), Lane::Push, 0), ..head });
     let late = register.push("1", 60);
     assert_eq!((late.item.outcome, late.item.rule), (Outcome::Superseded, Rule::X1));
@@ -140,7 +144,17 @@ fn x1_a_price_at_or_below_the_death_is_superseded_whenever_it_comes() {
 }
 
 #[test]
-fn x1_death_takes_the_quotes_at_or_below_it() {
+fn x2_a_price_of_before_an_absence_applies_whenever_it_comes() {
+    let mut register = Register::new();
+    let death = Stamp::new(Micros(60), Lane::Feed, 0);
+    register.head = Some(AssetHead { death, ..living() });
+    assert_eq!(register.push("1", 50).item.outcome, Outcome::Parked);
+    register.head = Some(AssetHead { death, life: Stamp::new(Micros(70), Lane::Push, 0), ..living() });
+    assert_eq!(register.push("2", 55).item.outcome, Outcome::Updated);
+}
+
+#[test]
+fn x1_an_end_takes_the_quotes_at_or_below_it() {
     let mut register = Register::new();
     register.push("1", 60);
     register.feed("2", 50);

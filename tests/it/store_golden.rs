@@ -41,6 +41,11 @@ fn living() -> AssetHead {
     AssetHead { version: 1, life, base, hash: 0xfeed, ..AssetHead::unborn() }
 }
 
+fn beaten(member: Option<&str>, under: &[&str]) -> Beaten {
+    let under = under.iter().map(|&name| name.into()).collect();
+    Beaten { member: member.map(Into::into), hash: 0x0123_4567_89ab_cdef, under }
+}
+
 fn quote(name: &str) -> Quote {
     Quote {
         name: QuoteName::new(name).unwrap(),
@@ -88,7 +93,14 @@ fn changes() -> Vec<(&'static str, ChangeKind)> {
         absences: 1,
         ..living()
     };
-    let dead = AssetHead { version: 3, death: stamp(5, Lane::Push), died_at: START, ..AssetHead::unborn() };
+    let death = stamp(5, Lane::Push);
+    let dead = AssetHead { version: 3, death, end: death, died_at: START, ..AssetHead::unborn() };
+    let absent = AssetHead {
+        death: stamp(9, Lane::Feed),
+        died_at: START,
+        beaten: vec![beaten(Some("legal_status"), &[]), beaten(None, &["legal_status", "name"])],
+        ..exceptional.clone()
+    };
     let created =
         AssetChange { set: members.clone(), ..asset(1, "ibc/27394", AssetEvent::Created, living()) };
     let updated = AssetChange {
@@ -129,6 +141,7 @@ fn changes() -> Vec<(&'static str, ChangeKind)> {
         ("asset deleted", whole(asset(2, "b", AssetEvent::Deleted, dead.clone()))),
         ("asset created to be forgotten", whole(asset(3, "c", AssetEvent::Created, living()))),
         ("asset forgotten", whole(asset(3, "c", AssetEvent::Forgotten, dead))),
+        ("asset hidden by absence", whole(asset(4, "d", AssetEvent::Deleted, absent))),
     ]
 }
 

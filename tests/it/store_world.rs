@@ -159,8 +159,9 @@ impl World {
             exceptions: BTreeMap::new(),
             changed: seq,
         });
-        if change.event == AssetEvent::Deleted {
-            asset.members = Document::default();
+        let silent = matches!(change.event, AssetEvent::Deleted | AssetEvent::Stamped);
+        if change.event == AssetEvent::Created || (silent && !change.head.holds_members()) {
+            asset.members = Document::from_members(change.set.clone());
         } else {
             change.removed.iter().for_each(|name| drop(asset.members.remove(name)));
             change.set.iter().for_each(|member| asset.members.set(member.clone()));
@@ -170,7 +171,7 @@ impl World {
         }
         asset.head = change.head.clone();
         let by_itself = change.head.exceptions.iter().any(|exception| exception.stamp == change.stamp);
-        if change.head.base == change.stamp && !by_itself {
+        if change.stamp.happened() && change.head.base == change.stamp && !by_itself {
             asset.base_origin = source;
         }
         let mut exceptions = BTreeMap::new();
@@ -311,7 +312,10 @@ fn revise(random: &mut Random, before: &Asset, change: &mut AssetChange) {
         2 if before.head.is_alive() => {
             change.event = AssetEvent::Deleted;
             change.head.death = stamp;
-            change.head.exceptions.clear();
+            if random.chance(50) {
+                change.head.end = stamp;
+                change.head.exceptions.clear();
+            }
         }
         2 | 3 if !before.head.is_alive() => change.event = AssetEvent::Forgotten,
         4..=6 => {
@@ -319,6 +323,10 @@ fn revise(random: &mut Random, before: &Asset, change: &mut AssetChange) {
             change.head.base = stamp;
             change.head.exceptions.clear();
             change.set = random_members(random);
+            if !before.head.is_alive() {
+                change.event = AssetEvent::Created;
+                return;
+            }
             let stays = |name: &CompactString| change.set.iter().any(|member| member.name == *name);
             let names = before.members.members().iter().map(|member| member.name.clone());
             change.removed = names.filter(|name| !stays(name)).collect();

@@ -10,7 +10,7 @@
 use super::absences::{Absences, Silence};
 use super::ledger::LedgerError;
 use super::message::FetchedFile;
-use super::run::{self, ActiveRun, SlotSet};
+use super::run::{self, ActiveRun, SlotSet, UNAPPLIED_KEPT};
 use super::state::PartnerState;
 use crate::domain::{
     AssetId, Lane, Micros, RunCounts, RunId, RunReport, RunStatus, Seq, Slot, Stamp, WriteSet,
@@ -84,7 +84,12 @@ impl PartnerState {
             report.snapshot_at = Some(snapshot.0);
             report.dated = silence.dated;
             let lacking = self.lacking(snapshot);
-            self.decide_absences(silence, |slot| lacking.contains(slot), &mut report.counts)
+            let before = self.feed.last_absence_at;
+            let absences = self.decide_absences(silence, |slot| lacking.contains(slot), &mut report.counts);
+            if self.feed.last_absence_at != before {
+                self.remember_in_vain(self.feed.last_unapplied.clone());
+            }
+            absences
         });
         let closing = Closing::Unchanged { file, report };
         self.apply_part(Box::new(Ending { absences, closing }), reply)
@@ -102,9 +107,24 @@ impl PartnerState {
         let counts_absence = active.is_whole() && (active.dated || again.is_none());
         let absences = counts_absence.then(|| {
             let (silence, seen) = (active.silence(), std::mem::take(&mut active.seen));
-            self.decide_absences(silence, |slot| !seen.contains(slot), &mut active.counts)
+            let before = self.feed.last_absence_at;
+            let absences = self.decide_absences(silence, |slot| !seen.contains(slot), &mut active.counts);
+            if self.feed.last_absence_at != before {
+                self.remember_in_vain(active.unapplied.clone());
+            }
+            absences
         });
         Box::new(Ending { absences, closing: Closing::Applied(active) })
+    }
+
+    /// What the file whose absences have just counted held although nothing of it was applied.
+    fn remember_in_vain(&mut self, mut ids: Vec<String>) {
+        if ids.len() > UNAPPLIED_KEPT {
+            // who was in it is not known: what comes late is taken as if it had been
+            (self.feed.last_absence_at, ids) = (None, Vec::new());
+        }
+        ids.sort_unstable();
+        self.feed.last_absence_in_vain = ids;
     }
 
     fn apply_part(

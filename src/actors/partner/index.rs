@@ -5,8 +5,8 @@
 
 use super::interned::Interned;
 use crate::domain::{
-    AssetHead, AssetId, Currency, Decimal, Exception, Market, Micros, Quote, QuoteExtra, QuoteName, Slot,
-    Stamp, Undated,
+    AssetHead, AssetId, Beaten, Currency, Decimal, Exception, Market, Micros, Quote, QuoteExtra, QuoteName,
+    Slot, Stamp, Undated,
 };
 use crate::rules::price::PricedAsset;
 use compact_str::CompactString;
@@ -51,12 +51,14 @@ pub struct Entry {
     absences: u8,
 }
 
-/// What an asset has that has died, or had members written by themselves.
+/// What an asset has that has died, or had members written by themselves, or ties.
 #[derive(Clone)]
 struct Rare {
     death: Stamp,
+    end: Stamp,
     died_at: Micros,
     exceptions: Vec<Held>,
+    beaten: Option<Box<[Beaten]>>,
 }
 
 /// An exception with its member's name as a number: 24 bytes.
@@ -141,6 +143,10 @@ impl Quotes {
 impl Entry {
     fn death(&self) -> Stamp {
         self.rare.as_ref().filter(|_| self.has_died).map_or(Stamp::NEVER, |rare| rare.death)
+    }
+
+    fn end(&self) -> Stamp {
+        self.rare.as_ref().filter(|_| self.has_died).map_or(Stamp::NEVER, |rare| rare.end)
     }
 
     fn died_at(&self) -> Micros {
@@ -266,6 +272,12 @@ impl Index {
         self.entry(slot).hidden
     }
 
+    /// A file lacked it: its quotes are hidden with it, and wait for nothing else.
+    pub fn is_absent(&self, slot: Slot) -> bool {
+        let entry = self.entry(slot);
+        !entry.is_alive() && entry.death() > entry.end()
+    }
+
     /// When we learned of its newest death.
     pub fn died_at(&self, slot: Slot) -> Micros {
         self.entry(slot).died_at()
@@ -281,9 +293,11 @@ impl Index {
             version: entry.version,
             life: entry.life,
             death: entry.death(),
+            end: entry.end(),
             died_at: entry.died_at(),
             base: entry.base,
             exceptions: self.unpack_exceptions(entry),
+            beaten: entry.rare.as_ref().and_then(|rare| rare.beaten.as_deref()).unwrap_or_default().to_vec(),
             hash: u128::from(entry.hash[1]) << 64 | u128::from(entry.hash[0]),
             currency: self.currency_of(entry),
             inactive: entry.inactive,
@@ -297,7 +311,7 @@ impl Index {
         let entry = self.entry(slot);
         PricedAsset {
             alive: entry.is_alive(),
-            death: entry.death(),
+            end: entry.end(),
             currency: self.currency_of(entry),
             currency_named_at: Stamp::NEVER,
         }
@@ -407,10 +421,12 @@ impl Index {
         let names = &mut self.names;
         let mut pack =
             |e: &Exception| Held { stamp: e.stamp, name: names.number(&e.name), removed: e.removed };
-        let is_rare = head.death.happened() || !head.exceptions.is_empty();
+        let beaten = (!head.beaten.is_empty()).then(|| head.beaten.as_slice().into());
+        let is_rare = head.death.happened() || !head.exceptions.is_empty() || beaten.is_some();
         let rare = is_rare.then(|| {
             let exceptions = head.exceptions.iter().map(&mut pack).collect();
-            Box::new(Rare { death: head.death, died_at: head.died_at, exceptions })
+            let AssetHead { death, end, died_at, .. } = *head;
+            Box::new(Rare { death, end, died_at, exceptions, beaten })
         });
         let currency = head.currency.map_or(0, |currency| self.currencies.number(&currency));
         Entry {

@@ -2,7 +2,8 @@
 //! become one.
 
 use crate::codec::json::value_hash;
-use crate::domain::{ItemOutcome, Member, Outcome, Rule};
+use crate::codec::time;
+use crate::domain::{AssetHead, ItemOutcome, Member, Outcome, Rule};
 use crate::rules::extent::{DOCUMENT_BYTES_MAX, EXCEPTIONS_MAX, Excess, MEMBERS_MAX};
 
 /// `"status": "inactive"`, as a document's member.
@@ -10,6 +11,15 @@ pub fn inactive_status() -> Member {
     const TEXT: &str = "\"inactive\"";
     let hash = value_hash(TEXT).expect("a JSON string of our own");
     Member { name: "status".into(), text: TEXT.into(), hash }
+}
+
+/// X3: what is said of an asset that a file has lacked since, and that stays absent.
+pub fn absent_from_file(head: &AssetHead) -> ItemOutcome {
+    let hint = format!(
+        "absent from the file of {}; it shows when a file holds it or a newer push comes",
+        time::format(head.death.at)
+    );
+    ItemOutcome::noted(Outcome::Superseded, Rule::X3, "absent_from_file", hint)
 }
 
 pub fn older_than_history() -> ItemOutcome {

@@ -1,24 +1,21 @@
 //! The ledger: applies the rules to one write after another, keeps the index in step with what is
 //! decided, and gathers the changes of the write set that is being made.
 
+use super::existence::Lacked;
 use super::index::Index;
 use super::items::{
-    holds_too_much, inactive_status, is_refused, long_forgotten, older_than_history, too_many_assets,
+    absent_from_file, holds_too_much, is_refused, long_forgotten, older_than_history, too_many_assets,
 };
 use super::lost::{self, Loss, Source};
 use super::recent::RecentDocuments;
 use super::undo::Undo;
-use crate::codec::render::heartbeat;
 use crate::domain::{
-    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, ItemOutcome, Lane,
-    LostWrite, Micros, Origin, Outcome, PartnerNo, PriceChange, Quote, Rule, Slot, Stamp, Verb, Write,
-    WriteSet,
+    AssetEvent, AssetHead, AssetId, AssetWrite, Document, ItemOutcome, Lane, LostWrite, Micros, Origin,
+    Outcome, PartnerNo, Rule, Slot, Stamp, Verb, Write, WriteSet,
 };
-use crate::rules::document::{self, Effect, StampedWrite};
+use crate::rules::document::{self, StampedWrite};
 use crate::rules::extent;
-use crate::rules::policy::{Absent, Policy};
-use crate::rules::price;
-use crate::rules::reading;
+use crate::rules::policy::Policy;
 use crate::rules::source_time::{DOCUMENT_AHEAD_MAX, is_future};
 use crate::rules::verdict::RecordFacts;
 use crate::store::Reader;
@@ -38,6 +35,7 @@ pub struct Ledger<'a> {
     pub reader: &'a Reader,
     pub policy: &'a Policy,
     pub history_floor: Option<Micros>,
+    pub lacked: Lacked<'a>,
     pub prefetched: Prefetched,
     pub now: Micros,
     pub origin: Origin,
@@ -113,17 +111,23 @@ impl Ledger<'_> {
             return Ok(Decided::document_only(refused));
         }
         let head = slot.map_or_else(AssetHead::unborn, |slot| self.index.head(slot));
-        let document = self.current_document(slot, &head, write, stamp)?;
+        let document = self.held_document(slot, &head, write.verb, stamp)?;
         let stamped =
             StampedWrite { verb: write.verb, stamp, members: &write.members, removed: &write.removed };
-        let decision = document::decide(&head, &document, stamped);
+        let lacked = self.lacked.by(&write.id);
+        let decision = document::decide_after(&head, &document, stamped, self.hiding(lacked));
         let after = decision.effect.as_ref().map(|effect| (&effect.head, &effect.document));
         if let Some(excess) = after.and_then(|after| extent::excess((&head, &document), after)) {
             return Ok(Decided::document_only(holds_too_much(excess)));
         }
-        self.note_loss(&write.id, |source| lost::of_document(write, stamp, &decision, source));
+        if !decision.hidden {
+            self.note_loss(&write.id, |source| lost::of_document(write, stamp, &decision, source));
+        }
         self.ambiguous += u64::from(decision.ambiguous);
-        let mut item = ItemOutcome::plain(decision.outcome, decision.rule);
+        let mut item = match decision.hidden {
+            false => ItemOutcome::plain(decision.outcome, decision.rule),
+            true => absent_from_file(decision.effect.as_ref().map_or(&head, |effect| &effect.head)),
+        };
         let facts = RecordFacts {
             document: decision.outcome,
             document_rule: decision.rule,
@@ -134,21 +138,18 @@ impl Ledger<'_> {
         if !decision.superseded.is_empty() {
             item.note_mut().superseded = decision.superseded;
         }
-        let died = decision.effect.as_ref().is_some_and(|effect| effect.head.death > head.death);
-        if let Some(mut effect) = decision.effect {
-            if died {
-                effect.head.died_at = self.now;
-            }
-            let lives = effect.head.is_alive();
-            let heartbeats = [&document, &effect.document].map(|document| heartbeat(document, self.policy));
+        if let Some(effect) = decision.effect {
             let slot = slot.unwrap_or_else(|| self.insert(&write.id));
             self.remember(slot);
-            self.asset_changed(slot, effect, stamp);
-            item.change = Some(self.last_change());
-            if died && self.bury_quotes(slot, stamp, lives, heartbeats) && lives {
+            let born = effect.event == AssetEvent::Created;
+            if self.existence_moved(slot, (&head, &document), effect, stamp) {
                 // X1: a late delete that takes only a price still takes something
                 item.outcome = Outcome::Updated;
             }
+            if born && lacked.happened() {
+                self.be_absent_since(slot, lacked)?;
+            }
+            item.change = Some(self.last_change());
         }
         let mut decided = Decided { item, facts, price_aside: None };
         let speaks = !matches!(decision.outcome, Outcome::NotFound | Outcome::Gone);
@@ -172,53 +173,6 @@ impl Ledger<'_> {
         if let Some(write) = lost(source).filter(|_| self.losses.len() < lost::PER_BATCH_MAX) {
             self.losses.push(Loss { id: id.clone(), write });
         }
-    }
-
-    /// X3: the asset is in the snapshot, so its absences count from nothing again.
-    pub fn clear_absences(&mut self, slot: Slot) {
-        let head = self.index.head(slot);
-        if head.absences > 0 {
-            self.head_moved(slot, AssetHead { absences: 0, ..head });
-        }
-    }
-
-    /// X3: one more absence from an undated snapshot.
-    pub fn note_absence(&mut self, slot: Slot) {
-        let head = self.index.head(slot);
-        self.head_moved(slot, AssetHead { absences: head.absences.saturating_add(1), ..head });
-    }
-
-    /// X3, X5: the snapshot lacks the asset: it is deleted, or marked inactive, at `(S, feed)`.
-    pub fn remove_absent(&mut self, slot: Slot, stamp: Stamp) -> Result<(), LedgerError> {
-        let marks = self.policy.absent == Absent::Inactive;
-        let status = marks.then(inactive_status).into_iter().collect();
-        let write = AssetWrite {
-            verb: if marks { Verb::Patch } else { Verb::Delete },
-            id: self.index.id(slot).clone(),
-            at: Some(stamp.at),
-            sequence: stamp.sequence(),
-            members: Document::from_members(status),
-            removed: Vec::new(),
-            prices: Vec::new(),
-        };
-        self.asset(&write, Lanes::Feed { snapshot: stamp.at, fetch_started_at: stamp.at })?;
-        Ok(())
-    }
-
-    pub(super) fn head_moved(&mut self, slot: Slot, head: AssetHead) {
-        self.index.set_head(slot, &head);
-        let id = self.index.id(slot).clone();
-        let change = AssetChange {
-            slot,
-            id,
-            event: AssetEvent::Stamped,
-            head,
-            set: Vec::new(),
-            removed: Vec::new(),
-            stamp: Stamp::NEVER,
-            origin: self.origin,
-        };
-        self.set.changes.push(ChangeKind::Asset(Box::new(change)));
     }
 
     /// What no rule of stamps can take: the future (T4), what history has forgotten (X4), too many.
@@ -247,21 +201,25 @@ impl Ledger<'_> {
     }
 
     /// The document that the decision rests on, where its contents matter.
-    fn current_document(
+    fn held_document(
         &self,
         slot: Option<Slot>,
         head: &AssetHead,
-        write: &AssetWrite,
+        verb: Verb,
         stamp: Stamp,
     ) -> Result<Document, LedgerError> {
-        let kills = write.verb == Verb::Delete && head.life <= stamp;
-        let Some(slot) = slot.filter(|_| head.is_alive() && !kills && stamp > head.death) else {
-            return Ok(Document::default());
+        let matters = match verb {
+            Verb::Delete => !document::ends_all(head, stamp),
+            Verb::Patch => head.is_alive(),
+            Verb::Put | Verb::Post => true,
         };
-        self.document(slot, head.version)
+        match slot.filter(|_| matters && stamp > head.end && head.holds_members()) {
+            Some(slot) => self.document(slot, head.version),
+            None => Ok(Document::default()),
+        }
     }
 
-    /// The newest decided contents of a living asset.
+    /// The newest decided contents of an asset, as they are held.
     pub fn document(&self, slot: Slot, version: u32) -> Result<Document, LedgerError> {
         if let Some(document) = self.recent.get(slot) {
             return Ok(document.clone());
@@ -289,59 +247,6 @@ impl Ledger<'_> {
 
     pub(super) fn last_change(&self) -> u32 {
         self.set.changes.len().saturating_sub(1) as u32
-    }
-
-    fn asset_changed(&mut self, slot: Slot, effect: Effect, stamp: Stamp) {
-        let Effect { head, event, document, set, removed } = effect;
-        self.index.set_head(slot, &head);
-        if event == AssetEvent::Created || event == AssetEvent::Updated || event == AssetEvent::Deleted {
-            self.recent.remember(slot, document);
-        }
-        let id = self.index.id(slot).clone();
-        let change = AssetChange { slot, id, event, head, set, removed, stamp, origin: self.origin };
-        self.set.changes.push(ChangeKind::Asset(Box::new(change)));
-        if event == AssetEvent::Created {
-            self.show_quotes(slot);
-        }
-    }
-
-    /// P3: prices that waited for their asset become visible in the commit that brings it to life.
-    pub fn show_quotes(&mut self, slot: Slot) {
-        for quote in self.index.quotes(slot) {
-            self.push_price_change(slot, quote, true);
-        }
-    }
-
-    /// X1: the quotes at or below the death go; newer ones wait for the asset to come back (P3).
-    /// `lives`: the asset has lived since, and readers see what goes. Whether what shows of any quote
-    /// has changed, by the heartbeats before and after.
-    fn bury_quotes(
-        &mut self,
-        slot: Slot,
-        death: Stamp,
-        lives: bool,
-        [before, after]: [Option<i64>; 2],
-    ) -> bool {
-        let mut taken = false;
-        for quote in self.index.quotes(slot) {
-            let Some(left) = price::after_death(&quote, death) else { continue };
-            match &left {
-                Some(left) => self.index.set_quote(slot, left.clone()),
-                None => self.index.remove_quote(slot, quote.name),
-            }
-            let shown = reading::shown(&quote, before);
-            let emptied = Quote { stamp: Stamp::NEVER, amount: None, extra: None, undated: None, ..quote };
-            let left = left.unwrap_or(emptied);
-            taken |= reading::shown(&left, after) != shown;
-            self.push_price_change(slot, left, lives);
-        }
-        taken
-    }
-
-    pub(super) fn push_price_change(&mut self, slot: Slot, quote: Quote, visible: bool) {
-        let id = self.index.id(slot).clone();
-        let visible = visible && !self.index.is_hidden(slot);
-        self.set.changes.push(ChangeKind::Price(PriceChange { slot, id, visible, quote }));
     }
 }
 

@@ -8,6 +8,7 @@
 mod absences;
 mod deliveries;
 mod ending;
+mod existence;
 mod feed_task;
 mod file_survey;
 mod gap_watch;

@@ -1,5 +1,6 @@
 //! Parked prices (P3): registers whose asset is unknown or dead. The register in the index *is*
-//! the parked price; here is only since when each waits, so that the oldest is found.
+//! the parked price; here is only since when each waits, so that the oldest is found. Those of an
+//! absent asset stay hidden with its tombstone: they wait for nothing else, and never too long.
 //!
 //! Every write set passes `settle` before it is put in line: what it made wait or freed is noted,
 //! and what has waited too long, or is too much, moves to the quarantine in the same commit.
@@ -30,6 +31,8 @@ pub struct Parked {
     /// From the one that has waited longest.
     by_time: BTreeSet<ParkedPlace>,
     by_slot: HashMap<Slot, Vec<Waiting>>,
+    /// Absent assets that have quotes.
+    absent: BTreeSet<Slot>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,12 +50,34 @@ pub struct ParkedPrice {
     pub id: AssetId,
     pub quote: Quote,
     pub since: Micros,
-    pub expires_at: Micros,
-    /// The asset was deleted; else it was never known.
-    pub dead: bool,
+    /// `None`: it goes with its tombstone.
+    pub expires_at: Option<Micros>,
+    pub waits_for: WaitsFor,
 }
 
+/// Why no reader sees a parked price's asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    Unknown,
+    Deleted,
+    Absent,
+}
+
+impl WaitsFor {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WaitsFor::Unknown => "unknown",
+            WaitsFor::Deleted => "deleted",
+            WaitsFor::Absent => "absent",
+        }
+    }
+}
+
+/// In a list, prices that never expire follow on all that do.
+const NEVER_EXPIRES: Micros = Micros(i64::MAX);
+
 impl Parked {
+    /// Those that wait for 24 h at most.
     pub fn len(&self) -> usize {
         self.by_time.len()
     }
@@ -72,6 +97,7 @@ impl Parked {
         for waiting in &before {
             self.by_time.remove(&(waiting.since, slot, waiting.quote));
         }
+        self.absent.remove(&slot);
         if index.is_free(slot) || index.is_alive(slot) {
             return;
         }
@@ -79,18 +105,25 @@ impl Parked {
             let same = |held: &&Waiting| held.quote == quote.name && held.stamp == quote.stamp;
             before.iter().find(same).map_or(now, |held| held.since)
         };
-        self.put(slot, &index.quotes(slot), since);
+        self.put(index, slot, since);
     }
 
     /// While loading: it has waited since it came, or since its asset died.
     pub fn load(&mut self, index: &Index, slot: Slot) {
         if !index.is_alive(slot) {
             let died_at = index.died_at(slot);
-            self.put(slot, &index.quotes(slot), |quote| quote.received_at.max(died_at));
+            self.put(index, slot, |quote| quote.received_at.max(died_at));
         }
     }
 
-    fn put(&mut self, slot: Slot, quotes: &[Quote], since: impl Fn(&Quote) -> Micros) {
+    fn put(&mut self, index: &Index, slot: Slot, since: impl Fn(&Quote) -> Micros) {
+        let quotes = index.quotes(slot);
+        if index.is_absent(slot) {
+            if !quotes.is_empty() {
+                self.absent.insert(slot);
+            }
+            return;
+        }
         let waiting = |quote: &Quote| Waiting { quote: quote.name, since: since(quote), stamp: quote.stamp };
         let waiting: Vec<Waiting> = quotes.iter().map(waiting).collect();
         if !waiting.is_empty() {
@@ -118,7 +151,7 @@ impl PartnerState {
                 ChangeKind::Price(price) if !price.visible => {
                     self.parked.follow(&self.index, price.slot, now)
                 }
-                ChangeKind::Asset(asset) if moves_prices(asset.event) => {
+                ChangeKind::Asset(asset) if moves_prices(asset) => {
                     self.parked.follow(&self.index, asset.slot, now);
                 }
                 _ => {}
@@ -183,26 +216,52 @@ impl PartnerState {
         self.recent.forget(slot);
     }
 
-    /// Parked prices from the one that has waited longest, or behind a place.
+    /// Parked prices from the one that has waited longest, or behind a place; those of absent assets
+    /// come last.
     pub fn list_parked(&self, after: Option<ParkedPlace>, limit: usize) -> Vec<ParkedPrice> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let parked = |&place: &ParkedPlace| {
+        let expiring = self.parked.by_time.range((from, Bound::Unbounded)).filter_map(|&place| {
             let (since, slot, name) = place;
+            let known = self.index.is_known(slot);
             Some(ParkedPrice {
                 place,
                 id: self.index.id(slot).clone(),
                 quote: self.index.quote(slot, name)?,
                 since,
-                expires_at: since.plus(PARKED_KEPT),
-                dead: self.index.is_known(slot),
+                expires_at: Some(since.plus(PARKED_KEPT)),
+                waits_for: if known { WaitsFor::Deleted } else { WaitsFor::Unknown },
             })
+        });
+        let begun = after.filter(|(since, ..)| *since == NEVER_EXPIRES);
+        let first = begun.map_or(Slot(0), |(_, slot, _)| slot);
+        let hidden = self.parked.absent.range(first..).flat_map(|&slot| self.hidden_prices(slot));
+        let left = hidden.filter(|hidden| begun.is_none_or(|begun| hidden.place > begun));
+        expiring.chain(left).take(limit).collect()
+    }
+
+    /// The quotes of an absent asset, in order of their names.
+    fn hidden_prices(&self, slot: Slot) -> Vec<ParkedPrice> {
+        let mut quotes = self.index.quotes(slot);
+        quotes.sort_by_key(|quote| quote.name);
+        let parked = |quote: Quote| ParkedPrice {
+            place: (NEVER_EXPIRES, slot, quote.name),
+            id: self.index.id(slot).clone(),
+            since: quote.received_at.max(self.index.died_at(slot)),
+            expires_at: None,
+            waits_for: WaitsFor::Absent,
+            quote,
         };
-        self.parked.by_time.range((from, Bound::Unbounded)).take(limit).filter_map(parked).collect()
+        quotes.into_iter().map(parked).collect()
     }
 }
 
-fn moves_prices(event: AssetEvent) -> bool {
-    matches!(event, AssetEvent::Created | AssetEvent::Deleted | AssetEvent::Forgotten)
+/// A dead asset may have been absent, and be deleted now, or the other way round.
+fn moves_prices(change: &AssetChange) -> bool {
+    match change.event {
+        AssetEvent::Created | AssetEvent::Deleted | AssetEvent::Forgotten => true,
+        AssetEvent::Stamped => !change.head.is_alive(),
+        AssetEvent::Updated => false,
+    }
 }
 
 /// A price that waits no longer, as a row whose text says it as a push would.

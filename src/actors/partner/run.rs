@@ -12,7 +12,7 @@ use crate::rules::guard;
 /// Reports kept per partner; older ones are dropped as new ones come.
 const REPORTS_KEPT: u64 = 200;
 /// With more ids present but not applied, the same file again says nothing about absence.
-const UNAPPLIED_KEPT: usize = 10_000;
+pub const UNAPPLIED_KEPT: usize = 10_000;
 
 /// A run between its beginning and its end.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use super::deliveries::{Decided, Deliveries};
 use super::ending::Ending;
+use super::existence::Lacked;
 use super::gap_watch::{GapWatch, Numbered, OpenGap, note_numbers};
 use super::index::Index;
 use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
@@ -179,6 +180,7 @@ impl PartnerState {
             reader: &self.around.reader,
             policy: &self.settings.policy,
             history_floor: self.feed.history_floor.map(Micros),
+            lacked: Lacked::of(&self.feed),
             prefetched,
             now: self.around.clock.now(),
             origin,

@@ -2,11 +2,16 @@
 
 use super::bytes::{Input, LogError, put_prefixed, put_stamp, put_varint};
 use super::quote::take_currency;
-use crate::domain::{AssetHead, AssetId, Exception, Micros, Origin};
+use crate::domain::{AssetHead, AssetId, Beaten, Exception, Micros, Origin, Stamp};
 
 const CURRENCY: u8 = 1;
 const INACTIVE: u8 = 2;
 const HIDDEN: u8 = 4;
+/// The end follows; else it is the death, as in all rows of before absence hid what it takes.
+const END: u8 = 8;
+const BEATEN: u8 = 16;
+
+const OF_MEMBER: u8 = 1;
 
 /// Counts read from bytes reserve no more room than this before the bytes prove them.
 pub(super) const RESERVE_MAX: usize = 64;
@@ -15,8 +20,13 @@ pub(super) const RESERVE_MAX: usize = 64;
 pub fn put_head_row(out: &mut Vec<u8>, id: &AssetId, head: &AssetHead) {
     put_prefixed(out, id.as_bytes());
     let mut flags = 0;
-    for (flag, set) in [(CURRENCY, head.currency.is_some()), (INACTIVE, head.inactive), (HIDDEN, head.hidden)]
-    {
+    for (flag, set) in [
+        (CURRENCY, head.currency.is_some()),
+        (INACTIVE, head.inactive),
+        (HIDDEN, head.hidden),
+        (END, head.end != head.death),
+        (BEATEN, !head.beaten.is_empty()),
+    ] {
         flags |= if set { flag } else { 0 };
     }
     out.push(flags);
@@ -28,6 +38,9 @@ pub fn put_head_row(out: &mut Vec<u8>, id: &AssetId, head: &AssetHead) {
     if head.death.happened() {
         out.extend_from_slice(&head.died_at.0.to_le_bytes());
     }
+    if head.end != head.death {
+        put_stamp(out, head.end);
+    }
     out.extend_from_slice(&head.hash.to_le_bytes());
     if let Some(currency) = head.currency {
         put_prefixed(out, currency.as_str().as_bytes());
@@ -38,6 +51,42 @@ pub fn put_head_row(out: &mut Vec<u8>, id: &AssetId, head: &AssetHead) {
         out.push(u8::from(exception.removed));
         put_stamp(out, exception.stamp);
     }
+    if !head.beaten.is_empty() {
+        put_beaten(out, &head.beaten);
+    }
+}
+
+fn put_beaten(out: &mut Vec<u8>, all: &[Beaten]) {
+    put_varint(out, all.len() as u64);
+    for beaten in all {
+        out.push(if beaten.member.is_some() { OF_MEMBER } else { 0 });
+        if let Some(member) = &beaten.member {
+            put_prefixed(out, member.as_bytes());
+        }
+        out.extend_from_slice(&beaten.hash.to_le_bytes());
+        put_varint(out, beaten.under.len() as u64);
+        beaten.under.iter().for_each(|name| put_prefixed(out, name.as_bytes()));
+    }
+}
+
+fn take_beaten(input: &mut Input<'_>) -> Result<Vec<Beaten>, LogError> {
+    let count = input.length()?;
+    let mut all = Vec::with_capacity(count.min(RESERVE_MAX));
+    for _ in 0..count {
+        let member = match input.u8()? {
+            0 => None,
+            OF_MEMBER => Some(input.name()?),
+            _ => return Err(LogError::Bounds("beaten content")),
+        };
+        let hash = input.u128()?;
+        let names = input.length()?;
+        let mut under = Vec::with_capacity(names.min(RESERVE_MAX));
+        for _ in 0..names {
+            under.push(input.name()?);
+        }
+        all.push(Beaten { member, hash, under });
+    }
+    Ok(all)
 }
 
 /// Reads a whole row of `assets`.
@@ -55,6 +104,7 @@ pub(super) fn take_head_row(input: &mut Input<'_>) -> Result<(AssetId, AssetHead
     let version = u32::try_from(input.varint()?).map_err(|_| LogError::Bounds("version"))?;
     let (life, death, base) = (input.stamp()?, input.stamp()?, input.stamp()?);
     let died_at = if death.happened() { Micros(input.i64()?) } else { Micros::BEGINNING };
+    let end: Stamp = if flags & END == 0 { death } else { input.stamp()? };
     let hash = input.u128()?;
     let currency = if flags & CURRENCY == 0 { None } else { Some(take_currency(input.prefixed()?)?) };
     let count = input.length()?;
@@ -64,13 +114,16 @@ pub(super) fn take_head_row(input: &mut Input<'_>) -> Result<(AssetId, AssetHead
         let removed = input.u8()? != 0;
         exceptions.push(Exception { name, stamp: input.stamp()?, removed });
     }
+    let beaten = if flags & BEATEN == 0 { Vec::new() } else { take_beaten(input)? };
     let head = AssetHead {
         version,
         life,
         death,
+        end,
         died_at,
         base,
         exceptions,
+        beaten,
         hash,
         currency,
         inactive: flags & INACTIVE != 0,

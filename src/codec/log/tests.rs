@@ -71,27 +71,47 @@ fn exception() -> impl Strategy<Value = Exception> {
     })
 }
 
+fn beaten() -> impl Strategy<Value = Beaten> {
+    (option::of("[a-z]{0,30}"), any::<u128>(), vec("[a-z]{1,30}", 0..3)).prop_map(|(member, hash, under)| {
+        Beaten { member: member.map(Into::into), hash, under: under.into_iter().map(Into::into).collect() }
+    })
+}
+
 fn head() -> impl Strategy<Value = AssetHead> {
     let flags = (any::<bool>(), any::<bool>(), any::<u8>());
+    let deaths = (stamp(), option::of(stamp()));
     (
         any::<u32>(),
         stamp(),
-        stamp(),
+        deaths,
         stamp(),
         vec(exception(), 0..4),
+        vec(beaten(), 0..3),
         any::<u128>(),
         option::of(currency()),
         flags,
     )
         .prop_map(
-            |(version, life, death, base, exceptions, hash, currency, (inactive, hidden, absences))| {
+            |(
+                version,
+                life,
+                (death, end),
+                base,
+                exceptions,
+                beaten,
+                hash,
+                currency,
+                (inactive, hidden, absences),
+            )| {
                 AssetHead {
                     version,
                     life,
                     death,
+                    end: end.unwrap_or(death),
                     died_at: if death.happened() { Micros(i64::from(version)) } else { Micros::BEGINNING },
                     base,
                     exceptions,
+                    beaten,
                     hash,
                     currency,
                     inactive,

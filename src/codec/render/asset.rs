@@ -43,7 +43,7 @@ pub struct PriceView<'a> {
 
 /// The heartbeat of an asset's class (P5).
 pub fn heartbeat(document: &Document, policy: &Policy) -> Option<i64> {
-    policy.heartbeats.get(document.plain_text("class")?).copied()
+    policy.heartbeats.get(&*document.text_of("class")?).copied()
 }
 
 /// `{"id", "partner", "updated_at", members…, "price"?, "quotes"?, "cursor"?}`.
@@ -87,7 +87,7 @@ pub(super) fn member(out: &mut Vec<u8>, member: &Member) {
 /// The newest source time of what shows of the document.
 fn updated_at(head: &AssetHead) -> Micros {
     let written = head.exceptions.iter().map(|exception| exception.stamp).fold(head.base, Ord::max);
-    if written > head.death { written.at } else { head.life.at }
+    if written > head.end { written.at } else { head.life.at }
 }
 
 fn quotes(out: &mut Vec<u8>, view: &AssetView<'_>, wanted: &impl Fn(&str) -> bool) {

@@ -89,7 +89,9 @@ fn existence(out: &mut Vec<u8>, view: &ExplainView<'_>) {
     let head = view.head;
     name(out, "existence");
     out.push(b'{');
-    for (member, when) in [("life", head.life), ("death", head.death), ("base", head.base)] {
+    text(out, "state", state(head));
+    let moments = [("life", head.life), ("death", head.death), ("end", head.end), ("base", head.base)];
+    for (member, when) in moments {
         moment(out, view, member, when);
     }
     name(out, "last_change");
@@ -98,6 +100,16 @@ fn existence(out: &mut Vec<u8>, view: &ExplainView<'_>) {
         None => out.extend_from_slice(b"null"),
     }
     out.push(b'}');
+}
+
+/// Absence hides what the asset holds until it comes back; a said delete has ended it (X1, X3).
+fn state(head: &AssetHead) -> &'static str {
+    match head.is_alive() {
+        true => "alive",
+        false if head.is_absent() => "absent",
+        false if head.death.happened() => "deleted",
+        false => "unknown",
+    }
 }
 
 /// The write that bore the stamp, where something of it is still known: it wrote the base, or a
@@ -212,8 +224,12 @@ fn quote(out: &mut Vec<u8>, view: &ExplainView<'_>, quote: &Quote) {
     separate(out);
     out.push(b'{');
     text(out, "name", quote.name.as_str());
-    let parked = !view.head.is_alive();
-    text(out, "state", if parked { "parked" } else { reading.state.as_str() });
+    let state = match view.head.is_alive() {
+        true => reading.state.as_str(),
+        false if view.head.is_absent() => "hidden",
+        false => "parked",
+    };
+    text(out, "state", state);
     let (shows, why) = match reading::undated_reason(quote, heartbeat) {
         None if quote.undated.is_some() => {
             ("dated", "a price with a time of its own goes before the feed's undated one")

@@ -18,7 +18,7 @@ use std::sync::Arc;
 enum Ground {
     /// The row, changed.
     Row,
-    /// The row without members: the asset was deleted.
+    /// The row without members: a delete has taken them all, or a change brought all there are.
     Emptied,
     /// Nothing: the asset was forgotten.
     Bare,
@@ -78,19 +78,25 @@ impl DocumentPatch {
                 *self = DocumentPatch { gone: true, ground: Ground::Bare, ..fresh };
                 return;
             }
-            AssetEvent::Deleted => {
-                self.ground = if self.ground == Ground::Bare { Ground::Bare } else { Ground::Emptied };
-                self.set = Document::default();
-                self.removed.clear();
-                self.changed = Some(seq);
+            // the head says so alone, as it did before absence left anything
+            AssetEvent::Deleted | AssetEvent::Stamped if !change.head.holds_members() => {
+                self.replace_members(Vec::new());
             }
-            AssetEvent::Created | AssetEvent::Updated => {
+            AssetEvent::Created => self.replace_members(change.set),
+            AssetEvent::Updated | AssetEvent::Deleted | AssetEvent::Stamped => {
                 self.change_members(&change.removed, change.set);
-                self.changed = Some(seq);
             }
-            AssetEvent::Stamped => {}
+        }
+        if change.event != AssetEvent::Stamped {
+            self.changed = Some(seq);
         }
         self.note_origins(&change.head, change.stamp, source);
+    }
+
+    fn replace_members(&mut self, members: Vec<Member>) {
+        self.ground = if self.ground == Ground::Bare { Ground::Bare } else { Ground::Emptied };
+        self.set = Document::from_members(members);
+        self.removed.clear();
     }
 
     fn change_members(&mut self, removed: &[CompactString], set: Vec<Member>) {
@@ -113,15 +119,19 @@ impl DocumentPatch {
     }
 
     /// The base and the exceptions that bear the change's stamp are its own; others keep theirs. Where
-    /// both bear it, a partial write came as of the same time as the base: that stays another's.
+    /// both bear it, a partial write came as of the same time as the base: that stays another's. A
+    /// change without a stamp wrote neither.
     fn note_origins(&mut self, head: &AssetHead, stamp: Stamp, source: (Origin, Micros)) {
-        if head.base == stamp && head.exceptions.iter().all(|exception| exception.stamp != stamp) {
+        if stamp.happened()
+            && head.base == stamp
+            && head.exceptions.iter().all(|exception| exception.stamp != stamp)
+        {
             self.base_origin = Some(source);
         }
         let before = std::mem::take(&mut self.exceptions);
         let mut known = Walk { rest: &before, name: |(name, _)| name };
         let origin_of = |e: &Exception| match known.find(&e.name) {
-            _ if e.stamp == stamp => Some(source),
+            _ if stamp.happened() && e.stamp == stamp => Some(source),
             found => found.and_then(|(_, origin)| *origin),
         };
         let origins = head.exceptions.iter().map(origin_of);
@@ -299,6 +309,25 @@ mod tests {
         let exceptions = above.apply(row).unwrap().exceptions;
         let writers: Vec<_> = exceptions.iter().map(|(_, origin, at)| (*origin, *at)).collect();
         assert_eq!(writers, [push(6), push(7), push(2), push(7)]);
+    }
+
+    #[test]
+    fn b2_a_change_without_a_stamp_writes_no_base() {
+        let mut patch = patch();
+        stamped(&mut patch, 2, Vec::new());
+        let head = AssetHead { life: at(1), absences: 1, ..AssetHead::unborn() };
+        let change = AssetChange {
+            slot: ASSET,
+            id: AssetId::new("a").unwrap(),
+            event: AssetEvent::Stamped,
+            head,
+            set: Vec::new(),
+            removed: Vec::new(),
+            stamp: Stamp::NEVER,
+            origin: Origin::Feed { run: 9, record: u32::MAX },
+        };
+        patch.add(Seq(9), Micros(9), change);
+        assert_eq!(patch.apply(None).unwrap().base_origin, push(2));
     }
 
     #[test]

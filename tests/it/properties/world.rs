@@ -240,7 +240,7 @@ impl World {
 
     /// The heartbeat of its class (P5).
     pub fn heartbeat(&self, held: &Held) -> Option<i64> {
-        self.policy.heartbeats.get(held.document.plain_text("class")?).copied()
+        self.policy.heartbeats.get(&*held.document.text_of("class")?).copied()
     }
 
     fn shown(&self, held: &Held) -> BTreeMap<QuoteName, Shown> {

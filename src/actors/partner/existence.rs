@@ -1,0 +1,188 @@
+//! The ledger's side of existence: an asset's life, its absences, and what becomes of its quotes.
+//!
+//! Absence hides: the document is neither read nor touched, and the quotes stay in their registers.
+//! A said delete ends: what is at or below it leaves both.
+
+use super::items::inactive_status;
+use super::ledger::{Lanes, Ledger, LedgerError};
+use crate::codec::render::heartbeat;
+use crate::domain::{
+    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, FeedState, Lane, Member,
+    Micros, PriceChange, Quote, Slot, Stamp, Verb,
+};
+use crate::rules::absence;
+use crate::rules::document::Effect;
+use crate::rules::policy::Absent;
+use crate::rules::{price, reading};
+use compact_str::CompactString;
+
+/// The newest file whose absences counted: what comes late and is older has been absent from it (X3).
+#[derive(Clone, Copy, Debug)]
+pub struct Lacked<'a> {
+    snapshot: Option<Micros>,
+    /// Ids that the file held although nothing of them was applied, sorted.
+    in_vain: &'a [String],
+}
+
+impl<'a> Lacked<'a> {
+    pub fn of(feed: &'a FeedState) -> Lacked<'a> {
+        Lacked { snapshot: feed.last_absence_at.map(Micros), in_vain: &feed.last_absence_in_vain }
+    }
+
+    /// `(S, feed)` of the file, unless it held the id.
+    pub fn by(&self, id: &AssetId) -> Stamp {
+        let holds = || self.in_vain.binary_search_by(|held| held.as_str().cmp(id.as_str())).is_ok();
+        let snapshot = self.snapshot.filter(|_| self.in_vain.is_empty() || !holds());
+        snapshot.map_or(Stamp::NEVER, |snapshot| Stamp::new(snapshot, Lane::Feed, 0))
+    }
+}
+
+/// A change of the document beside its head.
+#[derive(Default)]
+struct Contents {
+    set: Vec<Member>,
+    removed: Vec<CompactString>,
+}
+
+impl Ledger<'_> {
+    /// Records what a write has done to an asset and its document, and what follows for its quotes;
+    /// whether what shows of any quote of a living asset is gone with it.
+    pub fn existence_moved(
+        &mut self,
+        slot: Slot,
+        (head, document): (&AssetHead, &Document),
+        effect: Effect,
+        stamp: Stamp,
+    ) -> bool {
+        let Effect { head: mut next, event, document: held, set, removed } = effect;
+        let ended = next.end > head.end;
+        if ended || next.death > head.death {
+            next.died_at = self.now;
+        }
+        let lives = next.is_alive();
+        let heartbeats = [document, &held].map(|document| heartbeat(document, self.policy));
+        self.index.set_head(slot, &next);
+        if next.version != head.version {
+            self.recent.remember(slot, held);
+        }
+        self.asset_changed(slot, event, next, Contents { set, removed }, stamp);
+        if event == AssetEvent::Created {
+            self.show_quotes(slot);
+        }
+        ended && self.bury_quotes(slot, stamp, lives, heartbeats) && lives
+    }
+
+    /// X3: the asset is in the snapshot, so its absences count from nothing again.
+    pub fn clear_absences(&mut self, slot: Slot) {
+        let head = self.index.head(slot);
+        if head.absences > 0 {
+            self.head_moved(slot, AssetHead { absences: 0, ..head });
+        }
+    }
+
+    /// X3: one more absence from an undated snapshot.
+    pub fn note_absence(&mut self, slot: Slot) {
+        let head = self.index.head(slot);
+        self.head_moved(slot, AssetHead { absences: head.absences.saturating_add(1), ..head });
+    }
+
+    /// X3, X5: the snapshot lacks the asset: it is hidden, or marked inactive, at `(S, feed)`.
+    pub fn remove_absent(&mut self, slot: Slot, stamp: Stamp) -> Result<(), LedgerError> {
+        if self.policy.absent == Absent::Inactive {
+            return self.mark_inactive(slot, stamp);
+        }
+        let head = AssetHead { died_at: self.now, ..absence::hide(&self.index.head(slot), stamp) };
+        self.remember(slot);
+        self.index.set_head(slot, &head);
+        self.asset_changed(slot, AssetEvent::Deleted, head, Contents::default(), stamp);
+        Ok(())
+    }
+
+    /// X3: the file that hides what comes late; none where absence marks assets inactive.
+    pub fn hiding(&self, lacked: Stamp) -> Stamp {
+        if self.policy.absent == Absent::Delete { lacked } else { Stamp::NEVER }
+    }
+
+    /// X5: an asset that has come to life late is inactive as of the file that has lacked it.
+    pub fn be_absent_since(&mut self, slot: Slot, lacked: Stamp) -> Result<(), LedgerError> {
+        let head = self.index.head(slot);
+        let is_late = !head.inactive && head.newest() < lacked;
+        if is_late && self.policy.absent == Absent::Inactive {
+            self.mark_inactive(slot, lacked)?;
+        }
+        Ok(())
+    }
+
+    /// X5: what a file lacks is not active any more.
+    fn mark_inactive(&mut self, slot: Slot, stamp: Stamp) -> Result<(), LedgerError> {
+        let write = AssetWrite {
+            verb: Verb::Patch,
+            id: self.index.id(slot).clone(),
+            at: Some(stamp.at),
+            sequence: stamp.sequence(),
+            members: Document::from_members(vec![inactive_status()]),
+            removed: Vec::new(),
+            prices: Vec::new(),
+        };
+        self.asset(&write, Lanes::Feed { snapshot: stamp.at, fetch_started_at: stamp.at })?;
+        Ok(())
+    }
+
+    /// What is kept of the asset beside its stamps has moved.
+    pub(super) fn head_moved(&mut self, slot: Slot, head: AssetHead) {
+        self.index.set_head(slot, &head);
+        self.asset_changed(slot, AssetEvent::Stamped, head, Contents::default(), Stamp::NEVER);
+    }
+
+    fn asset_changed(
+        &mut self,
+        slot: Slot,
+        event: AssetEvent,
+        head: AssetHead,
+        contents: Contents,
+        stamp: Stamp,
+    ) {
+        let (id, origin, Contents { set, removed }) = (self.index.id(slot).clone(), self.origin, contents);
+        let change = AssetChange { slot, id, event, head, set, removed, stamp, origin };
+        self.set.changes.push(ChangeKind::Asset(Box::new(change)));
+    }
+
+    /// P3: prices that waited for their asset become visible in the commit that brings it to life.
+    pub fn show_quotes(&mut self, slot: Slot) {
+        for quote in self.index.quotes(slot) {
+            self.push_price_change(slot, quote, true);
+        }
+    }
+
+    /// X1: the quotes at or below the end go; newer ones wait for the asset to come back (P3).
+    /// `lives`: the asset has lived since, and readers see what goes. Whether what shows of any quote
+    /// has changed, by the heartbeats before and after.
+    fn bury_quotes(
+        &mut self,
+        slot: Slot,
+        end: Stamp,
+        lives: bool,
+        [before, after]: [Option<i64>; 2],
+    ) -> bool {
+        let mut taken = false;
+        for quote in self.index.quotes(slot) {
+            let Some(left) = price::after_death(&quote, end) else { continue };
+            match &left {
+                Some(left) => self.index.set_quote(slot, left.clone()),
+                None => self.index.remove_quote(slot, quote.name),
+            }
+            let shown = reading::shown(&quote, before);
+            let emptied = Quote { stamp: Stamp::NEVER, amount: None, extra: None, undated: None, ..quote };
+            let left = left.unwrap_or(emptied);
+            taken |= reading::shown(&left, after) != shown;
+            self.push_price_change(slot, left, lives);
+        }
+        taken
+    }
+
+    pub(super) fn push_price_change(&mut self, slot: Slot, quote: Quote, visible: bool) {
+        let id = self.index.id(slot).clone();
+        let visible = visible && !self.index.is_hidden(slot);
+        self.set.changes.push(ChangeKind::Price(PriceChange { slot, id, visible, quote }));
+    }
+}
