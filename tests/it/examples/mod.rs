@@ -1,6 +1,7 @@
 //! The worked examples of RULES.md, each a test named by its rule, against a running daemon: pushes
 //! over HTTP, feeds fetched over HTTP, the clock moved by hand.
 
+mod absence;
 mod feeds;
 mod guard;
 mod pushes;
