@@ -69,9 +69,14 @@ pub(super) fn id(raw: &str, rule: Rule) -> Result<AssetId, Refusal> {
 }
 
 pub(super) fn id_text(text: &str, rule: Rule) -> Result<AssetId, Refusal> {
-    AssetId::new(text).map_err(|e| match e {
+    AssetId::named(text).map_err(|e| match e {
         AssetIdError::Length => Refusal::new(rule, "id_length", "send an id of 1 to 256 bytes"),
         AssetIdError::Control => Refusal::new(rule, "id_control", "send an id without control characters"),
+        AssetIdError::Placeholder => Refusal::new(
+            rule,
+            "id_placeholder",
+            "this is what a program writes where it has no id: check the template or the code that fills it in",
+        ),
     })
 }
 

@@ -48,10 +48,23 @@ pub enum AssetIdError {
     Length,
     #[error("an id holds no control characters")]
     Control,
+    #[error("`undefined`, `null`, `NaN` and `[object Object]` are what a program writes where it has no id")]
+    Placeholder,
 }
 
 impl AssetId {
     pub const BYTES_MAX: usize = 256;
+    /// What JavaScript makes of an id that is not there.
+    const PLACEHOLDERS: [&str; 4] = ["undefined", "null", "NaN", "[object Object]"];
+
+    /// An id that a caller or a feed names. One that was stored may still be a placeholder, and is
+    /// read by [`AssetId::new`].
+    pub fn named(text: &str) -> Result<Self, AssetIdError> {
+        if Self::PLACEHOLDERS.contains(&text) {
+            return Err(AssetIdError::Placeholder);
+        }
+        Self::new(text)
+    }
 
     pub fn new(text: &str) -> Result<Self, AssetIdError> {
         if !(1..=Self::BYTES_MAX).contains(&text.len()) {
@@ -95,6 +108,18 @@ mod tests {
         assert_eq!(AssetId::new(""), Err(AssetIdError::Length));
         assert_eq!(AssetId::new("a\u{7f}"), Err(AssetIdError::Control));
         assert_eq!(AssetId::new("ibc/27394FB092").unwrap().as_str(), "ibc/27394FB092");
+    }
+
+    #[test]
+    fn an_id_that_stands_for_none_is_refused_where_it_is_named_and_read_where_it_is_stored() {
+        for text in ["undefined", "null", "NaN", "[object Object]"] {
+            assert_eq!(AssetId::named(text), Err(AssetIdError::Placeholder), "{text}");
+            assert!(AssetId::new(text).is_ok(), "{text}");
+        }
+        for text in ["Undefined", "nullable", "nan", "undefined-1", "[object]"] {
+            assert!(AssetId::named(text).is_ok(), "{text}");
+        }
+        assert_eq!(AssetId::named(""), Err(AssetIdError::Length));
     }
 
     #[test]

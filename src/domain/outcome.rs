@@ -24,6 +24,8 @@ pub enum Outcome {
     Held,
     /// Kept aside, to be mended and released (202).
     Quarantined,
+    /// An event of a type that says nothing about assets or prices (200).
+    Ignored,
     /// Refused; the sender has to change it (422).
     Rejected,
     /// PATCH or DELETE named an asset that was never known here.
@@ -33,7 +35,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Outcome; 12] = [
+    pub const ALL: [Outcome; 13] = [
         Outcome::Created,
         Outcome::Updated,
         Outcome::Unchanged,
@@ -43,6 +45,7 @@ impl Outcome {
         Outcome::Parked,
         Outcome::Held,
         Outcome::Quarantined,
+        Outcome::Ignored,
         Outcome::Rejected,
         Outcome::NotFound,
         Outcome::Gone,
@@ -59,6 +62,7 @@ impl Outcome {
             Outcome::Parked => "parked",
             Outcome::Held => "held",
             Outcome::Quarantined => "quarantined",
+            Outcome::Ignored => "ignored",
             Outcome::Rejected => "rejected",
             Outcome::NotFound => "not_found",
             Outcome::Gone => "gone",

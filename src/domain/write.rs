@@ -37,7 +37,8 @@ pub struct PriceWrite {
     pub quote: QuoteName,
     pub amount: Option<Decimal>,
     pub currency: Option<Currency>,
-    /// The price's own time (`as_of`), else the envelope's; `None` where neither was given.
+    /// The price's own time (`as_of`), else that of the pushed item or envelope that it came in;
+    /// `None` where its sender said nothing of when it was true.
     pub at: Option<Micros>,
     pub sequence: u64,
     pub market: Market,

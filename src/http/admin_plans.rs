@@ -11,7 +11,7 @@ use super::partner::Call;
 use super::path::{self, Query};
 use super::{read, reply};
 use crate::actors::{PartnerEntry, PlanOrder, PlanVerdict, RebuildFrom};
-use crate::codec::request::BodyError;
+use crate::codec::request::{self, BodyError};
 use crate::codec::time;
 use crate::domain::{Micros, RecordKind, RunId};
 use crate::rules::plan::{Plan, PlanState};
@@ -214,8 +214,7 @@ async fn reason(client: &Client, headers: &HeaderMap, mut body: Incoming) -> Res
     intake::announced(headers, Accept::Object, BODY_BYTES_MAX)?;
     let bytes = intake::collect(&mut body, BODY_BYTES_MAX, &client.pulse).await?;
     let bad = |code, detail: String| Fault::Body(BodyError { code, detail, offset: None, status_hint: 400 });
-    let order: Order =
-        serde_json::from_slice(&bytes).map_err(|error| bad("json_syntax", error.to_string()))?;
+    let order: Order = request::object(&bytes)?;
     match &order.reason {
         Some(reason) if reason.len() > REASON_BYTES_MAX => {
             Err(bad("reason_too_long", format!("at most {REASON_BYTES_MAX} bytes")))

@@ -8,7 +8,7 @@ use super::partner::Call;
 use super::read;
 use super::{position, reply, stream, view};
 use crate::actors::Registry;
-use crate::codec::render::Audience;
+use crate::codec::render::{Audience, CHANGE_TYPES};
 use crate::codec::{cursor, json};
 use crate::domain::{Committed, PartnerNo, Seq};
 use crate::store::{ReadError, Reader};
@@ -131,6 +131,9 @@ impl Window {
             }
         };
         let types: Vec<String> = call.query.all("type").map(str::to_owned).collect();
+        if types.iter().any(|wanted| !CHANGE_TYPES.contains(&wanted.as_str())) {
+            return Err(Fault::QueryWord { name: "type", known: CHANGE_TYPES.join(", ") });
+        }
         let types = (!types.is_empty()).then_some(types);
         let audience = if call.is_partner() { Audience::Partner } else { Audience::Others };
         Ok(Window { reader: app.reader.clone(), registry: app.registry.clone(), partners, types, audience })

@@ -48,6 +48,11 @@ pub enum Fault {
     QueryUnknown {
         known: String,
     },
+    /// A word that the parameter does not know: it would filter everything away.
+    QueryWord {
+        name: &'static str,
+        known: String,
+    },
     BadHeader {
         name: &'static str,
         fault: &'static str,
@@ -140,8 +145,8 @@ impl Fault {
                 .hint("With a reader's token, use /api/partners/{partner}/…"),
             Fault::BadPath => words(S::BAD_REQUEST, "bad_path", "The path cannot be decoded")
                 .hint("Percent-encode the id's UTF-8 bytes as one segment, or use /api/assets/~?id="),
-            Fault::BadId(_) => words(S::BAD_REQUEST, "bad_id", "This cannot be the id of an asset"),
-            Fault::BadQuery { .. } | Fault::QueryUnknown { .. } =>
+            Fault::BadId(why) => id_words(*why),
+            Fault::BadQuery { .. } | Fault::QueryUnknown { .. } | Fault::QueryWord { .. } =>
                 words(S::BAD_REQUEST, "bad_query", "The query is not understood"),
             Fault::BadTime { .. } => words(S::BAD_REQUEST, "time_format", "The time is not understood"),
             Fault::BadHeader { .. } => words(S::BAD_REQUEST, "bad_header", "A header is not understood"),
@@ -201,6 +206,7 @@ impl Fault {
             Fault::BadQuery { name, fault } => format!("`{name}` {fault}"),
             Fault::QueryUnknown { known } if known.is_empty() => "no parameters are known here".into(),
             Fault::QueryUnknown { known } => format!("known parameters: {known}"),
+            Fault::QueryWord { name, known } => format!("`{name}` is one of: {known}"),
             Fault::BadTime { name, .. } => format!("`{name}` is not a time with an offset"),
             Fault::BadHeader { name, fault } => format!("`{name}` {fault}"),
             Fault::MediaType { accept } => format!("accepted: {accept}"),
@@ -299,6 +305,18 @@ impl Fault {
             }
         }
         response
+    }
+}
+
+fn id_words(why: AssetIdError) -> Words {
+    match why {
+        AssetIdError::Placeholder => {
+            words(StatusCode::BAD_REQUEST, "id_placeholder", "This stands where an id is missing")
+                .hint("Check the template or the code that fills the id in.")
+        }
+        AssetIdError::Length | AssetIdError::Control => {
+            words(StatusCode::BAD_REQUEST, "bad_id", "This cannot be the id of an asset")
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::codec::{cursor, json};
 use crate::domain::{AssetId, Micros, QuoteName, Seq};
 use crate::store::{AssetRow, Reader};
 use hyper::{Response, StatusCode};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const LIMIT_DEFAULT: u64 = 100;
@@ -66,9 +67,11 @@ pub async fn assets(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 pub async fn prices(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     read::known(call, &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"])?;
     let quote = quote_name(call)?;
-    let ids = call.query.all("id").map(AssetId::new).collect::<Result<Vec<_>, _>>().map_err(Fault::BadId)?;
+    let ids =
+        call.query.all("id").map(AssetId::named).collect::<Result<Vec<_>, _>>().map_err(Fault::BadId)?;
+    let filter = filter(call)?;
     match ids.len() {
-        0 => page(call, filter(call)?, Show::Price(quote)).await,
+        0 => page(call, filter, Show::Price(quote)).await,
         1..=IDS_MAX => prices_of(call, ids, quote).await,
         _ => Err(Fault::query("id", "is given more than 500 times")),
     }
@@ -103,11 +106,7 @@ fn partners(call: &Call<'_>) -> Result<Vec<Arc<PartnerEntry>>, Fault> {
 }
 
 fn filter(call: &Call<'_>) -> Result<Filter, Fault> {
-    let status = match call.query.one("status")?.as_deref() {
-        None | Some("active") => Status::Active,
-        Some("any") => Status::Any,
-        Some(other) => Status::Is(other.to_owned()),
-    };
+    let status = status(call)?;
     let changed_since = call.query.one("changed_since")?;
     let seq_of = |text: &str| {
         let since = cursor::decode(text).ok_or(Fault::BadCursor)?;
@@ -118,6 +117,27 @@ fn filter(call: &Call<'_>) -> Result<Filter, Fault> {
         class: call.query.one("class")?.map(String::from),
         changed_since: changed_since.as_deref().map(seq_of).transpose()?,
     })
+}
+
+/// X5. A word that no asset may bear is a slip of the pen, and is answered with those that may be.
+fn status(call: &Call<'_>) -> Result<Status, Fault> {
+    let wanted = match call.query.one("status")?.as_deref() {
+        None | Some("active") => return Ok(Status::Active),
+        Some("any" | "all") => return Ok(Status::Any),
+        Some(other) => other.to_owned(),
+    };
+    let mut known = BTreeSet::from(["active", "inactive", "any"].map(String::from));
+    for partner in partners(call)? {
+        let settings = partner.settings.load();
+        known.extend(settings.policy.statuses_extra.iter().map(ToString::to_string));
+    }
+    match known.contains(&wanted) {
+        true => Ok(Status::Is(wanted)),
+        false => {
+            let known = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            Err(Fault::QueryWord { name: "status", known })
+        }
+    }
 }
 
 impl Filter {

@@ -114,6 +114,10 @@ fn order(
     deed: &str,
 ) -> Result<Result<Order, Box<ItemOutcome>>, Fault> {
     let text = json::utf8(body).map_err(|error| bad(error.code, error.detail))?;
+    json::value(text).map_err(|error| bad(error.code, error.detail))?;
+    if json::kind(text) != Kind::Object {
+        return Err(bad("body_type", "send one JSON object"));
+    }
     let members = json::members(text).map_err(|error| bad(error.code, error.detail))?;
     let known: &[&str] = if deed == "patch" { &["reason", "set", "remove"] } else { &["reason"] };
     if members.iter().any(|(name, _)| !known.contains(&name.as_ref())) {

@@ -11,7 +11,7 @@ use super::route::{Resource, Route};
 use super::view::Scene;
 use super::{admin_plans, changes, explain, feed, list, position, push, quarantine, read, receipt};
 use crate::actors::PartnerEntry;
-use crate::domain::AssetId;
+use crate::domain::{AssetId, AssetIdError};
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
@@ -127,9 +127,20 @@ impl Call<'_> {
         matches!(self.caller, Caller::Partner { .. })
     }
 
-    /// The asset that the path names.
+    /// The asset that the path names. A placeholder for an id names none, unless one was stored under
+    /// it before placeholders were refused: that may be read, and deleted.
     pub fn asset_id(&self) -> Result<AssetId, Fault> {
-        path::asset_id(self.route.id.unwrap_or_default(), &self.query)
+        let segment = self.route.id.unwrap_or_default();
+        match path::asset_id(segment, &self.query) {
+            Err(Fault::BadId(AssetIdError::Placeholder))
+                if matches!(self.route.method, Method::GET | Method::DELETE) =>
+            {
+                let id = path::stored_id(segment, &self.query)?;
+                let stored = self.app().reader.asset(self.partner()?.no, &id)?;
+                stored.map(|_| id).ok_or(Fault::BadId(AssetIdError::Placeholder))
+            }
+            id => id,
+        }
     }
 
     /// A reader's token opens the catalogue, not what is between a partner and us.

@@ -24,12 +24,20 @@ pub fn decode(text: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The id in a path's segment; `~` stands for `?id=`, for those behind a proxy that decodes `%2F`.
-pub fn asset_id(segment: &str, query: &Query<'_>) -> Result<AssetId, Fault> {
-    let text = match segment {
-        "~" => query.one("id")?.ok_or(Fault::query("id", "is needed where the path says ~"))?,
-        _ => decode(segment).ok_or(Fault::BadPath)?,
-    };
-    AssetId::new(&text).map_err(Fault::BadId)
+pub fn asset_id<'a>(segment: &'a str, query: &Query<'a>) -> Result<AssetId, Fault> {
+    AssetId::named(&id_text(segment, query)?).map_err(Fault::BadId)
+}
+
+/// The same of an asset that is stored, whatever its id is.
+pub fn stored_id<'a>(segment: &'a str, query: &Query<'a>) -> Result<AssetId, Fault> {
+    AssetId::new(&id_text(segment, query)?).map_err(Fault::BadId)
+}
+
+fn id_text<'a>(segment: &'a str, query: &Query<'a>) -> Result<Cow<'a, str>, Fault> {
+    match segment {
+        "~" => query.one("id")?.ok_or(Fault::query("id", "is needed where the path says ~")),
+        _ => decode(segment).ok_or(Fault::BadPath),
+    }
 }
 
 /// The parameters of a query in their order, decoded.
@@ -104,6 +112,7 @@ fn form_decode(text: &str) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::AssetIdError;
 
     #[test]
     fn an_escape_is_decoded_once_and_a_broken_one_refused() {
@@ -123,6 +132,10 @@ mod tests {
         assert_eq!(asset_id("%7E", &query).unwrap().as_str(), "~", "an id may be a tilde, escaped");
         assert!(asset_id("~", &Query::default()).is_err());
         assert!(asset_id("a%00b", &query).is_err());
+        for placeholder in ["undefined", "null", "NaN", "%5Bobject%20Object%5D"] {
+            let refused = asset_id(placeholder, &query);
+            assert!(matches!(refused, Err(Fault::BadId(AssetIdError::Placeholder))), "{placeholder}");
+        }
     }
 
     #[test]

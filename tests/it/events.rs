@@ -45,6 +45,36 @@ async fn t1_each_event_is_the_write_that_it_names_at_its_own_time() {
 }
 
 #[tokio::test]
+async fn an_event_of_a_foreign_type_is_taken_with_200_counted_and_kept_nowhere() {
+    let house = house().await;
+    let order = json!({"type": "order.created", "timestamp": "2026-01-01T00:00:00Z", "data": {"id": "o1"}});
+    let (status, said) = house.post("acme", PATH, &order).await;
+    assert_eq!(
+        (status, &said["outcome"], &said["applied"]),
+        (StatusCode::OK, &json!("ignored"), &json!(false)),
+        "{said}"
+    );
+    let mixed = json!([
+        {"type": "ping", "id": "evt_1", "data": {}},
+        {"type": "asset.upserted", "data": {"id": "a"}},
+    ]);
+    let request = crate::daemon::json(house.call("acme", Method::POST, "/api/events?atomic=true"), &mixed);
+    let (status, said) = answer(request.header("webhook-id", "msg_1")).await;
+    assert_eq!((status, &said["counts"]), (StatusCode::OK, &json!({"created": 1, "ignored": 1})), "{said}");
+    let receipt = house.get("acme", "/api/receipts/msg_1").await.1;
+    assert_eq!(receipt["items"][0]["outcome"], "ignored", "{receipt}");
+    assert_eq!(house.get("acme", "/api/quarantine").await.1["items"], json!([]));
+    assert_eq!(house.get("acme", "/api/assets/o1").await.0, StatusCode::NOT_FOUND);
+    let slip = json!({"type": "asset.updated", "data": {"id": "a"}});
+    assert_eq!(house.post("acme", PATH, &slip).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(house.get("acme", "/api/quarantine").await.1["items"].as_array().unwrap().len(), 1);
+    let scrape = house.admin(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    let line = r#"tidegate_push_items_total{partner="acme",kind="price",outcome="ignored"} 2"#;
+    assert!(scrape.lines().any(|found| found == line), "{scrape}");
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn b20_events_come_as_array_or_ndjson_and_a_bad_one_is_refused_in_its_place() {
     let house = house().await;
     let batch = json!([

@@ -94,6 +94,19 @@ async fn pages_lead_from_the_first_change_to_the_last() {
     assert_eq!(values, [0, 1, 2, 3, 4]);
     let (_, created) = answer(house.read("/api/changes?type=asset.created")).await;
     assert_eq!(created["items"].as_array().unwrap().len(), 2, "{created}");
+    for events in [false, true] {
+        let request = house.read("/api/changes?type=asset.created&type=asset.renamed");
+        let accept = if events { "text/event-stream" } else { "application/json" };
+        let (status, refused) = answer(request.header("accept", accept)).await;
+        assert_eq!(
+            (status, &refused["code"]),
+            (StatusCode::BAD_REQUEST, &json!("bad_query")),
+            "u15: {refused}"
+        );
+        let detail = refused["detail"].as_str().unwrap();
+        let known = "`type` is one of: asset.created, asset.updated, asset.deleted, price.updated";
+        assert_eq!(detail, known, "{refused}");
+    }
     let (_, now) = house.get("acme", "/api/changes?since=now").await;
     assert_eq!(now["items"], json!([]));
     house.stop().await;

@@ -30,6 +30,35 @@ fn ids(page: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn u15_a_status_that_no_asset_can_have_is_refused_with_those_that_it_can() {
+    let mut zeta = partner("zeta");
+    zeta.policy.statuses_extra.insert("sold".into());
+    let house = House::start(vec![partner("acme"), zeta], Clock::system()).await;
+    let assets = json!([{"id": "a"}, {"id": "b", "status": "inactive"}]);
+    house.post("acme", "/api/assets", &assets).await;
+    house.post("zeta", "/api/assets", &json!({"id": "z", "status": "sold"})).await;
+    for path in
+        ["/api/assets?status=inactiv", "/api/prices?status=inactiv", "/api/prices?id=a&status=inactiv"]
+    {
+        let (status, refused) = house.get("acme", path).await;
+        assert_eq!((status, &refused["code"]), (StatusCode::BAD_REQUEST, &json!("bad_query")), "{refused}");
+        assert_eq!(refused["detail"], "`status` is one of: active, any, inactive", "{path}");
+    }
+    assert_eq!(
+        house.get("acme", "/api/assets?status=sold").await.0,
+        StatusCode::BAD_REQUEST,
+        "not one of its own"
+    );
+    let list = async |query: &str| ids(&answer(house.read(&format!("/api/assets?{query}"))).await.1);
+    assert_eq!(list("status=sold").await, ["zeta:z"]);
+    assert_eq!(list("status=inactive").await, ["acme:b"]);
+    for every in ["any", "all"] {
+        assert_eq!(list(&format!("status={every}")).await, ["acme:a", "acme:b", "zeta:z"]);
+    }
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn d9_a_read_with_its_tag_is_not_modified_until_something_is() {
     let house = stocked().await;
     let read = async |tag: &str| {

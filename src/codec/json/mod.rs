@@ -8,11 +8,13 @@
 
 mod canonical;
 mod fault;
+mod object;
 mod scan;
 mod text;
 
 pub use canonical::{canonical, value_hash};
 pub(crate) use fault::Fault;
+pub use object::FromObject;
 pub(crate) use scan::{Rules, Scanner};
 pub use text::{quote, quoted};
 

@@ -8,6 +8,9 @@ use crate::domain::{
 };
 use crate::rules::reading::{self, Shown};
 
+/// Every type of change that readers see.
+pub const CHANGE_TYPES: [&str; 4] = ["asset.created", "asset.updated", "asset.deleted", "price.updated"];
+
 /// `{"cursor", "type", "partner", "id", "committed_at", "source_time", "set", "removed", "price"?}`.
 /// The type is given back, for the event's name; `None` and nothing written for what is internal.
 ///
@@ -154,6 +157,7 @@ mod tests {
         assert_eq!(kind.is_none(), out.is_empty());
         kind.map(|kind| {
             assert!(json::value(&out).is_ok(), "{out}");
+            assert!(CHANGE_TYPES.contains(&kind), "{kind}");
             (kind, out)
         })
     }

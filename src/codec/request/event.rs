@@ -1,24 +1,60 @@
 //! Events: what senders post that know one URL only: `{"type", "timestamp", "data"}`. The data is
 //! an asset or a price as the other calls take it; `timestamp` is the envelope's time (T1).
+//!
+//! A sender posts all its events to that URL, and takes a refusal for a fault of ours: a type that
+//! says nothing about assets or prices is `ignored`, whatever else its envelope holds. A type that
+//! begins like one of ours is a slip of the pen, and is refused.
 
 use super::price::{self, Owner};
 use super::{asset, body};
 use crate::codec::json::{self, Kind};
 use crate::codec::reserved::{self, Refusal};
-use crate::domain::{AssetWrite, Document, Micros, Rule, Verb, Write};
+use crate::domain::{AssetWrite, Document, ItemOutcome, Micros, Outcome, Rule, Verb, Write};
 use crate::rules::policy::Policy;
 use compact_str::CompactString;
+use std::borrow::Cow;
 
 const TYPES: &str = "asset.upserted, asset.replaced, asset.deleted, price.updated";
 
 /// Reads one event from its source text, which has been scanned before.
-pub(super) fn decode(raw: &str, policy: &Policy) -> Result<Write, Refusal> {
+pub(super) fn decode(raw: &str, policy: &Policy) -> Result<Write, Box<ItemOutcome>> {
+    let members = members(raw).map_err(Refusal::into_outcome)?;
+    if is_foreign(&members) {
+        return Err(Box::new(ignored()));
+    }
+    ours(&members, policy).map_err(Refusal::into_outcome)
+}
+
+type Members<'a> = Vec<(Cow<'a, str>, &'a str)>;
+
+fn members(raw: &str) -> Result<Members<'_>, Refusal> {
     if json::kind(raw) != Kind::Object {
         return Err(Refusal::new(Rule::D1, "item_type", "send each event as a JSON object"));
     }
-    let members = json::members(raw).map_err(|e| Refusal::new(Rule::D1, e.code, e.detail))?;
+    json::members(raw).map_err(|e| Refusal::new(Rule::D1, e.code, e.detail))
+}
+
+/// Whether the event's type says nothing about assets or prices.
+fn is_foreign(members: &Members<'_>) -> bool {
+    let kind = members.iter().find(|(name, raw)| name == "type" && json::kind(raw) == Kind::String);
+    kind.and_then(|(_, raw)| json::string(raw).ok()).is_some_and(|kind| !begins_like_ours(&kind))
+}
+
+fn begins_like_ours(kind: &str) -> bool {
+    let begins = |word: &str| kind.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+    kind.trim().is_empty() || begins("asset") || begins("price")
+}
+
+fn ignored() -> ItemOutcome {
+    let hint = format!(
+        "this type says nothing about assets or prices, and was left alone; those that do are {TYPES}"
+    );
+    ItemOutcome::noted(Outcome::Ignored, Rule::D1, "event_type_foreign", hint)
+}
+
+fn ours(members: &Members<'_>, policy: &Policy) -> Result<Write, Refusal> {
     let (mut kind, mut timestamp, mut data) = (None, None, None);
-    for (name, raw) in &members {
+    for (name, raw) in members {
         match name.as_ref() {
             "type" => kind = Some(reserved::text(raw, Rule::D1).map_err(|e| e.within("type"))?),
             "timestamp" => timestamp = reserved::time(raw, Rule::T1).map_err(|e| e.within("timestamp"))?,
@@ -47,12 +83,17 @@ fn unknown_type(what: &str) -> Refusal {
     Refusal::new(Rule::D1, "event_type_unknown", format!("{what}; there are {TYPES}")).within("type")
 }
 
-fn dated(mut write: Write, timestamp: Option<Micros>) -> Write {
-    let at = match &mut write {
-        Write::Asset(write) => &mut write.at,
-        Write::Price(write) => &mut write.at,
-    };
-    *at = at.or(timestamp);
+/// T1, T2: what has no time of its own takes that of what it stands in.
+pub(super) fn dated(mut write: Write, timestamp: Option<Micros>) -> Write {
+    match &mut write {
+        Write::Asset(write) => {
+            write.at = write.at.or(timestamp);
+            for price in &mut write.prices {
+                price.at = price.at.or(write.at);
+            }
+        }
+        Write::Price(write) => write.at = write.at.or(timestamp),
+    }
     write
 }
 
@@ -129,10 +170,34 @@ mod tests {
     }
 
     #[test]
+    fn an_event_that_says_nothing_about_assets_or_prices_is_ignored_whatever_else_it_holds() {
+        for event in [
+            r#"{"type":"order.created","timestamp":"2026-11-24T03:10:00Z","data":{"id":"o1"}}"#,
+            r#"{"type":"ping"}"#,
+            r#"{"id":"evt_1","type":"user/joined","created":7,"data":[1,2]}"#,
+            r#"{"type":"order.created","timestamp":"yesterday","data":null,"kind":1}"#,
+        ] {
+            let body = event.as_bytes();
+            let decoded = events(body, false, &Policy::default(), &BodyLimits { items_max: 1 }).unwrap();
+            let item = decoded.writes[0].clone().unwrap_err();
+            let code = item.note.unwrap().code;
+            assert_eq!((item.outcome, &*code), (Outcome::Ignored, "event_type_foreign"), "{event}");
+            assert_eq!(decoded.ids, [""], "it names no asset: {event}");
+        }
+    }
+
+    #[test]
     fn an_event_that_is_not_understood_is_refused_with_a_pointer_into_it() {
         for (event, id, code, pointer) in [
             (r#"{"type":"asset.moved","data":{"id":"a"}}"#, "a", "event_type_unknown", "/type"),
+            (r#"{"type":"priceUpdated","data":{"id":"a"}}"#, "a", "event_type_unknown", "/type"),
+            (r#"{"type":"Asset.Upserted","data":{"id":"a"}}"#, "a", "event_type_unknown", "/type"),
+            (r#"{"type":" ","data":{"id":"a"}}"#, "a", "event_type_unknown", "/type"),
+            (r#"{"type":7,"data":{"id":"a"}}"#, "a", "member_type", "/type"),
             (r#"{"data":{"id":"a"}}"#, "a", "event_type_unknown", "/type"),
+            (r#"{"type":"asset.upserted","data":["a","A"]}"#, "", "item_type", "/data"),
+            (r#"{"type":"price.updated","data":["a","1","EUR"]}"#, "", "item_type", "/data"),
+            (r#"{"type":"asset.deleted","data":["a"]}"#, "", "item_type", "/data"),
             (r#"{"type":"asset.upserted"}"#, "", "data_missing", "/data"),
             (r#"{"type":"asset.upserted","data":{"name":"A"}}"#, "", "id_missing", "/data/id"),
             (r#"{"type":"asset.deleted","data":"a"}"#, "", "item_type", "/data"),

@@ -7,7 +7,7 @@
 
 use super::Shape;
 use super::price::{Parts, checked_sequence};
-use crate::codec::json::{self, Kind, STRING_BYTES_MAX};
+use crate::codec::json::{self, FromObject, Kind, STRING_BYTES_MAX};
 use crate::codec::reserved;
 use crate::domain::{AssetId, Decimal, ItemOutcome, PriceWrite, Rule, Write};
 use crate::rules::policy::Policy;
@@ -71,24 +71,27 @@ fn copy_lines(copy: &mut Vec<u8>, text: &str) -> Option<usize> {
 }
 
 fn array(copy: &mut [u8], buffers: &mut Buffers, policy: &Policy) -> Option<Writes> {
-    let items: Vec<PriceIn<'_>> = simd_json::serde::from_slice_with_buffers(copy, buffers).ok()?;
-    let read = |item: PriceIn<'_>| item.read(policy).map(|write| Ok(Write::Price(write)));
+    let items: Vec<FromObject<PriceIn<'_>>> =
+        simd_json::serde::from_slice_with_buffers(copy, buffers).ok()?;
+    let read = |FromObject(item): FromObject<PriceIn<'_>>| Some(Ok(Write::Price(item.read(policy)?)));
     items.into_iter().map(read).collect()
 }
 
 fn single(copy: &mut [u8], buffers: &mut Buffers, policy: &Policy) -> Option<Writes> {
-    let item: PriceIn<'_> = simd_json::serde::from_slice_with_buffers(copy, buffers).ok()?;
+    let FromObject(item): FromObject<PriceIn<'_>> =
+        simd_json::serde::from_slice_with_buffers(copy, buffers).ok()?;
     Some(vec![Ok(Write::Price(item.read(policy)?))])
 }
 
 fn envelope(copy: &mut [u8], buffers: &mut Buffers, policy: &Policy) -> Option<Writes> {
-    let envelope: EnvelopeIn<'_> = simd_json::serde::from_slice_with_buffers(copy, buffers).ok()?;
+    let FromObject(envelope): FromObject<EnvelopeIn<'_>> =
+        simd_json::serde::from_slice_with_buffers(copy, buffers).ok()?;
     let timestamp = match envelope.timestamp {
         Some(text) if text.len() > STRING_BYTES_MAX => return None,
         Some(text) => Some(reserved::time_text(text, Rule::T1).ok()?),
         None => None,
     };
-    let read = |item: PriceIn<'_>| {
+    let read = |FromObject(item): FromObject<PriceIn<'_>>| {
         let mut write = item.read(policy)?;
         write.at = write.at.or(timestamp);
         Some(Ok(Write::Price(write)))
@@ -102,7 +105,7 @@ struct EnvelopeIn<'a> {
     #[serde(borrow, default)]
     timestamp: Option<&'a str>,
     #[serde(borrow)]
-    prices: Vec<PriceIn<'a>>,
+    prices: Vec<FromObject<PriceIn<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -133,7 +136,7 @@ struct PriceIn<'a> {
 impl PriceIn<'_> {
     fn read(self, policy: &Policy) -> Option<PriceWrite> {
         let id = match self.id {
-            TextOrWhole::Text(text) => AssetId::new(text).ok()?,
+            TextOrWhole::Text(text) => AssetId::named(text).ok()?,
             TextOrWhole::Whole(number) => AssetId::new(&number.to_string()).ok()?,
         };
         let amount = match self.amount {
@@ -151,7 +154,10 @@ impl PriceIn<'_> {
             quote: self.quote.map(Cow::Borrowed),
             kind: self.kind.map(Cow::Borrowed),
             per: self.per.map(Cow::Borrowed),
-            sequence: checked_sequence(self.sequence.unwrap_or(0))?,
+            sequence: match self.sequence {
+                Some(number) => checked_sequence(number)?,
+                None => 0,
+            },
             stream: self.stream.map(Cow::Borrowed),
             market: self.market.map(Cow::Borrowed),
         };

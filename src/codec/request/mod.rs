@@ -11,13 +11,15 @@ mod event;
 mod fast;
 mod price;
 
+use super::json::{self, FromObject, Kind};
 use super::problem::Problem;
 use super::reserved::Refusal;
-use crate::domain::{AssetId, ItemOutcome, Micros, QuoteName, Verb, Write};
+use crate::domain::{AssetId, ItemOutcome, Micros, Outcome, QuoteName, Verb, Write};
 use crate::rules::policy::Policy;
 use body::Items;
 use compact_str::CompactString;
 use price::Owner;
+use serde::de::DeserializeOwned;
 
 /// What one body may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +102,7 @@ fn prices_exactly(
     let items = body::split(text, ndjson, Some("prices"), limits)?;
     let timestamp = items.timestamp;
     Ok(decoded(&items, None, |raw| {
-        let mut write = price::decode(raw, Owner::Named, policy)?;
+        let mut write = price::decode(raw, Owner::Named, policy).map_err(Refusal::into_outcome)?;
         write.at = write.at.or(timestamp);
         Ok(Write::Price(write))
     }))
@@ -125,9 +127,8 @@ pub fn assets(
     }
     let timestamp = items.timestamp;
     Ok(decoded(&items, path_id, |raw| {
-        let mut write = asset::decode(raw, verb, path_id, policy)?;
-        write.at = write.at.or(timestamp);
-        Ok(Write::Asset(Box::new(write)))
+        let write = asset::decode(raw, verb, path_id, policy).map_err(Refusal::into_outcome)?;
+        Ok(event::dated(Write::Asset(Box::new(write)), timestamp))
     }))
 }
 
@@ -138,11 +139,14 @@ pub fn asset_price(
     quote: Option<QuoteName>,
     policy: &Policy,
 ) -> Result<Decoded, BodyError> {
-    let items = body::split(body::text(body)?, false, None, &BodyLimits { items_max: 1 })?;
+    // a list is refused as such, whatever its length
+    let items = body::split(body::text(body)?, false, None, &BodyLimits { items_max: usize::MAX })?;
     if items.shape == Shape::Batch {
         return Err(needs_one(Verb::Put));
     }
-    Ok(decoded(&items, Some(id), |raw| price::decode(raw, Owner::Path(id, quote), policy).map(Write::Price)))
+    Ok(decoded(&items, Some(id), |raw| {
+        price::decode(raw, Owner::Path(id, quote), policy).map(Write::Price).map_err(Refusal::into_outcome)
+    }))
 }
 
 /// `POST /api/events`.
@@ -150,11 +154,24 @@ pub fn events(body: &[u8], ndjson: bool, policy: &Policy, limits: &BodyLimits) -
     let items = body::split(body::text(body)?, ndjson, None, limits)?;
     let mut decoded = decoded(&items, None, |raw| event::decode(raw, policy));
     for ((id, write), raw) in decoded.ids.iter_mut().zip(&decoded.writes).zip(&items.items) {
-        if write.is_err() {
-            *id = event::readable_id(raw);
-        }
+        *id = match write {
+            Ok(_) => continue,
+            Err(item) if item.outcome == Outcome::Ignored => CompactString::default(),
+            Err(_) => event::readable_id(raw),
+        };
     }
     Ok(decoded)
+}
+
+/// A body that is one object of a shape of our own.
+pub fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, BodyError> {
+    let text = body::text(body)?;
+    json::value(text)?;
+    if json::kind(text) != Kind::Object {
+        return Err(BodyError::new("body_type", "send one JSON object"));
+    }
+    let read = serde_json::from_str(text).map(|FromObject(read)| read);
+    read.map_err(|error| BodyError::new("member_type", error.to_string()))
 }
 
 fn needs_one(verb: Verb) -> BodyError {
@@ -172,7 +189,7 @@ fn needs_one(verb: Verb) -> BodyError {
 fn decoded(
     items: &Items<'_>,
     path_id: Option<&AssetId>,
-    mut decode: impl FnMut(&str) -> Result<Write, Refusal>,
+    mut decode: impl FnMut(&str) -> Result<Write, Box<ItemOutcome>>,
 ) -> Decoded {
     let mut writes = Vec::with_capacity(items.items.len());
     let mut ids = Vec::with_capacity(items.items.len());
@@ -183,7 +200,7 @@ fn decoded(
             (Err(_), Some(id)) => CompactString::from(id.as_str()),
             (Err(_), None) => body::readable_id(raw),
         });
-        writes.push(write.map_err(Refusal::into_outcome));
+        writes.push(write);
     }
     Decoded { shape: items.shape, writes, ids }
 }

@@ -112,11 +112,10 @@ fn time_text(raw: &str) -> Result<Option<Cow<'_, str>>, Refusal> {
     }
 }
 
-/// The partner's own number: a whole number, or the same in a string; 0 stands for none.
+/// The partner's own number: a whole number from 1, or the same in a string; 0 where there is none.
 fn sequence(raw: &str) -> Result<u64, Refusal> {
     let digits = match json::kind(raw) {
         Kind::Null => return Ok(0),
-        Kind::Number if raw == "-0" => return Ok(0),
         Kind::String => reserved::text(raw, Rule::G1)?,
         _ => Cow::Borrowed(raw),
     };
@@ -127,7 +126,7 @@ fn sequence(raw: &str) -> Result<u64, Refusal> {
 }
 
 pub(super) fn checked_sequence(sequence: u64) -> Option<u64> {
-    (sequence <= Stamp::SEQUENCE_MAX).then_some(sequence)
+    (1..=Stamp::SEQUENCE_MAX).contains(&sequence).then_some(sequence)
 }
 
 impl Parts<'_> {

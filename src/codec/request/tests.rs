@@ -68,6 +68,9 @@ fn b23_a_bad_price_is_refused_with_pointer_and_what_to_change() {
         (r#""amount":1,"quote":"Bid""#, "quote_name", "/quote", "a-z"),
         (r#""amount":1,"market":"shut""#, "market_unknown", "/market", "closed"),
         (r#""amount":1,"sequence":4611686018427387904"#, "sequence_range", "/sequence", "2^62"),
+        (r#""amount":1,"sequence":0"#, "sequence_range", "/sequence", "from 1"),
+        (r#""amount":1,"sequence":"0""#, "sequence_range", "/sequence", "from 1"),
+        (r#""amount":1,"sequence":-0"#, "sequence_range", "/sequence", "from 1"),
         (r#""amount":1,"sequence":1.5"#, "sequence_range", "/sequence", "whole"),
         (r#""amount":1,"stream":"""#, "word_length", "/stream", "64"),
         (r#""currency":"EUR""#, "amount_missing", "/amount", "amount"),
@@ -180,7 +183,8 @@ fn a_partial_asset_splits_off_what_has_a_place_of_its_own() {
     assert_eq!(names, ["status", "supply", "title"]);
     assert_eq!(&*write.members.get("supply").unwrap().text, "1000000000000000000000000");
     assert_eq!(write.removed, ["images"]);
-    assert_eq!((write.prices.len(), write.prices[0].at, &write.prices[0].id), (1, None, &write.id));
+    let price = &write.prices[0];
+    assert_eq!((write.prices.len(), price.at, &price.id), (1, write.at, &write.id), "T2: as the item");
     let put = asset(&body.replace("\"price\"", "\"p\""), Verb::Put);
     let Some(Ok(Write::Asset(write))) = put.writes.first() else { panic!("{put:?}") };
     assert_eq!(&*write.members.get("images").unwrap().text, "null");
@@ -230,7 +234,7 @@ const REPEATED: &str = r#""amount":"1" "amount":12 "currency":"EUR" "currency":n
 const OTHERS: &str = r#""currency":"EUR" "currency":"USDC" "currency":null "currency":"eur" "currency":1
     "as_of":"2026-11-24T03:10:00Z" "as_of":"2026-11-24" "as_of":1 "as_of":null "as_of":"x"
     "quote":"nav" "quote":"NAV" "kind":"k" "per":"unit" "per":"" "kind":"\u0041" "kind":{} "kind":[]
-    "sequence":7 "sequence":-0 "sequence":-1 "sequence":1.0 "sequence":"9"
+    "sequence":7 "sequence":0 "sequence":-0 "sequence":-1 "sequence":1.0 "sequence":"9"
     "sequence":4611686018427387903 "sequence":4611686018427387904
     "stream":"s" "stream":null "market":"open" "market":"" "x":1"#;
 
