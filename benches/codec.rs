@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 use tidegate::clock::Mark;
-use tidegate::codec::render::{Reply, push_reply};
+use tidegate::codec::render::{Reply, ReplyStyle, push_reply};
 use tidegate::codec::request::{BodyLimits, Shape, prices};
 use tidegate::codec::snapshot::{SnapshotLimits, scan};
 use tidegate::codec::{json, record, time};
@@ -98,8 +98,9 @@ fn replies() {
             journal: 7,
             first,
             durable,
-            minimal: false,
             missing: &[],
+            rebuilt: false,
+            style: ReplyStyle::default(),
         };
         push_reply(&mut out, black_box(&reply));
     });

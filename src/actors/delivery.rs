@@ -1,7 +1,7 @@
 //! A push that bears a delivery id (G2), on its way from the edge to the actor and to the log.
 
 use crate::domain::Seq;
-use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord};
+use crate::rules::deliveries::{DeliveryRecord, IdHeader};
 use compact_str::CompactString;
 use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +32,7 @@ impl DeliveryKey {
 #[derive(Clone, Debug)]
 pub struct Delivery {
     pub key: DeliveryKey,
+    pub header: IdHeader,
     /// Of method, route, content type and body, hex.
     pub fingerprint: String,
     /// Of the items, in their order.
@@ -58,7 +59,6 @@ impl Repeats {
 /// How a delivery stands in the log, so that all its replies name the same cursors.
 #[derive(Clone, Debug)]
 pub struct Standing {
-    pub decision: DeliveryDecision,
     /// The first sequence of the write set that had the effect; set when that is committed.
     pub first: Arc<OnceLock<Seq>>,
     /// The place of the delivery's record in that set.
@@ -88,8 +88,8 @@ mod tests {
 
     #[test]
     fn g2_a_repeat_names_the_cursors_of_the_first() {
-        let new = Standing { decision: DeliveryDecision::New, first: Arc::default(), place: 2 };
-        let repeat = Standing { decision: DeliveryDecision::Replay, ..new.clone() };
+        let new = Standing { first: Arc::default(), place: 2 };
+        let repeat = new.clone();
         assert_eq!(new.settle(Seq(40)), (Seq(40), Seq(42)));
         assert_eq!(repeat.settle(Seq(90)), (Seq(40), Seq(42)));
     }

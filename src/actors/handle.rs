@@ -12,6 +12,7 @@ use crate::config::PartnerSettings;
 use crate::domain::{
     AssetId, ItemOutcome, Micros, Origin, PartnerName, PartnerNo, RecordKind, RunId, Seq, Write,
 };
+use crate::rules::condition::Condition;
 use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord, Missing};
 use crate::store::{ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -43,17 +44,8 @@ pub struct Push {
     pub permit: Permit,
     /// Of a push that bears a delivery id (G2).
     pub delivery: Option<Delivery>,
-    /// Of a conditional push: it is decided only while the asset is still so.
-    pub seen: Option<Seen>,
-}
-
-/// An asset as the conditions of a push were judged by.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    pub id: AssetId,
-    pub alive: bool,
-    /// Where the conditions name a version of its document.
-    pub version: Option<u32>,
+    /// Of a conditional push: the asset that it is about, and what that must be.
+    pub condition: Option<(AssetId, Condition)>,
 }
 
 impl Push {
@@ -84,10 +76,10 @@ pub struct PushReply {
     /// Of the streams that the batch spoke of.
     pub missing: Vec<Missing>,
     /// `Replay`: all this was answered before. `Reused`: the delivery id stands for another body,
-    /// and nothing was decided.
+    /// and nothing was decided. `Rebuilt`: likewise, and it was decided all the same.
     pub decision: DeliveryDecision,
-    /// The asset was no longer as the push's conditions had it: nothing was decided.
-    pub moved: bool,
+    /// The push's conditions did not hold: nothing was decided.
+    pub unmet: bool,
 }
 
 /// The outcome is unknown: retry with the same delivery id (503).
@@ -170,7 +162,7 @@ impl PartnerEntry {
                 let items = push.writes.iter().map(|_| poison::refusal()).collect();
                 let durable = self.reader.durable();
                 let decision = DeliveryDecision::New;
-                Ok(PushReply { items, first: durable, durable, missing: Vec::new(), decision, moved: false })
+                Ok(PushReply { items, first: durable, durable, missing: Vec::new(), decision, unmet: false })
             }
         }
     }

@@ -4,6 +4,7 @@
 use super::fault::Fault;
 use super::view::Scene;
 use crate::domain::{Decimal, Quote};
+use crate::rules::condition::{Condition, Versions};
 use crate::store::AssetRow;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
@@ -33,20 +34,12 @@ impl Tag {
         Tag { version: row.head.version, content: hasher.digest() }
     }
 
-    pub fn version(&self) -> u32 {
-        self.version
-    }
-
     fn text(&self) -> String {
         format!("{}-{:016x}", self.version, self.content)
     }
 
     pub fn header(&self) -> HeaderValue {
         HeaderValue::try_from(format!("\"{}\"", self.text())).expect("digits and a dash in quotes")
-    }
-
-    fn is_version_of(&self, tag: &str) -> bool {
-        tag.split_once('-').is_some_and(|(version, _)| version.parse() == Ok(self.version))
     }
 }
 
@@ -70,29 +63,17 @@ fn hash_amount(hasher: &mut Xxh3, amount: Option<Decimal>) {
     hasher.update(&[scale]);
 }
 
-/// Whether a write's conditions hold; `current` is the living asset's tag.
-pub fn holds_for_write(headers: &HeaderMap, current: Option<&Tag>) -> Result<bool, Fault> {
-    if let Some(wanted) = Tags::parse(headers, &IF_MATCH)? {
-        let matches = |tag: &Tag| wanted.any(false, |text| tag.is_version_of(text));
-        if !current.is_some_and(matches) {
-            return Ok(false);
-        }
+/// The conditions of a write, which the actor judges; `None` where it has none.
+pub fn for_write(headers: &HeaderMap) -> Result<Option<Condition>, Fault> {
+    if !is_conditional(headers) {
+        return Ok(None);
     }
-    if let Some(unwanted) = Tags::parse(headers, &IF_NONE_MATCH)? {
-        let matches = |tag: &Tag| unwanted.any(true, |text| tag.is_version_of(text));
-        return Ok(!current.is_some_and(matches));
-    }
-    Ok(true)
-}
-
-/// Whether a write's conditions speak of a version of the document, not only of there being one.
-pub fn names_a_version(headers: &HeaderMap) -> Result<bool, Fault> {
-    for name in [&IF_MATCH, &IF_NONE_MATCH] {
-        if Tags::parse(headers, name)?.is_some_and(|tags| !tags.tags.is_empty()) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let (matches, matches_none) = (Tags::parse(headers, &IF_MATCH)?, Tags::parse(headers, &IF_NONE_MATCH)?);
+    // If-Match compares strongly, If-None-Match weakly
+    Ok(Some(Condition {
+        matches: matches.map(|tags| tags.versions(false)),
+        matches_none: matches_none.map(|tags| tags.versions(true)),
+    }))
 }
 
 /// What a read's conditions demand.
@@ -112,7 +93,7 @@ pub fn for_read(headers: &HeaderMap, current: &Tag) -> Result<Answer, Fault> {
     Ok(if seen { Answer::NotModified } else { Answer::Full })
 }
 
-pub fn is_conditional(headers: &HeaderMap) -> bool {
+fn is_conditional(headers: &HeaderMap) -> bool {
     headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH)
 }
 
@@ -158,6 +139,16 @@ impl<'a> Tags<'a> {
         Some(())
     }
 
+    /// The versions that the tags stand for; one that is none of ours stands for no version.
+    fn versions(self, weak_comparison: bool) -> Versions {
+        if self.star {
+            return Versions::Any;
+        }
+        let counts = |&(weak, _): &(bool, &str)| weak_comparison || !weak;
+        let version = |(_, tag): (bool, &str)| tag.split_once('-')?.0.parse().ok();
+        Versions::These(self.tags.into_iter().filter(counts).filter_map(version).collect())
+    }
+
     /// Weak tags count only where the comparison is weak.
     fn any(&self, weak_comparison: bool, is_it: impl Fn(&str) -> bool) -> bool {
         self.star || self.tags.iter().any(|&(weak, tag)| (weak_comparison || !weak) && is_it(tag))
@@ -201,11 +192,17 @@ mod tests {
 
     #[test]
     fn b22_a_write_is_held_to_the_version_it_was_made_on() {
-        let write = |name, value, current| holds_for_write(&headers(&[(name, value)]), current).unwrap();
-        assert!(write(IF_MATCH, SAME, Some(&TAG)) && write(IF_MATCH, "*", Some(&TAG)));
-        assert!(write(IF_MATCH, TICKED, Some(&TAG)), "a price has ticked, the document has not");
-        assert!(!write(IF_MATCH, OLDER, Some(&TAG)) && !write(IF_MATCH, "*", None));
-        assert!(!write(IF_NONE_MATCH, "*", Some(&TAG)) && write(IF_NONE_MATCH, "*", None));
+        let write = |name, value, current| {
+            for_write(&headers(&[(name, value)])).unwrap().expect("a condition").holds(current)
+        };
+        assert!(write(IF_MATCH, SAME, Some(7)) && write(IF_MATCH, "*", Some(7)));
+        assert!(write(IF_MATCH, TICKED, Some(7)), "a price has ticked, the document has not");
+        assert!(!write(IF_MATCH, OLDER, Some(7)) && !write(IF_MATCH, "*", None));
+        assert!(!write(IF_NONE_MATCH, "*", Some(7)) && write(IF_NONE_MATCH, "*", None));
+        let weak = format!("W/{SAME}");
+        assert!(!write(IF_MATCH, &weak, Some(7)) && !write(IF_NONE_MATCH, &weak, Some(7)));
+        assert!(!write(IF_MATCH, "\"another's\"", Some(7)), "it is none of our tags");
+        assert_eq!(for_write(&HeaderMap::new()).unwrap(), None);
     }
 
     #[test]

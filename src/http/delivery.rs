@@ -5,6 +5,8 @@ use super::fault::Fault;
 use super::partner::Call;
 use crate::actors::{Delivery, DeliveryKey, PushReply, Repeats, Unavailable};
 use crate::clock::sleep;
+use crate::domain::{AssetId, AssetIdError};
+use crate::rules::deliveries::IdHeader;
 use compact_str::CompactString;
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, HeaderName};
@@ -22,25 +24,40 @@ const REPEAT_WAIT: Duration = Duration::from_secs(5);
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// A delivery's id, and the header that it stood in.
+pub type DeliveryId = (IdHeader, CompactString);
+
 /// What a delivery is known by before it has been looked up.
 pub struct Claim {
     key: DeliveryKey,
+    header: IdHeader,
     fingerprint: String,
 }
 
 /// The delivery's id: `webhook-id`, else `Idempotency-Key`, else none.
-pub fn id_of(headers: &HeaderMap) -> Result<Option<CompactString>, Fault> {
+pub fn id_of(headers: &HeaderMap) -> Result<Option<DeliveryId>, Fault> {
     let webhook_id = one_line(headers, &WEBHOOK_ID, "webhook-id")?;
     let idempotency_key = one_line(headers, &IDEMPOTENCY_KEY, "idempotency-key")?;
     if let Some(text) = webhook_id {
         // a dot would shift what a signature covers
         let sound = is_plain(text) && !text.contains('.');
-        let fault = "is 1 to 255 visible ASCII characters without a dot";
-        return if sound { Ok(Some(text.into())) } else { Err(bad("webhook-id", fault)) };
+        let fault = "is 1 to 255 visible ASCII characters without a dot, and no `undefined` or `null`";
+        let sound = sound && !is_placeholder(text);
+        return if sound {
+            Ok(Some((IdHeader::WebhookId, text.into())))
+        } else {
+            Err(bad("webhook-id", fault))
+        };
     }
     let Some(text) = idempotency_key else { return Ok(None) };
-    let fault = "is 1 to 255 visible ASCII characters, in quotes or without";
-    unquoted(text).map(Some).ok_or(bad("idempotency-key", fault))
+    let fault = "is 1 to 255 visible ASCII characters, in quotes or without, and no `undefined` or `null`";
+    let plain = unquoted(text).filter(|text| !is_placeholder(text));
+    plain.map(|text| Some((IdHeader::IdempotencyKey, text))).ok_or(bad("idempotency-key", fault))
+}
+
+/// What a program writes where it has no id: as a key, it would make one delivery of all.
+fn is_placeholder(text: &str) -> bool {
+    AssetId::named(text) == Err(AssetIdError::Placeholder)
 }
 
 fn bad(name: &'static str, fault: &'static str) -> Fault {
@@ -84,7 +101,7 @@ fn unquoted(text: &str) -> Option<CompactString> {
 
 /// What the request says, under its id. Both spellings of a path are one route; the query belongs
 /// to it, as `?atomic` and `?at` change what is asked for.
-pub fn claim(call: &Call<'_>, id: &str, body: &[u8]) -> Claim {
+pub fn claim(call: &Call<'_>, (header, id): &DeliveryId, body: &[u8]) -> Claim {
     let route = call.route;
     let content_type = call.head.headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     let mut hash = Sha256::new();
@@ -99,7 +116,7 @@ pub fn claim(call: &Call<'_>, id: &str, body: &[u8]) -> Claim {
         hash.update([0]);
     }
     hash.update(body);
-    Claim { key: DeliveryKey::of(id), fingerprint: hex(&hash.finalize()) }
+    Claim { key: DeliveryKey::of(id), header: *header, fingerprint: hex(&hash.finalize()) }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -114,15 +131,9 @@ fn hex(bytes: &[u8]) -> String {
 impl Claim {
     /// Looks the delivery up: what has left the actor's memory is read here, on this task.
     pub fn look_up(self, call: &Call<'_>, ids: Arc<Vec<CompactString>>) -> Result<Delivery, Fault> {
-        let Claim { key, fingerprint } = self;
+        let Claim { key, header, fingerprint } = self;
         let stored = call.writer()?.delivery(key)?;
-        Ok(Delivery { key, fingerprint, ids, stored, repeats: Repeats::default() })
-    }
-
-    /// Whether the same has been done already: then its conditions were judged already, too.
-    pub fn is_known(&self, call: &Call<'_>) -> Result<bool, Fault> {
-        let stored = call.writer()?.delivery(self.key)?;
-        Ok(stored.is_some_and(|(_, record)| record.fingerprint == self.fingerprint))
+        Ok(Delivery { key, header, fingerprint, ids, stored, repeats: Repeats::default() })
     }
 }
 
@@ -158,7 +169,7 @@ mod tests {
             (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
         };
         let headers: HeaderMap = pairs.iter().map(pair).collect();
-        id_of(&headers).ok().map(|id| id.map(|id| id.to_string()))
+        id_of(&headers).ok().map(|id| id.map(|(_, id)| id.to_string()))
     }
 
     #[test]
@@ -169,9 +180,20 @@ mod tests {
         {
             assert_eq!(key(value), Some(Some(read.into())), "{value}");
         }
-        for value in
-            ["", "\"\"", "\"abc", "abc\"", "a b", "\"a b\"", "\"abc\";a=1", "\"a\\b\"", "a\"b", "\"a\"b\""]
-        {
+        for value in [
+            "undefined",
+            "\"null\"",
+            "",
+            "\"\"",
+            "\"abc",
+            "abc\"",
+            "a b",
+            "\"a b\"",
+            "\"abc\";a=1",
+            "\"a\\b\"",
+            "a\"b",
+            "\"a\"b\"",
+        ] {
             assert_eq!(key(value), None, "{value}");
         }
         assert!(key(&"a".repeat(255)).is_some() && key(&"a".repeat(256)).is_none());
@@ -181,7 +203,7 @@ mod tests {
     #[test]
     fn b12_a_webhook_id_with_a_dot_or_too_long_is_refused_and_a_good_one_goes_first() {
         assert_eq!(id(&[("webhook-id", "msg_1"), ("idempotency-key", "k")]), Some(Some("msg_1".into())));
-        for value in ["msg.1", "", "msg 1", "ms\tg", &"a".repeat(2048)] {
+        for value in ["undefined", "null", "msg.1", "", "msg 1", "ms\tg", &"a".repeat(2048)] {
             assert_eq!(id(&[("webhook-id", value)]), None, "{value}");
         }
         assert_eq!(id(&[("webhook-id", "a"), ("webhook-id", "a")]), None, "one line only");

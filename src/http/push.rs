@@ -3,8 +3,8 @@
 
 use super::auth::Caller;
 use super::body::Body;
-use super::condition::{self, Tag};
-use super::delivery::Claim;
+use super::condition;
+use super::delivery::{Claim, DeliveryId};
 use super::fault::Fault;
 use super::intake::{self, Accept};
 use super::kinds::{Kinds, rate_of};
@@ -12,8 +12,9 @@ use super::limit::Rate;
 use super::partner::Call;
 use super::route::Resource;
 use super::{delivery, merge_patch, reply, view};
-use crate::actors::{Admission, PartnerEntry, Permit, Push, PushBody, Seen};
+use crate::actors::{Admission, PartnerEntry, Permit, Push, PushBody};
 use crate::clock::Mark;
+use crate::codec::render::ReplyStyle;
 use crate::codec::request::again::Form;
 use crate::codec::request::{self, BodyLimits, Decoded, Shape};
 use crate::codec::time;
@@ -21,6 +22,7 @@ use crate::domain::{
     AssetId, AssetWrite, Document, ItemOutcome, Market, Micros, Outcome, PriceWrite, QuoteName, RefusedKind,
     TimeFormat, Verb, Write,
 };
+use crate::rules::condition::Condition;
 use crate::rules::deliveries::DeliveryDecision;
 use crate::telemetry::ItemKind;
 use bytes::Bytes;
@@ -77,11 +79,11 @@ async fn pushed(
     app.may_write()?;
     let id = delivery::id_of(&call.head.headers)?;
     let taken = match task.accept() {
-        Some(accept) => take_in(call, partner, &task, accept, id.as_deref(), body).await?,
-        None => bodyless(call, partner, &task, id.as_deref())?,
+        Some(accept) => take_in(call, partner, &task, accept, id.as_ref(), body).await?,
+        None => bodyless(call, partner, &task, id.as_ref())?,
     };
     let Taken { decoded, body, permit, received, claim } = taken;
-    let seen = check_conditions(call, partner, task.about_one(&decoded.writes), claim.as_ref())?;
+    let condition = condition_of(call, &task, &decoded.writes)?;
     let Decoded { shape, writes, ids } = decoded;
     let ids = Arc::new(ids);
     let delivery = claim.map(|claim| claim.look_up(call, Arc::clone(&ids))).transpose()?;
@@ -89,21 +91,22 @@ async fn pushed(
     let kinds = Kinds::of(task.is_events(), task.kind(), &writes);
     let Manner { atomic, dry_run, minimal } = manner;
     let received_at = app.clock.now();
-    let push = Push { writes, received_at, atomic, dry_run, body, permit, delivery, seen };
+    let push = Push { writes, received_at, atomic, dry_run, body, permit, delivery, condition };
     let done = delivery::answered(partner.push(push), repeats).await?;
     app.metrics.push_durable(received.elapsed());
-    if done.moved {
+    if done.unmet {
         return Err(Fault::PreconditionFailed);
     }
     match done.decision {
-        // what was only tried came to nothing
-        DeliveryDecision::New if dry_run => {}
-        DeliveryDecision::New => kinds.count(call, &done),
-        DeliveryDecision::Replay => {}
         DeliveryDecision::Reused => return Err(Fault::KeyReused),
+        DeliveryDecision::Replay => {}
+        // what was only tried came to nothing
+        DeliveryDecision::New | DeliveryDecision::Rebuilt if dry_run => {}
+        DeliveryDecision::New | DeliveryDecision::Rebuilt => kinds.count(call, &done),
     }
     let status = status_of(shape, atomic, &done.items);
-    let body = view::push_reply(app.reader.journal(), shape, &ids, &done, minimal);
+    let style = ReplyStyle { minimal, dry_run };
+    let body = view::push_reply(app.reader.journal(), shape, &ids, &done, style);
     let mut response = reply::json(status, body);
     if done.decision == DeliveryDecision::Replay {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
@@ -129,7 +132,7 @@ async fn take_in(
     partner: &Arc<PartnerEntry>,
     task: &Task,
     accept: Accept,
-    id: Option<&str>,
+    id: Option<&DeliveryId>,
     mut body: Incoming,
 ) -> Result<Taken, Fault> {
     let app = call.app();
@@ -162,7 +165,7 @@ fn bodyless(
     call: &Call<'_>,
     partner: &Arc<PartnerEntry>,
     task: &Task,
-    id: Option<&str>,
+    id: Option<&DeliveryId>,
 ) -> Result<Taken, Fault> {
     let permit = Admission::admit(&call.app().admission, &partner.admission, 1)?;
     task.rate().charge_first(&partner.limits.load())?;
@@ -224,34 +227,27 @@ fn time_of(call: &Call<'_>, name: &'static str) -> Result<Option<Micros>, Fault>
     at.map(Some).map_err(|error| Fault::BadTime { name, hint: error.hint })
 }
 
-/// Judges the conditions of a push by what is durable, and gives what they were judged by: the
-/// actor decides only while that still holds. A repeat is not judged again: the first has changed
-/// what its conditions speak of.
-fn check_conditions(
+/// The conditions of a push. The actor judges them, behind the question whether the push is a
+/// repeat: the first has changed what its conditions speak of. Nothing that is read here could say
+/// how either will stand by then.
+fn condition_of(
     call: &Call<'_>,
-    partner: &PartnerEntry,
-    id: Option<&AssetId>,
-    claim: Option<&Claim>,
-) -> Result<Option<Seen>, Fault> {
-    let headers = &call.head.headers;
-    if !condition::is_conditional(headers) {
-        return Ok(None);
+    task: &Task,
+    writes: &[Result<Write, Box<ItemOutcome>>],
+) -> Result<Option<(AssetId, Condition)>, Fault> {
+    let Some(condition) = condition::for_write(&call.head.headers)? else { return Ok(None) };
+    match (task, writes) {
+        (Task::Asset(_, id) | Task::AssetPrice(id, _) | Task::Withdraw(id), _) => {
+            Ok(Some((id.clone(), condition)))
+        }
+        (Task::Assets(Verb::Put), [Ok(write)]) => Ok(Some((write.id().clone(), condition))),
+        // it is refused whatever its asset is
+        (Task::Assets(Verb::Put), [Err(_)]) => Ok(None),
+        (Task::Prices | Task::Assets(_) | Task::Events, _) => {
+            let fault = "goes with calls about one asset: there is none that a list could be compared with";
+            Err(Fault::BadHeader { name: "if-match", fault })
+        }
     }
-    let fault = "goes with calls about one asset: there is none that a list could be compared with";
-    let id = id.ok_or(Fault::BadHeader { name: "if-match", fault })?;
-    let row = call.app().reader.asset(partner.no, id)?.filter(|row| row.head.is_alive());
-    let tag = row.as_ref().map(|row| Tag::of(row, &call.scene(partner)));
-    let holds = condition::holds_for_write(headers, tag.as_ref())?;
-    // looked up after the asset: what has changed the one has recorded the other
-    if claim.is_some_and(|claim| claim.is_known(call).unwrap_or(false)) {
-        return Ok(None);
-    }
-    if !holds {
-        return Err(Fault::PreconditionFailed);
-    }
-    let by_version = condition::names_a_version(headers)?;
-    let version = tag.as_ref().filter(|_| by_version).map(Tag::version);
-    Ok(Some(Seen { id: id.clone(), alive: row.is_some(), version }))
 }
 
 impl Task {
@@ -319,15 +315,6 @@ impl Task {
             Task::Asset(verb, id) => (kind_of(*verb), Some(id)),
         };
         PushBody { bytes, form: Form { ndjson, kind }, id: id.cloned() }
-    }
-
-    /// The asset that all of the push is about.
-    fn about_one<'a>(&'a self, writes: &'a [Result<Write, Box<ItemOutcome>>]) -> Option<&'a AssetId> {
-        match self {
-            Task::Asset(_, id) | Task::AssetPrice(id, _) | Task::Withdraw(id) => Some(id),
-            Task::Assets(Verb::Put) => writes.first()?.as_ref().ok().map(Write::id),
-            Task::Prices | Task::Assets(_) | Task::Events => None,
-        }
     }
 
     fn is_events(&self) -> bool {
@@ -404,7 +391,8 @@ pub fn status_of_item(outcome: Outcome) -> StatusCode {
         | Outcome::Unchanged
         | Outcome::Duplicate
         | Outcome::Superseded
-        | Outcome::Deleted => StatusCode::OK,
+        | Outcome::Deleted
+        | Outcome::Ignored => StatusCode::OK,
         Outcome::Parked | Outcome::Held | Outcome::Quarantined => StatusCode::ACCEPTED,
         Outcome::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
         Outcome::NotFound => StatusCode::NOT_FOUND,
@@ -424,7 +412,10 @@ mod tests {
     #[test]
     fn a_single_item_is_answered_by_its_outcome() {
         let status = |outcome| status_of(Shape::Single, false, &items(&[outcome])).as_u16();
-        assert_eq!(Outcome::ALL.map(status), [201, 200, 200, 200, 200, 200, 202, 202, 202, 422, 404, 410]);
+        assert_eq!(
+            Outcome::ALL.map(status),
+            [201, 200, 200, 200, 200, 200, 202, 202, 202, 200, 422, 404, 410]
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::partner::Call;
 use super::path::Query;
 use super::{path, read, reply, view};
 use crate::actors::{KeptError, ParkedPlace, ParkedPrice, PartnerEntry, PushReply};
-use crate::codec::render::short_hash;
+use crate::codec::render::{ReplyStyle, short_hash};
 use crate::codec::request::Shape;
 use crate::codec::time;
 use crate::domain::{
@@ -314,10 +314,10 @@ async fn released(app: &App, partner: &PartnerEntry, row: &str) -> Result<Respon
         durable: release.durable,
         missing: Vec::new(),
         decision: DeliveryDecision::New,
-        moved: false,
+        unmet: false,
     };
     let ids = [release.id.as_str().into()];
-    let item = view::push_reply(app.reader.journal(), Shape::Single, &ids, &done, false);
+    let item = view::push_reply(app.reader.journal(), Shape::Single, &ids, &done, ReplyStyle::default());
     let mut out = format!("{{\"released\":{},\"item\":", !refused).into_bytes();
     out.extend_from_slice(&item);
     out.push(b'}');

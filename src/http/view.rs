@@ -2,9 +2,10 @@
 //! codec's rendering.
 
 use crate::actors::{PartnerEntry, PushReply};
-use crate::codec::render::{self, AssetView, Audience, PriceView, Reply};
+use crate::codec::render::{self, AssetView, Audience, PriceView, Reply, ReplyStyle};
 use crate::codec::request::Shape;
 use crate::domain::{Committed, Micros, Quote, QuoteName};
+use crate::rules::deliveries::DeliveryDecision;
 use crate::rules::reading::{self, Reading};
 use crate::store::AssetRow;
 use compact_str::CompactString;
@@ -17,11 +18,13 @@ pub fn push_reply(
     shape: Shape,
     ids: &[CompactString],
     done: &PushReply,
-    minimal: bool,
+    style: ReplyStyle,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(ITEM_BYTES);
-    let PushReply { items, first, durable, missing, .. } = done;
-    let reply = Reply { shape, ids, items, journal, first: *first, durable: *durable, missing, minimal };
+    let PushReply { items, first, durable, missing, decision, .. } = done;
+    let rebuilt = *decision == DeliveryDecision::Rebuilt;
+    let (first, durable) = (*first, *durable);
+    let reply = Reply { shape, ids, items, journal, first, durable, missing, rebuilt, style };
     render::push_reply(&mut out, &reply);
     out
 }

@@ -136,6 +136,13 @@ fn delivered(id: String, item: &ItemOutcome, hints: &mut Hints) -> DeliveredItem
 }
 
 impl DeliveryRecord {
+    /// T1: what follows the times that were given under this id: an item without one, in a body that
+    /// was built anew, is as old as the first delivery, and comes after what that said.
+    pub fn next_undated(&self) -> Micros {
+        let items: i64 = self.items.iter().map(|run| i64::from(run.count)).sum();
+        Micros(self.undated_at.unwrap_or(self.received_at)).plus(items)
+    }
+
     /// The outcomes as they were first answered; `None` where the record is not one of ours.
     pub fn outcomes(&self) -> Option<Vec<ItemOutcome>> {
         let count: u64 = self.items.iter().map(|run| u64::from(run.count)).sum();
@@ -180,16 +187,33 @@ pub enum DeliveryDecision {
     New,
     /// Same id, same body: the first reply again, nothing applied.
     Replay,
-    /// Same id, other body: 422.
+    /// Same id, other body, under `Idempotency-Key`: 422.
     Reused,
+    /// Same id, other body, under `webhook-id`: decided like any other, with a warning.
+    Rebuilt,
+}
+
+/// Which header names a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdHeader {
+    /// Its senders build the body of one delivery anew for each attempt.
+    WebhookId,
+    IdempotencyKey,
 }
 
 /// G2 for one request against what is remembered under its id.
-pub fn decide(known: Option<&DeliveryRecord>, fingerprint: &str, now: Micros) -> DeliveryDecision {
+pub fn decide(
+    known: Option<&DeliveryRecord>,
+    (header, fingerprint): (IdHeader, &str),
+    now: Micros,
+) -> DeliveryDecision {
     match known.filter(|record| !is_expired(record.received_at, record.prices_only, now)) {
         None => DeliveryDecision::New,
         Some(record) if record.fingerprint == fingerprint => DeliveryDecision::Replay,
-        Some(_) => DeliveryDecision::Reused,
+        Some(_) => match header {
+            IdHeader::WebhookId => DeliveryDecision::Rebuilt,
+            IdHeader::IdempotencyKey => DeliveryDecision::Reused,
+        },
     }
 }
 
@@ -285,16 +309,23 @@ mod tests {
     #[test]
     fn g2_the_same_id_is_a_replay_or_a_reuse_by_its_body() {
         let now = Micros(2000);
-        assert_eq!(decide(None, "f", now), DeliveryDecision::New);
-        assert_eq!(decide(Some(&record(false)), "f", now), DeliveryDecision::Replay);
-        assert_eq!(decide(Some(&record(false)), "g", now), DeliveryDecision::Reused);
+        for (header, other) in [
+            (IdHeader::IdempotencyKey, DeliveryDecision::Reused),
+            (IdHeader::WebhookId, DeliveryDecision::Rebuilt),
+        ] {
+            assert_eq!(decide(None, (header, "f"), now), DeliveryDecision::New);
+            assert_eq!(decide(Some(&record(false)), (header, "f"), now), DeliveryDecision::Replay);
+            assert_eq!(decide(Some(&record(false)), (header, "g"), now), other);
+        }
     }
 
     #[test]
     fn g2_a_delivery_is_forgotten_after_its_time() {
-        assert_eq!(decide(Some(&record(false)), "f", Micros(1000 + KEPT)), DeliveryDecision::Replay);
-        assert_eq!(decide(Some(&record(false)), "f", Micros(1001 + KEPT)), DeliveryDecision::New);
-        assert_eq!(decide(Some(&record(true)), "f", Micros(1001 + PRICES_KEPT)), DeliveryDecision::New);
+        let at =
+            |record: &DeliveryRecord, now| decide(Some(record), (IdHeader::IdempotencyKey, "f"), Micros(now));
+        assert_eq!(at(&record(false), 1000 + KEPT), DeliveryDecision::Replay);
+        assert_eq!(at(&record(false), 1001 + KEPT), DeliveryDecision::New);
+        assert_eq!(at(&record(true), 1001 + PRICES_KEPT), DeliveryDecision::New);
     }
 
     #[test]

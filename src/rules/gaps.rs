@@ -70,7 +70,10 @@ impl StreamState {
 
     /// Ranges to be named in a reply: a request to send them again.
     pub fn named(&self, now: Micros) -> Vec<(u64, u64)> {
-        let long_open = |range: &&MissingRange| now.since(Micros(range.opened_at)) >= NAMED_AFTER;
+        // one from before our clock went back has been open for who knows how long
+        let long_open = |range: &&MissingRange| {
+            range.opened_at > now.0 || now.since(Micros(range.opened_at)) >= NAMED_AFTER
+        };
         self.missing.iter().filter(long_open).map(|range| (range.from, range.to)).collect()
     }
 
@@ -158,6 +161,7 @@ mod tests {
         receive(&mut stream, 3, 1, 0);
         assert!(stream.named(Micros(2 * SECOND - 1)).is_empty());
         assert_eq!(stream.named(Micros(2 * SECOND)), [(1, 2)]);
+        assert_eq!(stream.named(Micros(-SECOND)), [(1, 2)], "our clock went back");
         assert_eq!(stream.unfetched_since(Micros::BEGINNING), Some(Micros(0)));
         assert_eq!(stream.unfetched_since(Micros(10 * SECOND)), None);
         assert_eq!(stream.open_since(), Some(Micros(0)));

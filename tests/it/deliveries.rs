@@ -113,16 +113,18 @@ async fn b3_a_delivery_is_remembered_over_a_restart_with_its_cursors() {
     assert_eq!(status, StatusCode::OK, "{first}");
     house.restart().await;
     assert_eq!(post(&house, "/api/assets", "msg_1", &body).await, (StatusCode::OK, true, first));
-    let (status, _, problem) = post(&house, "/api/assets", "msg_1", &json!([])).await;
+    let key = ("idempotency-key", "msg_1");
+    let (status, _, problem) = send(&house, Method::POST, "/api/assets", key, &json!([])).await;
     assert_eq!((status, &problem["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("key_reused")));
     house.stop().await;
 }
 
 #[tokio::test]
-async fn b6_the_same_id_with_another_body_route_or_query_is_refused() {
+async fn b6_the_same_key_with_another_body_route_or_query_is_refused() {
     let house = house().await;
     let body = asset("A", "2025-12-01T00:00:00Z");
-    post(&house, "/api/assets", "msg_1", &body).await;
+    let key = ("idempotency-key", "msg_1");
+    send(&house, Method::POST, "/api/assets", key, &body).await;
     let other = asset("B", "2025-12-02T00:00:00Z");
     for (method, path, body) in [
         (Method::POST, "/api/assets", &other),
@@ -130,7 +132,7 @@ async fn b6_the_same_id_with_another_body_route_or_query_is_refused() {
         (Method::PUT, "/api/assets", &body),
         (Method::PUT, "/api/assets/a", &body),
     ] {
-        let (status, _, problem) = send(&house, method, path, ("webhook-id", "msg_1"), body).await;
+        let (status, _, problem) = send(&house, method, path, key, body).await;
         assert_eq!(
             (status, &problem["code"]),
             (StatusCode::UNPROCESSABLE_ENTITY, &json!("key_reused")),
@@ -139,6 +141,111 @@ async fn b6_the_same_id_with_another_body_route_or_query_is_refused() {
     }
     assert_eq!(house.get("acme", "/api/assets/a").await.1["name"], "A");
     assert!(metric(&house, r#"tidegate_deliveries_total{partner="acme",outcome="reused"} 4"#).await);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn g2_a_webhook_id_with_another_body_is_decided_like_any_other_and_warned_of() {
+    let mut house = house().await;
+    let (_, _, first) = post(&house, "/api/assets", "msg_1", &asset("A", "2025-12-02T00:00:00Z")).await;
+    assert_eq!(first.get("warnings"), None, "{first}");
+    for restarted in [false, true] {
+        // the body is built anew at each attempt: with what is true by then, or with what was
+        let newer = asset("B", if restarted { "2025-12-04T00:00:00Z" } else { "2025-12-03T00:00:00Z" });
+        let (status, replayed, said) = post(&house, "/api/assets", "msg_1", &newer).await;
+        assert_eq!((status, replayed), (StatusCode::OK, false), "{said}");
+        assert_eq!(said["warnings"][0]["code"], "delivery_id_reused", "{said}");
+        let (status, _, older) =
+            post(&house, "/api/assets", "msg_1", &json!([asset("C", "2025-12-01T00:00:00Z")])).await;
+        assert_eq!(
+            (status, &older["items"][0]["outcome"]),
+            (StatusCode::OK, &json!("superseded")),
+            "{older}"
+        );
+        assert_eq!(older["warnings"][0]["code"], "delivery_id_reused", "{older}");
+        assert_eq!(house.get("acme", "/api/assets/a").await.1["name"], "B");
+        let again = post(&house, "/api/assets", "msg_1", &asset("A", "2025-12-02T00:00:00Z")).await;
+        assert_eq!(again, (StatusCode::CREATED, true, first.clone()), "the first is remembered");
+        let line = r#"tidegate_deliveries_total{partner="acme",outcome="reused"} 2"#;
+        assert!(metric(&house, line).await);
+        house.restart().await;
+    }
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn t1_a_body_built_anew_is_as_old_as_its_first_delivery_where_it_bears_no_time() {
+    let house = house().await;
+    let undated = |name: &str| json!({"id": "a", "name": name});
+    post(&house, "/api/assets", "msg_1", &undated("first")).await;
+    let (_, _, price) = post(&house, "/api/prices", "msg_2", &json!({"id": "a", "amount": "1"})).await;
+    assert_eq!(price["outcome"], "updated", "{price}");
+    house.clock.set(START.plus(Micros::SECOND));
+    // nothing came in between: what was built anew says more than the first did
+    let (_, _, anew) = post(&house, "/api/assets", "msg_1", &undated("second")).await;
+    assert_eq!((&anew["outcome"], &anew["undated"]), (&json!("updated"), &json!(true)), "{anew}");
+    for amount in ["2", "3"] {
+        let anew = json!({"id": "a", "amount": amount});
+        let (status, _, said) = post(&house, "/api/prices", "msg_2", &anew).await;
+        assert_eq!((status, &said["outcome"]), (StatusCode::OK, &json!("updated")), "{said}");
+    }
+    house.clock.set(START.plus(10 * Micros::SECOND));
+    house.post("acme", "/api/assets", &asset("third", "2026-01-01T00:00:05Z")).await;
+    house.post("acme", "/api/prices", &self::price("5", "2026-01-01T00:00:05Z")).await;
+    house.clock.set(START.plus(Micros::HOUR / 2));
+    let (_, _, late) = post(&house, "/api/assets", "msg_1", &undated("fourth")).await;
+    assert_eq!(late["outcome"], "superseded", "{late}");
+    let (_, _, late) = post(&house, "/api/prices", "msg_2", &json!({"id": "a", "amount": "4"})).await;
+    assert_eq!(late["outcome"], "superseded", "{late}");
+    let asset = house.get("acme", "/api/assets/a").await.1;
+    assert_eq!((&asset["name"], &asset["price"]["amount"]), (&json!("third"), &json!("5")), "{asset}");
+    let (_, fresh) = house.post("acme", "/api/assets", &undated("fifth")).await;
+    assert_eq!(fresh["outcome"], "updated", "the partner's own receive times are untouched: {fresh}");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a7_an_expired_delivery_lets_no_conditional_write_through() {
+    let mut house = house().await;
+    house.post("acme", "/api/assets", &asset("A", "2025-12-01T00:00:00Z")).await;
+    let seen = house.call("acme", Method::GET, "/api/assets/a").send().await.unwrap();
+    let tag = seen.headers()["etag"].to_str().unwrap().to_owned();
+    let write = async |house: &House| {
+        let request = with_json(house.call("acme", Method::PUT, "/api/assets/a"), &json!({"name": "mine"}));
+        let request = request.header("if-match", &tag).header("idempotency-key", "K1");
+        let response = request.send().await.unwrap();
+        (response.status(), response.headers().contains_key("idempotent-replayed"))
+    };
+    assert_eq!(write(&house).await, (StatusCode::OK, false));
+    house.clock.set(START.plus(Micros::DAY));
+    house.post("acme", "/api/assets", &json!({"id": "a", "name": "another's"})).await;
+    assert_eq!(write(&house).await, (StatusCode::OK, true), "a repeat is answered as the first");
+    for restarted in [false, true] {
+        house.clock.set(START.plus(20 * Micros::DAY));
+        assert_eq!(write(&house).await, (StatusCode::PRECONDITION_FAILED, false), "restarted: {restarted}");
+        assert_eq!(house.get("acme", "/api/assets/a").await.1["name"], "another's");
+        house.restart().await;
+    }
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a7_a_delivery_that_the_cap_pushed_out_lets_no_conditional_write_through() {
+    let mut settings = partner("acme");
+    settings.policy.deliveries_max = 2;
+    let house = House::start(vec![settings], Clock::manual(START)).await;
+    let create = async || {
+        let request = with_json(house.call("acme", Method::PUT, "/api/assets/a"), &json!({"name": "mine"}));
+        request.header("if-none-match", "*").header("idempotency-key", "K1").send().await.unwrap().status()
+    };
+    assert_eq!(create().await, StatusCode::CREATED);
+    assert_eq!(create().await, StatusCode::CREATED, "a repeat");
+    for n in 0..5 {
+        post(&house, "/api/assets", &format!("msg_{n}"), &json!({"id": format!("b{n}")})).await;
+    }
+    house.post("acme", "/api/assets", &json!({"id": "a", "name": "another's"})).await;
+    assert_eq!(create().await, StatusCode::PRECONDITION_FAILED);
+    assert_eq!(house.get("acme", "/api/assets/a").await.1["name"], "another's");
     house.stop().await;
 }
 
@@ -207,7 +314,7 @@ async fn g2_what_did_not_parse_was_only_tried_or_has_no_sound_id_is_not_remember
     assert_eq!(broken.status(), StatusCode::BAD_REQUEST);
     let tried = post(&house, "/api/assets?dry_run=true", "msg_1", &body).await;
     assert_eq!((tried.0, tried.1), (StatusCode::CREATED, false));
-    for id in ["msg.1", "msg 1", "", &"m".repeat(256)] {
+    for id in ["undefined", "null", "msg.1", "msg 1", "", &"m".repeat(256)] {
         let (status, _, problem) = post(&house, "/api/assets", id, &body).await;
         assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &json!("bad_header")), "{id}");
     }

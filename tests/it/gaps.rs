@@ -52,7 +52,7 @@ async fn g1_the_worked_example() {
         "{next}"
     );
     let unspoken = push(&house, &json!({"id": "A", "amount": "1", "stream": "t", "sequence": 1})).await;
-    assert_eq!(unspoken.get("missing"), None, "of another stream");
+    assert_eq!(unspoken["missing"], json!({"s": [[42, 42]]}), "an answer about another stream names it too");
     let late = numbered("B", 42, "2025-12-31T00:01:01Z");
     let healed = push(&house, &late).await;
     assert_eq!((&healed["outcome"], healed.get("missing")), (&json!("updated"), None), "{healed}");
@@ -75,6 +75,48 @@ async fn b8_a_late_message_that_is_not_the_newest_is_superseded_and_closes_its_r
     let batch = json!([numbered("B", 8, "2025-12-31T00:00:08Z")]);
     let (_, body) = house.post("acme", "/api/prices", &batch).await;
     assert_eq!(body["missing"], json!({"s": [[4, 6]]}), "{body}");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn u10_what_is_missing_is_named_in_the_first_answer_after_two_seconds_whatever_it_is_about() {
+    let house = house().await;
+    for (number, as_of) in
+        [(1, "2025-12-31T00:00:01Z"), (2, "2025-12-31T00:00:02Z"), (5, "2025-12-31T00:00:05Z")]
+    {
+        let said = push(&house, &numbered("A", number, as_of)).await;
+        assert_eq!(said.get("missing"), None, "{said}");
+    }
+    let named = json!({"s": [[3, 4]]});
+    for (wait, missing) in [(2 * Micros::SECOND - 1, None), (2 * Micros::SECOND, Some(&named))] {
+        house.clock.set(START.plus(wait));
+        let plain = push(&house, &json!({"id": "A", "amount": "1"})).await;
+        let (_, asset) = house.post("acme", "/api/assets", &json!([{"id": "B", "name": "B"}])).await;
+        let event = json!({"type": "ping"});
+        let (_, event) = house.post("acme", "/api/events", &event).await;
+        let (_, tried) = house.post("acme", "/api/assets?dry_run=true", &json!({"id": "C"})).await;
+        let (_, deleted) = house.delete("acme", "/api/assets/B?at=2025-01-01T00:00:00Z").await;
+        for said in [plain, asset, event, tried, deleted] {
+            assert_eq!(said.get("missing"), missing, "{said}");
+        }
+    }
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn u10_numbers_begin_with_one() {
+    let house = house().await;
+    let mut zero = numbered("A", 0, "2025-12-31T00:00:00Z");
+    zero["amount"] = json!("5");
+    let (status, said) = house.post("acme", "/api/prices", &zero).await;
+    assert_eq!(
+        (status, &said["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("sequence_range")),
+        "{said}"
+    );
+    let (_, batch) =
+        house.post("acme", "/api/prices", &json!([zero, numbered("A", 1, "2025-12-31T00:00:01Z")])).await;
+    assert_eq!(batch["counts"], json!({"updated": 1, "rejected": 1}), "{batch}");
     house.stop().await;
 }
 

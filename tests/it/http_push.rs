@@ -85,6 +85,28 @@ async fn a_deleted_asset_is_gone_and_an_unknown_one_not_found() {
 }
 
 #[tokio::test]
+async fn u12_a_dry_run_says_so_and_names_no_cursor() {
+    let house = house().await;
+    house.put("acme", "/api/assets/a", &json!({"name": "A"})).await;
+    let one = json!({"id": "a", "name": "B"});
+    let tries = [
+        house.post("acme", "/api/assets?dry_run=true", &one).await,
+        house.post("acme", "/api/assets?dry_run=true", &json!([one, {"id": ""}])).await,
+        house.post("acme", "/api/prices?dry_run", &price("a", "1", "2026-01-01T00:00:00Z")).await,
+        house.put("acme", "/api/assets/a?dry_run=true", &json!({"name": "C"})).await,
+        house.delete("acme", "/api/assets/a?dry_run=true").await,
+        house.delete("acme", "/api/assets/a/price?dry_run=true").await,
+    ];
+    for (status, said) in tries {
+        assert_eq!((status, &said["dry_run"]), (StatusCode::OK, &json!(true)), "{said}");
+        assert!(!said.to_string().contains("cursor"), "{said}");
+    }
+    let (_, real) = house.post("acme", "/api/assets", &one).await;
+    assert!(real.get("dry_run").is_none() && real["cursor"].is_string(), "{real}");
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn b20_b21_a_batch_answers_item_by_item_and_an_atomic_one_as_a_whole() {
     let house = house().await;
     house.put("acme", "/api/assets/a", &json!({"name": "A"})).await;

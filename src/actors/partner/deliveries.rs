@@ -43,6 +43,8 @@ struct Known {
     prices_only: bool,
     weight: u32,
     recent: Option<Recent>,
+    /// The last time given under the id to a body that was built anew (T1).
+    rebuilt_at: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -114,7 +116,7 @@ impl Deliveries {
         let &Age { received_at, prices_only } = age;
         self.order[usize::from(prices_only)].push_back((received_at, key));
         self.weight += u64::from(weight);
-        let known = Known { received_at, prices_only, weight, recent: None };
+        let known = Known { received_at, prices_only, weight, recent: None, rebuilt_at: None };
         if let Some(before) = self.known.insert(key, known) {
             self.weight -= u64::from(before.weight);
             self.forget_recent(&before);
@@ -211,11 +213,33 @@ impl Deliveries {
         }
     }
 
+    /// T1: when the items without a time are true that stand in a body built anew.
+    fn next_undated(&self, key: DeliveryKey, record: &DeliveryRecord) -> Micros {
+        let last = self.known.get(&key).and_then(|known| known.rebuilt_at);
+        last.map_or(record.next_undated(), |last| Micros(last).plus(1))
+    }
+
+    /// The next body under the id comes after this one.
+    pub fn note_rebuilt(&mut self, key: DeliveryKey, last: Micros) {
+        if let Some(known) = self.known.get_mut(&key) {
+            known.rebuilt_at = Some(last.0);
+        }
+    }
+
     fn forget_recent(&mut self, known: &Known) {
         if known.recent.is_some() {
             self.recent_weight -= u64::from(known.weight);
         }
     }
+}
+
+/// A push that is to be decided.
+pub struct Fresh {
+    pub push: Push,
+    pub reply: oneshot::Sender<PushReply>,
+    /// Of a body that was built anew under an id that is known: when its items without a time are
+    /// true.
+    pub rebuilt_at: Option<Micros>,
 }
 
 impl PartnerState {
@@ -224,31 +248,39 @@ impl PartnerState {
         &mut self,
         push: Push,
         reply: oneshot::Sender<PushReply>,
-    ) -> Result<Option<(Push, oneshot::Sender<PushReply>)>, ReadError> {
-        let Some(delivery) = &push.delivery else { return Ok(Some((push, reply))) };
+    ) -> Result<Option<Fresh>, ReadError> {
+        let Some(delivery) = &push.delivery else {
+            return Ok(Some(Fresh { push, reply, rebuilt_at: None }));
+        };
         let now = self.around.clock.now();
         let stored = || stored_delivery(&self.around.reader, self.no, delivery.key);
         let remembered = self.deliveries.recall(delivery, now, stored)?;
         let record = remembered.as_ref().map(|remembered| &*remembered.record);
-        let decision = deliveries::decide(record, &delivery.fingerprint, now);
-        let Some(remembered) = remembered.filter(|_| decision != DeliveryDecision::New) else {
-            return Ok(Some((push, reply)));
+        let decision = deliveries::decide(record, (delivery.header, &delivery.fingerprint), now);
+        let Some(Remembered { record, first }) = remembered else {
+            return Ok(Some(Fresh { push, reply, rebuilt_at: None }));
         };
-        delivery.repeats.set();
         let (items, missing) = match decision {
-            DeliveryDecision::Replay => {
-                self.metrics.deliveries().replayed();
-                (remembered.record.outcomes().unwrap_or_default(), remembered.record.missing.clone())
+            DeliveryDecision::New => return Ok(Some(Fresh { push, reply, rebuilt_at: None })),
+            DeliveryDecision::Rebuilt => {
+                self.metrics.deliveries().reused();
+                let rebuilt_at = Some(self.deliveries.next_undated(delivery.key, &record));
+                return Ok(Some(Fresh { push, reply, rebuilt_at }));
             }
-            DeliveryDecision::New | DeliveryDecision::Reused => {
+            DeliveryDecision::Reused => {
                 self.metrics.deliveries().reused();
                 (Vec::new(), Vec::new())
             }
+            DeliveryDecision::Replay => {
+                self.metrics.deliveries().replayed();
+                (record.outcomes().unwrap_or_default(), record.missing.clone())
+            }
         };
-        let standing = Standing { decision, first: remembered.first, place: remembered.record.place };
+        delivery.repeats.set();
         // G4: in line behind what it rests on
-        let (standing, _permit) = (Some(standing), push.permit);
-        self.answer_in_line(Ack::Push { reply, items, missing, standing, moved: false, _permit });
+        let standing = Some(Standing { first, place: record.place });
+        let _permit = push.permit;
+        self.answer_in_line(Ack::Push { reply, items, missing, decision, standing, unmet: false, _permit });
         Ok(None)
     }
 
@@ -290,7 +322,7 @@ impl PartnerState {
         self.deliveries.shrink(durable);
         self.metrics.deliveries().made();
         self.metrics.deliveries().oldest_is_of(self.deliveries.oldest());
-        Standing { decision: DeliveryDecision::New, first, place }
+        Standing { first, place }
     }
 }
 
@@ -316,11 +348,12 @@ fn change(key: DeliveryKey, value: Option<Box<[u8]>>) -> ChangeKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::deliveries::KEPT;
+    use crate::rules::deliveries::{IdHeader, KEPT};
 
     fn delivery(n: u32) -> Delivery {
         Delivery {
             key: DeliveryKey::of(&n.to_string()),
+            header: IdHeader::IdempotencyKey,
             fingerprint: "f".into(),
             ids: Arc::default(),
             stored: None,

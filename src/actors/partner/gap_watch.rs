@@ -96,8 +96,8 @@ pub fn note_numbers(numbered: &mut Vec<Numbered>, item: usize, write: &Write) {
 }
 
 impl PartnerState {
-    /// G1: notes a push's numbers, whatever became of its prices; gives back what is to be sent
-    /// again. `now` is when its prices were decided: what opens a gap is itself no older than it.
+    /// G1: notes a push's numbers, whatever became of its prices; gives back what the partner is to
+    /// send again. `now` is when its prices were decided: what opens a gap is itself no older than it.
     pub fn note_streams(
         &mut self,
         numbered: Vec<Numbered>,
@@ -106,7 +106,7 @@ impl PartnerState {
         set: &mut WriteSet,
     ) -> Vec<Missing> {
         if numbered.is_empty() {
-            return Vec::new();
+            return self.gaps.streams.named(&BTreeSet::new(), now);
         }
         let mut spoken_of = BTreeSet::new();
         for Numbered { stream, number, as_of, item } in numbered {
@@ -153,7 +153,8 @@ impl PartnerState {
         }
         let Some(opened_at) = self.gaps.streams.unfetched_since(self.gaps.fetched_at) else { return };
         let now = self.around.clock.now();
-        let due = opened_at.plus(FETCH_AFTER);
+        // a gap from before our clock went back has been open for long enough
+        let due = if opened_at > now { now } else { opened_at.plus(FETCH_AFTER) };
         if now >= due {
             self.gaps.stop_timer();
             self.gaps.fetched_at = now;

@@ -142,7 +142,8 @@ impl Refused {
     }
 }
 
-fn is_kept(item: &ItemOutcome) -> bool {
+/// Refused, and so kept aside.
+pub fn is_kept(item: &ItemOutcome) -> bool {
     matches!(item.outcome, Outcome::Quarantined | Outcome::Rejected)
 }
 

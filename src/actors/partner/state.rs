@@ -1,6 +1,6 @@
 //! What a partner's actor owns, and what it does with pushes.
 
-use super::deliveries::{Decided, Deliveries};
+use super::deliveries::{Decided, Deliveries, Fresh};
 use super::ending::Ending;
 use super::existence::Lacked;
 use super::gap_watch::{GapWatch, Numbered, OpenGap, note_numbers};
@@ -15,16 +15,17 @@ use super::quarantine::{self, Batch, Quarantine, Refused};
 use super::recent::RecentDocuments;
 use super::run::ActiveRun;
 use super::streams::Streams;
-use crate::actors::handle::{Push, PushReply, Seen, Unavailable};
+use crate::actors::handle::{Push, PushReply, Unavailable};
 use crate::actors::poison::Poison;
 use crate::actors::storage::{Ack, PendingSet, StorageHandle, approximate_bytes};
 use crate::clock::{Clock, Mark};
 use crate::config::PartnerSettings;
 use crate::domain::{
-    ChangeKind, FeedState, ItemOutcome, Micros, Origin, Outcome, PartnerNo, RecordChange, RecordKind, RunId,
-    Seq, Write, WriteSet,
+    AssetId, ChangeKind, FeedState, ItemOutcome, Micros, Origin, Outcome, PartnerNo, RecordChange,
+    RecordKind, RunId, Seq, Write, WriteSet,
 };
 use crate::feed::{Fetcher, Reserve};
+use crate::rules::deliveries::DeliveryDecision;
 use crate::rules::source_time::UndatedClock;
 use crate::store::{ReadError, Reader};
 use crate::telemetry::PartnerMetrics;
@@ -207,19 +208,22 @@ impl PartnerState {
         prefetched: Prefetched,
         reply: oneshot::Sender<PushReply>,
     ) -> Result<(), ActorProcessingErr> {
-        let Some((push, reply)) = self.unless_repeated(push, reply)? else { return Ok(()) };
-        if push.seen.as_ref().is_some_and(|seen| !self.is_as(seen)) {
+        let Some(fresh) = self.unless_repeated(push, reply)? else { return Ok(()) };
+        let Fresh { push, reply, rebuilt_at } = fresh;
+        let decision = if rebuilt_at.is_some() { DeliveryDecision::Rebuilt } else { DeliveryDecision::New };
+        if push.condition.as_ref().is_some_and(|(id, condition)| !condition.holds(self.version_of(id))) {
             let (items, missing, _permit) = (Vec::new(), Vec::new(), push.permit);
-            self.answer_in_line(Ack::Push { reply, items, missing, standing: None, moved: true, _permit });
+            let unmet = Ack::Push { reply, items, missing, decision, standing: None, unmet: true, _permit };
+            self.answer_in_line(unmet);
             return Ok(());
         }
-        let mut undated = self.undated;
+        let (mut undated, received_at) = self.receive_times(push.received_at, rebuilt_at);
         let was_undated = undated;
         let mut ledger = self.ledger(push.origin(), prefetched);
         ledger.keeps_undo = push.atomic || push.dry_run;
         let start = ledger.mark();
         let mut decided = Decided::before(&push);
-        let batch = decide_all(&mut ledger, push.writes, &mut undated, push.received_at)?;
+        let batch = decide_all(&mut ledger, push.writes, &mut undated, received_at)?;
         let DecidedItems { mut items, kept, numbered, undated_at } = batch;
         decided.undated_at = undated_at;
         let (origin, now) = (ledger.origin, ledger.now);
@@ -238,34 +242,50 @@ impl PartnerState {
             self.quarantine(quarantine::rows_of_push(&batch, kept, &items), &mut set);
         }
         if undated != was_undated && !set.changes.is_empty() {
-            set.changes.push(undated_record(undated.last()));
-            self.undated = undated;
+            match push.delivery.as_ref().filter(|_| rebuilt_at.is_some()) {
+                Some(delivery) => self.deliveries.note_rebuilt(delivery.key, undated.last()),
+                None => {
+                    set.changes.push(undated_record(undated.last()));
+                    self.undated = undated;
+                }
+            }
         }
-        let mut missing = Vec::new();
+        let came = if refused || push.dry_run { Vec::new() } else { numbered };
+        let missing = self.note_streams(came, &items, now, &mut set);
         if !refused && !push.dry_run {
-            missing = self.note_streams(numbered, &items, now, &mut set);
             set.changes.extend(self.count_pushes(&items));
         }
         self.settle(&mut set);
         let (durable, ticket) = self.recent.next_ticket();
-        // what was only tried is not remembered: it had no effect
-        let delivery = push.delivery.filter(|_| !push.dry_run);
+        // what was only tried had no effect, and what came under an id that is known leaves the first
+        let delivery = push.delivery.filter(|_| !push.dry_run && decision == DeliveryDecision::New);
         let standing = delivery.map(|delivery| {
             self.remember_delivery(delivery, decided, (&items, &missing), &mut set, (&durable, ticket))
         });
         let bytes = approximate_bytes(&set);
-        let ack = Some(Ack::Push { reply, items, missing, standing, moved: false, _permit: push.permit });
+        let _permit = push.permit;
+        let ack = Some(Ack::Push { reply, items, missing, decision, standing, unmet: false, _permit });
         let pending = PendingSet { set, bytes, ack, ticket: Some((durable, ticket)) };
         // where the store takes no more the callers see "unknown", and the daemon is going down
         let _: Result<(), Unavailable> = self.around.storage.commit(pending);
         Ok(())
     }
 
-    /// Whether the asset is still as a condition was judged by.
-    fn is_as(&self, seen: &Seen) -> bool {
-        let slot = self.index.find(&seen.id).filter(|&slot| self.index.is_alive(slot));
-        let version = slot.map(|slot| self.index.head(slot).version);
-        version.is_some() == seen.alive && (seen.version.is_none() || seen.version == version)
+    /// T1: where items get their times from that have none: the receive times of the partner, or
+    /// for a body that was built anew those of its first delivery. Neither is ever at or before what
+    /// history has forgotten (X4), whatever our clock says: it has only just come.
+    fn receive_times(&self, received_at: Micros, rebuilt_at: Option<Micros>) -> (UndatedClock, Micros) {
+        let (clock, received_at) = match rebuilt_at {
+            Some(at) => (UndatedClock::starting_after(at.plus(-1)), at),
+            None => (self.undated, received_at),
+        };
+        (clock.above(self.feed.history_floor.map(Micros)), received_at)
+    }
+
+    /// Of the document of a living asset, as it was decided last.
+    fn version_of(&self, id: &AssetId) -> Option<u32> {
+        let slot = self.index.find(id).filter(|&slot| self.index.is_alive(slot))?;
+        Some(self.index.head(slot).version)
     }
 
     /// Commits a set of the actor's own; `reply` hears when it is durable.
@@ -302,7 +322,9 @@ fn decide_all(
     for (place, write) in writes.into_iter().enumerate() {
         decided.items.push(match write {
             Err(refused) => {
-                decided.kept.push(Refused::unreadable(place));
+                if quarantine::is_kept(&refused) {
+                    decided.kept.push(Refused::unreadable(place));
+                }
                 *refused
             }
             Ok(write) => {

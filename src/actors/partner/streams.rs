@@ -3,13 +3,15 @@
 
 use crate::domain::{ChangeKind, Micros, PartnerNo, RecordChange, RecordKind};
 use crate::rules::deliveries::Missing;
-use crate::rules::gaps::{MissingRange, Noted, StreamState};
+use crate::rules::gaps::{MissingRange, Noted, RANGES_MAX, StreamState};
 use crate::store::{ReadError, Reader};
 use compact_str::CompactString;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Streams of one partner; numbers of a further one are not followed.
 pub const STREAMS_MAX: usize = 64;
+/// Ranges that one reply names: a stream's are all among them, and a reply stays a small one.
+const RANGES_NAMED_MAX: usize = RANGES_MAX;
 /// Records of streams are told from others of their kind by this.
 const KEY_PREFIX: &[u8] = b"stream:";
 
@@ -55,10 +57,22 @@ impl Streams {
         Some(noted)
     }
 
-    /// What is to be sent again, of the streams that a request spoke of.
-    pub fn named(&self, streams: &BTreeSet<CompactString>, now: Micros) -> Vec<Missing> {
-        let named = |name: &CompactString| Some((name.to_string(), self.by_name.get(name)?.named(now)));
-        streams.iter().filter_map(named).filter(|(_, ranges)| !ranges.is_empty()).collect()
+    /// What the partner is to send again: first of the streams that its request spoke of, then of
+    /// its others. Whatever it sends next, it is told.
+    pub fn named(&self, spoken_of: &BTreeSet<CompactString>, now: Micros) -> Vec<Missing> {
+        let (spoken_of, others): (Vec<_>, Vec<_>) =
+            self.by_name.iter().partition(|(name, _)| spoken_of.contains(*name));
+        let mut left = RANGES_NAMED_MAX;
+        let mut named = Vec::new();
+        for (name, stream) in spoken_of.into_iter().chain(others) {
+            let mut ranges = stream.named(now);
+            ranges.truncate(left);
+            left -= ranges.len();
+            if !ranges.is_empty() {
+                named.push((name.to_string(), ranges));
+            }
+        }
+        named
     }
 
     /// When the oldest range was opened that no early fetch has been made for.
@@ -108,6 +122,7 @@ impl Streams {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::gaps::NAMED_AFTER;
 
     #[test]
     fn g1_streams_come_back_from_their_records() {
@@ -123,6 +138,35 @@ mod tests {
         }
         assert_eq!(again.by_name, streams.by_name);
         assert_eq!(again.open_since(), Some(Micros(7)));
+    }
+
+    #[test]
+    fn u10_every_stream_is_named_and_those_spoken_of_first() {
+        let mut streams = Streams::default();
+        for (name, number) in [("a", 3), ("b", 2), ("c", 1)] {
+            streams.receive(&name.into(), number, Micros(1), Micros(0));
+        }
+        let named = |spoken_of: &[&str], now| {
+            let spoken_of = spoken_of.iter().map(|&name| name.into()).collect();
+            streams.named(&spoken_of, Micros(now))
+        };
+        let (a, b) = (("a".to_owned(), vec![(1, 2)]), ("b".to_owned(), vec![(1, 1)]));
+        assert_eq!(named(&["b", "c"], NAMED_AFTER), [b.clone(), a.clone()]);
+        assert_eq!(named(&[], NAMED_AFTER), [a, b]);
+        assert_eq!(named(&["a"], NAMED_AFTER - 1), []);
+    }
+
+    #[test]
+    fn g1_one_reply_names_so_many_ranges_and_no_more() {
+        let mut streams = Streams::default();
+        for n in 1..=200 {
+            for name in ["a", "b"] {
+                streams.receive(&name.into(), 2 * n, Micros(1), Micros(0));
+            }
+        }
+        let named = streams.named(&["b".into()].into(), Micros(NAMED_AFTER));
+        let counts: Vec<_> = named.iter().map(|(name, ranges)| (name.as_str(), ranges.len())).collect();
+        assert_eq!(counts, [("b", 200), ("a", RANGES_NAMED_MAX - 200)]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::actors::admission::Permit;
 use crate::actors::delivery::Standing;
 use crate::actors::handle::{PushReply, Unavailable};
 use crate::domain::{ItemOutcome, Seq, WriteSet};
-use crate::rules::deliveries::Missing;
+use crate::rules::deliveries::{DeliveryDecision, Missing};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use tokio::sync::oneshot;
@@ -31,10 +31,11 @@ pub enum Ack {
         items: Vec<ItemOutcome>,
         /// What is to be sent again (G1).
         missing: Vec<Missing>,
-        /// Of a push with a delivery id (G2).
+        decision: DeliveryDecision,
+        /// Of a delivery that is remembered (G2).
         standing: Option<Standing>,
-        /// Its conditions held no longer.
-        moved: bool,
+        /// Its conditions did not hold.
+        unmet: bool,
         _permit: Permit,
     },
     /// The actors' own: run state, numbers of partners.

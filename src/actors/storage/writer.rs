@@ -5,7 +5,6 @@ use super::queue::{Ack, PendingSet, Queue, Work};
 use crate::actors::handle::PushReply;
 use crate::clock::{Clock, Mark};
 use crate::domain::{Seq, WriteSet};
-use crate::rules::deliveries::DeliveryDecision;
 use crate::store::{Progress, StoreError, Writer};
 use crate::telemetry::Metrics;
 use std::ops::ControlFlow;
@@ -127,11 +126,10 @@ impl WriterLoop {
     /// A caller who has gone is no error: its write stands.
     fn acknowledge(&self, ack: Ack, first: Seq, durable: Seq) {
         match ack {
-            Ack::Push { reply, items, missing, standing, moved, _permit } => {
+            Ack::Push { reply, items, missing, decision, standing, unmet, _permit } => {
                 let settled = standing.as_ref().map(|standing| standing.settle(first));
                 let (first, durable) = settled.unwrap_or((first, durable));
-                let decision = standing.map_or(DeliveryDecision::New, |standing| standing.decision);
-                let _ = reply.send(PushReply { items, first, durable, missing, decision, moved });
+                let _ = reply.send(PushReply { items, first, durable, missing, decision, unmet });
             }
             Ack::Internal(reply) => {
                 let _ = reply.send(durable);

@@ -11,9 +11,9 @@ mod reply;
 mod sse;
 
 pub use asset::{AssetView, PriceView, asset, heartbeat, price};
-pub use change::{Audience, change};
+pub use change::{Audience, CHANGE_TYPES, change};
 pub use explain::{ExplainView, explain, short_hash};
-pub use reply::{Reply, push_reply};
+pub use reply::{Reply, ReplyStyle, push_reply};
 pub use sse::sse_frame;
 
 use super::{json, time};

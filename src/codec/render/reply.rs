@@ -20,49 +20,76 @@ pub struct Reply<'a> {
     pub durable: Seq,
     /// Ranges of numbered streams to be sent again (G1).
     pub missing: &'a [(String, Vec<(u64, u64)>)],
+    /// The delivery's id came before with another body (G2).
+    pub rebuilt: bool,
+    pub style: ReplyStyle,
+}
+
+/// How a reply is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReplyStyle {
     /// Of a batch, list only the items that have something to say, each with its `index`.
     pub minimal: bool,
+    /// Nothing was committed: it says so, and names no cursor.
+    pub dry_run: bool,
 }
 
 /// Single: the item itself. Batch: `{"counts", "cursor", "items"}`.
 pub fn push_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
     debug_assert_eq!(reply.ids.len(), reply.items.len(), "each item has its id");
     let prefix = format!("\",\"cursor\":\"{}-", cursor::journal(reply.journal));
+    let ReplyStyle { minimal, dry_run } = reply.style;
     let mut items = reply.ids.iter().zip(reply.items);
     if reply.shape == Shape::Single {
         return match items.next() {
             Some((id, outcome)) => {
                 item(out, reply, &prefix, id, outcome, None);
-                if !reply.missing.is_empty() {
-                    out.pop();
-                    missing(out, reply.missing);
-                    out.push(b'}');
-                }
+                out.pop();
+                of_the_whole(out, reply);
+                out.push(b'}');
             }
             None => out.extend_from_slice(b"{}"),
         };
     }
-    out.reserve(128 + if reply.minimal { 0 } else { reply.items.len() * 112 });
+    out.reserve(128 + if minimal { 0 } else { reply.items.len() * 112 });
     out.push(b'{');
     counts(out, reply.items);
-    text(out, "cursor", &cursor::encode(reply.journal, reply.durable));
-    if !reply.missing.is_empty() {
-        missing(out, reply.missing);
+    if !dry_run {
+        text(out, "cursor", &cursor::encode(reply.journal, reply.durable));
     }
+    of_the_whole(out, reply);
     out.extend_from_slice(b",\"items\":[");
     let mut first = true;
     for (index, (id, outcome)) in items.enumerate() {
-        if reply.minimal && outcome.note.is_none() {
+        if minimal && outcome.note.is_none() {
             continue;
         }
         if !first {
             out.push(b',');
         }
         first = false;
-        item(out, reply, &prefix, id, outcome, reply.minimal.then_some(index));
+        item(out, reply, &prefix, id, outcome, minimal.then_some(index));
     }
     out.extend_from_slice(b"]}");
 }
+
+/// What is said of a push beside its items.
+fn of_the_whole(out: &mut Vec<u8>, reply: &Reply<'_>) {
+    if reply.style.dry_run {
+        out.extend_from_slice(b",\"dry_run\":true");
+    }
+    if !reply.missing.is_empty() {
+        missing(out, reply.missing);
+    }
+    if reply.rebuilt {
+        out.extend_from_slice(b",\"warnings\":[{\"code\":\"delivery_id_reused\"");
+        text(out, "hint", REUSED_HINT);
+        out.extend_from_slice(b"}]");
+    }
+}
+
+const REUSED_HINT: &str = "this id came before with another body, and this one was decided as a delivery of its own; \
+     send the same body again under an id, and a new id with what is new";
 
 fn counts(out: &mut Vec<u8>, items: &[ItemOutcome]) {
     let mut counts = [0u64; Outcome::ALL.len()];
@@ -103,8 +130,10 @@ fn item(
     out.extend_from_slice(item.outcome.as_str().as_bytes());
     out.extend_from_slice(b"\",\"rule\":\"");
     out.extend_from_slice(item.rule.as_str().as_bytes());
-    out.extend_from_slice(prefix.as_bytes());
-    number(out, item.change.map_or(reply.durable.0, |change| reply.first.0 + u64::from(change)));
+    if !reply.style.dry_run {
+        out.extend_from_slice(prefix.as_bytes());
+        number(out, item.change.map_or(reply.durable.0, |change| reply.first.0 + u64::from(change)));
+    }
     out.push(b'"');
     if let Some(note) = &item.note {
         self::note(out, note);
@@ -180,6 +209,16 @@ mod tests {
     }
 
     fn rendered_with(shape: Shape, minimal: bool, missing: &[(String, Vec<(u64, u64)>)]) -> String {
+        let style = ReplyStyle { minimal, dry_run: false };
+        rendered_as(shape, style, missing, false)
+    }
+
+    fn rendered_as(
+        shape: Shape,
+        style: ReplyStyle,
+        missing: &[(String, Vec<(u64, u64)>)],
+        rebuilt: bool,
+    ) -> String {
         let mut lost = ItemOutcome::plain(Outcome::Updated, Rule::D1);
         lost.note_mut().superseded = vec!["title".into(), "a\"b".into()];
         lost.note_mut().undated = true;
@@ -192,8 +231,8 @@ mod tests {
         let (ids, items) =
             if shape == Shape::Single { (&ids[..1], &items[..1]) } else { (&ids[..], &items[..]) };
         let mut out = Vec::new();
-        let reply =
-            Reply { shape, ids, items, journal: 0xA1, first: Seq(40), durable: Seq(99), missing, minimal };
+        let (first, durable) = (Seq(40), Seq(99));
+        let reply = Reply { shape, ids, items, journal: 0xA1, first, durable, missing, rebuilt, style };
         push_reply(&mut out, &reply);
         let out = String::from_utf8(out).unwrap();
         assert!(json::value(&out).is_ok(), "{out}");
@@ -230,6 +269,24 @@ mod tests {
         assert!(batch.contains(&format!(r#""cursor":"000000a1-99",{named},"items""#)), "{batch}");
         let single = rendered_with(Shape::Single, false, &missing);
         assert!(single.ends_with(&format!(r#""cursor":"000000a1-40",{named}}}"#)), "{single}");
+    }
+
+    #[test]
+    fn u12_a_dry_run_says_so_and_names_no_cursor() {
+        let style = ReplyStyle { dry_run: true, minimal: false };
+        for shape in [Shape::Single, Shape::Batch] {
+            let reply = rendered_as(shape, style, &[], false);
+            assert!(reply.contains(r#","dry_run":true"#) && !reply.contains("cursor"), "{reply}");
+        }
+        assert!(!rendered(Shape::Single, false).contains("dry_run"));
+    }
+
+    #[test]
+    fn g2_a_delivery_id_that_came_with_another_body_is_warned_of() {
+        for shape in [Shape::Single, Shape::Batch] {
+            let reply = rendered_as(shape, ReplyStyle::default(), &[], true);
+            assert!(reply.contains(r#","warnings":[{"code":"delivery_id_reused","hint":""#), "{reply}");
+        }
     }
 
     #[test]
