@@ -1,5 +1,9 @@
 //! The only `now()` and the only sleep. Time is read at the edge and passed in; tests move it.
 
+mod steps;
+
+pub use steps::{ClockStep, ClockSteps};
+
 use crate::domain::Micros;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -148,10 +148,7 @@ impl Daemon {
         });
         let partner_server = serve(listeners.partner, &app)?;
         let admin_server = serve(listeners.admin, &app)?;
-        let watchers = vec![
-            watchers::upkeep(metrics, app.reader.clone(), storage.clone()),
-            watchers::guard_writes(health.clone(), storage.clone(), reserve),
-        ];
+        let watchers = watchers::all(&app, &storage, reserve);
         health.set_ready(true);
         let daemon = Daemon { app, supervisor, storage, partner_server, admin_server, watchers };
         tracing::info!(partners = %daemon.address(), admin = %daemon.admin_address(), "daemon ready");

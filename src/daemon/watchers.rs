@@ -1,9 +1,10 @@
 //! What the daemon looks at from time to time: gauges, and whether writes may be taken at all.
 
 use crate::actors::{StorageHandle, StorageState};
-use crate::clock::sleep;
+use crate::clock::{Clock, ClockStep, ClockSteps, Mark, sleep};
+use crate::domain::{Micros, Seq};
 use crate::feed::Reserve;
-use crate::http::Health;
+use crate::http::{App, Health};
 use crate::store::Reader;
 use crate::telemetry::Metrics;
 use std::sync::Arc;
@@ -12,9 +13,19 @@ use tokio::task::JoinHandle;
 
 /// Histogram samples are kept until they are swept up: often enough to stay small.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(5);
 const DISK_LOOK_EVERY: Duration = Duration::from_secs(2);
 
-pub fn upkeep(metrics: Metrics, reader: Reader, storage: StorageHandle) -> JoinHandle<()> {
+/// Everything that is looked at, each by a task of its own.
+pub fn all(app: &Arc<App>, storage: &StorageHandle, reserve: Reserve) -> Vec<JoinHandle<()>> {
+    vec![
+        upkeep(app.metrics.clone(), app.reader.clone(), storage.clone()),
+        guard_writes(app.health.clone(), storage.clone(), reserve),
+        watch_clock(app.clock.clone(), app.clone()),
+    ]
+}
+
+fn upkeep(metrics: Metrics, reader: Reader, storage: StorageHandle) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
             metrics.run_upkeep();
@@ -25,9 +36,44 @@ pub fn upkeep(metrics: Metrics, reader: Reader, storage: StorageHandle) -> JoinH
     })
 }
 
+/// Tells where our clock has been set. One that ran ahead has left its times in the store.
+fn watch_clock(clock: Clock, app: Arc<App>) -> JoinHandle<()> {
+    let mut steps = ClockSteps::starting_after(last_commit(&app.reader));
+    tokio::spawn(async move {
+        let mut looked = Mark::now();
+        loop {
+            let (now, mark) = (clock.now(), Mark::now());
+            let step = steps.look(now, mark.since(looked));
+            looked = mark;
+            let seconds = |micros: i64| micros / Micros::SECOND;
+            match step {
+                Some(ClockStep::Back(behind)) => {
+                    tracing::warn!(behind_seconds = seconds(behind), "our clock went back");
+                }
+                Some(ClockStep::Leap(ahead)) => {
+                    tracing::warn!(ahead_seconds = seconds(ahead), "our clock leapt ahead");
+                }
+                Some(ClockStep::CaughtUp) => tracing::info!("our clock has caught up"),
+                None => {}
+            }
+            let behind = Duration::from_micros(steps.behind(now).unsigned_abs());
+            app.metrics.clock_is_behind(behind);
+            app.health.set_clock_behind(behind);
+            sleep(CLOCK_LOOK_EVERY).await;
+        }
+    })
+}
+
+/// When the newest change was committed, by our clock as it was then.
+fn last_commit(reader: &Reader) -> Micros {
+    let before = Seq(reader.durable().0.saturating_sub(1));
+    let newest = reader.changes(before, 1).ok().and_then(|page| page.changes.last().map(|c| c.committed_at));
+    newest.unwrap_or(Micros::BEGINNING)
+}
+
 /// Refuses writes while the store has failed or the disk is nearly full: redb must never meet the
 /// end of the disk.
-pub fn guard_writes(health: Arc<Health>, storage: StorageHandle, reserve: Reserve) -> JoinHandle<()> {
+fn guard_writes(health: Arc<Health>, storage: StorageHandle, reserve: Reserve) -> JoinHandle<()> {
     tokio::spawn(async move {
         let disk_free_bytes_min = reserve.free_bytes_min;
         let mut state = storage.state();

@@ -11,7 +11,8 @@ use crate::store::Reader;
 use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 /// The daemon's state as far as the edge must know it; the daemon sets it.
@@ -20,6 +21,7 @@ pub struct Health {
     ready: AtomicBool,
     draining: AtomicBool,
     storage_failed: AtomicBool,
+    clock_behind: AtomicI64,
 }
 
 impl Health {
@@ -36,6 +38,15 @@ impl Health {
     /// The store has failed, or must take no more writes (disk nearly full).
     pub fn set_storage_failed(&self, failed: bool) {
         self.storage_failed.store(failed, Ordering::Release);
+    }
+
+    /// How far our clock is behind a time that it has shown before.
+    pub fn set_clock_behind(&self, behind: Duration) {
+        self.clock_behind.store(i64::try_from(behind.as_secs()).unwrap_or(i64::MAX), Ordering::Release);
+    }
+
+    pub fn clock_behind_seconds(&self) -> i64 {
+        self.clock_behind.load(Ordering::Acquire)
     }
 
     pub fn is_ready(&self) -> bool {

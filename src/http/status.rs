@@ -19,6 +19,8 @@ struct DaemonView {
     ready: bool,
     draining: bool,
     storage_failed: bool,
+    /// Above 0 our clock has been set back, or was wrong in an earlier life of the daemon.
+    clock_behind_seconds: i64,
     durable_sequence: u64,
     cursor: String,
     overlay_bytes: usize,
@@ -67,6 +69,7 @@ pub async fn of_daemon(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
             ready: app.health.is_ready(),
             draining: app.health.is_draining(),
             storage_failed: app.health.has_storage_failed(),
+            clock_behind_seconds: app.health.clock_behind_seconds(),
             durable_sequence: durable.0,
             cursor: cursor::encode(app.reader.journal(), durable),
             overlay_bytes: app.reader.overlay_bytes(),

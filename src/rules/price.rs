@@ -76,9 +76,9 @@ impl PriceDecision {
     }
 }
 
-/// P1: a price with a time of its own (`stamp.at`).
+/// P1: a price at its time (`stamp.at`), which T4 judges where its sender has said it.
 pub fn decide(write: &PriceWrite, stamp: Stamp, context: PriceContext<'_>) -> PriceDecision {
-    if is_future(stamp.at, context.now, PRICE_AHEAD_MAX) {
+    if write.at.is_some() && is_future(stamp.at, context.now, PRICE_AHEAD_MAX) {
         return PriceDecision::lost(future_price());
     }
     if is_buried(context.end(), stamp.at) {

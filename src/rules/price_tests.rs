@@ -51,7 +51,7 @@ impl Register {
     }
 
     fn push(&mut self, amount: &str, at: i64) -> PriceDecision {
-        self.write(&write(amount, None), stamp(at))
+        self.write(&PriceWrite { at: Some(Micros(at)), ..write(amount, None) }, stamp(at))
     }
 
     fn write(&mut self, write: &PriceWrite, stamp: Stamp) -> PriceDecision {

@@ -9,7 +9,7 @@ pub const DOCUMENT_AHEAD_MAX: i64 = 300 * Micros::SECOND;
 /// T4: an envelope further ahead of the fetch than this counts as undated.
 pub const ENVELOPE_AHEAD_MAX: i64 = 60 * Micros::SECOND;
 
-/// T4: whether `at` is too far ahead of `now` to be believed.
+/// T4: whether `at`, which the partner says, is too far ahead of `now` to be believed.
 pub fn is_future(at: Micros, now: Micros, ahead_max: i64) -> bool {
     at > now.plus(ahead_max)
 }
@@ -30,6 +30,12 @@ impl Default for UndatedClock {
 impl UndatedClock {
     pub fn starting_after(last: Micros) -> UndatedClock {
         UndatedClock { last }
+    }
+
+    /// X4: what has only just come is newer than all that has been forgotten.
+    #[must_use]
+    pub fn above(self, history_floor: Option<Micros>) -> UndatedClock {
+        UndatedClock { last: history_floor.map_or(self.last, |floor| self.last.max(floor)) }
     }
 
     pub fn last(self) -> Micros {
@@ -54,6 +60,15 @@ mod tests {
         assert_eq!(clock.next(Micros(100)), Micros(101));
         assert_eq!(clock.next(Micros(50)), Micros(102));
         assert_eq!(clock.next(Micros(200)), Micros(200));
+    }
+
+    #[test]
+    fn x4_a_receive_time_is_never_at_or_before_what_is_forgotten() {
+        let above = |floor| UndatedClock::starting_after(Micros(50)).above(floor).next(Micros(100));
+        assert_eq!(above(Some(Micros(200))), Micros(201));
+        assert_eq!(above(Some(Micros(100))), Micros(101));
+        assert_eq!(above(Some(Micros(99))), Micros(100));
+        assert_eq!(above(None), Micros(100));
     }
 
     #[test]

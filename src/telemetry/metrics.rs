@@ -79,10 +79,11 @@ const GAP_HEAL_SECONDS: &str = "tidegate_gap_heal_seconds";
 const GAPS_OPEN: &str = "tidegate_gaps_open";
 const AMBIGUOUS: &str = "tidegate_ambiguous_order_total";
 const PRICE_DRIFT: &str = "tidegate_price_drift_total";
+const CLOCK_BEHIND: &str = "tidegate_clock_behind_seconds";
 const BUILD_INFO: &str = "tidegate_build_info";
 
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 38] = [
+pub const CATALOGUE: [Metric; 39] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -120,6 +121,7 @@ pub const CATALOGUE: [Metric; 38] = [
     gauge(GAPS_OPEN, &["partner"], "Missing ranges of numbered price streams that are open now."),
     counter(AMBIGUOUS, &["partner"], "Writes that only their order of arrival put before others of the same stamp."),
     counter(PRICE_DRIFT, &["partner"], "Undated prices of feeds that differed from the dated ones."),
+    metric(CLOCK_BEHIND, Kind::Gauge, "How far our clock is behind a time that it has shown before; 0 where it was not set back."),
     gauge(BUILD_INFO, &["version"], "Always 1; the labels say what runs."),
 ];
 
@@ -178,6 +180,7 @@ struct Inner {
     checkpoint_seconds: Histogram,
     recovery_seconds: Gauge,
     recovery_changes: Gauge,
+    clock_behind: Gauge,
     actor_restarts: ByReason,
     shed: ByReason,
     sse_streams: Gauge,
@@ -203,6 +206,7 @@ impl Metrics {
             checkpoint_seconds: new_histogram(&recorder, CHECKPOINT_SECONDS),
             recovery_seconds: new_gauge(&recorder, RECOVERY_SECONDS, &[]),
             recovery_changes: new_gauge(&recorder, RECOVERY_CHANGES, &[]),
+            clock_behind: new_gauge(&recorder, CLOCK_BEHIND, &[]),
             actor_restarts: by(ACTOR_RESTARTS, "actor", &ACTORS),
             shed: by(SHED, "reason", &SHED_REASONS),
             sse_streams: new_gauge(&recorder, SSE_STREAMS, &[]),
@@ -268,6 +272,10 @@ impl Metrics {
     pub fn recovered(&self, changes: u64, took: Duration) {
         self.0.recovery_changes.set(changes as f64);
         self.0.recovery_seconds.set(took.as_secs_f64());
+    }
+
+    pub fn clock_is_behind(&self, behind: Duration) {
+        self.0.clock_behind.set(behind.as_secs_f64());
     }
 
     pub fn actor_restarted(&self, actor: &'static str) {

@@ -177,7 +177,8 @@ impl Ledger<'_> {
 
     /// What no rule of stamps can take: the future (T4), what history has forgotten (X4), too many.
     fn refuse(&self, slot: Option<Slot>, write: &AssetWrite, stamp: Stamp) -> Option<ItemOutcome> {
-        if stamp.lane() != Lane::Feed && is_future(stamp.at, self.now, DOCUMENT_AHEAD_MAX) {
+        let is_said = write.at.is_some() && stamp.lane() != Lane::Feed;
+        if is_said && is_future(stamp.at, self.now, DOCUMENT_AHEAD_MAX) {
             let hint = "the write's time lies more than 5 min ahead of our clock; check the sender's clock and offset";
             return Some(ItemOutcome::noted(Outcome::Quarantined, Rule::T4, "future_time", hint));
         }

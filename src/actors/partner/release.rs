@@ -82,7 +82,15 @@ impl Released {
                 again::decode(&row.raw, kind, Named { id: id.as_ref(), quote }, &settings.policy)
             }
         };
-        let write = write.ok_or(Cannot::Unreadable)?;
+        let mut write = write.ok_or(Cannot::Unreadable)?;
+        if row.code == "future_time" {
+            // T4: its sender said that time, if only in the envelope that the row does not hold
+            let said = match &mut write {
+                Write::Asset(write) => &mut write.at,
+                Write::Price(write) => &mut write.at,
+            };
+            said.get_or_insert(at);
+        }
         Ok(Released { write, lanes, origin, prefetched: Prefetched::new() })
     }
 

@@ -61,6 +61,7 @@ function figures(status, perSecond) {
     ['Version', status.version], ['Up', ago(new Date(Date.parse(status.now) - status.uptime_seconds * 1000).toISOString(), status.now).replace(' ago', '')],
     ['Durable sequence', status.durable_sequence], ['Changes/s', perSecond === null ? '…' : perSecond.toFixed(1)],
     ['Overlay', overlay], ['Change streams', status.streams_open],
+    ...(status.clock_behind_seconds > 0 ? [['Our clock', `${status.clock_behind_seconds} s behind what it was`]] : []),
   ];
 }
 
