@@ -27,7 +27,7 @@ impl Default for ServerSettings {
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             body_idle_timeout: Duration::from_secs(10),
-            keep_alive_timeout: Duration::from_secs(30),
+            keep_alive_timeout: Duration::from_secs(130),
             connections_max: 4096,
             connections_per_address_max: 1024,
             bytes_in_flight_max: 256 * MIB,

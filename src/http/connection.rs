@@ -7,7 +7,7 @@ use super::wire::Wire;
 use super::{admin, partner};
 use crate::clock::sleep;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -17,6 +17,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// Which of the two listeners a connection came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +38,8 @@ pub struct Client {
 }
 
 impl Client {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    /// `keep_alive`: what a client that heeds it is told of the time that we wait for its next request.
+    async fn answer(&self, request: Request<Incoming>, keep_alive: &HeaderValue) -> Response<Body> {
         self.pulse.enter(Phase::Work);
         self.pulse.body_awaits(!request.body().is_end_stream());
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
@@ -44,12 +47,14 @@ impl Client {
             Face::Partner => partner::answer(self, request).await,
             Face::Admin => admin::answer(self, request).await,
         };
+        let is_stream = body::is_stream(response.body());
         if is_chunked {
             // hyper drops a Content-Length that stood beside it, and we cannot know whether there
             // was one: a proxy that believed it would see another end of this request than we did
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        } else if !is_stream {
+            response.headers_mut().insert(KEEP_ALIVE, keep_alive.clone());
         }
-        let is_stream = body::is_stream(response.body());
         self.pulse.enter(if is_stream { Phase::Stream } else { Phase::Head });
         response
     }
@@ -62,14 +67,22 @@ pub struct Terms {
     pub deadlines: Deadlines,
 }
 
+impl Terms {
+    fn keep_alive(&self) -> HeaderValue {
+        let text = format!("timeout={}", self.deadlines.keep_alive.as_secs());
+        HeaderValue::try_from(text).expect("a word and digits")
+    }
+}
+
 /// Serves a client until either side ends it. `stop` ends it after the current request; its sender
 /// being dropped is the same.
 pub async fn serve(client: Client, socket: TcpStream, terms: &Terms, stop: oneshot::Receiver<()>) {
     let pulse = Arc::clone(&client.pulse);
-    let client = Arc::new(client);
+    // one of the connection's own: connections share no counter of references
+    let client = Arc::new((client, terms.keep_alive()));
     let answer = move |request| {
         let client = Arc::clone(&client);
-        async move { client.answer(request).await }
+        async move { client.0.answer(request, &client.1).await }
     };
     drive(socket, &pulse, answer, terms, stop).await;
 }

@@ -175,12 +175,21 @@ async fn d4_where_there_is_no_place_a_stream_opens_says_when_to_come_back_and_en
 }
 
 #[tokio::test]
+async fn a_client_is_told_how_long_an_idle_connection_is_kept() {
+    let (_app, server) = listening(Face::Partner, |_| ()).await;
+    let mut socket = TcpStream::connect(server.local_addr()).await.unwrap();
+    socket.write_all(b"GET /api/me HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let reply = until(&mut socket, "\r\n\r\n").await;
+    assert!(reply.contains("keep-alive: timeout=130\r\n"), "{reply}");
+}
+
+#[tokio::test]
 async fn a_stopped_listener_closes_idle_connections_and_takes_no_new_ones() {
     let (_app, server) = listening(Face::Admin, |_| ()).await;
     let at = server.local_addr();
     let mut idle = TcpStream::connect(at).await.unwrap();
     idle.write_all(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-    until(&mut idle, "alive").await;
+    until(&mut idle, "alive\n").await;
     assert_eq!(server.stop(Duration::from_secs(20)).await, 0);
     assert_eq!(until_closed(&mut idle).await, "");
     assert!(TcpStream::connect(at).await.is_err());
@@ -191,7 +200,7 @@ async fn what_does_not_end_by_the_deadline_is_cut() {
     let (_app, server) = listening(Face::Admin, |_| ()).await;
     let mut half = TcpStream::connect(server.local_addr()).await.unwrap();
     half.write_all(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\nGET /liv").await.unwrap();
-    until(&mut half, "alive").await;
+    until(&mut half, "alive\n").await;
     assert!(server.stop(Duration::ZERO).await <= 1);
     assert_eq!(until_closed(&mut half).await, "");
 }
