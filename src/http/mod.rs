@@ -20,6 +20,7 @@ mod delivery;
 mod explain;
 mod fault;
 mod feed;
+mod files;
 mod intake;
 mod kinds;
 mod limit;

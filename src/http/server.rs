@@ -2,6 +2,7 @@
 
 use super::app::App;
 use super::connection::{self, Client, Face, Terms};
+use super::files;
 use super::place::Places;
 use super::pulse::{Deadlines, Pulse};
 use crate::clock::sleep;
@@ -89,7 +90,8 @@ impl Server {
         let settings = app.settings.load();
         let server = &settings.server;
         let terms = Arc::new(terms(server));
-        let places = Places::new(server.connections_max, server.connections_per_address_max);
+        let connections_max = connections_max(server, listener.face);
+        let places = Places::new(connections_max, server.connections_per_address_max);
         drop(settings);
         let Listener { socket, face } = listener;
         Server { socket, face, app, terms, places, connections: JoinSet::new(), stops: HashMap::new() }
@@ -169,6 +171,21 @@ impl Server {
         self.connections.shutdown().await;
         cut
     }
+}
+
+/// What is configured, unless too few files may be open for it.
+fn connections_max(server: &ServerSettings, face: Face) -> usize {
+    let files = files::raise();
+    let connections_max = files::connections(server.connections_max, files);
+    if connections_max < server.connections_max && face == Face::Partner {
+        tracing::warn!(
+            configured = server.connections_max,
+            connections_max,
+            open_files_max = files,
+            "too few files may be open for connections_max, raise the limit (ulimit -n, LimitNOFILE)"
+        );
+    }
+    connections_max
 }
 
 /// What a connection is held to.
