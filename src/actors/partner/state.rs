@@ -76,6 +76,7 @@ pub struct PartnerState {
     pub quarantine: Quarantine,
     pub parked: Parked,
     pub sweep_timer: Option<JoinHandle<()>>,
+    pub let_go_timer: Option<JoinHandle<()>>,
     /// The slot at which the next sweep begins.
     pub sweep_from: u32,
     pub timer: Option<JoinHandle<()>>,
@@ -166,6 +167,7 @@ impl PartnerState {
             quarantine,
             parked,
             sweep_timer: None,
+            let_go_timer: None,
             sweep_from: 0,
             timer: None,
             timers: 0,
@@ -207,7 +209,7 @@ impl PartnerState {
         prefetched: Prefetched,
         reply: oneshot::Sender<PushReply>,
     ) -> Result<(), ActorProcessingErr> {
-        let Some((push, reply)) = self.unless_repeated(push, reply)? else { return Ok(()) };
+        let Some((mut push, reply)) = self.unless_repeated(push, reply)? else { return Ok(()) };
         if push.seen.as_ref().is_some_and(|seen| !self.is_as(seen)) {
             let (items, missing, _permit) = (Vec::new(), Vec::new(), push.permit);
             self.answer_in_line(Ack::Push { reply, items, missing, standing: None, moved: true, _permit });
@@ -248,6 +250,9 @@ impl PartnerState {
         }
         self.settle(&mut set);
         let (durable, ticket) = self.recent.next_ticket();
+        if let Some(right) = push.permit.take_documents() {
+            self.recent.hold(right);
+        }
         // what was only tried is not remembered: it had no effect
         let delivery = push.delivery.filter(|_| !push.dry_run);
         let standing = delivery.map(|delivery| {
