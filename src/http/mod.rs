@@ -21,6 +21,7 @@ mod explain;
 mod fault;
 mod feed;
 mod files;
+mod gate;
 mod intake;
 mod kinds;
 mod limit;

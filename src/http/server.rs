@@ -21,8 +21,8 @@ use tokio::task::{Id, JoinHandle, JoinSet};
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 /// A client that takes nothing of a reply for so long is cut off.
 const WRITE_STALL: Duration = Duration::from_secs(30);
-/// Of a reply that a client does not take, this much is held; a stream's frames come on top.
-const BUFFER_BYTES: usize = 256 * 1024;
+/// Of a stream that a client does not take, this much waits for it, and a frame more.
+const BUFFER_BYTES: usize = 64 * 1024;
 /// hyper's own bound, which costs nothing; another needs an allocation for each request.
 const HYPER_HEADERS_MAX: usize = 100;
 /// For who is one too many: better than a connection that just closes.
@@ -193,7 +193,8 @@ pub fn terms(server: &ServerSettings) -> Terms {
     let mut http = http1::Builder::new();
     http.header_read_timeout(None) // `pulse` covers it
         .max_header_size(server.header_bytes_max)
-        .max_buf_size(BUFFER_BYTES);
+        // the headers of one request must fit as well
+        .max_buf_size(BUFFER_BYTES.max(2 * server.header_bytes_max));
     if server.headers_max != HYPER_HEADERS_MAX {
         http.max_headers(server.headers_max);
     }
