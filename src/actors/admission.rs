@@ -13,6 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Permits are counted in units of this many bytes.
 const UNIT_BYTES: usize = 1024;
+/// Beside the bytes of requests, a partner may have one in so many of stored documents worked on, and
+/// so may the daemon.
+const DOCUMENTS_SHARE: usize = 2;
 
 /// Why a request is not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,11 @@ pub enum Shed {
     DaemonBytes,
     /// More items at once than the quota's burst can ever hold (413).
     BeyondBurst { burst: u32 },
+    /// The documents of the assets that a push is about hold more bytes than the partner may ever have
+    /// worked on at once (413).
+    BeyondDocuments { bytes_max: usize },
+    /// The caller's reads take all that they may (429).
+    Reads,
     /// The store cannot take writes now: overlay or disk is full, or it has failed (503).
     Storage,
 }
@@ -37,6 +45,8 @@ impl Shed {
             Shed::PartnerBytes => "partner_bytes",
             Shed::DaemonBytes => "daemon_bytes",
             Shed::BeyondBurst { .. } => "beyond_burst",
+            Shed::BeyondDocuments { .. } => "beyond_documents",
+            Shed::Reads => "reads_busy",
             Shed::Storage => "storage",
         }
     }
@@ -47,25 +57,93 @@ impl Shed {
 pub struct Permit {
     _partner: OwnedSemaphorePermit,
     _daemon: OwnedSemaphorePermit,
+    documents: DocumentPermit,
 }
 
-/// A budget of bytes in flight.
+/// The right to hold stored documents while a push that is about them is decided: a small push may
+/// be about large ones. It lives as long as the partner's actor keeps what it decided of them.
+#[derive(Debug)]
+pub struct DocumentPermit {
+    bytes: usize,
+    partner: Budget,
+    daemon: Budget,
+    held: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+}
+
+/// A budget of bytes in flight: of requests, and of the stored documents that they are about.
 #[derive(Clone, Debug)]
 pub struct Admission {
     bytes: Arc<Semaphore>,
+    documents: Budget,
+}
+
+#[derive(Clone, Debug)]
+struct Budget {
+    bytes: Arc<Semaphore>,
+    bytes_max: usize,
 }
 
 impl Admission {
     pub fn new(bytes_max: usize) -> Admission {
-        Admission { bytes: Arc::new(Semaphore::new((bytes_max / UNIT_BYTES).max(1))) }
+        let semaphore = |bytes: usize| Arc::new(Semaphore::new((bytes / UNIT_BYTES).max(1)));
+        let documents_max = bytes_max / DOCUMENTS_SHARE;
+        let documents = Budget { bytes: semaphore(documents_max), bytes_max: documents_max };
+        Admission { bytes: semaphore(bytes_max), documents }
     }
 
     /// Takes `bytes` from the partner's budget and from the daemon's, or neither.
     pub fn admit(daemon: &Admission, partner: &Admission, bytes: usize) -> Result<Permit, Shed> {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES).max(1)).unwrap_or(u32::MAX);
-        let partner = partner.bytes.clone().try_acquire_many_owned(units).map_err(|_| Shed::PartnerBytes)?;
-        let daemon = daemon.bytes.clone().try_acquire_many_owned(units).map_err(|_| Shed::DaemonBytes)?;
-        Ok(Permit { _partner: partner, _daemon: daemon })
+        let take = |bytes: &Arc<Semaphore>| Arc::clone(bytes).try_acquire_many_owned(units);
+        let partner_bytes = take(&partner.bytes).map_err(|_| Shed::PartnerBytes)?;
+        let daemon_bytes = take(&daemon.bytes).map_err(|_| Shed::DaemonBytes)?;
+        let (partner, daemon) = (partner.documents.clone(), daemon.documents.clone());
+        let documents = DocumentPermit { bytes: 0, partner, daemon, held: None };
+        Ok(Permit { _partner: partner_bytes, _daemon: daemon_bytes, documents })
+    }
+}
+
+impl Permit {
+    /// Takes the right to hold a stored document of so many bytes, beside those before.
+    pub fn weigh(&mut self, bytes: usize) -> Result<(), Shed> {
+        self.documents.grow(bytes)
+    }
+
+    /// The right to hold the documents, for who keeps them beyond the reply; `None` where there are
+    /// none.
+    pub fn take_documents(&mut self) -> Option<DocumentPermit> {
+        let documents = &mut self.documents;
+        let held = Some(documents.held.take()?);
+        let (partner, daemon) = (documents.partner.clone(), documents.daemon.clone());
+        Some(DocumentPermit { bytes: documents.bytes, partner, daemon, held })
+    }
+}
+
+impl DocumentPermit {
+    fn grow(&mut self, bytes: usize) -> Result<(), Shed> {
+        self.bytes += bytes;
+        if self.bytes > self.partner.bytes_max.min(self.daemon.bytes_max) {
+            return Err(Shed::BeyondDocuments { bytes_max: self.partner.bytes_max });
+        }
+        let held = self.held.as_ref().map_or(0, |(partner, _)| partner.num_permits());
+        let units = self.bytes.div_ceil(UNIT_BYTES).saturating_sub(held);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let partner = self.partner.take(units).ok_or(Shed::PartnerBytes)?;
+        let daemon = self.daemon.take(units).ok_or(Shed::DaemonBytes)?;
+        match &mut self.held {
+            None => self.held = Some((partner, daemon)),
+            Some(held) => {
+                held.0.merge(partner);
+                held.1.merge(daemon);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Budget {
+    fn take(&self, units: u32) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.bytes).try_acquire_many_owned(units).ok()
     }
 }
 
@@ -133,6 +211,29 @@ mod tests {
         assert!(Admission::admit(&daemon, &b, 2 * UNIT_BYTES).is_ok());
         drop(held);
         assert!(Admission::admit(&daemon, &b, 8 * UNIT_BYTES).is_ok());
+    }
+
+    #[test]
+    fn a1_the_documents_that_a_push_is_about_are_paid_for_before_they_are_taken() {
+        let (daemon, partner) = (Admission::new(64 * UNIT_BYTES), Admission::new(16 * UNIT_BYTES));
+        let mut first = Admission::admit(&daemon, &partner, 10).unwrap();
+        for _ in 0..10 {
+            first.weigh(600).unwrap(); // many small ones make one unit
+        }
+        let mut second = Admission::admit(&daemon, &partner, 10).unwrap();
+        assert_eq!(second.weigh(3 * UNIT_BYTES).unwrap_err(), Shed::PartnerBytes);
+        assert_eq!(
+            second.weigh(6 * UNIT_BYTES).unwrap_err(),
+            Shed::BeyondDocuments { bytes_max: 8 * UNIT_BYTES }
+        );
+        let kept = first.take_documents();
+        drop(first);
+        let mut third = Admission::admit(&daemon, &partner, 10).unwrap();
+        assert!(third.weigh(3 * UNIT_BYTES).is_err(), "the reply has left, the documents are still held");
+        drop((kept, third));
+        let mut fourth = Admission::admit(&daemon, &partner, 10).unwrap();
+        assert_eq!(fourth.weigh(8 * UNIT_BYTES), Ok(()));
+        assert!(Admission::admit(&daemon, &partner, 10).unwrap().take_documents().is_none());
     }
 
     #[test]

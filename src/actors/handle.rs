@@ -1,6 +1,6 @@
 //! What the edge holds of the actors: a registry by partner, and typed calls.
 
-use super::admission::{Admission, Limits, Permit};
+use super::admission::{Admission, Limits, Permit, Shed};
 use super::delivery::{Delivery, DeliveryKey};
 use super::partner::{
     OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched, RebuildFrom,
@@ -22,10 +22,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// No handler waits for the outside, so an actor that is told to stop does so in far less.
 const STOP_WAIT: Duration = Duration::from_secs(10);
+
+/// Documents of a push that are read on its connection's task; more of them go beside it.
+const READ_IN_PLACE_MAX: usize = 16;
+/// Large pushes read at once: of each partner, and of all. Each holds a thread while it reads.
+const LARGE_EACH: usize = 2;
+static LARGE: Semaphore = Semaphore::const_new(4);
 
 /// A partner may ask for so much of its feed's server, and of the queue before it.
 const RUN_ASKED_EVERY: i64 = 10 * Micros::SECOND;
@@ -82,6 +88,27 @@ pub struct PushReply {
     pub unmet: bool,
 }
 
+/// Why a push has no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotDecided {
+    /// The outcome is not known.
+    Unavailable,
+    /// Nothing was decided, nothing changed.
+    Shed(Shed),
+}
+
+impl From<Unavailable> for NotDecided {
+    fn from(_: Unavailable) -> NotDecided {
+        NotDecided::Unavailable
+    }
+}
+
+impl From<Shed> for NotDecided {
+    fn from(shed: Shed) -> NotDecided {
+        NotDecided::Shed(shed)
+    }
+}
+
 /// The outcome is unknown: retry with the same delivery id (503).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the outcome is not known, retry with the same delivery id")]
@@ -93,7 +120,9 @@ pub struct PartnerEntry {
     pub no: PartnerNo,
     pub settings: ArcSwap<PartnerSettings>,
     pub limits: ArcSwap<Limits>,
-    pub admission: Admission,
+    pub admission: ArcSwap<Admission>,
+    /// Large pushes of the partner that are read beside the connections' tasks.
+    large: Arc<Semaphore>,
     /// Set by the actor: prices received before read as `gap`.
     pub gap: OpenGap,
     /// Pushes under which the actor has died.
@@ -117,7 +146,8 @@ impl PartnerEntry {
             name: settings.name.clone(),
             no,
             limits: ArcSwap::from_pointee(Limits::new(&settings.limits)),
-            admission: Admission::new(settings.limits.bytes_in_flight_max),
+            admission: ArcSwap::from_pointee(Admission::new(settings.limits.bytes_in_flight_max)),
+            large: Arc::new(Semaphore::new(LARGE_EACH)),
             settings: ArcSwap::from_pointee(settings),
             gap: OpenGap::default(),
             poison: Poison::default(),
@@ -148,7 +178,7 @@ impl PartnerEntry {
 
     /// Has the partner's actor decide a batch, and waits until the decision is durable. One that has
     /// killed the actor before is refused (C18).
-    pub async fn push(&self, push: Push) -> Result<PushReply, Unavailable> {
+    pub async fn push(&self, push: Push) -> Result<PushReply, NotDecided> {
         match self.poison.verdict(&push.body) {
             Verdict::Clean => self.decide(push).await,
             Verdict::KeepAside => {
@@ -167,11 +197,36 @@ impl PartnerEntry {
         }
     }
 
-    async fn decide(&self, push: Push) -> Result<PushReply, Unavailable> {
-        let prefetched = self.prefetch(&push);
+    async fn decide(&self, push: Push) -> Result<PushReply, NotDecided> {
+        let assets = push.writes.iter().flatten().filter(|write| matches!(write, Write::Asset(_)));
+        let (push, prefetched) = if assets.take(READ_IN_PLACE_MAX + 1).count() > READ_IN_PLACE_MAX {
+            let (reader, no) = (self.reader.clone(), self.no);
+            self.beside(move || prefetch(&reader, no, push)).await??
+        } else {
+            prefetch(&self.reader, self.no, push)?
+        };
         let (reply, answer) = oneshot::channel();
         self.tell(PartnerMessage::Push { push: Box::new(push), prefetched, reply })?;
-        answer.await.map_err(|_| Unavailable)
+        answer.await.map_err(|_| NotDecided::Unavailable)
+    }
+
+    /// Does what takes long of a large push off the tasks of connections, which have others to serve:
+    /// few at once of each partner, and few in all.
+    pub async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let own = Arc::clone(&self.large).acquire_owned().await.map_err(|_| Unavailable)?;
+        let all = LARGE.acquire().await.map_err(|_| Unavailable)?;
+        let work = move || {
+            let done = work();
+            drop((own, all));
+            done
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|error| {
+            tracing::error!(%error, "a push ended without an answer");
+            Unavailable
+        })
     }
 
     /// Has the partner's actor decide an operator's order.
@@ -264,16 +319,6 @@ impl PartnerEntry {
         self.failing_starts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
     }
 
-    /// Reads the documents that the decisions will rest on, on the caller's task.
-    fn prefetch(&self, push: &Push) -> Prefetched {
-        let mut prefetched = Prefetched::new();
-        for write in push.writes.iter().flatten() {
-            let Write::Asset(write) = write else { continue };
-            self.prefetch_one(&write.id, &mut prefetched);
-        }
-        prefetched
-    }
-
     pub(super) fn prefetch_one(&self, id: &AssetId, prefetched: &mut Prefetched) {
         if let Ok(Some(row)) = self.reader.asset(self.no, id) {
             prefetched.insert(id.clone(), (row.head.version, row.document));
@@ -301,11 +346,15 @@ impl PartnerEntry {
     }
 
     pub(super) fn reconfigure(&self, settings: PartnerSettings) {
-        let limits_moved = self.settings.load().limits != settings.limits;
+        let before = self.settings.load().limits.clone();
         let settings = Arc::new(settings);
         self.settings.store(settings.clone());
-        if limits_moved {
+        if before != settings.limits {
             self.limits.store(Arc::new(Limits::new(&settings.limits)));
+        }
+        if before.bytes_in_flight_max != settings.limits.bytes_in_flight_max {
+            // what has been taken in holds its right of the budget before, and ends with it
+            self.admission.store(Arc::new(Admission::new(settings.limits.bytes_in_flight_max)));
         }
         // an actor that is down reads its settings when it starts
         let _ = self.tell(PartnerMessage::Reconfigure(settings));
@@ -331,6 +380,22 @@ impl PartnerEntry {
         // an actor that has gone has nothing left to handle
         let _ = actor.drain_and_wait(None).await;
     }
+}
+
+/// Reads the documents that the decisions will rest on, each paid for before the next is read.
+fn prefetch(reader: &Reader, no: PartnerNo, mut push: Push) -> Result<(Push, Prefetched), Shed> {
+    let mut prefetched = Prefetched::new();
+    for write in push.writes.iter().flatten() {
+        let Write::Asset(write) = write else { continue };
+        if prefetched.contains_key(&write.id) {
+            continue;
+        }
+        if let Ok(Some(row)) = reader.asset(no, &write.id) {
+            push.permit.weigh(row.document.bytes())?;
+            prefetched.insert(write.id.clone(), (row.head.version, row.document));
+        }
+    }
+    Ok((push, prefetched))
 }
 
 /// Partners by name and number. Cheap to clone.

@@ -14,7 +14,7 @@ mod tasks;
 
 pub use admission::{Admission, Bucket, Limits, Permit, Shed};
 pub use delivery::{Delivery, DeliveryKey, Repeats};
-pub use handle::{PartnerEntry, Push, PushBody, PushReply, Registry, Unavailable};
+pub use handle::{NotDecided, PartnerEntry, Push, PushBody, PushReply, Registry, Unavailable};
 pub use kept::{KeptError, Release};
 pub use partner::{Cannot, Deed, Operated, Order, ParkedPlace, ParkedPrice};
 pub use partner::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, Surroundings};

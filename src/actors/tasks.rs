@@ -14,6 +14,8 @@ pub enum TaskKind {
     FeedRun,
     /// Wakes a partner's actor for its next sweep. Cancelled when the actor ends.
     SweepTimer,
+    /// Wakes a partner's actor to let go of documents that it holds. Ends early with the runtime alone.
+    LetGoTimer,
     /// Wakes the supervisor to start a partner's actor again. Cancelled when that starts before.
     RestartTimer,
     /// An operator's order on a plan. Ending early leaves the plan held; it can be ordered again.
@@ -27,6 +29,7 @@ impl TaskKind {
             TaskKind::GapTimer => "gap_timer",
             TaskKind::FeedRun => "feed_run",
             TaskKind::SweepTimer => "sweep_timer",
+            TaskKind::LetGoTimer => "let_go_timer",
             TaskKind::RestartTimer => "restart_timer",
             TaskKind::PlanOrder => "plan_order",
         }

@@ -116,9 +116,16 @@ impl Verb {
 /// the survey of a file.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
+/// Threads for what blocks: surveys of feeds, spool files, look-ups of names, and the few reads and
+/// large pushes that run at once. Each keeps some megabytes of what it has freed.
+const BLOCKING_THREADS_MAX: usize = 64;
+
 /// Runs a verb that talks to the network. Its end is the process's, whatever still runs beside it.
 fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .build()?;
     let ended = runtime.block_on(work);
     runtime.shutdown_timeout(LAST_WAIT);
     ended

@@ -166,6 +166,7 @@ fn policy(s: &mut Section<'_>) -> Policy {
         quarantine_bytes_max: s.bytes("quarantine_bytes_max", default.quarantine_bytes_max, 64 * KIB..=GIB),
         feed_interval: 0,
         deliveries_max: s.number("deliveries_max", default.deliveries_max, 1..=1_000_000),
+        document_bytes_max: s.bytes("document_bytes_max", default.document_bytes_max, KIB..=16 * MIB),
         assets_max: s.number("assets_max", default.assets_max, 1..=u32::MAX),
     };
     let known = |code: &Currency| iso4217::is_active(code.as_str()) || policy.currencies_extra.contains(code);

@@ -2,13 +2,15 @@
 
 use compact_str::CompactString;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// One top-level member: its JSON source text, and the hash of the canonical form of its value.
-/// Equal hash means equal content; the text is what readers get.
+/// Equal hash means equal content; the text is what readers get. Copies of a member share its text:
+/// a document that is read, decided, kept to be taken back and committed is in memory once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     pub name: CompactString,
-    pub text: Box<str>,
+    pub text: Arc<str>,
     pub hash: u128,
 }
 
@@ -35,6 +37,16 @@ impl Document {
 
     pub fn into_members(self) -> Vec<Member> {
         self.members
+    }
+
+    /// What the document takes in memory, about, where it shares its texts with no other.
+    pub fn bytes(&self) -> usize {
+        self.members.iter().map(|member| size_of::<Member>() + member.name.len() + member.text.len()).sum()
+    }
+
+    /// Keeps the members of these names.
+    pub fn retain(&mut self, wanted: &[&str]) {
+        self.members.retain(|member| wanted.contains(&&*member.name));
     }
 
     pub fn is_empty(&self) -> bool {

@@ -5,8 +5,8 @@ use super::body::Body;
 use super::connection::Client;
 use super::fault::Fault;
 use super::feed::{self, json, parsed};
+use super::gate::{Lane, Reading, Share};
 use super::intake::{self, Accept};
-use super::list::blocking;
 use super::partner::Call;
 use super::path::{self, Query};
 use super::{read, reply};
@@ -83,7 +83,9 @@ pub async fn answer(
         app.may_order(&partner)?;
     }
     match target.deed {
-        Deed::List => list_of(app.reader.clone(), partner, app.clock.now()).await,
+        Deed::List => {
+            list_of(&app.gate.share(&Reading::Operator), app.reader.clone(), partner, app.clock.now()).await
+        }
         Deed::Show(id) => show(&app.reader, &partner, id, app.clock.now()),
         Deed::Decide(id, verdict) => {
             let reason = reason(client, &head.headers, body).await?;
@@ -152,13 +154,18 @@ impl PlanView {
 pub async fn own(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     read::known(call, &[])?;
     let (app, partner) = (call.app(), Arc::clone(call.partner()?));
-    list_of(app.reader.clone(), partner, app.clock.now()).await
+    list_of(&call.share(), app.reader.clone(), partner, app.clock.now()).await
 }
 
 /// All plans that are kept, newest first.
-async fn list_of(reader: Reader, partner: Arc<PartnerEntry>, now: Micros) -> Result<Response<Body>, Fault> {
+async fn list_of(
+    share: &Share,
+    reader: Reader,
+    partner: Arc<PartnerEntry>,
+    now: Micros,
+) -> Result<Response<Body>, Fault> {
     partner.look_at_plans();
-    let view = blocking(move || {
+    let view = share.run(Lane::Pages, move || {
         let mut items = Vec::new();
         let mut before: Option<Box<[u8]>> = None;
         loop {

@@ -2,6 +2,7 @@
 
 use super::auth::Keys;
 use super::fault::Fault;
+use super::gate::Gate;
 use super::route::Routes;
 use crate::actors::{Admission, PartnerEntry, Registry, Shed};
 use crate::clock::Clock;
@@ -85,6 +86,8 @@ pub struct App {
     pub(super) keys: Keys,
     pub(super) routes: Routes,
     pub(super) started_at: Micros,
+    /// What reads may take.
+    pub(super) gate: Gate,
     /// Places for change streams.
     pub(super) streams: Arc<Semaphore>,
     pub(super) streams_max: usize,
@@ -99,6 +102,7 @@ impl App {
             keys: Keys::new(Arc::clone(&settings), metrics.clone()),
             routes: Routes::new(&metrics),
             started_at: clock.now(),
+            gate: Gate::new(streams_max),
             streams: Arc::new(Semaphore::new(streams_max)),
             streams_max,
             streams_end: watch::Sender::new(false),

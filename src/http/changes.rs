@@ -17,10 +17,12 @@ use hyper::{Response, StatusCode};
 
 const LIMIT_DEFAULT: u64 = 100;
 /// Raw changes looked at in one go: with those of others and internal ones among them.
-const BATCH_CHANGES: usize = 1000;
-const BATCHES_MAX: usize = 20;
-/// A page ends here though it is not full.
+const BATCH_CHANGES: usize = 250;
+const BATCHES_MAX: usize = 80;
+/// A page ends here though it is not full, and so does a frame of a stream: as many as there are
+/// streams may wait for their clients.
 const PAGE_BYTES_MAX: usize = 256 * 1024;
+pub const FRAME_BYTES_MAX: usize = 32 * 1024;
 
 /// The changes that one reader sees.
 pub struct Window {
@@ -53,11 +55,12 @@ pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let since = since(call)?;
     if wants_events(call) {
         let pass = call.app().keys.pass(&call.head.headers).ok_or(Fault::Unauthorized)?;
-        return Ok(stream::open(call.client, window, since, pass));
+        return Ok(stream::open(call.client, call.share(), window, since, pass));
     }
     let since = window.seq_of(since)?;
     let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize;
-    let out = list::blocking(move || {
+    let share = call.share();
+    let out = share.page(move || {
         let journal = window.reader.journal();
         let piece = window.piece(since, limit, Style::JsonArray)?;
         let mut out = piece.bytes;
@@ -154,6 +157,10 @@ impl Window {
 
     /// The changes after `since` that this reader sees, at most `limit`. Blocking, in short steps.
     pub fn piece(&self, since: Seq, limit: usize, style: Style) -> Result<Piece, Fault> {
+        let bytes_max = match style {
+            Style::JsonArray => PAGE_BYTES_MAX,
+            Style::Events => FRAME_BYTES_MAX,
+        };
         let mut piece = Piece { bytes: Vec::with_capacity(8 * 1024), at: since, shown_to: None };
         if style == Style::JsonArray {
             piece.bytes.extend_from_slice(b"{\"items\":[");
@@ -163,18 +170,21 @@ impl Window {
             if piece.at >= self.reader.durable() {
                 break;
             }
-            let page = self.reader.changes(piece.at, BATCH_CHANGES).map_err(|error| match error {
-                // the cursor before the oldest change is the oldest that still leads on
-                ReadError::Trimmed { oldest } => self.gone(Seq(oldest.0.saturating_sub(1))),
-                other => Fault::from(other),
-            })?;
+            let page =
+                self.reader.changes_within(piece.at, BATCH_CHANGES, bytes_max).map_err(
+                    |error| match error {
+                        // the cursor before the oldest change is the oldest that still leads on
+                        ReadError::Trimmed { oldest } => self.gone(Seq(oldest.0.saturating_sub(1))),
+                        other => Fault::from(other),
+                    },
+                )?;
             for change in &page.changes {
                 piece.at = change.seq;
                 if self.show(&mut piece.bytes, change, style) {
                     shown += 1;
                     piece.shown_to = Some(change.seq);
                 }
-                if shown == limit || piece.bytes.len() > PAGE_BYTES_MAX {
+                if shown == limit || piece.bytes.len() > bytes_max {
                     return Ok(piece);
                 }
             }

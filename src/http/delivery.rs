@@ -3,7 +3,7 @@
 
 use super::fault::Fault;
 use super::partner::Call;
-use crate::actors::{Delivery, DeliveryKey, PushReply, Repeats, Unavailable};
+use crate::actors::{Delivery, DeliveryKey, PushReply, Repeats};
 use crate::clock::sleep;
 use crate::domain::{AssetId, AssetIdError};
 use crate::rules::deliveries::IdHeader;
@@ -138,19 +138,25 @@ impl Claim {
 }
 
 /// Waits for the reply; a repeat of what is still running waits for some seconds only.
-pub async fn answered(
-    push: impl Future<Output = Result<PushReply, Unavailable>>,
+pub async fn answered<E>(
+    push: impl Future<Output = Result<PushReply, E>>,
     repeats: Option<Repeats>,
-) -> Result<PushReply, Fault> {
+) -> Result<PushReply, Fault>
+where
+    Fault: From<E>,
+{
     let Some(repeats) = repeats else { return Ok(push.await?) };
     within(REPEAT_WAIT, push, repeats).await
 }
 
-async fn within(
+async fn within<E>(
     wait: Duration,
-    push: impl Future<Output = Result<PushReply, Unavailable>>,
+    push: impl Future<Output = Result<PushReply, E>>,
     repeats: Repeats,
-) -> Result<PushReply, Fault> {
+) -> Result<PushReply, Fault>
+where
+    Fault: From<E>,
+{
     let mut push = pin!(push);
     tokio::select! {
         done = push.as_mut() => return Ok(done?),
@@ -162,7 +168,9 @@ async fn within(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actors::Unavailable;
     use hyper::header::HeaderValue;
+    use std::future::pending;
 
     fn id(pairs: &[(&'static str, &str)]) -> Option<Option<String>> {
         let pair = |&(name, value): &(&'static str, &str)| {
@@ -214,7 +222,7 @@ mod tests {
     async fn b2_a_repeat_of_what_is_still_running_is_told_so_after_a_while() {
         let repeats = Repeats::default();
         repeats.set();
-        let refused = within(Duration::ZERO, std::future::pending(), repeats).await;
+        let refused = within(Duration::ZERO, pending::<Result<_, Unavailable>>(), repeats).await;
         assert!(matches!(refused, Err(Fault::DeliveryRunning)));
         let slow = async {
             sleep(Duration::from_millis(20)).await;

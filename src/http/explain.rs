@@ -3,7 +3,7 @@
 use super::body::Body;
 use super::fault::Fault;
 use super::partner::Call;
-use super::{list, read, reply};
+use super::{read, reply};
 use crate::actors::PartnerEntry;
 use crate::codec::render::{self, ExplainView};
 use crate::domain::{AssetId, Committed, LostWrite, Micros, OperatorAction, Origin, RecordKind, Seq};
@@ -30,7 +30,8 @@ pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let partner = Arc::clone(call.partner()?);
     let sees_hidden = call.is_partner();
     let (reader, now) = (call.app().reader.clone(), call.app().clock.now());
-    let out = list::blocking(move || {
+    let share = call.share();
+    let out = share.page(move || {
         let history = History::read(&reader, &partner, &id)?.ok_or(Fault::NoSuchAsset)?;
         if history.row.head.hidden && !sees_hidden {
             return Err(Fault::NoSuchAsset);

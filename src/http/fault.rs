@@ -4,7 +4,7 @@
 use super::body::Body;
 use super::limit::Used;
 use super::reply;
-use crate::actors::{Cannot, PlanRefused, RebuildRefused, Shed, Unavailable};
+use crate::actors::{Cannot, NotDecided, PlanRefused, RebuildRefused, Shed, Unavailable};
 use crate::codec::json;
 use crate::codec::problem::{self, Problem};
 use crate::codec::request::BodyError;
@@ -213,6 +213,9 @@ impl Fault {
             Fault::BodyTooLarge { bytes_max } => format!("at most {bytes_max} bytes"),
             Fault::Body(error) => error.detail.clone(),
             Fault::Shed(Shed::BeyondBurst { burst }) => format!("at most {burst} items"),
+            Fault::Shed(Shed::BeyondDocuments { bytes_max }) => {
+                format!("at most {bytes_max} bytes of documents that are stored already")
+            }
             Fault::PriceTooOld { age_seconds, price_max_age } => {
                 format!("its age is {age_seconds} s, `max_age` is {price_max_age} s")
             }
@@ -226,7 +229,7 @@ impl Fault {
             Fault::RateLimited(used) => Some(used.retry_after),
             Fault::RunAskedLately { retry_after } => Some(*retry_after),
             Fault::Shed(Shed::PartnerRate { retry_after }) => Some(*retry_after),
-            Fault::Shed(Shed::BeyondBurst { .. }) => None,
+            Fault::Shed(Shed::BeyondBurst { .. } | Shed::BeyondDocuments { .. }) => None,
             Fault::Draining => Some(Duration::from_secs(5)),
             Fault::Shed(_)
             | Fault::PartnerStarting
@@ -258,6 +261,7 @@ impl Fault {
             Fault::Body(BodyError { offset: Some(offset), .. }) => Some(("offset", offset.to_string())),
             Fault::BodyTooLarge { bytes_max } => Some(("bytes_max", bytes_max.to_string())),
             Fault::Shed(Shed::BeyondBurst { burst }) => Some(("items_max", burst.to_string())),
+            Fault::Shed(Shed::BeyondDocuments { bytes_max }) => Some(("bytes_max", bytes_max.to_string())),
             Fault::PriceTooOld { age_seconds, .. } => Some(("age_seconds", age_seconds.to_string())),
             Fault::CursorGone { oldest } => Some(("oldest_cursor", json::quoted(oldest))),
             _ => None,
@@ -339,6 +343,11 @@ fn shed_words(shed: &Shed) -> Words {
         Shed::BeyondBurst { .. } =>
             words(S::PAYLOAD_TOO_LARGE, shed.as_str(), "More items at once than your rate limit can ever hold")
                 .hint("Send fewer items at once."),
+        Shed::BeyondDocuments { .. } =>
+            words(S::PAYLOAD_TOO_LARGE, shed.as_str(), "The assets named hold more than can be worked on at once")
+                .hint("Send fewer items at once."),
+        Shed::Reads => words(S::TOO_MANY_REQUESTS, shed.as_str(), "Too many reads of yours are still being answered")
+            .hint("Take the replies that are on their way, then ask again."),
         Shed::Storage => words(S::SERVICE_UNAVAILABLE, shed.as_str(), "The store cannot take writes now"),
     }
 }
@@ -390,6 +399,15 @@ impl From<BodyError> for Fault {
 impl From<Unavailable> for Fault {
     fn from(_: Unavailable) -> Fault {
         Fault::OutcomeUnknown
+    }
+}
+
+impl From<NotDecided> for Fault {
+    fn from(why: NotDecided) -> Fault {
+        match why {
+            NotDecided::Unavailable => Fault::OutcomeUnknown,
+            NotDecided::Shed(shed) => Fault::Shed(shed),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::body::Body;
 use super::fault::Fault;
 use super::limit::Rate;
-use super::list::{self, LIMIT_MAX};
+use super::list::LIMIT_MAX;
 use super::partner::Call;
 use super::{read, reply};
 use crate::actors::PartnerEntry;
@@ -16,6 +16,9 @@ use serde::Serialize;
 use std::sync::Arc;
 
 const RUNS_DEFAULT: u64 = 20;
+/// Reports read at once, each with some faults of its file; and what a page holds of them at most.
+const RUNS_BATCH: usize = 20;
+const RUNS_BYTES_MAX: usize = 1 << 20;
 
 #[derive(Serialize)]
 pub struct StateView {
@@ -125,15 +128,29 @@ pub async fn runs(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(RUNS_DEFAULT) as usize;
     let before = call.query.one("cursor")?.map(|text| run_key(&text).ok_or(Fault::BadCursor)).transpose()?;
     let reader = call.app().reader.clone();
-    let view = list::blocking(move || {
-        let before = before.as_ref().map(<[u8; 8]>::as_slice);
-        let rows = reader.records(RecordKind::Run, partner.no, before, true, limit)?;
-        let items = rows.iter().map(|(_, bytes)| parsed::<RunReport>(bytes).map(RunView::from));
-        let items: Vec<RunView> = items.collect::<Result<_, _>>()?;
-        let next_cursor = items.last().filter(|_| items.len() == limit).map(|last| last.run.to_string());
-        Ok(RunsView { items, next_cursor })
+    let share = call.share();
+    let page = share.page(move || {
+        let mut before: Option<Box<[u8]>> = before.map(|key| Box::from(key.as_slice()));
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        let next_cursor = loop {
+            let wanted = RUNS_BATCH.min(limit - items.len());
+            let rows = reader.records(RecordKind::Run, partner.no, before.as_deref(), true, wanted)?;
+            let is_last = rows.len() < wanted;
+            for (key, value) in rows {
+                bytes += value.len();
+                items.push(RunView::from(parsed::<RunReport>(&value)?));
+                before = Some(key);
+            }
+            if is_last {
+                break None;
+            }
+            if items.len() == limit || bytes > RUNS_BYTES_MAX {
+                break items.last().map(|last| last.run.to_string());
+            }
+        };
+        Ok(rendered(&RunsView { items, next_cursor }))
     });
-    Ok(json(&view.await?))
+    Ok(reply::json(StatusCode::OK, page.await?))
 }
 
 pub fn run(call: &Call<'_>) -> Result<Response<Body>, Fault> {
@@ -182,8 +199,11 @@ pub fn parsed<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> 
 }
 
 pub fn json(view: &impl Serialize) -> Response<Body> {
-    let body = serde_json::to_vec(view).expect("texts, numbers and lists of them");
-    reply::json(StatusCode::OK, body)
+    reply::json(StatusCode::OK, rendered(view))
+}
+
+fn rendered(view: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(view).expect("texts, numbers and lists of them")
 }
 
 fn without_secrets(url: &str) -> String {

@@ -11,7 +11,7 @@ use super::{read, reply};
 use crate::actors::PartnerEntry;
 use crate::codec::{cursor, json};
 use crate::domain::{AssetId, Micros, QuoteName, Seq};
-use crate::store::{AssetRow, Reader};
+use crate::store::{AssetRow, Reader, Span};
 use hyper::{Response, StatusCode};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,12 +20,17 @@ const LIMIT_DEFAULT: u64 = 100;
 pub const LIMIT_MAX: u64 = 1000;
 /// Ids in one call for prices.
 const IDS_MAX: usize = 500;
-/// Rows read at once: what one short transaction holds in memory.
+/// Rows read at once, and their bytes: what one short transaction holds in memory.
 const BATCH_ROWS: usize = 100;
+const BATCH_BYTES: usize = 1 << 20;
 /// A page ends here though it is not full: a filter that matches little must not scan a million
-/// rows for one reply.
+/// rows, nor gigabytes of them, for one reply …
 const SCAN_ROWS_MAX: usize = 20_000;
-const PAGE_BYTES_MAX: usize = 4 << 20;
+const SCAN_BYTES_MAX: usize = 64 << 20;
+/// … and a reply is held until the client has taken it.
+const PAGE_BYTES_MAX: usize = 1 << 20;
+/// Members that filters and prices are read by.
+const READ_BY: [&str; 2] = ["status", "class"];
 
 /// What a page is made of, and from where.
 struct Page {
@@ -90,7 +95,7 @@ async fn page(call: &Call<'_>, filter: Filter, show: Show) -> Result<Response<Bo
         show,
         now: app.clock.now(),
     };
-    let out = blocking(move || page.render()).await?;
+    let out = call.share().page(move || page.render()).await?;
     Ok(reply::json(StatusCode::OK, out))
 }
 
@@ -175,7 +180,9 @@ impl Page {
 
     /// The position of the last row looked at, where there may be more behind it.
     fn render_items(&self, out: &mut Vec<u8>) -> Result<Option<Position>, Fault> {
-        let (mut scanned, mut shown) = (0, 0);
+        let members = self.show.members();
+        let members = members.as_deref();
+        let (mut scanned, mut scanned_bytes, mut shown) = (0, 0, 0);
         let begun = self.after.as_ref().map(|position| &position.partner);
         for partner in self.partners.iter().filter(|partner| begun.is_none_or(|begun| partner.name >= *begun))
         {
@@ -183,18 +190,24 @@ impl Page {
             let scene = Scene { partner, journal: self.reader.journal(), now: self.now };
             let mut after = resumes.map(|position| position.id.clone());
             loop {
-                let rows = self.reader.assets(partner.no, after.as_ref(), BATCH_ROWS)?;
-                let is_last = rows.len() < BATCH_ROWS;
-                for row in rows {
+                // one row more than wanted would be read for nothing, where all of them show
+                let rows = BATCH_ROWS.min(self.limit - shown);
+                let span = Span { rows, bytes: BATCH_BYTES, members };
+                let batch = self.reader.assets_within(partner.no, after.as_ref(), span)?;
+                scanned_bytes += batch.read_bytes;
+                for row in batch.rows {
                     scanned += 1;
                     shown += usize::from(self.filter.admits(&row) && self.show_row(out, &scene, &row));
                     if shown == self.limit || scanned == SCAN_ROWS_MAX || out.len() > PAGE_BYTES_MAX {
                         return Ok(Some(Position { partner: partner.name.clone(), id: row.id }));
                     }
-                    after = Some(row.id);
                 }
-                if is_last {
-                    break;
+                match batch.next {
+                    Some(id) if scanned_bytes > SCAN_BYTES_MAX => {
+                        return Ok(Some(Position { partner: partner.name.clone(), id }));
+                    }
+                    Some(id) => after = Some(id),
+                    None => break,
                 }
             }
         }
@@ -216,6 +229,18 @@ impl Page {
     }
 }
 
+impl Show {
+    /// The members that are read of each document; `None`: all.
+    fn members(&self) -> Option<Vec<&str>> {
+        let fields: &[String] = match self {
+            Show::Asset { fields: None } => return None,
+            Show::Asset { fields: Some(fields) } => fields,
+            Show::Price(_) => &[],
+        };
+        Some(fields.iter().map(String::as_str).chain(READ_BY).collect())
+    }
+}
+
 /// Whether the asset has such a price.
 fn show_price(out: &mut Vec<u8>, scene: &Scene<'_>, row: &AssetRow, name: QuoteName) -> bool {
     let Some(quote) = scene.quote(row, name) else { return false };
@@ -232,13 +257,14 @@ async fn prices_of(call: &Call<'_>, ids: Vec<AssetId>, name: QuoteName) -> Resul
     });
     let (reader, now) = (call.app().reader.clone(), call.app().clock.now());
     let sees_hidden = call.is_partner();
-    let out = blocking(move || {
+    let share = call.share();
+    let out = share.page(move || {
         let mut out = Vec::with_capacity(ids.len() * 192);
         let mut missing = Vec::new();
         let scene = Scene { partner: &partner, journal: reader.journal(), now };
         out.extend_from_slice(b"{\"items\":[");
         for id in &ids {
-            let row = reader.asset(partner.no, id)?.filter(|row| row.head.is_alive());
+            let row = reader.asset_with(partner.no, id, &READ_BY)?.filter(|row| row.head.is_alive());
             let row = row.filter(|row| sees_hidden || !row.head.hidden);
             if !row.is_some_and(|row| show_price(&mut out, &scene, &row, name)) {
                 missing.push(id);
@@ -259,18 +285,5 @@ async fn prices_of(call: &Call<'_>, ids: Vec<AssetId>, name: QuoteName) -> Resul
 pub fn separate(out: &mut Vec<u8>) {
     if out.last() != Some(&b'[') {
         out.push(b',');
-    }
-}
-
-/// Reads of many rows leave the connection's task: they may take milliseconds.
-pub async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-) -> Result<T, Fault> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => {
-            tracing::error!(%error, "a read ended without an answer");
-            Err(Fault::StoreFailed)
-        }
     }
 }

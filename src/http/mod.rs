@@ -20,6 +20,8 @@ mod delivery;
 mod explain;
 mod fault;
 mod feed;
+mod files;
+mod gate;
 mod intake;
 mod kinds;
 mod limit;

@@ -5,6 +5,7 @@ use super::auth::Caller;
 use super::body::Body;
 use super::connection::Client;
 use super::fault::Fault;
+use super::gate::{self, Reading, Share};
 use super::limit::Rate;
 use super::path::{self, Query};
 use super::route::{Resource, Route};
@@ -12,6 +13,7 @@ use super::view::Scene;
 use super::{admin_plans, changes, explain, feed, list, position, push, quarantine, read, receipt};
 use crate::actors::PartnerEntry;
 use crate::domain::{AssetId, AssetIdError};
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
@@ -125,6 +127,20 @@ impl Call<'_> {
     /// Whether the caller is the partner itself: it sees its assets also where they are hidden.
     pub fn is_partner(&self) -> bool {
         matches!(self.caller, Caller::Partner { .. })
+    }
+
+    /// What the caller's reads may take.
+    pub fn share(&self) -> Arc<Share> {
+        let reading = match &self.caller {
+            Caller::Partner { name, .. } => Reading::Partner(name.clone()),
+            Caller::Reader { name } => Reading::Reader(Arc::clone(name)),
+        };
+        self.app().gate.share(&reading)
+    }
+
+    /// The body of a reply that was made in one go.
+    pub fn keep(&self, out: Vec<u8>) -> Result<Bytes, Fault> {
+        if gate::is_small(&out) { Ok(out.into()) } else { self.share().keep(out) }
     }
 
     /// The asset that the path names. A placeholder for an id names none, unless one was stored under

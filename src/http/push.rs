@@ -33,7 +33,11 @@ use hyper::{HeaderMap, Method, Response, StatusCode};
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// A larger body is decoded beside the connections' tasks: it takes milliseconds.
+const DECODED_IN_PLACE_MAX: usize = 128 << 10;
+
 /// What a request asks to have done.
+#[derive(Clone)]
 enum Task {
     Prices,
     Assets(Verb),
@@ -141,7 +145,7 @@ async fn take_in(
         (settings.server.body_bytes_max, settings.server.items_max)
     };
     let announced = intake::announced(&call.head.headers, accept, bytes_max)?;
-    let mut permit = Admission::admit(&app.admission, &partner.admission, announced.bytes)?;
+    let mut permit = Admission::admit(&app.admission, &partner.admission.load(), announced.bytes)?;
     let limits = partner.limits.load_full();
     task.rate().charge_first(&limits)?;
     let bytes = intake::collect(&mut body, bytes_max, &call.client.pulse).await?;
@@ -149,9 +153,14 @@ async fn take_in(
     if announced.bytes > bytes.len() {
         // it came without a length and was charged for the most it might be
         drop(permit);
-        permit = Admission::admit(&app.admission, &partner.admission, bytes.len())?;
+        permit = Admission::admit(&app.admission, &partner.admission.load(), bytes.len())?;
     }
-    let mut decoded = task.decode(&bytes, announced.ndjson, partner, items_max)?;
+    let mut decoded = if bytes.len() <= DECODED_IN_PLACE_MAX {
+        task.decode(&bytes, announced.ndjson, partner, items_max)?
+    } else {
+        let (task, bytes, decoder) = (task.clone(), bytes.clone(), Arc::clone(partner));
+        partner.beside(move || task.decode(&bytes, announced.ndjson, &decoder, items_max)).await??
+    };
     if announced.merge_patch {
         merge_patch::refuse_nested(&mut decoded);
     }
@@ -167,7 +176,7 @@ fn bodyless(
     task: &Task,
     id: Option<&DeliveryId>,
 ) -> Result<Taken, Fault> {
-    let permit = Admission::admit(&call.app().admission, &partner.admission, 1)?;
+    let permit = Admission::admit(&call.app().admission, &partner.admission.load(), 1)?;
     task.rate().charge_first(&partner.limits.load())?;
     let (asset, write) = match task {
         Task::Asset(_, asset) => (asset, delete(call, asset)?),

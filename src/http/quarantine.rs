@@ -4,7 +4,8 @@
 use super::app::App;
 use super::body::Body;
 use super::fault::Fault;
-use super::list::{self, LIMIT_MAX};
+use super::gate::{Reading, Share};
+use super::list::LIMIT_MAX;
 use super::partner::Call;
 use super::path::Query;
 use super::{path, read, reply, view};
@@ -144,7 +145,7 @@ impl From<&ParkedPrice> for ParkedView {
 
 pub async fn list(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     read::known(call, &PARAMETERS)?;
-    page(call.app(), call.partner()?, &call.query).await
+    page(call.app(), &call.share(), call.partner()?, &call.query).await
 }
 
 pub fn show(call: &Call<'_>) -> Result<Response<Body>, Fault> {
@@ -162,6 +163,7 @@ pub async fn drop_own(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 
 async fn page(
     app: &Arc<App>,
+    share: &Share,
     partner: &Arc<PartnerEntry>,
     query: &Query<'_>,
 ) -> Result<Response<Body>, Fault> {
@@ -170,7 +172,7 @@ async fn page(
     match query.one("kind")?.as_deref() {
         None | Some("refused") => {
             let before = cursor.map(|text| text.parse().map_err(|_| Fault::BadCursor)).transpose()?;
-            refused(app, partner, before, limit).await
+            refused(app, share, partner, before, limit).await
         }
         Some("parked") => {
             let after = cursor.map(|text| place_of(&text).ok_or(Fault::BadCursor)).transpose()?;
@@ -183,12 +185,13 @@ async fn page(
 /// Rows from the newest.
 async fn refused(
     app: &Arc<App>,
+    share: &Share,
     partner: &Arc<PartnerEntry>,
     before: Option<u64>,
     limit: usize,
 ) -> Result<Response<Body>, Fault> {
     let (reader, no) = (app.reader.clone(), partner.no);
-    let page = list::blocking(move || {
+    let page = share.page(move || {
         let mut items: Vec<RowView> = Vec::new();
         let mut before = before;
         while items.len() < limit {
@@ -211,9 +214,9 @@ async fn refused(
             }
         }
         let next_cursor = items.last().filter(|_| items.len() == limit).map(|last| last.row.to_string());
-        Ok(Page { items, next_cursor })
+        Ok(rendered(&Page { items, next_cursor }))
     });
-    Ok(json(StatusCode::OK, &page.await?))
+    Ok(reply::json(StatusCode::OK, page.await?))
 }
 
 /// Parked prices from the one that has waited longest.
@@ -252,7 +255,11 @@ fn key_of(row: &str) -> Result<u64, Fault> {
 }
 
 fn json(status: StatusCode, view: &impl Serialize) -> Response<Body> {
-    reply::json(status, serde_json::to_vec(view).expect("texts, numbers and lists of them"))
+    reply::json(status, rendered(view))
+}
+
+fn rendered(view: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(view).expect("texts, numbers and lists of them")
 }
 
 /// What an operator asks of a partner's quarantine: `/admin/partners/{p}/quarantine[/{row}[/verb]]`.
@@ -285,7 +292,7 @@ pub async fn operate(app: &Arc<App>, request: Request<'_>) -> Result<Response<Bo
     let reads = matches!(*request.method, Method::GET | Method::HEAD);
     query.only(if request.row.is_none() { &PARAMETERS } else { &[] })?;
     match (request.row, request.verb) {
-        (None, _) if reads => page(app, &partner, &query).await,
+        (None, _) if reads => page(app, &app.gate.share(&Reading::Operator), &partner, &query).await,
         (Some(row), None) if reads => one(&partner, row),
         (Some(row), None) if *request.method == Method::DELETE => {
             app.may_order(&partner)?;

@@ -28,7 +28,7 @@ pub fn asset(call: &Call<'_>) -> Result<Response<Body>, Fault> {
             let fields: Option<Vec<&str>> = fields.as_deref().map(|text| text.split(',').collect());
             let mut out = Vec::with_capacity(1024);
             scene.asset(&mut out, &row, fields.as_deref());
-            Ok(reply::tagged(out, tag.header()))
+            Ok(reply::tagged(call.keep(out)?, tag.header()))
         }
     }
 }

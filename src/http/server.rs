@@ -2,6 +2,7 @@
 
 use super::app::App;
 use super::connection::{self, Client, Face, Terms};
+use super::files;
 use super::place::Places;
 use super::pulse::{Deadlines, Pulse};
 use crate::clock::sleep;
@@ -20,8 +21,8 @@ use tokio::task::{Id, JoinHandle, JoinSet};
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 /// A client that takes nothing of a reply for so long is cut off.
 const WRITE_STALL: Duration = Duration::from_secs(30);
-/// Of a reply that a client does not take, this much is held; a stream's frames come on top.
-const BUFFER_BYTES: usize = 256 * 1024;
+/// Of a stream that a client does not take, this much waits for it, and a frame more.
+const BUFFER_BYTES: usize = 64 * 1024;
 /// hyper's own bound, which costs nothing; another needs an allocation for each request.
 const HYPER_HEADERS_MAX: usize = 100;
 /// For who is one too many: better than a connection that just closes.
@@ -89,7 +90,8 @@ impl Server {
         let settings = app.settings.load();
         let server = &settings.server;
         let terms = Arc::new(terms(server));
-        let places = Places::new(server.connections_max, server.connections_per_address_max);
+        let connections_max = connections_max(server, listener.face);
+        let places = Places::new(connections_max, server.connections_per_address_max);
         drop(settings);
         let Listener { socket, face } = listener;
         Server { socket, face, app, terms, places, connections: JoinSet::new(), stops: HashMap::new() }
@@ -171,12 +173,28 @@ impl Server {
     }
 }
 
+/// What is configured, unless too few files may be open for it.
+fn connections_max(server: &ServerSettings, face: Face) -> usize {
+    let files = files::raise();
+    let connections_max = files::connections(server.connections_max, files);
+    if connections_max < server.connections_max && face == Face::Partner {
+        tracing::warn!(
+            configured = server.connections_max,
+            connections_max,
+            open_files_max = files,
+            "too few files may be open for connections_max, raise the limit (ulimit -n, LimitNOFILE)"
+        );
+    }
+    connections_max
+}
+
 /// What a connection is held to.
 pub fn terms(server: &ServerSettings) -> Terms {
     let mut http = http1::Builder::new();
     http.header_read_timeout(None) // `pulse` covers it
         .max_header_size(server.header_bytes_max)
-        .max_buf_size(BUFFER_BYTES);
+        // the headers of one request must fit as well
+        .max_buf_size(BUFFER_BYTES.max(2 * server.header_bytes_max));
     if server.headers_max != HYPER_HEADERS_MAX {
         http.max_headers(server.headers_max);
     }

@@ -3,7 +3,7 @@
 use super::app::App;
 use super::fault::Fault;
 use super::feed::{self, StateView};
-use super::list::blocking;
+use super::gate::{Lane, Reading};
 use crate::actors::{Leftovers, PartnerEntry, count_leftovers};
 use crate::codec::{cursor, time};
 use crate::domain::Micros;
@@ -56,8 +56,9 @@ struct PartnersView {
 }
 
 pub async fn of_daemon(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
+    let share = app.gate.share(&Reading::Operator);
     let app = Arc::clone(app);
-    blocking(move || {
+    let view = move || {
         let now = app.clock.now();
         let durable = app.reader.durable();
         let settings = app.settings.load();
@@ -77,13 +78,14 @@ pub async fn of_daemon(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
             streams_open: streams_max.saturating_sub(app.streams.available_permits()),
             partners: partners(&app.reader, &app.registry.all())?,
         })
-    })
-    .await
+    };
+    share.run(Lane::Pages, view).await
 }
 
 pub async fn of_partners(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
+    let share = app.gate.share(&Reading::Operator);
     let app = Arc::clone(app);
-    blocking(move || {
+    let view = move || {
         let mut entries = app.registry.all();
         entries.retain(|entry| !entry.is_purged());
         let mut items = partners(&app.reader, &entries)?;
@@ -92,8 +94,8 @@ pub async fn of_partners(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
             item.assets = Some(LeftoversView { living, dead });
         }
         rendered(&PartnersView { items })
-    })
-    .await
+    };
+    share.run(Lane::Pages, view).await
 }
 
 fn partners(reader: &Reader, partners: &[Arc<PartnerEntry>]) -> Result<Vec<PartnerView>, Fault> {

@@ -7,11 +7,12 @@
 use super::app::App;
 use super::auth::Pass;
 use super::body::{self, Body};
-use super::changes::{Piece, Since, Style, Window};
+use super::changes::{FRAME_BYTES_MAX, Piece, Since, Style, Window};
 use super::connection::Client;
 use super::fault::Fault;
+use super::gate::{self, Held, Lane, Share};
 use super::pulse::{Phase, Pulse};
-use super::{list, reply, view};
+use super::{reply, view};
 use crate::clock::{Mark, sleep};
 use crate::codec::{cursor, json};
 use crate::domain::Seq;
@@ -41,11 +42,12 @@ const RETRY_WHEN_FULL_MS: i64 = 10_000;
 
 /// A browser gives up for good at any status but 200: where there is no place left, the stream
 /// opens, says when to come back, and ends.
-pub fn open(client: &Client, window: Window, since: Since, pass: Pass) -> Response<Body> {
+pub fn open(client: &Client, share: Arc<Share>, window: Window, since: Since, pass: Pass) -> Response<Body> {
     let app = &client.app;
-    let body = match Arc::clone(&app.streams).try_acquire_owned() {
-        Ok(place) => follow(client, (window, since), pass, place),
-        Err(_) => {
+    let place = share.stream().zip(Arc::clone(&app.streams).try_acquire_owned().ok());
+    let body = match place {
+        Some(place) => follow(client, (window, since), pass, (share, place)),
+        None => {
             app.metrics.shed("streams");
             body::whole(retry(app, RETRY_WHEN_FULL_MS))
         }
@@ -62,7 +64,7 @@ fn follow(
     client: &Client,
     (window, since): (Window, Since),
     pass: Pass,
-    place: OwnedSemaphorePermit,
+    (share, place): (Arc<Share>, Place),
 ) -> Body {
     let app = Arc::clone(&client.app);
     app.metrics.stream_opened();
@@ -75,6 +77,7 @@ fn follow(
         read_at: Mark::now(),
         sent_at: Mark::now(),
         told: Seq(0),
+        share,
         attendance: Attendance { app, pulse: Arc::clone(&client.pulse), reason: "client", _place: place },
     };
     body::stream(unfold(follower, Follower::frame))
@@ -85,12 +88,15 @@ fn retry(app: &App, least_ms: i64) -> String {
     format!("retry: {}\n\n", least_ms + spread)
 }
 
+/// Of the caller's own, and of all.
+type Place = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+
 /// Counts the stream for as long as it lives, and says why it ended.
 struct Attendance {
     app: Arc<App>,
     pulse: Arc<Pulse>,
     reason: &'static str,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Attendance {
@@ -126,6 +132,7 @@ struct Follower {
     sent_at: Mark,
     /// The newest sequence that the client knows of.
     told: Seq,
+    share: Arc<Share>,
     attendance: Attendance,
 }
 
@@ -133,12 +140,12 @@ impl Follower {
     /// The next bytes for the client, however long they take to come.
     async fn frame(mut self) -> Option<(Bytes, Follower)> {
         let bytes = match self.next {
-            Next::Begin(since) => self.begin(since),
+            Next::Begin(since) => self.begin(since).into(),
             Next::After(at) => self.after(at).await,
             Next::End => return None,
         };
         self.sent_at = Mark::now();
-        Some((bytes.into(), self))
+        Some((bytes, self))
     }
 
     fn begin(&mut self, since: Since) -> Vec<u8> {
@@ -153,52 +160,64 @@ impl Follower {
         out
     }
 
-    async fn after(&mut self, mut at: Seq) -> Vec<u8> {
+    async fn after(&mut self, mut at: Seq) -> Bytes {
         loop {
             if *self.end.borrow_and_update() {
-                return self.farewell(at, "shutdown");
+                return self.farewell(at, "shutdown").into();
             }
             if !self.attendance.app.keys.still_admits(&mut self.pass) {
-                return self.farewell(at, "key_revoked");
+                return self.farewell(at, "key_revoked").into();
             }
             let durable = *self.durable.borrow_and_update();
             if durable > at {
                 match self.read(at, durable).await {
-                    Ok(piece) => {
+                    Ok((piece, held)) => {
                         at = piece.at;
                         self.next = Next::After(at);
                         if let Some(shown) = piece.shown_to {
                             self.told = shown;
-                            return piece.bytes;
+                            return gate::counted(piece.bytes, held);
                         }
                     }
+                    // its frames before are still on their way: the silence is told, then it goes on
+                    Err(Fault::Shed(_)) => {}
                     Err(fault) => {
                         let mut out = Vec::new();
                         self.give_up(&mut out, &fault);
-                        return out;
+                        return out.into();
                     }
                 }
             }
             let silence = KEEP_ALIVE.saturating_sub(self.sent_at.elapsed());
             if silence.is_zero() {
-                return self.keep_alive(at);
+                return self.keep_alive(at).into();
             }
             if self.wait(at, silence).await.is_err() {
-                return self.farewell(at, "shutdown"); // the store has been closed
+                return self.farewell(at, "shutdown").into(); // the store has been closed
             }
         }
     }
 
-    async fn read(&mut self, at: Seq, durable: Seq) -> Result<Piece, Fault> {
+    /// A piece, and the right to hold it until the client has taken it.
+    async fn read(&mut self, at: Seq, durable: Seq) -> Result<(Piece, Held), Fault> {
         let pause = self.attendance.pace().saturating_sub(self.read_at.elapsed());
         if !pause.is_zero() {
             sleep(pause).await;
         }
-        let window = Arc::clone(&self.window);
-        let read = move || window.piece(at, EVENTS_MAX, Style::Events);
-        let piece = if durable.0 - at.0 <= NEAR_CHANGES { read() } else { list::blocking(read).await };
-        self.read_at = Mark::now();
-        piece
+        let is_near = durable.0 - at.0 <= NEAR_CHANGES;
+        let mut wanted = FRAME_BYTES_MAX;
+        loop {
+            let held = self.share.hold(Lane::Replays, wanted).await?;
+            let window = Arc::clone(&self.window);
+            let read = move || Ok((window.piece(at, EVENTS_MAX, Style::Events)?, held));
+            let (piece, held) = if is_near { read() } else { self.share.run(Lane::Replays, read).await }?;
+            self.read_at = Mark::now();
+            // one large change makes a larger frame: it is read again once there is room for it
+            wanted = piece.bytes.len();
+            if held.suffices_for(wanted) {
+                return Ok((piece, held));
+            }
+        }
     }
 
     /// Until there is more to read, or to say.

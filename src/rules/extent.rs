@@ -12,8 +12,6 @@ pub const MEMBERS_MAX: usize = 256;
 /// Members written or removed by themselves: a removed one is remembered as long as one that is
 /// there.
 pub const EXCEPTIONS_MAX: usize = 256;
-/// Names and texts of all members: what a push's body may hold unless configured otherwise.
-pub const DOCUMENT_BYTES_MAX: usize = 4 << 20;
 
 /// Of what a write would make an asset hold too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +28,16 @@ struct Extent {
     bytes: usize,
 }
 
-/// What of the asset would be too much after a write, by head and document before and after. A
-/// write that makes it no larger passes: what is too large already must be able to shrink.
-pub fn excess(before: (&AssetHead, &Document), after: (&AssetHead, &Document)) -> Option<Excess> {
+/// What of the asset would be too much after a write, by head and document before and after, where
+/// names and texts of all members may take `bytes_max`. A write that makes it no larger passes: what
+/// is too large already must be able to shrink.
+pub fn excess(
+    before: (&AssetHead, &Document),
+    after: (&AssetHead, &Document),
+    bytes_max: usize,
+) -> Option<Excess> {
     let then = Extent::of(after);
-    let most = Extent { members: MEMBERS_MAX, exceptions: EXCEPTIONS_MAX, bytes: DOCUMENT_BYTES_MAX };
+    let most = Extent { members: MEMBERS_MAX, exceptions: EXCEPTIONS_MAX, bytes: bytes_max };
     then.beyond(most)?;
     let held = Extent::of(before);
     then.beyond(Extent {
@@ -71,6 +74,8 @@ mod tests {
     use super::*;
     use crate::domain::{Exception, Member, Stamp};
 
+    const BYTES_MAX: usize = 4 << 20;
+
     fn document(members: usize, bytes_each: usize) -> Document {
         let member = |n: usize| Member {
             name: format!("{n:04}").into(),
@@ -87,7 +92,7 @@ mod tests {
     }
 
     fn grown(exceptions: usize, document: &Document) -> Option<Excess> {
-        excess((&AssetHead::unborn(), &Document::default()), (&head(exceptions), document))
+        excess((&AssetHead::unborn(), &Document::default()), (&head(exceptions), document), BYTES_MAX)
     }
 
     #[test]
@@ -104,17 +109,20 @@ mod tests {
         document.set(Member { name: "status".into(), text: "\"inactive\"".into(), hash: 1 });
         let mut head = head(256);
         head.exceptions.push(Exception { name: "status".into(), stamp: Stamp::NEVER, removed: false });
-        assert_eq!(excess((&head, &document), (&head, &document)), None);
+        assert_eq!(excess((&head, &document), (&head, &document), BYTES_MAX), None);
         assert_eq!(grown(0, &document), None);
     }
 
     #[test]
     fn what_is_too_large_already_may_change_and_shrink_but_not_grow() {
         let (large, larger) = (document(300, 8), document(301, 8));
-        let to = |document: &Document| excess((&head(400), &large), (&head(400), document));
+        let to = |document: &Document| excess((&head(400), &large), (&head(400), document), BYTES_MAX);
         assert_eq!(to(&document(299, 8)), None);
         assert_eq!(to(&document(300, 9)), None);
         assert_eq!(to(&larger), Some(Excess::Members));
-        assert_eq!(excess((&head(400), &large), (&head(401), &large)), Some(Excess::Exceptions));
+        let more = excess((&head(400), &large), (&head(401), &large), BYTES_MAX);
+        assert_eq!(more, Some(Excess::Exceptions));
+        let smaller = excess((&head(0), &large), (&head(0), &document(256, 7)), 1_000);
+        assert_eq!(smaller, None, "larger than a bound that was lowered, and shrinking");
     }
 }

@@ -36,6 +36,8 @@ pub struct Policy {
     pub feed_interval: i64,
     /// Deliveries remembered by their id, each counting once for every KiB of its record (G2).
     pub deliveries_max: usize,
+    /// Names and texts of all members of one asset.
+    pub document_bytes_max: usize,
     /// Assets of one partner, dead ones included: what is beyond is refused.
     pub assets_max: u32,
 }
@@ -61,6 +63,7 @@ impl Default for Policy {
             quarantine_bytes_max: 16 << 20,
             feed_interval: 0,
             deliveries_max: 50_000,
+            document_bytes_max: 256 << 10,
             assets_max: 4_000_000,
         }
     }

@@ -23,5 +23,5 @@ mod writer;
 pub use checkpoint::Progress;
 pub use error::{ReadError, StoreError};
 pub use open::{Opened, Recovery, StoreOptions, open, open_backend};
-pub use read::{AssetRow, ChangesPage, Reader, RecordRow};
+pub use read::{AssetRow, AssetsPage, ChangesPage, Reader, RecordRow, Span};
 pub use writer::{Group, Writer};

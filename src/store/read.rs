@@ -37,6 +37,27 @@ pub struct AssetRow {
     pub changed: Seq,
 }
 
+/// How far one reading of rows goes, and what of each document it brings along.
+#[derive(Clone, Copy, Debug)]
+pub struct Span<'a> {
+    pub rows: usize,
+    /// The reading ends behind the row with which the rows take so many bytes.
+    pub bytes: usize,
+    /// Only members of these names are read; `None`: all.
+    pub members: Option<&'a [&'a str]>,
+}
+
+/// Rows in order of id.
+#[derive(Debug, Default)]
+pub struct AssetsPage {
+    pub rows: Vec<AssetRow>,
+    /// The id to go on behind; `None` at the end.
+    pub next: Option<AssetId>,
+    /// Bytes of the rows as they are stored, members that were not asked for included: what the
+    /// reading has cost.
+    pub read_bytes: usize,
+}
+
 pub struct ChangesPage {
     pub changes: Vec<Committed>,
     /// Where to go on: the last sequence looked at, which may be beyond the last change given.
@@ -78,18 +99,39 @@ impl Reader {
     }
 
     pub fn asset(&self, partner: PartnerNo, id: &AssetId) -> Result<Option<AssetRow>, ReadError> {
-        assets::one(&self.shared, partner, id)
+        assets::one(&self.shared, partner, id, None)
     }
 
-    /// Rows in order of id after `after` (from the first where `None`), dead ones included. Fewer
-    /// than `limit` only at the end.
+    /// The same with these members of the document alone.
+    pub fn asset_with(
+        &self,
+        partner: PartnerNo,
+        id: &AssetId,
+        members: &[&str],
+    ) -> Result<Option<AssetRow>, ReadError> {
+        assets::one(&self.shared, partner, id, Some(members))
+    }
+
+    /// Rows in order of id after `after` (from the first where `None`), dead ones included, as far as
+    /// `span` goes. Documents are large or small: who reads for others bounds both.
+    pub fn assets_within(
+        &self,
+        partner: PartnerNo,
+        after: Option<&AssetId>,
+        span: Span<'_>,
+    ) -> Result<AssetsPage, ReadError> {
+        assets::within(&self.shared, partner, after, span)
+    }
+
+    /// The same without a bound of bytes. Fewer than `limit` rows only at the end.
     pub fn assets(
         &self,
         partner: PartnerNo,
         after: Option<&AssetId>,
         limit: usize,
     ) -> Result<Vec<AssetRow>, ReadError> {
-        assets::page(&self.shared, partner, after, limit)
+        let span = Span { rows: limit, bytes: usize::MAX, members: None };
+        self.assets_within(partner, after, span).map(|page| page.rows)
     }
 
     /// Quotes alone, by name, without reading the document.
@@ -141,6 +183,11 @@ impl Reader {
 
     /// Changes after `since`, internal ones included; at most `limit`, and some megabytes.
     pub fn changes(&self, since: Seq, limit: usize) -> Result<ChangesPage, ReadError> {
-        changes::page(&self.shared, since, limit)
+        changes::page(&self.shared, since, limit, changes::PAGE_BYTES)
+    }
+
+    /// The same; ends behind the change with which the page takes so many bytes of the log.
+    pub fn changes_within(&self, since: Seq, limit: usize, bytes: usize) -> Result<ChangesPage, ReadError> {
+        changes::page(&self.shared, since, limit, bytes)
     }
 }

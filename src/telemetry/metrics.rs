@@ -151,8 +151,17 @@ const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'stat
 /// Classes of status codes, from 1xx.
 const CODES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Reasons known from the start. Others that the program names are added when they first occur.
-const SHED_REASONS: [&str; 7] =
-    ["partner_rate", "partner_bytes", "daemon_bytes", "beyond_burst", "storage", "connections", "streams"];
+const SHED_REASONS: [&str; 9] = [
+    "partner_rate",
+    "partner_bytes",
+    "daemon_bytes",
+    "beyond_burst",
+    "beyond_documents",
+    "reads_busy",
+    "storage",
+    "connections",
+    "streams",
+];
 const COMMIT_FAILURE_REASONS: [&str; 1] = ["store"];
 const SSE_REASONS: [&str; 6] = ["client", "slow_consumer", "reset", "failed", "shutdown", "key_revoked"];
 const ACTORS: [&str; 1] = ["partner"];

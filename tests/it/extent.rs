@@ -19,7 +19,9 @@ fn members(from: usize, to: usize, value: &Value) -> Map<String, Value> {
 }
 
 async fn alone() -> House {
-    let house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let mut acme = partner("acme");
+    acme.policy.document_bytes_max = 4 << 20;
+    let house = House::start(vec![acme], Clock::manual(START)).await;
     house.put("acme", "/api/assets/a", &value!({"name": "A", "updated_at": at(-500)})).await;
     house
 }

@@ -5,6 +5,7 @@
 
 mod absences;
 mod archive;
+mod budgets;
 mod cli;
 mod config;
 mod daemon;
@@ -27,6 +28,7 @@ mod http_conditions;
 mod http_push;
 mod http_read;
 mod load;
+mod memory;
 mod model;
 mod operator;
 mod oracle;

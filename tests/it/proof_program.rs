@@ -17,6 +17,13 @@ pub struct Program {
     pub address: SocketAddr,
 }
 
+/// Resident bytes of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    pub now: u64,
+    pub peak: u64,
+}
+
 /// Writes a configuration of one partner, with a store beside it, and limits that no test meets. The
 /// overlay is as small as it may be, so that checkpoints run all the time.
 pub fn configure(directory: &Path, partner: &str) {
@@ -89,6 +96,22 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap()
+    }
+
+    /// What the program holds of memory.
+    pub fn memory(&self) -> Memory {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let of = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux tells it");
+            let kib: u64 = line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap();
+            kib << 10
+        };
+        Memory { now: of("VmRSS"), peak: of("VmHWM") }
+    }
+
+    /// The peak counts from now on.
+    pub fn forget_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
     }
 
     pub fn url(&self, path: &str) -> String {

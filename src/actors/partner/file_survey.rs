@@ -16,7 +16,8 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A batch of records that goes to the actor in one message is bounded by both.
+/// A batch of records that goes to the actor in one message is bounded by both; the bytes are those
+/// of the records and of the stored documents that they are compared with.
 const BATCH_RECORDS: usize = 500;
 const BATCH_BYTES: usize = 1 << 20;
 
@@ -138,6 +139,7 @@ impl Batches {
             bytes += place.bytes as usize;
             let (text, write) = self.read_record(&file, &id, &place)?;
             if let Ok(Some(row)) = reader.asset(partner, &id) {
+                bytes += row.document.bytes();
                 prefetched.insert(id.clone(), (row.head.version, row.document));
             }
             let SurveyedRecord { record, offset, .. } = place;

@@ -4,7 +4,7 @@
 use crate::codec::json::value_hash;
 use crate::codec::time;
 use crate::domain::{AssetHead, ItemOutcome, Member, Outcome, Rule};
-use crate::rules::extent::{DOCUMENT_BYTES_MAX, EXCEPTIONS_MAX, Excess, MEMBERS_MAX};
+use crate::rules::extent::{EXCEPTIONS_MAX, Excess, MEMBERS_MAX};
 
 /// `"status": "inactive"`, as a document's member.
 pub fn inactive_status() -> Member {
@@ -38,7 +38,7 @@ pub fn too_many_assets() -> ItemOutcome {
 }
 
 /// The asset would hold more than one asset may.
-pub fn holds_too_much(excess: Excess) -> ItemOutcome {
+pub fn holds_too_much(excess: Excess, bytes_max: usize) -> ItemOutcome {
     let (code, hint) = match excess {
         Excess::Members => (
             "too_many_members",
@@ -56,7 +56,7 @@ pub fn holds_too_much(excess: Excess) -> ItemOutcome {
         Excess::Bytes => (
             "document_too_large",
             format!(
-                "the asset's members would be more than {DOCUMENT_BYTES_MAX} bytes; remove some with null, \
+                "the asset's members would be more than {bytes_max} bytes; remove some with null, \
                  or put links in the place of what is long"
             ),
         ),

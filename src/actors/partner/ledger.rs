@@ -117,8 +117,9 @@ impl Ledger<'_> {
         let lacked = self.lacked.by(&write.id);
         let decision = document::decide_after(&head, &document, stamped, self.hiding(lacked));
         let after = decision.effect.as_ref().map(|effect| (&effect.head, &effect.document));
-        if let Some(excess) = after.and_then(|after| extent::excess((&head, &document), after)) {
-            return Ok(Decided::document_only(holds_too_much(excess)));
+        let bytes_max = self.policy.document_bytes_max;
+        if let Some(excess) = after.and_then(|after| extent::excess((&head, &document), after, bytes_max)) {
+            return Ok(Decided::document_only(holds_too_much(excess, bytes_max)));
         }
         if !decision.hidden {
             self.note_loss(&write.id, |source| lost::of_document(write, stamp, &decision, source));

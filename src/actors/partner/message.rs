@@ -91,6 +91,8 @@ pub enum PartnerMessage {
     },
     /// Look for what may be forgotten.
     SweepDue,
+    /// Look for decided documents that need not be held any longer.
+    LetGo,
     /// Read a whole snapshot again, whatever validators and F7 say.
     Rebuild {
         from: RebuildFrom,

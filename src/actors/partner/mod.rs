@@ -139,6 +139,7 @@ impl Actor for PartnerActor {
                 let _ = reply.send(state.list_parked(after, limit));
             }
             PartnerMessage::SweepDue => state.sweep(&myself),
+            PartnerMessage::LetGo => state.let_go(),
             PartnerMessage::Rebuild { from, reply } => state.rebuild(from, reply, &myself),
             PartnerMessage::DecidePlan { order, reply } => state.decide_plan(order, reply, &myself),
             PartnerMessage::ApplyPlanPart { reply } => state.apply_plan_part(reply)?,
@@ -151,6 +152,7 @@ impl Actor for PartnerActor {
             // of a run that is no longer under way
             PartnerMessage::ApplyRecords { .. } | PartnerMessage::FinishRun { .. } => {}
         }
+        state.watch_recent(&myself);
         Ok(())
     }
 

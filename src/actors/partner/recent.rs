@@ -1,9 +1,11 @@
 //! Documents that were decided but cannot be read yet: what the next decision rests on until the
 //! store shows them.
 //!
-//! Each set in line is bounded by the permit that travels with it, so what is held here is bounded
-//! as long as nothing stays that can be read. That is let go with the next set, and by the sweep.
+//! A push may be small and its documents large, so the right to hold those stays here with them, and
+//! falls when they are let go: with the next set, or, where they take more than a little, as soon as
+//! they can be read.
 
+use crate::actors::admission::DocumentPermit;
 use crate::domain::{Document, Slot};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,12 +14,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A ticket lets go of at least this many, and of more where the set before brought more: a small
 /// push does not pay for a large one, and the line still shrinks.
 const LET_GO_MIN: usize = 64;
+/// What may stay until the next set, or the sweep, lets it go.
+const IDLE_BYTES_MAX: usize = 1 << 20;
 
 #[derive(Debug, Default)]
 pub struct RecentDocuments {
     documents: HashMap<Slot, (u64, Document)>,
     /// What was remembered, oldest first; what has been decided anew since stands in it twice.
     line: VecDeque<(u64, Slot)>,
+    /// The rights to hold what sets brought, oldest first.
+    rights: VecDeque<(u64, DocumentPermit)>,
+    /// Of the documents, about: texts that several share are counted with each.
+    bytes: usize,
     /// Remembered since the last ticket.
     added: usize,
     /// The ticket of the last write set.
@@ -34,24 +42,41 @@ impl RecentDocuments {
         (self.durable.clone(), self.ticket)
     }
 
+    /// Keeps the right to hold what the set of the last ticket rests on.
+    pub fn hold(&mut self, right: DocumentPermit) {
+        self.rights.push_back((self.ticket, right));
+    }
+
+    /// More is held than should stay until something happens.
+    pub fn is_heavy(&self) -> bool {
+        self.bytes > IDLE_BYTES_MAX || !self.rights.is_empty()
+    }
+
     /// Drops at most so many copies that can be read from the store.
     pub fn let_go(&mut self, most: usize) {
         let durable = self.durable.load(Ordering::Acquire);
         for _ in 0..most {
             let Some(&(ticket, slot)) = self.line.front().filter(|(ticket, _)| *ticket <= durable) else {
-                return;
+                break;
             };
             self.line.pop_front();
             if self.documents.get(&slot).is_some_and(|(newest, _)| *newest == ticket) {
-                self.documents.remove(&slot);
+                self.forget(slot);
             }
+        }
+        let first = self.line.front().map_or(u64::MAX, |(ticket, _)| *ticket);
+        while self.rights.front().is_some_and(|(ticket, _)| *ticket <= durable && *ticket < first) {
+            self.rights.pop_front();
         }
     }
 
     /// The set now being decided will bear the next ticket.
     pub fn remember(&mut self, slot: Slot, document: Document) {
         let ticket = self.ticket + 1;
-        self.documents.insert(slot, (ticket, document));
+        self.bytes += document.bytes();
+        if let Some((_, before)) = self.documents.insert(slot, (ticket, document)) {
+            self.bytes = self.bytes.saturating_sub(before.bytes());
+        }
         self.line.push_back((ticket, slot));
         self.added += 1;
     }
@@ -61,13 +86,16 @@ impl RecentDocuments {
     }
 
     pub fn forget(&mut self, slot: Slot) {
-        self.documents.remove(&slot);
+        if let Some((_, document)) = self.documents.remove(&slot) {
+            self.bytes = self.bytes.saturating_sub(document.bytes());
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actors::admission::Admission;
 
     /// Decides a set of these slots.
     fn decide(recent: &mut RecentDocuments, slots: impl IntoIterator<Item = u32>) -> u64 {
@@ -91,6 +119,31 @@ mod tests {
         assert!(recent.get(Slot(1)).is_some(), "what was decided after {first} cannot");
         assert!(recent.get(Slot(3)).is_some());
         assert_eq!(recent.documents.len(), 2);
+    }
+
+    #[test]
+    fn a1_the_right_to_hold_documents_falls_when_the_last_of_them_is_let_go() {
+        let (daemon, partner) = (Admission::new(1 << 30), Admission::new(1 << 20));
+        let right = || {
+            let mut permit = Admission::admit(&daemon, &partner, 1).unwrap();
+            permit.weigh(200 << 10).map(|()| permit.take_documents().unwrap())
+        };
+        let mut recent = RecentDocuments::default();
+        let mut tickets = Vec::new();
+        for slot in 1..=2 {
+            let right = right().unwrap();
+            tickets.push(decide(&mut recent, [slot, 9]));
+            recent.hold(right);
+        }
+        assert!(right().is_err() && recent.is_heavy());
+        shown(&recent, tickets[0]);
+        recent.let_go(10);
+        assert!(recent.get(Slot(1)).is_none() && recent.get(Slot(9)).is_some());
+        assert!(right().is_ok(), "of the first set nothing is left");
+        shown(&recent, tickets[1]);
+        recent.let_go(10);
+        assert!(recent.documents.is_empty() && !recent.is_heavy());
+        assert_eq!(recent.bytes, 0);
     }
 
     #[test]

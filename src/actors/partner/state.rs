@@ -77,6 +77,7 @@ pub struct PartnerState {
     pub quarantine: Quarantine,
     pub parked: Parked,
     pub sweep_timer: Option<JoinHandle<()>>,
+    pub let_go_timer: Option<JoinHandle<()>>,
     /// The slot at which the next sweep begins.
     pub sweep_from: u32,
     pub timer: Option<JoinHandle<()>>,
@@ -167,6 +168,7 @@ impl PartnerState {
             quarantine,
             parked,
             sweep_timer: None,
+            let_go_timer: None,
             sweep_from: 0,
             timer: None,
             timers: 0,
@@ -209,7 +211,7 @@ impl PartnerState {
         reply: oneshot::Sender<PushReply>,
     ) -> Result<(), ActorProcessingErr> {
         let Some(fresh) = self.unless_repeated(push, reply)? else { return Ok(()) };
-        let Fresh { push, reply, rebuilt_at } = fresh;
+        let Fresh { mut push, reply, rebuilt_at } = fresh;
         let decision = if rebuilt_at.is_some() { DeliveryDecision::Rebuilt } else { DeliveryDecision::New };
         if push.condition.as_ref().is_some_and(|(id, condition)| !condition.holds(self.version_of(id))) {
             let (items, missing, _permit) = (Vec::new(), Vec::new(), push.permit);
@@ -257,6 +259,9 @@ impl PartnerState {
         }
         self.settle(&mut set);
         let (durable, ticket) = self.recent.next_ticket();
+        if let Some(right) = push.permit.take_documents() {
+            self.recent.hold(right);
+        }
         // what was only tried had no effect, and what came under an id that is known leaves the first
         let delivery = push.delivery.filter(|_| !push.dry_run && decision == DeliveryDecision::New);
         let standing = delivery.map(|delivery| {

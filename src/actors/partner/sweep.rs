@@ -20,7 +20,31 @@ const SLOTS_PER_SWEEP: u32 = 65_536;
 /// Slots forgotten in one sweep: a write set of some 100 kB.
 const FORGOTTEN_PER_SWEEP: usize = 1_000;
 
+/// How long what is held of decided documents may stay after it can be read: a commit takes less.
+const LET_GO_AFTER: Duration = Duration::from_millis(20);
+/// Documents let go at once.
+const LET_GO_MAX: usize = 4_096;
+
 impl PartnerState {
+    /// Lets go of decided documents that can be read by now.
+    pub fn let_go(&mut self) {
+        self.recent.let_go(LET_GO_MAX);
+    }
+
+    /// Comes back soon where much is held of documents.
+    pub fn watch_recent(&mut self, myself: &ActorRef<PartnerMessage>) {
+        let waits = self.let_go_timer.as_ref().is_some_and(|timer| !timer.is_finished());
+        if waits || !self.recent.is_heavy() {
+            return;
+        }
+        let actor = myself.clone();
+        self.let_go_timer = Some(spawn(TaskKind::LetGoTimer, async move {
+            sleep(LET_GO_AFTER).await;
+            // an actor that has gone holds nothing
+            let _ = actor.cast(PartnerMessage::LetGo);
+        }));
+    }
+
     /// Sweeps once, and comes back in a while.
     pub fn sweep(&mut self, myself: &ActorRef<PartnerMessage>) {
         let mut set = WriteSet::new(self.no);

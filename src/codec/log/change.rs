@@ -117,12 +117,22 @@ pub fn put_members(out: &mut Vec<u8>, members: &[Member]) {
 }
 
 pub fn take_members(input: &mut Input<'_>) -> Result<Vec<Member>, LogError> {
+    take_members_of(input, None)
+}
+
+/// Reads all members and keeps those of these names; `None`: all.
+pub fn take_members_of(input: &mut Input<'_>, wanted: Option<&[&str]>) -> Result<Vec<Member>, LogError> {
     let count = input.length()?;
-    let mut members = Vec::with_capacity(count.min(RESERVE_MAX));
+    let most = wanted.map_or(RESERVE_MAX, <[&str]>::len);
+    let mut members = Vec::with_capacity(count.min(most));
     for _ in 0..count {
-        let name = input.name()?;
+        let name = input.text()?;
         let hash = input.u128()?;
-        members.push(Member { name, text: input.text()?.into(), hash });
+        let text = input.prefixed()?;
+        if wanted.is_none_or(|wanted| wanted.contains(&name)) {
+            let text = std::str::from_utf8(text).map_err(|_| LogError::Bounds("text"))?;
+            members.push(Member { name: name.into(), text: text.into(), hash });
+        }
     }
     Ok(members)
 }

@@ -13,7 +13,7 @@ mod quote;
 mod tests;
 
 pub use bytes::{Input, LogError, put_prefixed, put_varint};
-pub use change::{RowPlace, SLOT_END, put_members, take_members};
+pub use change::{RowPlace, SLOT_END, put_members, take_members, take_members_of};
 pub use head::{head_row, put_head_row, put_origin, take_origin};
 pub use quote::{holds_emptied, merge_quote_rows, put_quote_row, quotes, replaces_whole, settle_quote_rows};
 

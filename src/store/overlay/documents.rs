@@ -178,9 +178,10 @@ impl DocumentPatch {
         members
     }
 
-    fn bytes(&self) -> usize {
+    /// What the patch takes in memory, about.
+    pub fn bytes(&self) -> usize {
         let members: usize =
-            self.set.members().iter().map(|m| size_of_val(m) + m.text.len() + 16 + m.name.len()).sum();
+            self.set.members().iter().map(|m| size_of_val(m) + m.text.len() + 32 + m.name.len()).sum();
         size_of::<DocumentPatch>() + members + 64 * (self.exceptions.len() + self.removed.len())
     }
 }

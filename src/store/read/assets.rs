@@ -1,7 +1,7 @@
 //! Assets by id: one, or a page in order of id.
 
-use super::AssetRow;
 use super::slot::{SlotTables, SlotView};
+use super::{AssetRow, AssetsPage, Span};
 use crate::codec::log::LogError;
 use crate::domain::{AssetId, PartnerNo, Quote, Slot};
 use crate::store::overlay::{DocumentPatch, Overlay};
@@ -15,8 +15,16 @@ use std::sync::Arc;
 
 type Patches = Vec<Arc<DocumentPatch>>;
 
-pub fn one(shared: &Shared, partner: PartnerNo, id: &AssetId) -> Result<Option<AssetRow>, ReadError> {
-    let scout = |txn: &ReadTransaction| stored(txn, partner, id, DocumentRow::take);
+/// What a row takes beside its members, about.
+const ROW_BYTES: usize = 512;
+
+pub fn one(
+    shared: &Shared,
+    partner: PartnerNo,
+    id: &AssetId,
+    members: Option<&[&str]>,
+) -> Result<Option<AssetRow>, ReadError> {
+    let scout = |txn: &ReadTransaction| stored(txn, partner, id, |row| DocumentRow::take_with(row, members));
     let collect = |overlay: &Overlay, row: &Option<DocumentRow>| {
         let patches: Patches = patches(overlay, partner, id).collect();
         let slot = current_slot(&patches, row.as_ref().map(|row| row.slot));
@@ -25,7 +33,7 @@ pub fn one(shared: &Shared, partner: PartnerNo, id: &AssetId) -> Result<Option<A
     let (txn, row, (patches, view)) = shared.together(scout, collect)?;
     let Some(view) = view else { return Ok(None) };
     let tables = SlotTables::open(&txn)?;
-    Ok(finish(&tables, partner, id.clone(), Found { row, patches, view })?)
+    Ok(finish(&tables, partner, id.clone(), Found { row, patches, view }, members)?)
 }
 
 pub fn quotes(
@@ -48,7 +56,7 @@ fn stored<T>(
     txn: &ReadTransaction,
     partner: PartnerNo,
     id: &AssetId,
-    take: fn(&[u8]) -> Result<T, LogError>,
+    take: impl Fn(&[u8]) -> Result<T, LogError>,
 ) -> Result<Option<T>, StoreError> {
     let table = txn.open_table(documents::TABLE)?;
     let row = table.get((partner.0, id.as_bytes()))?;
@@ -79,9 +87,13 @@ fn finish(
     partner: PartnerNo,
     id: AssetId,
     found: Found,
+    members: Option<&[&str]>,
 ) -> Result<Option<AssetRow>, StoreError> {
     let row = found.patches.iter().fold(found.row, |row, patch| patch.apply(row));
-    let Some(row) = row else { return Ok(None) };
+    let Some(mut row) = row else { return Ok(None) };
+    if let Some(wanted) = members {
+        row.members.retain(wanted);
+    }
     let slot = row.slot;
     // written together with the document in every commit and in every checkpoint
     let Some((_, head)) = tables.head(&found.view, partner, slot)? else {
@@ -101,23 +113,37 @@ fn finish(
     }))
 }
 
-pub fn page(
+pub fn within(
     shared: &Shared,
     partner: PartnerNo,
     after: Option<&AssetId>,
-    limit: usize,
-) -> Result<Vec<AssetRow>, ReadError> {
-    let mut rows = Vec::new();
-    let mut after = after.cloned();
+    span: Span<'_>,
+) -> Result<AssetsPage, ReadError> {
+    let mut page = AssetsPage { next: after.cloned(), ..AssetsPage::default() };
+    let mut room = Room { rows: span.rows, bytes: span.bytes };
     // a stretch may hold less than asked for, where assets in it are forgotten
-    while rows.len() < limit {
-        let end = stretch(shared, partner, after.as_ref(), limit - rows.len(), &mut rows)?;
-        if end.is_none() {
+    while room.rows > 0 && room.bytes > 0 {
+        let after = page.next.take();
+        stretch(shared, (partner, after.as_ref()), &mut room, span.members, &mut page)?;
+        if page.next.is_none() {
             break;
         }
-        after = end;
     }
-    Ok(rows)
+    Ok(page)
+}
+
+/// What of a span is left.
+#[derive(Clone, Copy)]
+struct Room {
+    rows: usize,
+    bytes: usize,
+}
+
+impl Room {
+    fn take(&mut self, row: &AssetRow) {
+        self.rows = self.rows.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(ROW_BYTES + row.document.bytes());
+    }
 }
 
 /// The ids of one stretch behind some id, and where it ends.
@@ -129,49 +155,80 @@ struct Stretch {
     end: Option<AssetId>,
 }
 
-/// Reads up to `limit` assets behind `after`; returns the id to go on behind, `None` at the end.
+/// Reads what there is room for behind `after`; `page.next` is then the id to go on behind.
 fn stretch(
     shared: &Shared,
-    partner: PartnerNo,
-    after: Option<&AssetId>,
-    limit: usize,
-    rows: &mut Vec<AssetRow>,
-) -> Result<Option<AssetId>, ReadError> {
-    let scout = |txn: &ReadTransaction| stored_rows(txn, partner, after, limit);
-    let collect = |overlay: &Overlay, stored: &BTreeMap<AssetId, DocumentRow>| {
-        Stretch::take(overlay, partner, after, limit, stored)
-    };
+    (partner, after): (PartnerNo, Option<&AssetId>),
+    room: &mut Room,
+    members: Option<&[&str]>,
+    page: &mut AssetsPage,
+) -> Result<(), ReadError> {
+    let most = *room;
+    let scout = |txn: &ReadTransaction| Stored::read(txn, (partner, after), most, members);
+    let collect =
+        |overlay: &Overlay, stored: &Stored| Stretch::take(overlay, partner, after, most.rows, stored);
     let (txn, mut stored, mut stretch) = shared.together(scout, collect)?;
     let tables = SlotTables::open(&txn)?;
+    page.read_bytes += stored.bytes;
+    page.next = stretch.end;
+    let last = stretch.views.last_key_value().map(|(id, _)| id.clone());
     for (id, view) in stretch.views {
         let patches = stretch.patches.remove(&id).unwrap_or_default();
-        let row = stored.remove(&id);
-        rows.extend(finish(&tables, partner, id, Found { row, patches, view })?);
+        page.read_bytes += patches.iter().map(|patch| patch.bytes()).sum::<usize>();
+        let row = stored.rows.remove(&id);
+        let found = finish(&tables, partner, id.clone(), Found { row, patches, view }, members)?;
+        found.iter().for_each(|row| room.take(row));
+        page.rows.extend(found);
+        if room.bytes == 0 && last.as_ref() != Some(&id) {
+            page.next = Some(id);
+            break;
+        }
     }
-    Ok(stretch.end)
+    Ok(())
 }
 
-fn stored_rows(
-    txn: &ReadTransaction,
-    partner: PartnerNo,
-    after: Option<&AssetId>,
-    limit: usize,
-) -> Result<BTreeMap<AssetId, DocumentRow>, StoreError> {
-    let table = txn.open_table(documents::TABLE)?;
-    let from = match after {
-        Some(id) => Bound::Excluded((partner.0, id.as_bytes())),
-        None => Bound::Included((partner.0, &[][..])),
-    };
-    let to = partner.0.checked_add(1).map_or(Bound::Unbounded, |next| Bound::Excluded((next, &[][..])));
-    let mut rows = BTreeMap::new();
-    for row in table.range::<(u32, &[u8])>((from, to))?.take(limit) {
-        let (key, row) = row?;
-        let corrupt = StoreError::corrupt("documents");
-        let id = std::str::from_utf8(key.value().1).ok().and_then(|id| AssetId::new(id).ok());
-        let id = id.ok_or(LogError::Bounds("asset id")).map_err(&corrupt)?;
-        rows.insert(id, DocumentRow::take(row.value()).map_err(&corrupt)?);
+/// Rows of the table behind some id.
+#[derive(Default)]
+struct Stored {
+    rows: BTreeMap<AssetId, DocumentRow>,
+    /// Of the rows as they are stored.
+    bytes: usize,
+    /// There may be more behind them.
+    more: bool,
+}
+
+impl Stored {
+    fn read(
+        txn: &ReadTransaction,
+        (partner, after): (PartnerNo, Option<&AssetId>),
+        room: Room,
+        members: Option<&[&str]>,
+    ) -> Result<Stored, StoreError> {
+        let table = txn.open_table(documents::TABLE)?;
+        let from = match after {
+            Some(id) => Bound::Excluded((partner.0, id.as_bytes())),
+            None => Bound::Included((partner.0, &[][..])),
+        };
+        let to = partner.0.checked_add(1).map_or(Bound::Unbounded, |next| Bound::Excluded((next, &[][..])));
+        let mut stored = Stored::default();
+        let mut held = 0;
+        for row in table.range::<(u32, &[u8])>((from, to))? {
+            let (key, row) = row?;
+            let corrupt = StoreError::corrupt("documents");
+            let id = std::str::from_utf8(key.value().1).ok().and_then(|id| AssetId::new(id).ok());
+            let id = id.ok_or(LogError::Bounds("asset id")).map_err(&corrupt)?;
+            let bytes = row.value();
+            stored.bytes += bytes.len();
+            let row = DocumentRow::take_with(bytes, members).map_err(&corrupt)?;
+            held += ROW_BYTES + row.members.bytes();
+            stored.rows.insert(id, row);
+            if stored.rows.len() == room.rows || held >= room.bytes {
+                stored.more = true;
+                break;
+            }
+        }
+        Ok(stored)
     }
-    Ok(rows)
 }
 
 impl Stretch {
@@ -180,11 +237,11 @@ impl Stretch {
         partner: PartnerNo,
         after: Option<&AssetId>,
         limit: usize,
-        stored: &BTreeMap<AssetId, DocumentRow>,
+        stored: &Stored,
     ) -> Stretch {
         let mut stretch = Stretch::default();
-        if stored.len() >= limit {
-            stretch.end = stored.last_key_value().map(|(id, _)| id.clone());
+        if stored.more {
+            stretch.end = stored.rows.last_key_value().map(|(id, _)| id.clone());
         }
         for layer in overlay.layers() {
             let mut living = 0;
@@ -199,7 +256,7 @@ impl Stretch {
                 }
             }
         }
-        stretch.take_views(overlay, partner, limit, stored);
+        stretch.take_views(overlay, partner, limit, &stored.rows);
         stretch
     }
 

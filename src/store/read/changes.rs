@@ -8,10 +8,10 @@ use crate::store::tables::{log, meta};
 use crate::store::{ReadError, StoreError};
 use redb::ReadOnlyTable;
 
-/// A page ends when its changes take this many bytes of the log.
-const PAGE_BYTES: usize = 4 << 20;
+/// A page ends when its changes take this many bytes of the log, unless the caller wants less.
+pub const PAGE_BYTES: usize = 4 << 20;
 
-pub fn page(shared: &Shared, since: Seq, limit: usize) -> Result<ChangesPage, ReadError> {
+pub fn page(shared: &Shared, since: Seq, limit: usize, bytes_max: usize) -> Result<ChangesPage, ReadError> {
     // what is on disk but not yet published is not shown: the overlay may not have it yet
     let durable = *shared.durable.borrow();
     let txn = shared.begin_read()?;
@@ -23,7 +23,7 @@ pub fn page(shared: &Shared, since: Seq, limit: usize) -> Result<ChangesPage, Re
     let mut page = ChangesPage { changes: Vec::new(), next: since };
     if since < durable && limit > 0 {
         let table = txn.open_table(log::TABLE).map_err(StoreError::from)?;
-        fill(&table, &mut page, limit, durable)?;
+        fill(&table, &mut page, (limit, bytes_max), durable)?;
     }
     Ok(page)
 }
@@ -31,7 +31,7 @@ pub fn page(shared: &Shared, since: Seq, limit: usize) -> Result<ChangesPage, Re
 fn fill(
     table: &ReadOnlyTable<u64, &'static [u8]>,
     page: &mut ChangesPage,
-    limit: usize,
+    (limit, bytes_max): (usize, usize),
     durable: Seq,
 ) -> Result<(), StoreError> {
     let wanted = page.next.0 + 1;
@@ -49,7 +49,7 @@ fn fill(
         while let Some((change, _)) = changes.read().map_err(&corrupt)? {
             page.next.0 += 1;
             page.changes.push(Committed { seq: page.next, committed_at, change });
-            if page.changes.len() == limit || bytes + changes.position() - start >= PAGE_BYTES {
+            if page.changes.len() == limit || bytes + changes.position() - start >= bytes_max {
                 return Ok(());
             }
         }

@@ -2,7 +2,7 @@
 //! members, so that it is known to have lived.
 
 use crate::codec::log::{
-    Input, LogError, put_members, put_origin, put_prefixed, put_varint, take_members, take_origin,
+    Input, LogError, put_members, put_origin, put_prefixed, put_varint, take_members_of, take_origin,
 };
 use crate::domain::{Document, Micros, Origin, Seq, Slot};
 use compact_str::CompactString;
@@ -44,10 +44,15 @@ impl DocumentRow {
     }
 
     pub fn take(row: &[u8]) -> Result<DocumentRow, LogError> {
+        DocumentRow::take_with(row, None)
+    }
+
+    /// The same with the members of these names alone; `None`: all.
+    pub fn take_with(row: &[u8], wanted: Option<&[&str]>) -> Result<DocumentRow, LogError> {
         let (applied, slot, mut input) = take_front(row)?;
         let changed = Seq(input.varint()?);
         let base_origin = take_origin_at(&mut input)?;
-        let members = Document::from_members(take_members(&mut input)?);
+        let members = Document::from_members(take_members_of(&mut input, wanted)?);
         let mut exceptions = Vec::new();
         for _ in 0..input.length()? {
             let name = input.name()?;

@@ -1,0 +1,321 @@
+//! What reads may take, before they take it: places to run in, and bytes to hold until the client has
+//! taken them, of the daemon and of each caller.
+//!
+//! The number of places is small on purpose: a read keeps a core busy and its thread keeps freed
+//! memory to itself. A caller has half of them, once for pages and once for replays of the change
+//! stream, so that nobody's reads wait for all the reads of one key. What a reply holds is counted
+//! until its last byte is written: a client that takes nothing fills its own share, and no more.
+
+use super::fault::Fault;
+use crate::actors::Shed;
+use crate::domain::PartnerName;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Reads that run at once, by the number of cores: fewer than two would let one long read stop all
+/// others, and beyond four the memory that threads keep is worth more than the time won.
+const PLACES_MIN: usize = 2;
+const PLACES_MAX: usize = 4;
+/// What replies may hold, all callers together …
+const BYTES_MAX: usize = 64 << 20;
+/// … and what one caller's pages, or its streams' frames, may hold of it.
+const LANE_BYTES_MAX: usize = 8 << 20;
+/// Bytes are counted in units of this many.
+const UNIT_BYTES: usize = 1024;
+/// A smaller reply is not counted: connections are few enough for it.
+const SMALL_BYTES: usize = 8 << 10;
+/// What a page takes while it is made: rows of a stretch, and the reply that grows.
+const PAGE_BYTES: usize = 3 << 20;
+/// A read that waits for longer is refused: its client would have given up.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+/// Of the places for change streams one caller has one in so many.
+const STREAMS_SHARE: usize = 4;
+
+/// For whom something is read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reading {
+    Partner(PartnerName),
+    Reader(Arc<str>),
+    Operator,
+}
+
+/// What a caller's reads are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    Pages,
+    Replays,
+}
+
+/// The places and bytes of all, and each caller's share of them.
+pub struct Gate {
+    places: Arc<Semaphore>,
+    places_each: usize,
+    bytes: Arc<Semaphore>,
+    streams_each: usize,
+    /// One for each caller that was ever configured.
+    shares: Mutex<HashMap<Reading, Arc<Share>>>,
+}
+
+/// What one caller may take.
+pub struct Share {
+    places: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    pages: Budget,
+    replays: Budget,
+    streams: Arc<Semaphore>,
+}
+
+struct Budget {
+    places: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+}
+
+/// Bytes that are counted as long as this lives.
+#[derive(Debug)]
+pub struct Held {
+    own: OwnedSemaphorePermit,
+    all: OwnedSemaphorePermit,
+}
+
+impl Gate {
+    pub fn new(streams_max: usize) -> Gate {
+        let cores = std::thread::available_parallelism().map_or(PLACES_MIN, NonZero::get);
+        let places = cores.clamp(PLACES_MIN, PLACES_MAX);
+        Gate {
+            places: Arc::new(Semaphore::new(places)),
+            places_each: places / 2,
+            bytes: Arc::new(Semaphore::new(BYTES_MAX / UNIT_BYTES)),
+            streams_each: (streams_max / STREAMS_SHARE).max(1),
+            shares: Mutex::default(),
+        }
+    }
+
+    pub fn share(&self, reading: &Reading) -> Arc<Share> {
+        // the map is sound after every statement, so a panic elsewhere does not spoil it
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = shares.get(reading) {
+            return Arc::clone(share);
+        }
+        let budget = || Budget {
+            places: Arc::new(Semaphore::new(self.places_each)),
+            bytes: Arc::new(Semaphore::new(LANE_BYTES_MAX / UNIT_BYTES)),
+        };
+        let share = Arc::new(Share {
+            places: Arc::clone(&self.places),
+            bytes: Arc::clone(&self.bytes),
+            pages: budget(),
+            replays: budget(),
+            streams: Arc::new(Semaphore::new(self.streams_each)),
+        });
+        shares.insert(reading.clone(), Arc::clone(&share));
+        share
+    }
+}
+
+impl Share {
+    /// A place for a change stream; `None` where the caller has all of its own open.
+    pub fn stream(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.streams).try_acquire_owned().ok()
+    }
+
+    /// The right to hold so many bytes. Waits for it, for as long as a read may wait.
+    pub async fn hold(&self, lane: Lane, bytes: usize) -> Result<Held, Fault> {
+        let units = units(bytes).min(LANE_BYTES_MAX / UNIT_BYTES) as u32;
+        let own = Arc::clone(&self.budget(lane).bytes).acquire_many_owned(units);
+        let held = async {
+            let own = own.await?;
+            Ok(Held { own, all: Arc::clone(&self.bytes).acquire_many_owned(units).await? })
+        };
+        in_time(held).await
+    }
+
+    /// A page: made in a place of its own, off the connection's task.
+    pub async fn page(
+        &self,
+        work: impl FnOnce() -> Result<Vec<u8>, Fault> + Send + 'static,
+    ) -> Result<Bytes, Fault> {
+        let held = self.hold(Lane::Pages, PAGE_BYTES).await?;
+        let (out, held) = self.run(Lane::Pages, move || Ok((work()?, held))).await?;
+        Ok(counted(out, held))
+    }
+
+    /// Work that reads many rows leaves the connection's task, and waits for a place. What it takes
+    /// with it, such as [`Held`], it also brings back: a caller who goes away meanwhile frees nothing
+    /// that the work still uses.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let own = Arc::clone(&self.budget(lane).places).acquire_owned();
+        let places = async { Ok((own.await?, Arc::clone(&self.places).acquire_owned().await?)) };
+        let places = in_time(places).await?;
+        let work = move || {
+            let done = work();
+            drop(places);
+            done
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
+            Err(error) => {
+                tracing::error!(%error, "a read ended without an answer");
+                Err(Fault::StoreFailed)
+            }
+        }
+    }
+
+    /// The body of a reply that was made in one go: refused where the caller holds too much already.
+    pub fn keep(&self, out: Vec<u8>) -> Result<Bytes, Fault> {
+        if is_small(&out) {
+            return Ok(out.into());
+        }
+        let units = units(out.capacity()).min(LANE_BYTES_MAX / UNIT_BYTES) as u32;
+        let take = |bytes: &Arc<Semaphore>| Arc::clone(bytes).try_acquire_many_owned(units);
+        match (take(&self.pages.bytes), take(&self.bytes)) {
+            (Ok(own), Ok(all)) => Ok(counted(out, Held { own, all })),
+            _ => Err(Shed::Reads.into()),
+        }
+    }
+
+    fn budget(&self, lane: Lane) -> &Budget {
+        match lane {
+            Lane::Pages => &self.pages,
+            Lane::Replays => &self.replays,
+        }
+    }
+}
+
+async fn in_time<T>(right: impl Future<Output = Result<T, tokio::sync::AcquireError>>) -> Result<T, Fault> {
+    match tokio::time::timeout(WAIT_MAX, right).await {
+        Ok(Ok(right)) => Ok(right),
+        // none of these semaphores is ever closed
+        Ok(Err(_)) | Err(_) => Err(Shed::Reads.into()),
+    }
+}
+
+fn units(bytes: usize) -> usize {
+    bytes.div_ceil(UNIT_BYTES).max(1)
+}
+
+/// Whether a reply is not worth counting.
+pub fn is_small(out: &[u8]) -> bool {
+    out.len() <= SMALL_BYTES
+}
+
+/// Bytes that are counted until the last copy of them is dropped.
+pub fn counted(mut out: Vec<u8>, mut held: Held) -> Bytes {
+    if is_small(&out) {
+        return out.into();
+    }
+    out.shrink_to_fit();
+    held.shrink_to(out.len());
+    Bytes::from_owner(Counted { out, _held: held })
+}
+
+impl Held {
+    /// Whether so many bytes are counted, or all that may be.
+    pub fn suffices_for(&self, bytes: usize) -> bool {
+        self.own.num_permits() >= units(bytes).min(LANE_BYTES_MAX / UNIT_BYTES)
+    }
+
+    fn shrink_to(&mut self, bytes: usize) {
+        for permit in [&mut self.own, &mut self.all] {
+            let surplus = permit.num_permits().saturating_sub(units(bytes));
+            // what is split off is given back
+            drop(permit.split(surplus));
+        }
+    }
+}
+
+struct Counted {
+    out: Vec<u8>,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acme() -> Reading {
+        Reading::Partner(PartnerName::new("acme").unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_reply_is_counted_until_its_last_copy_is_dropped() {
+        let gate = Gate::new(8);
+        let share = gate.share(&acme());
+        let free = || (share.pages.bytes.available_permits(), gate.bytes.available_permits());
+        let before = free();
+        let page = share.page(|| Ok(vec![b'x'; 100 << 10])).await.unwrap();
+        let copy = page.slice(5..10);
+        drop(page);
+        assert_eq!(before.0 - free().0, 100, "what was taken to make it has been given back");
+        assert_eq!(before.1 - free().1, 100);
+        drop(copy);
+        assert_eq!(free(), before);
+        let small = share.page(|| Ok(vec![b'x'; SMALL_BYTES])).await.unwrap();
+        assert_eq!((small.len(), free()), (SMALL_BYTES, before));
+    }
+
+    #[test]
+    fn a_caller_that_takes_nothing_fills_its_own_share_and_no_more() {
+        let gate = Gate::new(8);
+        let (share, other) = (gate.share(&acme()), gate.share(&Reading::Operator));
+        let mut kept = Vec::new();
+        while let Ok(bytes) = share.keep(vec![b'x'; 1 << 20]) {
+            kept.push(bytes);
+        }
+        assert_eq!(kept.len(), LANE_BYTES_MAX >> 20);
+        assert!(matches!(share.keep(vec![b'x'; 1 << 20]), Err(Fault::Shed(Shed::Reads))));
+        assert!(other.keep(vec![b'x'; 1 << 20]).is_ok());
+        kept.pop();
+        assert!(share.keep(vec![b'x'; 1 << 20]).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a3_one_callers_reads_leave_a_place_for_others() {
+        let gate = Gate::new(8);
+        let (share, other) = (gate.share(&acme()), gate.share(&Reading::Operator));
+        let all = gate.places.available_permits();
+        let (release, blocked) = std::sync::mpsc::channel::<()>();
+        let blocked = Arc::new(Mutex::new(blocked));
+        let long: Vec<_> = (0..3 * PLACES_MAX)
+            .map(|_| {
+                let (share, blocked) = (Arc::clone(&share), Arc::clone(&blocked));
+                let wait = move || Ok(blocked.lock().unwrap().recv().is_err());
+                tokio::spawn(async move { share.run(Lane::Pages, wait).await })
+            })
+            .collect();
+        while share.pages.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(other.run(Lane::Pages, || Ok(7)).await.unwrap(), 7);
+        assert_eq!(gate.places.available_permits(), all - gate.places_each);
+        drop(release);
+        for read in long {
+            assert!(read.await.unwrap().is_ok());
+        }
+    }
+
+    #[test]
+    fn a3_a_caller_has_a_quarter_of_the_streams_and_at_least_one() {
+        for (max, own) in [(8, 2), (3, 1), (1, 1), (1024, 256)] {
+            let gate = Gate::new(max);
+            let share = gate.share(&acme());
+            let open: Vec<_> = std::iter::from_fn(|| share.stream()).collect();
+            assert_eq!(open.len(), own, "of {max}");
+            assert!(gate.share(&acme()).stream().is_none(), "the same caller, by whatever key");
+            assert!(gate.share(&Reading::Operator).stream().is_some());
+        }
+    }
+}
