@@ -8,6 +8,7 @@ mod kept;
 mod partner;
 mod poison;
 mod purge;
+mod starts;
 mod storage;
 mod supervisor;
 mod tasks;

@@ -14,6 +14,10 @@ pub enum TaskKind {
     FeedRun,
     /// Wakes a partner's actor for its next sweep. Cancelled when the actor ends.
     SweepTimer,
+    /// Starts a partner's actor. The supervisor waits for its end, also when it drains.
+    PartnerStart,
+    /// Waits for an actor that was told to stop. Ending early leaves a configuration unanswered.
+    PartnerStop,
     /// Wakes the supervisor to start a partner's actor again. Cancelled when that starts before.
     RestartTimer,
     /// An operator's order on a plan. Ending early leaves the plan held; it can be ordered again.
@@ -28,6 +32,8 @@ impl TaskKind {
             TaskKind::FeedRun => "feed_run",
             TaskKind::SweepTimer => "sweep_timer",
             TaskKind::RestartTimer => "restart_timer",
+            TaskKind::PartnerStart => "partner_start",
+            TaskKind::PartnerStop => "partner_stop",
             TaskKind::PlanOrder => "plan_order",
         }
     }
