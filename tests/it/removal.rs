@@ -119,6 +119,10 @@ async fn partner_remove_takes_the_file_and_purge_the_assets_once_the_daemon_has_
     assert!(directory.join("partners/acme.toml").exists(), "only counted");
     let done = tidegate(directory, &["remove", "acme", "--purge", "--yes"]);
     assert!(done.status.success(), "{done:?}");
+    assert!(
+        said(&done).contains("can be read by /api/changes until the log is trimmed, in up to 7 days"),
+        "b05"
+    );
     assert!(!directory.join("partners/acme.toml").exists());
     assert_eq!(tidegate(directory, &["remove", "acme"]).status.code(), Some(1), "it is no partner any more");
 
