@@ -19,6 +19,7 @@ pub use handle::{PartnerEntry, Push, PushBody, PushReply, Registry, Unavailable}
 pub use kept::{KeptError, Release};
 pub use partner::{Cannot, Deed, Operated, Order, ParkedPlace, ParkedPrice};
 pub use partner::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, Surroundings};
+pub use partner::{plan_page, plan_pages};
 pub use purge::{Leftovers, Purge, count as count_leftovers};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
 pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle, partner_numbers};
