@@ -17,15 +17,12 @@ use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord, Missing};
 use crate::store::{ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
-use ractor::ActorRef;
+use ractor::{ActorId, ActorRef};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
-
-/// No handler waits for the outside, so an actor that is told to stop does so in far less.
-const STOP_WAIT: Duration = Duration::from_secs(10);
 
 /// Documents of a push that are read on its connection's task; more of them go beside it.
 const READ_IN_PLACE_MAX: usize = 16;
@@ -130,14 +127,16 @@ pub struct PartnerEntry {
     /// When a run was last asked for.
     run_asked_at: AtomicI64,
     generations: AtomicU64,
-    /// Starts that a test wants to fail.
+    /// Starts that a test wants to fail, and where it wants them to wait.
     failing_starts: AtomicU32,
+    starts_held: ArcSwapOption<Semaphore>,
     pub(super) reader: Reader,
     mailbox: ArcSwapOption<ActorRef<PartnerMessage>>,
     /// No longer configured: readers may read on, nobody decides.
     removed: AtomicBool,
-    /// Nothing was left of it when the daemon started but its name in the change stream.
-    purged: bool,
+    /// Nothing was left of it when the daemon started but its name in the change stream, and it has
+    /// not been configured since.
+    purged: AtomicBool,
 }
 
 impl PartnerEntry {
@@ -154,10 +153,11 @@ impl PartnerEntry {
             run_asked_at: AtomicI64::new(i64::MIN),
             generations: AtomicU64::new(0),
             failing_starts: AtomicU32::new(0),
+            starts_held: ArcSwapOption::empty(),
             reader,
             mailbox: ArcSwapOption::empty(),
             removed: AtomicBool::new(false),
-            purged: false,
+            purged: AtomicBool::new(false),
         }
     }
 
@@ -165,11 +165,12 @@ impl PartnerEntry {
     pub(super) fn removed(no: PartnerNo, name: PartnerName, reader: Reader, purged: bool) -> PartnerEntry {
         let entry = PartnerEntry::new(no, PartnerSettings::unknown(name), reader);
         entry.removed.store(true, Ordering::Release);
-        PartnerEntry { purged, ..entry }
+        entry.purged.store(purged, Ordering::Release);
+        entry
     }
 
     pub fn is_purged(&self) -> bool {
-        self.purged && self.is_removed()
+        self.purged.load(Ordering::Acquire) && self.is_removed()
     }
 
     pub fn is_removed(&self) -> bool {
@@ -309,6 +310,31 @@ impl PartnerEntry {
         self.failing_starts.store(starts, Ordering::Relaxed);
     }
 
+    /// Makes the next starts of the partner's actor wait for permits of the gate.
+    #[doc(hidden)]
+    pub fn hold_starts_for_test(&self, gate: Arc<Semaphore>) {
+        self.starts_held.store(Some(gate));
+    }
+
+    /// Forgets its actor as a stop does that takes too long; gives what makes that actor panic.
+    #[doc(hidden)]
+    pub fn abandon_for_test(&self) -> impl FnOnce() + use<> {
+        let actor = self.mailbox.swap(None);
+        move || {
+            if let Some(actor) = actor {
+                // one that has gone cannot fail any more
+                let _ = actor.cast(PartnerMessage::Panic { deciding: None });
+            }
+        }
+    }
+
+    pub(super) async fn hold_start_for_test(&self) {
+        if let Some(gate) = self.starts_held.load_full() {
+            // a gate that was closed holds nobody
+            let _ = gate.acquire().await;
+        }
+    }
+
     /// Of the life that is about to begin.
     pub(super) fn next_generation(&self) -> u64 {
         self.generations.fetch_add(1, Ordering::Relaxed) + 1
@@ -340,6 +366,11 @@ impl PartnerEntry {
         self.mailbox.load().is_some()
     }
 
+    /// It is this actor that takes what it is told.
+    pub(super) fn is_served_by(&self, actor: ActorId) -> bool {
+        self.mailbox.load().as_ref().is_some_and(|mailbox| mailbox.get_id() == actor)
+    }
+
     /// The actor is down: callers see "unknown".
     pub(super) fn disconnect(&self) {
         self.mailbox.store(None);
@@ -360,17 +391,16 @@ impl PartnerEntry {
         let _ = self.tell(PartnerMessage::Reconfigure(settings));
     }
 
-    /// Ends when the actor has finished what it was at: a successor must not meet it.
-    pub(super) async fn retire(&self) {
+    /// It is no longer configured; gives its actor, which has to stop.
+    pub(super) fn retire(&self) -> Option<ActorRef<PartnerMessage>> {
         self.removed.store(true, Ordering::Release);
-        let Some(actor) = self.mailbox.swap(None) else { return };
-        // one that has gone already has nothing to finish
-        let _ = actor.stop_and_wait(Some("no longer configured".into()), Some(STOP_WAIT)).await;
+        self.mailbox.swap(None).map(|actor| ActorRef::clone(&actor))
     }
 
     /// It is configured again; its actor is about to start.
     pub(super) fn restore(&self, settings: PartnerSettings) {
         self.reconfigure(settings);
+        self.purged.store(false, Ordering::Release);
         self.removed.store(false, Ordering::Release);
     }
 

@@ -8,6 +8,7 @@ mod kept;
 mod partner;
 mod poison;
 mod purge;
+mod starts;
 mod storage;
 mod supervisor;
 mod tasks;
@@ -18,6 +19,7 @@ pub use handle::{NotDecided, PartnerEntry, Push, PushBody, PushReply, Registry, 
 pub use kept::{KeptError, Release};
 pub use partner::{Cannot, Deed, Operated, Order, ParkedPlace, ParkedPrice};
 pub use partner::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, Surroundings};
+pub use partner::{plan_page, plan_pages};
 pub use purge::{Leftovers, Purge, count as count_leftovers};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
 pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle, partner_numbers};

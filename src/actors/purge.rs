@@ -3,17 +3,22 @@
 //!
 //! Nobody may be deciding for the partner meanwhile: the daemon is stopped. Readers of the change
 //! stream see every living asset deleted. What stays is the partner's number, which is never given
-//! to another, and its history floor (X4): should it come back, nothing older than the purge does.
+//! to another, and its history floor (X4): should it come back, nothing older than the purge does. The
+//! floor is raised before anything is taken away, so that a purge that ends half-way forgets nothing
+//! of this. Documents are not read: what a set takes in memory does not hang on their size.
+//!
+//! What is absent on purpose: the log is not rewritten. Until it is trimmed, who follows the changes
+//! can read there what the assets once held.
 
 use super::supervisor::{NUMBERS, number_record};
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, FeedState, Lane, Micros, Origin, PartnerName,
-    PartnerNo, RecordChange, RecordKind, Stamp, WriteSet,
+    PartnerNo, RecordChange, RecordKind, Slot, Stamp, WriteSet,
 };
-use crate::store::{AssetRow, ReadError, Reader};
+use crate::store::{ReadError, Reader};
 
-/// Rows taken away in one set.
-const PAGE: usize = 500;
+/// Records taken away in one set; of assets it is a chunk of the index.
+const PAGE: usize = 4_096;
 
 /// What a partner has here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,10 +44,14 @@ pub struct Purge<'a> {
     no: PartnerNo,
     now: Micros,
     step: Step,
+    /// X4: what the partner's history floor becomes.
+    floor: i64,
 }
 
 enum Step {
-    Assets(Option<AssetId>),
+    Floor,
+    /// From this slot on.
+    Assets(u32),
     Records(usize),
     Last,
     Done,
@@ -50,82 +59,104 @@ enum Step {
 
 impl<'a> Purge<'a> {
     pub fn new(reader: &'a Reader, name: &'a PartnerName, no: PartnerNo, now: Micros) -> Purge<'a> {
-        Purge { reader, name, no, now, step: Step::Assets(None) }
+        Purge { reader, name, no, now, step: Step::Floor, floor: now.0 }
     }
 
     /// The next sets; `None` when nothing is left.
     pub fn next_sets(&mut self) -> Result<Option<Vec<WriteSet>>, ReadError> {
         loop {
-            match std::mem::replace(&mut self.step, Step::Done) {
-                Step::Assets(after) => {
-                    let rows = self.reader.assets(self.no, after.as_ref(), PAGE)?;
-                    let Some(last) = rows.last() else {
-                        self.step = Step::Records(0);
-                        continue;
-                    };
-                    self.step = Step::Assets(Some(last.id.clone()));
-                    return Ok(Some(vec![self.assets(&rows)]));
+            let set = match std::mem::replace(&mut self.step, Step::Done) {
+                Step::Floor => {
+                    self.step = Step::Assets(0);
+                    self.raise_floor()?
+                }
+                Step::Assets(from) => {
+                    let (set, next) = self.assets(from)?;
+                    self.step = next.map_or(Step::Records(0), Step::Assets);
+                    set
                 }
                 Step::Records(kind) if kind < RecordKind::ALL.len() => {
-                    let rows = self.records(RecordKind::ALL[kind])?;
-                    self.step = Step::Records(if rows.changes.is_empty() { kind + 1 } else { kind });
-                    if !rows.changes.is_empty() {
-                        return Ok(Some(vec![rows]));
-                    }
+                    let set = self.records(RecordKind::ALL[kind])?;
+                    self.step = Step::Records(if set.changes.is_empty() { kind + 1 } else { kind });
+                    set
                 }
-                Step::Records(_) => self.step = Step::Last,
+                Step::Records(_) => {
+                    self.step = Step::Last;
+                    continue;
+                }
                 Step::Last => return Ok(Some(self.last())),
                 Step::Done => return Ok(None),
+            };
+            if !set.changes.is_empty() {
+                return Ok(Some(vec![set]));
             }
         }
     }
 
-    fn assets(&self, rows: &[AssetRow]) -> WriteSet {
+    /// The feed's state stays as it is until the end, but for the floor, which is never lowered: a
+    /// clock may have gone back since it was raised.
+    fn raise_floor(&mut self) -> Result<WriteSet, ReadError> {
+        let state = self.reader.record(RecordKind::Feed, self.no, &[])?;
+        let state = state.and_then(|bytes| serde_json::from_slice::<FeedState>(&bytes).ok());
+        let state = state.unwrap_or_default();
+        self.floor = state.history_floor.unwrap_or(i64::MIN).max(self.now.0);
+        Ok(self.feed_state(FeedState { history_floor: Some(self.floor), ..state }))
+    }
+
+    fn feed_state(&self, state: FeedState) -> WriteSet {
+        let state = serde_json::to_vec(&state).expect("a plain struct serialises");
         let mut set = WriteSet::new(self.no);
-        let stamp = Stamp::new(self.now, Lane::Admin, 0);
-        for row in rows {
-            let change = |event, head: AssetHead| {
-                ChangeKind::Asset(Box::new(AssetChange {
-                    slot: row.slot,
-                    id: row.id.clone(),
-                    event,
-                    head,
-                    set: Vec::new(),
-                    removed: Vec::new(),
-                    stamp,
-                    origin: Origin::Admin { action: 0 },
-                }))
-            };
-            let dead = AssetHead {
-                death: stamp,
-                end: stamp,
-                died_at: self.now,
-                version: row.head.version + 1,
-                ..AssetHead::unborn()
-            };
-            if row.head.is_alive() {
-                set.changes.push(change(AssetEvent::Deleted, dead.clone()));
-            }
-            set.changes.push(change(AssetEvent::Forgotten, dead));
-        }
+        set.changes.push(record(RecordKind::Feed, Box::default(), Some(state.into())));
         set
     }
 
-    /// Takes away the first page of the partner's records of a kind.
+    /// Takes away a chunk of the assets; gives where to go on.
+    fn assets(&self, from: u32) -> Result<(WriteSet, Option<u32>), ReadError> {
+        let mut set = WriteSet::new(self.no);
+        let next = self.reader.index_from(self.no, from, &mut |slot, id, head, _| {
+            set.changes.extend(self.taken_away(slot, &id, &head));
+        })?;
+        Ok((set, next))
+    }
+
+    fn taken_away(&self, slot: Slot, id: &AssetId, head: &AssetHead) -> impl Iterator<Item = ChangeKind> {
+        let stamp = Stamp::new(self.now, Lane::Admin, 0);
+        let dead = AssetHead {
+            death: stamp,
+            end: stamp,
+            died_at: self.now,
+            version: head.version + 1,
+            ..AssetHead::unborn()
+        };
+        let change = |event| AssetChange {
+            slot,
+            id: id.clone(),
+            event,
+            head: dead.clone(),
+            set: Vec::new(),
+            removed: Vec::new(),
+            stamp,
+            origin: Origin::Admin { action: 0 },
+        };
+        let deleted = head.is_alive().then(|| change(AssetEvent::Deleted));
+        let both = deleted.into_iter().chain([change(AssetEvent::Forgotten)]);
+        both.map(|change| ChangeKind::Asset(Box::new(change)))
+    }
+
+    /// Takes away the first page of the partner's records of a kind. The feed's state stays: the
+    /// floor stands in it.
     fn records(&self, kind: RecordKind) -> Result<WriteSet, ReadError> {
         let mut set = WriteSet::new(self.no);
-        for (key, _) in self.reader.records(kind, self.no, None, false, PAGE)? {
-            set.changes.push(record(kind, key, None));
+        if kind != RecordKind::Feed {
+            let keys = self.reader.first_record_keys(kind, self.no, PAGE)?;
+            set.changes.extend(keys.into_iter().map(|key| record(kind, key, None)));
         }
         Ok(set)
     }
 
-    /// The history floor, and that the partner is gone, in one commit.
+    /// Nothing but the floor is left of the feed, and the partner is gone, in one commit.
     fn last(&self) -> Vec<WriteSet> {
-        let state = FeedState { history_floor: Some(self.now.0), ..FeedState::default() };
-        let state = serde_json::to_vec(&state).expect("a plain struct serialises");
-        let mut own = WriteSet::new(self.no);
-        own.changes.push(record(RecordKind::Feed, Box::default(), Some(state.into())));
+        let own = self.feed_state(FeedState { history_floor: Some(self.floor), ..FeedState::default() });
         let mut numbers = WriteSet::new(NUMBERS);
         numbers.changes.push(number_record(self.name, self.no, true));
         vec![own, numbers]
@@ -134,4 +165,107 @@ impl<'a> Purge<'a> {
 
 fn record(kind: RecordKind, key: Box<[u8]>, value: Option<Box<[u8]>>) -> ChangeKind {
     ChangeKind::Record(Box::new(RecordChange { kind, key, value }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Opened, StoreOptions, open};
+    use tempfile::TempDir;
+
+    const NO: PartnerNo = PartnerNo(3);
+    const NOW: Micros = Micros(1_000_000);
+    const ASSETS: u32 = 5_000;
+
+    fn opened(directory: &TempDir) -> Opened {
+        let options = StoreOptions {
+            cache_bytes: 1 << 20,
+            overlay_bytes_max: 64 << 20,
+            log_keep: i64::MAX,
+            log_bytes_max: 1 << 30,
+            init: false,
+        };
+        open(directory.path(), &options).unwrap()
+    }
+
+    fn born(slot: u32) -> ChangeKind {
+        let life = Stamp::new(Micros(5), Lane::Push, 0);
+        ChangeKind::Asset(Box::new(AssetChange {
+            slot: Slot(slot),
+            id: AssetId::new(&format!("a{slot}")).unwrap(),
+            event: AssetEvent::Created,
+            head: AssetHead { version: 1, life, base: life, ..AssetHead::unborn() },
+            set: Vec::new(),
+            removed: Vec::new(),
+            stamp: life,
+            origin: Origin::Push { delivery: 0 },
+        }))
+    }
+
+    /// A partner with assets, reports and plans, and a floor of its own.
+    fn partner_of(writer: &mut crate::store::Writer, floor: i64) {
+        let mut set = WriteSet::new(NO);
+        set.changes.extend((0..ASSETS).map(born));
+        for kind in [RecordKind::Run, RecordKind::Plan, RecordKind::PlanIds, RecordKind::Lost] {
+            set.changes.push(record(kind, (*b"key").into(), Some((*b"{}").into())));
+        }
+        let state = FeedState { history_floor: Some(floor), ..FeedState::default() };
+        let state = serde_json::to_vec(&state).unwrap();
+        set.changes.push(record(RecordKind::Feed, Box::default(), Some(state.into())));
+        writer.commit(&mut vec![set], Micros(9)).unwrap();
+    }
+
+    fn floor_of(reader: &Reader) -> Option<i64> {
+        let state = reader.record(RecordKind::Feed, NO, &[]).unwrap();
+        serde_json::from_slice::<FeedState>(&state.unwrap()).unwrap().history_floor
+    }
+
+    #[test]
+    fn b4_the_floor_stands_whichever_set_a_purge_ends_after() {
+        let directory = TempDir::new().unwrap();
+        let Opened { mut writer, reader, .. } = opened(&directory);
+        partner_of(&mut writer, 7);
+        let name = PartnerName::new("acme").unwrap();
+        let mut purge = Purge::new(&reader, &name, NO, NOW);
+        let mut sets = 0;
+        while let Some(mut next) = purge.next_sets().unwrap() {
+            writer.commit(&mut next, NOW).unwrap();
+            sets += 1;
+            assert_eq!(floor_of(&reader), Some(NOW.0), "after set {sets}");
+        }
+        assert!(sets >= 7, "floor, two chunks of assets, four kinds, the end: {sets}");
+        assert_eq!(count(&reader, NO).unwrap(), Leftovers::default());
+        for kind in RecordKind::ALL.into_iter().filter(|kind| *kind != RecordKind::Feed) {
+            assert_eq!(reader.first_record_keys(kind, NO, 1).unwrap().len(), 0, "{kind:?}");
+        }
+        let numbers = super::super::supervisor::partner_numbers(&reader).unwrap();
+        assert_eq!(numbers[&name], (NO, true));
+    }
+
+    #[test]
+    fn b4_a_purge_under_a_clock_that_went_back_lowers_no_floor() {
+        let directory = TempDir::new().unwrap();
+        let Opened { mut writer, reader, .. } = opened(&directory);
+        partner_of(&mut writer, NOW.0 + 50);
+        let name = PartnerName::new("acme").unwrap();
+        let mut purge = Purge::new(&reader, &name, NO, NOW);
+        while let Some(mut next) = purge.next_sets().unwrap() {
+            writer.commit(&mut next, NOW).unwrap();
+            assert_eq!(floor_of(&reader), Some(NOW.0 + 50));
+        }
+    }
+
+    #[test]
+    fn a1_no_set_of_a_purge_is_larger_than_a_chunk_whatever_the_documents_hold() {
+        let directory = TempDir::new().unwrap();
+        let Opened { mut writer, reader, .. } = opened(&directory);
+        partner_of(&mut writer, 7);
+        let name = PartnerName::new("acme").unwrap();
+        let mut purge = Purge::new(&reader, &name, NO, NOW);
+        while let Some(mut next) = purge.next_sets().unwrap() {
+            let bytes: usize = next.iter().map(crate::actors::storage::approximate_bytes).sum();
+            assert!(bytes < 4 << 20, "{bytes} bytes in one set");
+            writer.commit(&mut next, NOW).unwrap();
+        }
+    }
 }

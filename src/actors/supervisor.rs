@@ -1,9 +1,13 @@
 //! The supervisor: one actor per configured partner, started again when it dies or could not be
 //! started, after waits that double and within a budget. One that has used it up rests, and comes
-//! back by itself, or at once with the next configuration. No partner's failure stops another's start.
+//! back by itself, or at once with the next configuration.
+//!
+//! Partners start and stop in tasks of their own, which come back by message: neither a failure nor
+//! a large index of one holds up another.
 
 use super::handle::{PartnerEntry, Registry};
-use super::partner::{PartnerActor, PartnerArguments, Surroundings};
+use super::partner::{PartnerMessage, Surroundings};
+use super::starts::{self, Starting, Step, Waiting};
 use super::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::config::PartnerSettings;
@@ -28,6 +32,10 @@ pub enum SupervisorMessage {
     Configure { partners: Vec<PartnerSettings>, reply: oneshot::Sender<Result<(), ConfigureError>> },
     /// The wait of one that is down is over.
     StartAgain { partner: PartnerName },
+    /// A start has come to its end, well or not.
+    StartEnded { partner: PartnerName },
+    /// The actor of one that is no longer configured has stopped, or does not in good time.
+    Retired { partner: PartnerName },
     /// Stops every partner once it has handled what is in its mailbox.
     Drain { reply: oneshot::Sender<()> },
 }
@@ -56,6 +64,13 @@ pub struct SupervisorState {
     budgets: BTreeMap<PartnerName, RestartBudget>,
     /// Of those that are down.
     timers: BTreeMap<PartnerName, JoinHandle<()>>,
+    /// Starts under way, at most one of each partner.
+    pub(super) starting: BTreeMap<PartnerName, Starting>,
+    /// Actors that failed before it was known whose they are.
+    fell_early: HashSet<ActorId>,
+    /// Actors that were told to stop and may not have yet: no successor must meet them.
+    pub(super) leaving: BTreeMap<PartnerName, ActorRef<PartnerMessage>>,
+    waiting: Vec<Waiting>,
     draining: bool,
 }
 
@@ -76,6 +91,10 @@ impl Actor for Supervisor {
             children: HashMap::new(),
             budgets: BTreeMap::new(),
             timers: BTreeMap::new(),
+            starting: BTreeMap::new(),
+            fell_early: HashSet::new(),
+            leaving: BTreeMap::new(),
+            waiting: Vec::new(),
             draining: false,
         })
     }
@@ -88,10 +107,11 @@ impl Actor for Supervisor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             SupervisorMessage::Configure { partners, reply } => {
-                // whoever asked may have gone; the partners run all the same
-                let _ = reply.send(state.configure(partners, &myself).await);
+                state.configure(partners, reply, &myself).await;
             }
-            SupervisorMessage::StartAgain { partner } => state.start_again(&partner, &myself).await,
+            SupervisorMessage::StartAgain { partner } => state.start_again(&partner, &myself),
+            SupervisorMessage::StartEnded { partner } => state.start_ended(&partner, &myself),
+            SupervisorMessage::Retired { partner } => state.settle((Step::Stop, partner)),
             SupervisorMessage::Drain { reply } => {
                 state.drain().await;
                 let _ = reply.send(());
@@ -110,7 +130,7 @@ impl Actor for Supervisor {
             SupervisionEvent::ActorFailed(who, error) => {
                 state.child_failed(who.get_id(), &error.to_string(), &myself);
             }
-            SupervisionEvent::ActorTerminated(who, ..) => drop(state.children.remove(&who.get_id())),
+            SupervisionEvent::ActorTerminated(who, ..) => drop(state.child_gone(who.get_id())),
             _ => {}
         }
         Ok(())
@@ -118,53 +138,76 @@ impl Actor for Supervisor {
 }
 
 impl SupervisorState {
+    /// Makes the running partners those of the configuration; the reply follows when all that this
+    /// starts and stops has come to its end.
     async fn configure(
         &mut self,
         partners: Vec<PartnerSettings>,
+        reply: oneshot::Sender<Result<(), ConfigureError>>,
         myself: &ActorRef<SupervisorMessage>,
-    ) -> Result<(), ConfigureError> {
+    ) {
         self.around.feeds = partners.iter().filter(|partner| partner.feed.is_some()).count();
-        let numbers = self.number(&partners).await?;
-        self.retire_others(&partners, &numbers).await;
+        let numbers = match self.number(&partners).await {
+            Ok(numbers) => numbers,
+            // whoever asked may have gone, here and below; the partners run all the same
+            Err(error) => return drop(reply.send(Err(error))),
+        };
+        let mut steps = self.retire_others(&partners, &numbers, myself);
         for settings in partners {
-            let entry = match self.registry.by_name(settings.name.as_str()) {
-                Some(entry) if entry.is_removed() => {
-                    entry.restore(settings);
-                    entry
-                }
-                Some(entry) => {
-                    entry.reconfigure(settings);
-                    entry
-                }
-                None => {
-                    let (no, _) = numbers[&settings.name];
-                    let entry = Arc::new(PartnerEntry::new(no, settings, self.around.reader.clone()));
-                    self.registry.insert(entry.clone());
-                    entry
-                }
-            };
+            let entry = self.entry_of(settings, &numbers);
             if !entry.is_connected() {
                 // whoever configures wants it up, however often it has failed
                 self.budgets.remove(&entry.name);
-                self.start_or_retry(&entry, myself).await;
+                self.start(&entry, false, myself);
+                steps.insert((Step::Start, entry.name.clone()));
             }
         }
-        Ok(())
+        self.waiting.push(Waiting { steps, reply });
+        self.answer_settled();
+    }
+
+    /// The partner's entry, with these settings.
+    fn entry_of(
+        &self,
+        settings: PartnerSettings,
+        numbers: &HashMap<PartnerName, (PartnerNo, bool)>,
+    ) -> Arc<PartnerEntry> {
+        match self.registry.by_name(settings.name.as_str()) {
+            Some(entry) if entry.is_removed() => {
+                entry.restore(settings);
+                entry
+            }
+            Some(entry) => {
+                entry.reconfigure(settings);
+                entry
+            }
+            None => {
+                let (no, _) = numbers[&settings.name];
+                let entry = Arc::new(PartnerEntry::new(no, settings, self.around.reader.clone()));
+                self.registry.insert(entry.clone());
+                entry
+            }
+        }
     }
 
     /// Partners that are no longer configured: their feed stops, their key is refused, their assets
-    /// stay readable, marked as removed.
-    async fn retire_others(
+    /// stay readable, marked as removed. Gives the stops that this has begun.
+    fn retire_others(
         &mut self,
         partners: &[PartnerSettings],
         numbers: &HashMap<PartnerName, (PartnerNo, bool)>,
-    ) {
+        myself: &ActorRef<SupervisorMessage>,
+    ) -> HashSet<(Step, PartnerName)> {
+        let mut steps = HashSet::new();
         let wanted: HashSet<&PartnerName> = partners.iter().map(|partner| &partner.name).collect();
         for entry in self.registry.all() {
             if !wanted.contains(&entry.name) && !entry.is_removed() {
                 tracing::info!(partner = %entry.name, "partner removed, its assets stay readable");
                 self.stop_timer(&entry.name);
-                entry.retire().await;
+                if let Some(actor) = entry.retire() {
+                    self.let_go(&entry.name, actor, myself);
+                    steps.insert((Step::Stop, entry.name.clone()));
+                }
                 self.metrics.partner(&entry.name).is_up(None);
             }
         }
@@ -175,6 +218,7 @@ impl SupervisorState {
                 self.registry.insert(Arc::new(entry));
             }
         }
+        steps
     }
 
     /// Every partner's number, and whether it has been purged; those of the configured ones are
@@ -205,59 +249,100 @@ impl SupervisorState {
         Ok(numbers)
     }
 
-    /// Whether it runs now; one that does not is tried again later.
-    async fn start_or_retry(
-        &mut self,
-        entry: &Arc<PartnerEntry>,
-        myself: &ActorRef<SupervisorMessage>,
-    ) -> bool {
+    /// Begins a start, unless one is under way; `again`: after a death or a start that failed.
+    fn start(&mut self, entry: &Arc<PartnerEntry>, again: bool, myself: &ActorRef<SupervisorMessage>) {
         self.stop_timer(&entry.name);
-        match self.start(entry, myself).await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::error!(partner = %entry.name, error, "partner cannot be started");
-                self.start_later(entry, myself);
-                false
-            }
+        if !self.starting.contains_key(&entry.name) {
+            let metrics = self.metrics.partner(&entry.name);
+            let predecessor = self.leaving.get(&entry.name).cloned();
+            let starting = Starting::begin(entry, self.around.clone(), metrics, (again, predecessor), myself);
+            self.starting.insert(entry.name.clone(), starting);
         }
     }
 
-    async fn start(
-        &mut self,
-        entry: &Arc<PartnerEntry>,
-        myself: &ActorRef<SupervisorMessage>,
-    ) -> Result<(), String> {
-        if entry.must_fail_to_start() {
-            return Err("asked to fail by a test".into());
+    /// One that does not run now is tried again later.
+    fn start_ended(&mut self, name: &PartnerName, myself: &ActorRef<SupervisorMessage>) {
+        let Some(mut starting) = self.starting.remove(name) else { return };
+        let started = starting.outcome();
+        let fell = started.as_ref().is_ok_and(|actor| self.fell_early.remove(&actor.get_id()));
+        if self.starting.is_empty() {
+            self.fell_early.clear();
         }
-        let metrics = self.metrics.partner(&entry.name);
-        let arguments = PartnerArguments {
-            no: entry.no,
-            settings: entry.settings.load_full(),
-            around: self.around.clone(),
-            metrics: metrics.clone(),
-            gap: entry.gap.clone(),
-            poison: entry.poison.clone(),
-            generation: entry.next_generation(),
-        };
-        let (actor, _) = Actor::spawn_linked(None, PartnerActor, arguments, myself.get_cell())
-            .await
-            .map_err(|error| error.to_string())?;
+        if let Some(entry) = self.registry.by_name(name.as_str()) {
+            match started {
+                Ok(actor) if entry.is_removed() => self.let_go(name, actor, myself),
+                Ok(_) if fell => self.start_later(&entry, myself),
+                Ok(actor) => self.connect(&entry, actor, &starting),
+                Err(_) if entry.is_removed() => {}
+                Err(error) => {
+                    tracing::error!(partner = %name, error, "partner cannot be started");
+                    self.start_later(&entry, myself);
+                }
+            }
+        }
+        self.settle((Step::Start, name.clone()));
+    }
+
+    fn connect(&mut self, entry: &PartnerEntry, actor: ActorRef<PartnerMessage>, starting: &Starting) {
         self.children.insert(actor.get_id(), entry.name.clone());
         entry.connect(actor);
-        metrics.is_up(Some(true));
-        Ok(())
+        let settings = entry.settings.load_full();
+        if !Arc::ptr_eq(&settings, &starting.settings) {
+            // configured anew while it started; one that has died since reads them at its next start
+            let _ = entry.tell(PartnerMessage::Reconfigure(settings));
+        }
+        self.metrics.partner(&entry.name).is_up(Some(true));
+        if starting.again {
+            tracing::info!(partner = %entry.name, "partner started again");
+            self.metrics.actor_restarted("partner");
+        }
+    }
+
+    /// Has an actor stop that is no longer wanted.
+    fn let_go(
+        &mut self,
+        name: &PartnerName,
+        actor: ActorRef<PartnerMessage>,
+        myself: &ActorRef<SupervisorMessage>,
+    ) {
+        starts::stop(name, actor.clone(), myself);
+        self.leaving.insert(name.clone(), actor);
+    }
+
+    fn settle(&mut self, step: (Step, PartnerName)) {
+        for waiting in &mut self.waiting {
+            waiting.steps.remove(&step);
+        }
+        self.answer_settled();
+    }
+
+    fn answer_settled(&mut self) {
+        for settled in self.waiting.extract_if(.., |waiting| waiting.steps.is_empty()) {
+            let _ = settled.reply.send(Ok(()));
+        }
+    }
+
+    fn child_gone(&mut self, who: ActorId) -> Option<PartnerName> {
+        self.leaving.retain(|_, actor| actor.get_id() != who);
+        self.children.remove(&who)
     }
 
     /// One partner's death is its own: it alone is started again.
     fn child_failed(&mut self, who: ActorId, error: &str, myself: &ActorRef<SupervisorMessage>) {
-        let Some(name) = self.children.remove(&who) else { return };
+        let Some(name) = self.child_gone(who) else {
+            // it may be one whose start has not been heard of yet
+            self.fell_early.extend((!self.starting.is_empty()).then_some(who));
+            return;
+        };
         let Some(entry) = self.registry.by_name(name.as_str()) else { return };
         if self.draining || entry.is_removed() {
             return;
         }
         tracing::error!(partner = %name, error, "partner failed");
-        self.start_later(&entry, myself);
+        // one that was told to stop may fail late: its successor is none the worse for it
+        if entry.is_served_by(who) {
+            self.start_later(&entry, myself);
+        }
     }
 
     fn start_later(&mut self, entry: &PartnerEntry, myself: &ActorRef<SupervisorMessage>) {
@@ -281,15 +366,11 @@ impl SupervisorState {
         self.timers.insert(entry.name.clone(), timer);
     }
 
-    async fn start_again(&mut self, name: &PartnerName, myself: &ActorRef<SupervisorMessage>) {
+    fn start_again(&mut self, name: &PartnerName, myself: &ActorRef<SupervisorMessage>) {
         let Some(entry) = self.registry.by_name(name.as_str()) else { return };
         // the timer's call may have been under way when it was stopped
-        if self.draining || entry.is_removed() || entry.is_connected() {
-            return;
-        }
-        if self.start_or_retry(&entry, myself).await {
-            tracing::info!(partner = %name, "partner started again");
-            self.metrics.actor_restarted("partner");
+        if !self.draining && !entry.is_removed() && !entry.is_connected() {
+            self.start(&entry, true, myself);
         }
     }
 
@@ -304,6 +385,13 @@ impl SupervisorState {
         std::mem::take(&mut self.timers).into_values().for_each(|timer| timer.abort());
         for entry in self.registry.all() {
             entry.drain().await;
+        }
+        // what has just started, or is about to stop, holds the store too
+        for starting in std::mem::take(&mut self.starting).into_values() {
+            starting.undo().await;
+        }
+        for actor in std::mem::take(&mut self.leaving).into_values() {
+            starts::wait_for_end(&actor).await;
         }
     }
 }

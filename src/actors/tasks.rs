@@ -16,6 +16,10 @@ pub enum TaskKind {
     SweepTimer,
     /// Wakes a partner's actor to let go of documents that it holds. Ends early with the runtime alone.
     LetGoTimer,
+    /// Starts a partner's actor. The supervisor waits for its end, also when it drains.
+    PartnerStart,
+    /// Waits for an actor that was told to stop. Ending early leaves a configuration unanswered.
+    PartnerStop,
     /// Wakes the supervisor to start a partner's actor again. Cancelled when that starts before.
     RestartTimer,
     /// An operator's order on a plan. Ending early leaves the plan held; it can be ordered again.
@@ -31,6 +35,8 @@ impl TaskKind {
             TaskKind::SweepTimer => "sweep_timer",
             TaskKind::LetGoTimer => "let_go_timer",
             TaskKind::RestartTimer => "restart_timer",
+            TaskKind::PartnerStart => "partner_start",
+            TaskKind::PartnerStop => "partner_stop",
             TaskKind::PlanOrder => "plan_order",
         }
     }

@@ -80,6 +80,12 @@ impl Remove {
         self.delete(opened, no)?;
         remove_bodies(&settings, &self.name)?;
         writeln!(out, "{} is removed, and all that was kept of it", self.name)?;
+        let kept = settings.store.log_keep.as_secs().div_ceil(24 * 60 * 60);
+        writeln!(
+            out,
+            "the log of changes is not rewritten: what the assets held can be read by /api/changes until \
+             the log is trimmed, in up to {kept} days (store.log_keep)"
+        )?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -29,7 +29,7 @@ pub struct List {
     admin: Admin,
 }
 
-/// Show a plan with all its ids.
+/// Show a plan with all its ids. Those of a closed plan are kept only as long as they are needed.
 #[derive(Debug, Args)]
 pub struct Show {
     /// Whose plan.
@@ -84,13 +84,16 @@ impl List {
 impl Show {
     async fn run(self, out: &mut dyn Write) -> anyhow::Result<()> {
         let path = format!("/admin/partners/{}/plans/{}", self.partner, self.plan);
-        let plan = self.admin.call(Method::GET, &path, None).await?;
-        tell(&plan, out)?;
-        let ids = plan["ids"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        for id in ids {
-            writeln!(out, "{id}")?;
+        let mut page = self.admin.call(Method::GET, &path, None).await?;
+        tell(&page, out)?;
+        loop {
+            let ids = page["ids"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            for id in ids {
+                writeln!(out, "{id}")?;
+            }
+            let Some(cursor) = page["next_cursor"].as_str() else { return Ok(()) };
+            page = self.admin.call(Method::GET, &format!("{path}?cursor={cursor}"), None).await?;
         }
-        Ok(())
     }
 }
 
@@ -106,19 +109,23 @@ impl Decide {
 }
 
 fn tell(plan: &Value, out: &mut dyn Write) -> std::io::Result<()> {
-    writeln!(
+    write!(
         out,
-        "plan {} {}: {} deletes of run {} ({} % of {}; {} allowed), opened {}, expires {}",
+        "plan {} {}: run {} would delete {} of {} living assets ({} %; {} allowed), opened {}, expires {}",
         plan["id"],
         text(plan, "state"),
-        plan["count"],
         plan["run"],
+        plan["count"],
+        plan["living"],
         plan["share_percent"],
-        plan["baseline"],
         plan["allowed"],
         text(plan, "opened_at"),
         text(plan, "expires_at"),
-    )
+    )?;
+    match text(plan, "reason") {
+        "" => writeln!(out),
+        reason => writeln!(out, " ({reason})"),
+    }
 }
 
 fn text<'a>(value: &'a Value, member: &str) -> &'a str {

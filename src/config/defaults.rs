@@ -75,6 +75,7 @@ impl FeedSettings {
             every,
             jitter: 0.1,
             retries: [1, 5, 15].map(|minutes| Duration::from_secs(minutes * MINUTE)).to_vec(),
+            guard_confirm: 2,
             credentials: None,
             mapping: Mapping::default(),
             allow_private: false,

@@ -13,6 +13,8 @@ const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
 /// Retries after one failed run; then the next regular fetch is near enough.
 const RETRIES_MAX: usize = 16;
+/// A plan of held deletes expires after 72 h: more runs would hardly come before.
+const CONFIRM_RUNS_MAX: u32 = 72;
 
 /// Reads the feed, and into `policy` what the feed says of its documents.
 pub(super) fn feed(mut section: Section<'_>, policy: &mut Policy) -> Option<FeedSettings> {
@@ -29,6 +31,7 @@ pub(super) fn feed(mut section: Section<'_>, policy: &mut Policy) -> Option<Feed
         every,
         jitter: s.share("jitter", default.jitter, 0.0..=0.5),
         retries: retries(s).unwrap_or(default.retries),
+        guard_confirm: guard_confirm(s.section("guard"), default.guard_confirm),
         credentials: s.optional_section("credentials").and_then(credentials),
         mapping: mapping(s.section("mapping")),
         allow_private,
@@ -50,6 +53,12 @@ pub(super) fn feed(mut section: Section<'_>, policy: &mut Policy) -> Option<Feed
     }
     section.finish();
     url.map(|_| settings)
+}
+
+fn guard_confirm(mut section: Section<'_>, default: u32) -> u32 {
+    let runs = section.number("confirm", default, 0..=CONFIRM_RUNS_MAX);
+    section.finish();
+    runs
 }
 
 fn timeouts() -> RangeInclusive<Duration> {

@@ -31,6 +31,8 @@ pub struct FeedSettings {
     pub jitter: f64,
     /// Waits before the retries after a failed run; then the next regular fetch.
     pub retries: Vec<Duration>,
+    /// F4: so many further runs approve a small plan of held deletes; 0: none do.
+    pub guard_confirm: u32,
     pub credentials: Option<Credentials>,
     pub mapping: Mapping,
     /// Loopback, private and plain-http addresses are allowed.

@@ -184,6 +184,7 @@ pub enum RecordKind {
     Run = 3,
     /// Key: hash of the delivery id. Value: body hash, cursor, outcomes (G2).
     Delivery = 4,
+    /// Key: plan number, big-endian. Value: the plan without its ids.
     Plan = 5,
     Quarantine = 6,
     Parked = 7,
@@ -192,14 +193,16 @@ pub enum RecordKind {
     Stream = 9,
     /// Key: action number, big-endian. Value: what an operator did, and why.
     Action = 10,
+    /// Key: plan number and page, big-endian. Value: some of the plan's ids.
+    PlanIds = 11,
 }
 
 impl RecordKind {
     #[rustfmt::skip]
-    pub const ALL: [RecordKind; 10] = [
+    pub const ALL: [RecordKind; 11] = [
         RecordKind::Partner, RecordKind::Feed, RecordKind::Run, RecordKind::Delivery, RecordKind::Plan,
         RecordKind::Quarantine, RecordKind::Parked, RecordKind::Lost, RecordKind::Stream,
-        RecordKind::Action,
+        RecordKind::Action, RecordKind::PlanIds,
     ];
 
     pub fn from_number(number: u8) -> Option<RecordKind> {

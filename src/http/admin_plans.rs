@@ -10,7 +10,7 @@ use super::intake::{self, Accept};
 use super::partner::Call;
 use super::path::{self, Query};
 use super::{read, reply};
-use crate::actors::{PartnerEntry, PlanOrder, PlanVerdict, RebuildFrom};
+use crate::actors::{PartnerEntry, PlanOrder, PlanVerdict, RebuildFrom, plan_page, plan_pages};
 use crate::codec::request::{self, BodyError};
 use crate::codec::time;
 use crate::domain::{Micros, RecordKind, RunId};
@@ -24,10 +24,8 @@ use std::sync::Arc;
 
 const BODY_BYTES_MAX: usize = 4 * 1024;
 const REASON_BYTES_MAX: usize = 1024;
-/// Plans read at once: each holds its ids.
-const PAGE: usize = 8;
-/// Ids shown of a plan in a list.
-const SAMPLE: usize = 10;
+/// Heads read at once: those of a removed partner may be of a time when they held all their ids.
+const PAGE: usize = 1;
 
 /// What is meant, and what is to become of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,7 +74,11 @@ pub async fn answer(
         (false, _) => return Err(Fault::MethodNotAllowed { allow: "GET, HEAD" }),
     }
     let query = Query::parse(head.uri.query())?;
-    query.only(if target.deed == Deed::Rebuild { &["run"] } else { &[] })?;
+    query.only(match target.deed {
+        Deed::Rebuild => &["run"],
+        Deed::Show(_) => &["cursor"],
+        _ => &[],
+    })?;
     let name = path::decode(target.partner).ok_or(Fault::NoSuchPartner)?;
     let partner = app.registry.by_name(&name).ok_or(Fault::NoSuchPartner)?;
     if changes {
@@ -86,7 +88,18 @@ pub async fn answer(
         Deed::List => {
             list_of(&app.gate.share(&Reading::Operator), app.reader.clone(), partner, app.clock.now()).await
         }
-        Deed::Show(id) => show(&app.reader, &partner, id, app.clock.now()),
+        Deed::Show(id) => {
+            let page = query.one("cursor")?.map(|text| text.parse().map_err(|_| Fault::BadCursor));
+            let page = page.transpose()?.unwrap_or(0);
+            show(
+                &app.gate.share(&Reading::Operator),
+                app.reader.clone(),
+                partner,
+                (id, page),
+                app.clock.now(),
+            )
+            .await
+        }
         Deed::Decide(id, verdict) => {
             let reason = reason(client, &head.headers, body).await?;
             decide(&app.reader, &partner, id, (verdict, reason)).await
@@ -101,21 +114,22 @@ struct PlanView {
     id: u64,
     state: PlanState,
     run: u64,
-    count: usize,
+    /// So many of the living assets would go.
+    count: u64,
+    living: u64,
     share_percent: f64,
     baseline: u64,
     allowed: u64,
-    snapshot_at: String,
+    /// Further runs of the feed that have lacked all of them.
+    confirmations: u32,
+    snapshot_at: Option<String>,
     opened_at: String,
     expires_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     closed_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sample: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ids: Option<Vec<String>>,
+    sample: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -123,29 +137,37 @@ struct PlansView {
     items: Vec<PlanView>,
 }
 
+/// A plan with a page of its ids.
+#[derive(Serialize)]
+struct WholePlanView {
+    #[serde(flatten)]
+    plan: PlanView,
+    ids: Vec<String>,
+    next_cursor: Option<String>,
+}
+
 impl PlanView {
     /// An overdue plan is expired, also before its partner has said so.
-    fn of(plan: Plan, whole: bool, now: Micros) -> PlanView {
+    fn of(plan: &Plan, now: Micros) -> PlanView {
         let at = |at: i64| time::format(Micros(at));
         let state = if plan.is_overdue(now) { PlanState::Expired } else { plan.state };
         let share_percent = (plan.share_percent() * 100.0).round() / 100.0;
-        let count = plan.ids.len();
-        let sample = (!whole).then(|| plan.ids.iter().take(SAMPLE).cloned().collect());
         PlanView {
             id: plan.id,
             state,
             run: plan.run,
-            count,
+            count: plan.count(),
+            living: plan.living(),
             share_percent,
             baseline: plan.baseline,
             allowed: plan.allowed,
-            snapshot_at: at(plan.snapshot_at),
+            confirmations: plan.confirmations(),
+            snapshot_at: time::format_known(Micros(plan.snapshot_at)),
             opened_at: at(plan.opened_at),
             expires_at: at(plan.expires_at),
             closed_at: plan.closed_at.map(at),
-            reason: plan.reason,
-            sample,
-            ids: whole.then_some(plan.ids),
+            reason: plan.reason.clone(),
+            sample: plan.sample().to_vec(),
         }
     }
 }
@@ -157,7 +179,7 @@ pub async fn own(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     list_of(&call.share(), app.reader.clone(), partner, app.clock.now()).await
 }
 
-/// All plans that are kept, newest first.
+/// All plans that are kept, newest first: their heads.
 async fn list_of(
     share: &Share,
     reader: Reader,
@@ -173,17 +195,31 @@ async fn list_of(
             let Some((last, _)) = page.last() else { return Ok(PlansView { items }) };
             before = Some(last.clone());
             for (_, value) in &page {
-                items.push(PlanView::of(parsed(value)?, false, now));
+                items.push(PlanView::of(&parsed(value)?, now));
             }
         }
     });
     Ok(json(&view.await?))
 }
 
-fn show(reader: &Reader, partner: &PartnerEntry, id: &str, now: Micros) -> Result<Response<Body>, Fault> {
+/// A plan and one page of its ids; the ids of a closed one are kept only as long as they are needed.
+async fn show(
+    share: &Share,
+    reader: Reader,
+    partner: Arc<PartnerEntry>,
+    (id, page): (&str, u32),
+    now: Micros,
+) -> Result<Response<Body>, Fault> {
     partner.look_at_plans();
-    let plan = kept(reader, partner, id)?.ok_or(Fault::NoSuchPlan)?;
-    Ok(json(&PlanView::of(plan, true, now)))
+    let id = id.to_owned();
+    let view = share.run(Lane::Pages, move || {
+        let plan = kept(&reader, &partner, &id)?.ok_or(Fault::NoSuchPlan)?;
+        let (ids, pages) = (plan_page(&reader, partner.no, &plan, page)?, plan_pages(&plan));
+        let next = page.saturating_add(1);
+        let next_cursor = (!ids.is_empty() && next < pages).then(|| next.to_string());
+        Ok(WholePlanView { plan: PlanView::of(&plan, now), ids, next_cursor })
+    });
+    Ok(json(&view.await?))
 }
 
 /// Plans are keyed by their number, big-endian.

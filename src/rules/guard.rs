@@ -66,9 +66,9 @@ fn doubled_baseline(state: &FeedState, living: u64) -> u64 {
     counts[(counts.len() - 1) / 2] + counts[counts.len() / 2]
 }
 
-/// The greater of 5 % of the baseline, and 20 or half of it where that is less; in parts.
+/// The greater of 5 % of the baseline, and 10 % of it between 2 and 20; in parts.
 fn allowance(doubled: u64) -> u64 {
-    doubled.max((20 * PARTS).min(doubled * PARTS / 4))
+    doubled.max((2 * doubled).clamp(2 * PARTS, 20 * PARTS))
 }
 
 /// Remembers an accepted run's count, and forgets what F4 no longer looks at.
@@ -109,12 +109,19 @@ mod tests {
     }
 
     #[test]
-    fn f4_a_small_feed_may_lose_up_to_half_or_twenty() {
-        assert_eq!(decide(question(1), &after(&[8])), GuardDecision::Pass);
-        assert_eq!(decide(question(4), &after(&[8])), GuardDecision::Pass);
-        assert!(matches!(decide(question(5), &after(&[8])), GuardDecision::Held { .. }));
-        assert_eq!(decide(question(20), &after(&[60])), GuardDecision::Pass);
-        assert!(matches!(decide(question(21), &after(&[60])), GuardDecision::Held { .. }));
+    fn f4_a_small_feed_may_lose_two_and_a_larger_one_a_tenth_up_to_twenty() {
+        for (baseline, allowed) in
+            [(1, 2), (8, 2), (10, 2), (29, 2), (30, 3), (40, 4), (199, 19), (200, 20), (419, 20), (420, 21)]
+        {
+            let state = after(&[baseline]);
+            assert_eq!(decide(question(allowed), &state), GuardDecision::Pass, "{allowed} of {baseline}");
+            assert_eq!(
+                decide(question(allowed + 1), &state),
+                GuardDecision::Held { baseline, allowed },
+                "{} of {baseline}",
+                allowed + 1
+            );
+        }
     }
 
     #[test]
@@ -145,8 +152,8 @@ mod tests {
     #[test]
     fn f4_twice_an_odd_limit_loses_no_half() {
         let mut state = after(&[25]);
-        state.deletes = vec![(NOW.0 - Micros::HOUR, 24)];
-        assert_eq!(decide(question(1), &state), GuardDecision::Pass, "half of 25 twice is 25");
+        state.deletes = vec![(NOW.0 - Micros::HOUR, 4)];
+        assert_eq!(decide(question(1), &state), GuardDecision::Pass, "a tenth of 25 twice is 5");
         assert!(matches!(decide(question(2), &state), GuardDecision::Held { allowed: 1, .. }));
     }
 

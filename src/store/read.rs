@@ -149,6 +149,17 @@ impl Reader {
         index::visit_all(&self.shared, partner, visit)
     }
 
+    /// Some of them, from a slot on: without their documents, so that a few thousand are little.
+    /// Gives the slot to go on from, `None` at the end.
+    pub fn index_from(
+        &self,
+        partner: PartnerNo,
+        from: u32,
+        visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
+    ) -> Result<Option<u32>, ReadError> {
+        index::visit_from(&self.shared, partner, from, visit)
+    }
+
     pub fn record(
         &self,
         kind: RecordKind,
@@ -179,6 +190,16 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<RecordRow>, ReadError> {
         records::page(&self.shared, (kind, partner), after, newest_first, limit)
+    }
+
+    /// The first keys of a kind, without their values, which may be large.
+    pub fn first_record_keys(
+        &self,
+        kind: RecordKind,
+        partner: PartnerNo,
+        limit: usize,
+    ) -> Result<Vec<Box<[u8]>>, ReadError> {
+        records::first_keys(&self.shared, (kind, partner), limit)
     }
 
     /// Changes after `since`, internal ones included; at most `limit`, and some megabytes.

@@ -96,7 +96,7 @@ fn every_key_of_the_raw_shape_stands_in_the_shipped_files() {
     let basic = format!(
         "zzz = 1\n[limits]\nzzz = 1\n[feed]\nurl = 'https://a.example/'\nzzz = 1\n\
          [feed.credentials]\nbasic = {{ user = 'u', {secret} }}\n\
-         [feed.mapping]\nzzz = 1\n[feed.mapping.price]\nzzz = 1"
+         [feed.guard]\nzzz = 1\n[feed.mapping]\nzzz = 1\n[feed.mapping.price]\nzzz = 1"
     );
     let reader = KeyHash::of("reader");
     let main = format!(
@@ -104,7 +104,7 @@ fn every_key_of_the_raw_shape_stands_in_the_shipped_files() {
     );
     let mut faults = loaded(&[("tidegate.toml", &main)]).unwrap_err();
     assert_eq!(faults.len(), 4, "{faults:?}");
-    for (text, sections) in [(&*basic, 7), (bearer, 3), (header, 1)] {
+    for (text, sections) in [(&*basic, 8), (bearer, 3), (header, 1)] {
         let found = partner(text).unwrap_err();
         assert_eq!(found.len(), sections, "{found:?}");
         faults.extend(found);

@@ -33,6 +33,7 @@ impl Bench {
             every: Duration::from_secs(86_400),
             jitter: 0.0,
             retries: Vec::new(),
+            guard_confirm: 2,
             credentials: None,
             mapping: Mapping::default(),
             allow_private: true,

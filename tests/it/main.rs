@@ -33,6 +33,8 @@ mod model;
 mod operator;
 mod oracle;
 mod parked;
+mod plan_pages;
+mod plan_rules;
 mod plans;
 mod proof_bad_input;
 mod proof_demo;

@@ -281,7 +281,9 @@ async fn f4_the_command_line_lists_shows_and_decides() {
     };
     let (code, said) = say(&["list", "acme"]).await;
     assert!(
-        code == Some(0) && said.starts_with("plan 1 held: 50 deletes of run 2 (50.0 % of 100; 20 allowed)"),
+        code == Some(0)
+            && said
+                .starts_with("plan 1 held: run 2 would delete 50 of 100 living assets (50.0 %; 10 allowed)"),
         "{said}"
     );
     let (_, said) = say(&["show", "acme", "1"]).await;

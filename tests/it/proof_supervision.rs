@@ -7,6 +7,7 @@ use crate::proof_ledger::{Ledger, PARTNER};
 use crate::proof_program::{Program, configure};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json as value};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tidegate::actors::PushBody;
@@ -14,6 +15,7 @@ use tidegate::clock::Clock;
 use tidegate::codec::request::again::Form;
 use tidegate::domain::RefusedKind;
 use tidegate::rules::restart::RESTARTS_MAX;
+use tokio::sync::Semaphore;
 
 const CALM: &str = "calm";
 const WILD: &str = "wild";
@@ -279,4 +281,75 @@ async fn c23_sigterm_under_load_ends_with_0_and_everything_acknowledged_durable(
     let program = Program::start(directory.path()).await;
     ledger.judge(&program).await;
     program.kill();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b06_the_late_failure_of_a_replaced_actor_leaves_its_successor_alone() {
+    let house = House::start(vec![partner(WILD)], Clock::system()).await;
+    push_until_taken(&house, WILD, "before").await;
+    let fail = house.daemon().registry().by_name(WILD).unwrap().abandon_for_test();
+    house.daemon().reconfigure(house.settings.clone()).await.unwrap();
+    fail();
+    for n in 0..50 {
+        let (status, reply) = house.post(WILD, "/api/assets", &value!({"id": format!("after/{n}")})).await;
+        assert_eq!(status, StatusCode::CREATED, "{reply}");
+    }
+    assert_eq!(metric(&house, RESTARTS).await, 0, "nobody had to be started again");
+    kill_actor(&house, WILD);
+    push_until_taken(&house, WILD, "again").await;
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b12_a_reload_that_adds_a_large_partner_holds_up_no_other() {
+    let mut house = House::start(vec![partner(CALM), partner(WILD)], Clock::system()).await;
+    let both = house.settings.clone();
+    house.settings.partners = vec![partner(CALM)];
+    house.daemon().reconfigure(house.settings.clone()).await.unwrap();
+    let gate = Arc::new(Semaphore::new(0));
+    let large = house.daemon().registry().by_name(WILD).unwrap();
+    large.hold_starts_for_test(gate.clone());
+    let adding = house.daemon().reconfigure(both.clone());
+    let others = async {
+        for death in 0..2 {
+            push_until_taken(&house, CALM, &format!("before/{death}")).await;
+            kill_actor(&house, CALM);
+        }
+        push_until_taken(&house, CALM, "after").await;
+        let late = value!({"id": "late"});
+        let (status, _) = house.post(WILD, "/api/assets", &late).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "it is still starting");
+        gate.add_permits(1_000);
+    };
+    let (added, ()) = tokio::join!(adding, others);
+    added.unwrap();
+    let (status, reply) = house.post(WILD, "/api/assets", &value!({"id": "late"})).await;
+    assert_eq!(status, StatusCode::CREATED, "a configuration is answered when all runs: {reply}");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b12_a_partner_that_is_removed_while_it_starts_is_stopped_and_can_be_added_again() {
+    let mut house = House::start(vec![partner(CALM), partner(WILD)], Clock::system()).await;
+    let both = house.settings.clone();
+    house.settings.partners = vec![partner(CALM)];
+    let without = house.settings.clone();
+    house.daemon().reconfigure(without.clone()).await.unwrap();
+    let gate = Arc::new(Semaphore::new(0));
+    house.daemon().registry().by_name(WILD).unwrap().hold_starts_for_test(gate.clone());
+    let moves = async {
+        let adding = house.daemon().reconfigure(both.clone());
+        let removing = async {
+            house.daemon().reconfigure(without.clone()).await.unwrap();
+            gate.add_permits(1_000);
+        };
+        let (added, ()) = tokio::join!(adding, removing);
+        added.unwrap();
+    };
+    moves.await;
+    let (status, _) = house.get(WILD, "/api/me").await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "it is removed");
+    house.daemon().reconfigure(both).await.unwrap();
+    push_until_taken(&house, WILD, "back").await;
+    house.stop().await;
 }

@@ -119,6 +119,10 @@ async fn partner_remove_takes_the_file_and_purge_the_assets_once_the_daemon_has_
     assert!(directory.join("partners/acme.toml").exists(), "only counted");
     let done = tidegate(directory, &["remove", "acme", "--purge", "--yes"]);
     assert!(done.status.success(), "{done:?}");
+    assert!(
+        said(&done).contains("can be read by /api/changes until the log is trimmed, in up to 7 days"),
+        "b05"
+    );
     assert!(!directory.join("partners/acme.toml").exists());
     assert_eq!(tidegate(directory, &["remove", "acme"]).status.code(), Some(1), "it is no partner any more");
 
@@ -142,5 +146,36 @@ async fn partner_remove_takes_the_file_and_purge_the_assets_once_the_daemon_has_
     let (_, new) = house.post("acme", "/api/assets", &json!({"id": "a1", "name": "n"})).await;
     assert_eq!(new["outcome"], "created", "{new}");
     wait_for("the new asset", async || Some(house.catalogue("acme").await.len()).filter(|n| *n == 1)).await;
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn b03_a_purged_partner_that_came_back_and_was_removed_again_is_listed() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    std::fs::create_dir(directory.join("partners")).unwrap();
+    let reader = format!("[[readers]]\nname = 'r'\nkeys = [\"{}\"]\n", KeyHash::of(READER));
+    let ports = "[server]\nlisten = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n";
+    std::fs::write(directory.join("tidegate.toml"), format!("{ports}{reader}")).unwrap();
+    write_partner(directory, "acme");
+    write_partner(directory, "beta");
+    let house = house_of(directory).await;
+    house.post("acme", "/api/assets", &json!({"id": "a", "name": "n"})).await;
+    house.stop().await;
+    let done = tidegate(directory, &["remove", "acme", "--purge", "--yes"]);
+    assert!(done.status.success(), "{done:?}");
+    let house = house_of(directory).await;
+    assert!(removed(&house).await.is_empty(), "nothing is left of it");
+
+    let without = house.settings.clone();
+    write_partner(directory, "acme");
+    let mut with = without.clone();
+    with.partners = load(directory).unwrap().partners;
+    house.daemon().reconfigure(with).await.unwrap();
+    house.post("acme", "/api/assets", &json!([{"id": "b", "name": "n"}, {"id": "c", "name": "n"}])).await;
+    house.daemon().reconfigure(without).await.unwrap();
+    let listed = removed(&house).await;
+    assert_eq!(listed.len(), 1, "it has assets again");
+    assert_eq!((&listed[0]["name"], &listed[0]["assets"]["living"]), (&json!("acme"), &json!(2)));
     house.stop().await;
 }

@@ -4,7 +4,7 @@
 //! slots stay those of their assets meanwhile: nothing is forgotten while a run is applied.
 
 use super::ledger::{LedgerError, Prefetched};
-use super::plans::Opening;
+use super::plan_draft::Opening;
 use super::run::SlotSet;
 use super::state::PartnerState;
 use crate::domain::{AssetHead, Lane, Micros, Origin, RunCounts, RunId, Slot, Stamp, WriteSet};
@@ -86,6 +86,7 @@ impl PartnerState {
     pub fn decide_absences(
         &mut self,
         silence: Silence,
+        body: &str,
         is_absent: impl Fn(Slot) -> bool,
         counts: &mut RunCounts,
     ) -> Absences {
@@ -107,8 +108,12 @@ impl PartnerState {
             GuardDecision::Pass if silence.empty_meant => {} // on purpose: it does not use up the guard
             GuardDecision::Pass => guard::remember_deletes(&mut self.feed, question.deletes, now),
             GuardDecision::Held { baseline, allowed } => {
-                let Silence { run, snapshot, .. } = silence;
-                self.hold(&absences.deletes, Opening { run, snapshot, baseline, allowed, now });
+                let Silence { run, snapshot, dated, empty, living, .. } = silence;
+                // that an empty file is meant is said by itself or by an operator, never by more of them
+                let confirmable = dated && !empty;
+                let body = body.to_owned();
+                let opening = Opening { run, snapshot, baseline, allowed, living, confirmable, body, now };
+                self.hold(absences.deletes.clone(), opening);
                 absences.notes.append(&mut absences.deletes);
                 counts.held += question.deletes;
             }
@@ -151,7 +156,7 @@ impl PartnerState {
         is_absent: impl Fn(Slot) -> bool,
         counts: &mut RunCounts,
     ) -> Absences {
-        let spoken_for: SlotSet = self.plans.spoken_for(&self.index);
+        let spoken_for: SlotSet = self.plans.spoken_for();
         let torn = self.feed.notes_torn;
         let mut absences = Absences { silence, torn, deletes: Vec::new(), notes: Vec::new(), next: 0 };
         for slot in self.index.iter_living().filter(|&slot| is_absent(slot)) {
@@ -168,14 +173,15 @@ impl PartnerState {
         absences
     }
 
-    fn hold(&mut self, deletes: &[Slot], opening: Opening) {
-        let ids = deletes.iter().map(|&slot| self.index.id(slot).as_str().to_owned()).collect();
-        let (partner, plan) = (self.settings.name.as_str(), self.plans.open(opening, ids));
-        let Opening { baseline, allowed, .. } = opening;
+    fn hold(&mut self, deletes: Vec<Slot>, opening: Opening) {
+        let Opening { baseline, allowed, living, .. } = opening;
+        let (partner, count) = (self.settings.name.as_str(), deletes.len());
+        let plan = self.plans.begin(opening, deletes);
         tracing::warn!(
             partner,
             plan,
-            deletes = deletes.len(),
+            deletes = count,
+            living,
             baseline,
             allowed,
             "delete guard held a feed's deletes, approve or reject them"

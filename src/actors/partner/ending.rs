@@ -5,15 +5,16 @@
 //! several times. Pushes that land between two parts are ordered by their stamp (G3): each slot is
 //! decided again when its part is applied. Until the last part the file is not accepted: what a run
 //! that ends half-way leaves undone the next one finds again, and what it has noted counts for
-//! nothing.
+//! nothing. A plan that the run opens comes first, page by page.
 
 use super::absences::{Absences, Silence};
 use super::ledger::LedgerError;
 use super::message::FetchedFile;
+use super::plan_orders::PlanError;
 use super::run::{self, ActiveRun, SlotSet, UNAPPLIED_KEPT};
 use super::state::PartnerState;
 use crate::domain::{
-    AssetId, Lane, Micros, RunCounts, RunId, RunReport, RunStatus, Seq, Slot, Stamp, WriteSet,
+    AssetId, ChangeKind, Lane, Micros, RunCounts, RunId, RunReport, RunStatus, Seq, Slot, Stamp, WriteSet,
 };
 use tokio::sync::oneshot;
 
@@ -23,6 +24,8 @@ pub struct Ending {
     /// `None` where absence from the file proves nothing.
     absences: Option<Absences>,
     closing: Closing,
+    /// What the plans delete that this run has confirmed: with the first part.
+    confirmed: Vec<ChangeKind>,
 }
 
 /// What is recorded at the end.
@@ -51,14 +54,14 @@ impl Closing {
 
 impl PartnerState {
     /// Applies the next part of what the snapshot lacks; behind the last one closes the run.
-    pub fn finish_run(&mut self, reply: oneshot::Sender<RunPart>) -> Result<(), LedgerError> {
+    pub fn finish_run(&mut self, reply: oneshot::Sender<RunPart>) -> Result<(), PlanError> {
         let Some(running) = &mut self.running else { return Ok(()) };
         let ending = match (running.ending.take(), running.active.take()) {
             (Some(ending), _) => ending,
-            (None, Some(active)) => self.end_applied(active),
+            (None, Some(active)) => self.end_applied(active)?,
             (None, None) => return Ok(()),
         };
-        self.apply_part(ending, reply)
+        Ok(self.apply_part(ending, reply)?)
     }
 
     /// F7: the same bytes again. They count as one more absence for what the file lacks.
@@ -69,6 +72,7 @@ impl PartnerState {
         reply: oneshot::Sender<RunPart>,
     ) -> Result<(), LedgerError> {
         let now = self.around.clock.now();
+        self.plans.abandon(); // what a run has left that ended half-way
         self.plans.expire(&self.feed, now);
         let mut report = Box::new(run::short_report(run, RunStatus::Unchanged, &file, now));
         let accepted = self.feed.last_snapshot_at.map(Micros).filter(|_| self.feed.last_whole);
@@ -85,36 +89,41 @@ impl PartnerState {
             report.dated = silence.dated;
             let lacking = self.lacking(snapshot);
             let before = self.feed.last_absence_at;
-            let absences = self.decide_absences(silence, |slot| lacking.contains(slot), &mut report.counts);
+            let is_absent = |slot| lacking.contains(slot);
+            let absences = self.decide_absences(silence, &file.body_hash, is_absent, &mut report.counts);
             if self.feed.last_absence_at != before {
                 self.remember_in_vain(self.feed.last_unapplied.clone());
             }
             absences
         });
         let closing = Closing::Unchanged { file, report };
-        self.apply_part(Box::new(Ending { absences, closing }), reply)
+        self.apply_part(Box::new(Ending { absences, closing, confirmed: Vec::new() }), reply)
     }
 
     /// X3, F4: decides on what the snapshot lacks, as a whole.
-    fn end_applied(&mut self, mut active: Box<ActiveRun>) -> Box<Ending> {
+    fn end_applied(&mut self, mut active: Box<ActiveRun>) -> Result<Box<Ending>, PlanError> {
         let now = self.around.clock.now();
+        self.plans.abandon(); // what a run has left that ended half-way
         self.plans.expire(&self.feed, now);
         let again = active.facts.again;
+        let mut confirmed = Vec::new();
         if again.is_none() {
-            self.plans.snapshot_changed(&self.index, &active.seen, now);
+            self.plans.snapshot_changed(&active.seen, now);
+            confirmed = self.confirm_plans(&active)?;
         }
         // an undated file's absences are counted by its own fetches only
         let counts_absence = active.is_whole() && (active.dated || again.is_none());
         let absences = counts_absence.then(|| {
             let (silence, seen) = (active.silence(), std::mem::take(&mut active.seen));
-            let before = self.feed.last_absence_at;
-            let absences = self.decide_absences(silence, |slot| !seen.contains(slot), &mut active.counts);
+            let (before, body) = (self.feed.last_absence_at, &active.facts.file.body_hash);
+            let is_absent = |slot| !seen.contains(slot);
+            let absences = self.decide_absences(silence, body, is_absent, &mut active.counts);
             if self.feed.last_absence_at != before {
                 self.remember_in_vain(active.unapplied.clone());
             }
             absences
         });
-        Box::new(Ending { absences, closing: Closing::Applied(active) })
+        Ok(Box::new(Ending { absences, closing: Closing::Applied(active), confirmed }))
     }
 
     /// What the file whose absences have just counted held although nothing of it was applied.
@@ -133,10 +142,12 @@ impl PartnerState {
         reply: oneshot::Sender<RunPart>,
     ) -> Result<(), LedgerError> {
         let mut set = WriteSet::new(self.no);
-        let mut is_last = true;
-        if let Some(absences) = &mut ending.absences {
+        set.changes = std::mem::take(&mut ending.confirmed);
+        set.changes.extend(self.plans.write_page(&self.index));
+        let mut is_last = !self.plans.is_writing();
+        if let Some(absences) = ending.absences.as_mut().filter(|_| is_last) {
             let is_first = absences.is_untouched();
-            set = self.apply_absences(absences, ending.closing.counts())?;
+            set.changes.extend(self.apply_absences(absences, ending.closing.counts())?.changes);
             is_last = absences.is_empty();
             if is_first && !is_last {
                 self.feed.notes_torn |= absences.has_notes();

@@ -21,7 +21,9 @@ mod lost;
 mod message;
 mod operator;
 mod parked;
+mod plan_draft;
 mod plan_orders;
+mod plan_pages;
 mod plans;
 mod pricing;
 mod pushes;
@@ -45,6 +47,7 @@ pub use message::PartnerMessage;
 pub use operator::{Deed, Operated, Order};
 pub use parked::{ParkedPlace, ParkedPrice};
 pub use plan_orders::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
+pub use plan_pages::{page_of as plan_page, pages_of as plan_pages};
 pub use rebuild::{RebuildFrom, RebuildRefused};
 pub use release::{Cannot, Kept, Released, Verdict};
 pub use state::Surroundings;
@@ -85,6 +88,7 @@ impl Actor for PartnerActor {
         // what an earlier life decided stands in line before this empty set: once it is through,
         // the index can be loaded from what is durable
         around.storage.commit_and_wait(WriteSet::new(no)).await?;
+        plan_pages::convert(&around, no).await?;
         let load = move || {
             spool::clean(&around.spool, settings.name.as_str());
             PartnerState::load(no, settings, around, metrics, gap)

@@ -214,6 +214,7 @@ impl PartnerState {
         set.changes.push(ChangeKind::Asset(Box::new(change)));
         self.index.remove(slot);
         self.recent.forget(slot);
+        self.plans.forget(slot);
     }
 
     /// Parked prices from the one that has waited longest, or behind a place; those of absent assets

@@ -1,26 +1,27 @@
-//! An operator's decision on a plan (F4): rejected at once, or approved and applied part by part,
-//! each part in a commit of its own, so that no set of changes is larger than a feed's.
+//! A decision on a plan (F4): rejected at once, or approved and applied page by page, each in a
+//! commit of its own, so that no set of changes is larger than a feed's. An operator decides, or the
+//! feed itself on a small plan, by lacking the same ids again and again.
 //!
 //! A plan is `held` until its last part is decided. What ends an approval half-way leaves a held
 //! plan, which can be approved again: ids that are gone already are passed over.
 
 use super::ledger::{LedgerError, Prefetched};
 use super::message::PartnerMessage;
+use super::plan_pages::read_page;
 use super::plans::Applying;
+use super::run::ActiveRun;
 use super::state::PartnerState;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
-use crate::domain::{AssetId, Lane, Micros, Origin, Seq, Stamp, WriteSet};
+use crate::domain::{AssetId, ChangeKind, Lane, Micros, Origin, Seq, Stamp, WriteSet};
 use crate::feed::Reserve;
 use crate::rules::absence::{self, Absence};
-use crate::rules::plan::PlanState;
-use crate::store::Reader;
-use ractor::{ActorRef, ActorStatus};
+use crate::rules::plan::{CONFIRMED, Plan, PlanState};
+use crate::store::{ReadError, Reader};
+use ractor::{ActorProcessingErr, ActorRef, ActorStatus};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Ids decided in one set.
-const PART_IDS: usize = 1_000;
 /// How long an approval waits before it looks again whether overlay and disk have room.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -66,6 +67,22 @@ pub struct PlanPart {
     pub end: Option<PlanEnd>,
 }
 
+/// What became of some of a plan's ids.
+#[derive(Default)]
+struct Tally {
+    deleted: u64,
+    kept: u64,
+}
+
+/// A page could not be decided.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    #[error("a page of a plan cannot be read: {0}")]
+    Page(#[from] ReadError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
 impl PartnerState {
     /// F4: undoes what has waited too long, whenever somebody looks.
     pub fn look_at_plans(&mut self) {
@@ -96,10 +113,11 @@ impl PartnerState {
 
     fn reject_plan(&mut self, order: PlanOrder, reply: PlanReply) {
         let now = self.around.clock.now();
+        let end = PlanEnd { plan: order.plan, state: PlanState::Rejected, deleted: 0, kept: 0 };
+        self.log_plan(end, order.reason.as_deref());
         self.plans.turn_down(order.plan, PlanState::Rejected, order.reason, &self.feed, now);
         let (durable, committed) = oneshot::channel();
         self.commit_plans(WriteSet::new(self.no), durable);
-        let end = PlanEnd { plan: order.plan, state: PlanState::Rejected, deleted: 0, kept: 0 };
         spawn(TaskKind::PlanOrder, async move {
             if committed.await.is_ok() {
                 let _ = reply.send(Ok(end));
@@ -120,18 +138,65 @@ impl PartnerState {
         });
     }
 
-    /// Decides the next ids of the plan that is being applied, each by X3 with the plan's `S`.
-    pub fn apply_plan_part(&mut self, reply: oneshot::Sender<PlanPart>) -> Result<(), LedgerError> {
+    /// Decides the next page of the plan that is being applied.
+    pub fn apply_plan_part(&mut self, reply: oneshot::Sender<PlanPart>) -> Result<(), ActorProcessingErr> {
         let Some(mut applying) = self.plans.applying.take() else { return Ok(()) };
-        let Some(plan) = self.plans.get(applying.plan) else { return Ok(()) };
-        let snapshot = Micros(plan.snapshot_at);
-        let until = (applying.next + PART_IDS).min(plan.ids.len());
-        let is_last = until == plan.ids.len();
-        let ids = plan.ids[applying.next..until].iter().filter_map(|id| AssetId::new(id.as_str()).ok());
-        let (ids, run): (Vec<AssetId>, u64) = (ids.collect(), plan.run);
-        let origin = Origin::Feed { run, record: u32::MAX };
-        let mut ledger = self.ledger(origin, Prefetched::new());
-        for id in ids {
+        let Some(plan) = self.plans.get(applying.plan).cloned() else { return Ok(()) };
+        let (set, tally) = self.decide_plan_page(&plan, applying.next)?;
+        applying.deleted += tally.deleted;
+        applying.kept += tally.kept;
+        applying.next += 1;
+        let is_last = applying.next >= plan.pages;
+        let end = is_last.then_some(PlanEnd {
+            plan: applying.plan,
+            state: PlanState::Approved,
+            deleted: applying.deleted,
+            kept: applying.kept,
+        });
+        if let Some(end) = end {
+            let now = self.around.clock.now();
+            self.log_plan(end, applying.reason.as_deref());
+            self.plans.close(applying.plan, PlanState::Approved, applying.reason, now);
+        } else {
+            self.plans.applying = Some(applying);
+        }
+        let (durable, committed) = oneshot::channel();
+        self.commit_plans(set, durable);
+        let _ = reply.send(PlanPart { durable: committed, end });
+        Ok(())
+    }
+
+    /// F4 `confirmed`: deletes what the feed's further runs have lacked as often as it takes. The run
+    /// counts none of it: a plan's deletes are the plan's.
+    pub fn confirm_plans(&mut self, active: &ActiveRun) -> Result<Vec<ChangeKind>, PlanError> {
+        let runs = self.settings.feed.as_ref().map_or(0, |feed| feed.guard_confirm);
+        // an empty file confirms nothing: it is held itself
+        if !active.is_whole() || active.facts.present == 0 {
+            return Ok(Vec::new());
+        }
+        let mut changes = Vec::new();
+        for id in self.plans.confirm(&active.seen, &active.facts.file.body_hash, runs) {
+            let Some(plan) = self.plans.get(id).cloned() else { continue };
+            let mut end = PlanEnd { plan: id, state: PlanState::Approved, deleted: 0, kept: 0 };
+            for number in 0..plan.pages {
+                let (set, tally) = self.decide_plan_page(&plan, number)?;
+                end.deleted += tally.deleted;
+                end.kept += tally.kept;
+                changes.extend(set.changes);
+            }
+            self.log_plan(end, Some(CONFIRMED));
+            self.plans.close_confirmed(id, self.around.clock.now());
+        }
+        Ok(changes)
+    }
+
+    /// Decides each id of a page again by X3, with the `S` of the file that lacked it.
+    fn decide_plan_page(&mut self, plan: &Plan, number: u32) -> Result<(WriteSet, Tally), PlanError> {
+        let page = read_page(&self.around.reader, self.no, plan.id, number)?.unwrap_or_default();
+        let snapshot = Micros(page.snapshot_at);
+        let mut tally = Tally::default();
+        let mut ledger = self.ledger(Origin::Feed { run: plan.run, record: u32::MAX }, Prefetched::new());
+        for id in page.ids.iter().filter_map(|id| AssetId::new(id).ok()) {
             let Some(slot) = ledger.index.find(&id) else { continue };
             let head = ledger.index.head(slot);
             if !head.is_alive() {
@@ -141,29 +206,19 @@ impl PartnerState {
             match absence::decide(&head, snapshot, true) {
                 Absence::Delete => {
                     ledger.remove_absent(slot, Stamp::new(snapshot, Lane::Feed, 0))?;
-                    applying.deleted += 1;
+                    tally.deleted += 1;
                 }
-                Absence::First | Absence::Phantom | Absence::Agree => applying.kept += 1,
+                Absence::First | Absence::Phantom | Absence::Agree => tally.kept += 1,
             }
         }
-        let set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
-        applying.next = until;
-        let end = is_last.then_some(PlanEnd {
-            plan: applying.plan,
-            state: PlanState::Approved,
-            deleted: applying.deleted,
-            kept: applying.kept,
-        });
-        if is_last {
-            let now = self.around.clock.now();
-            self.plans.close(applying.plan, PlanState::Approved, applying.reason, now);
-        } else {
-            self.plans.applying = Some(applying);
-        }
-        let (durable, committed) = oneshot::channel();
-        self.commit_plans(set, durable);
-        let _ = reply.send(PlanPart { durable: committed, end });
-        Ok(())
+        Ok((std::mem::replace(&mut ledger.set, WriteSet::new(self.no)), tally))
+    }
+
+    fn log_plan(&self, end: PlanEnd, reason: Option<&str>) {
+        let PlanEnd { plan, state, deleted, kept } = end;
+        let (partner, state) = (self.settings.name.as_str(), state.as_str());
+        let reason = reason.unwrap_or_default();
+        tracing::info!(partner, plan, state, deleted, kept, reason, "plan of held deletes decided");
     }
 
     /// Commits what has become of plans together with `set`.

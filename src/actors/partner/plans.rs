@@ -1,36 +1,64 @@
-//! The partner's plans (F4): deletes that the guard held, and what becomes of them. Held plans are
-//! kept whole in memory, closed ones in the store only.
+//! The partner's plans (F4): deletes that the guard held, and what becomes of them. Of a held plan
+//! the head and the slots of its ids are in memory; ids by name and closed plans are in the store.
 //!
-//! Every move of a plan is a record in the write set of what moved it: a run, a look, an order.
+//! Every move of a plan is a record in the write set of what moved it: a run, a look, an order. The
+//! slots stay those of their ids: one that is forgotten leaves its plan.
 
 use super::index::Index;
+use super::plan_draft::Draft;
+use super::plan_pages::{head_record, no_head, no_page, read_page};
 use super::run::SlotSet;
-use crate::domain::{AssetId, ChangeKind, FeedState, Micros, PartnerNo, RecordChange, RecordKind, RunId};
-use crate::rules::plan::{EXPIRY, Plan, PlanState};
+use crate::domain::{AssetId, ChangeKind, FeedState, Micros, PartnerNo, RecordKind, Slot};
+use crate::rules::plan::{CONFIRMED, Plan, PlanState, page_key, plan_of_page};
 use crate::store::{ReadError, Reader};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 /// Closed plans kept per partner, for those who ask what became of them.
 const CLOSED_KEPT: usize = 50;
-/// Plans held at once. Deletes beyond wait without one, until a later snapshot lacks them.
-const HELD_MAX: usize = 50;
-/// Plans read at once: each holds its ids.
-const PAGE: usize = 8;
+/// Plans held at once. Ids beyond join the newest.
+pub const HELD_MAX: usize = 50;
+/// Heads read at once.
+const HEADS: usize = 8;
+/// Pages that one set drops; the others follow with the next sets, the sweep's at the latest.
+const DROPPED_AT_ONCE: usize = 256;
 
 #[derive(Debug, Default)]
 pub struct Plans {
-    held: BTreeMap<u64, Plan>,
-    /// Ids turned down since the last changed snapshot: only the next one asks for them again.
-    turned_down: Vec<String>,
-    last: u64,
+    pub(super) held: BTreeMap<u64, HeldPlan>,
+    /// Rejected or expired since the last changed snapshot: only the next one asks for their ids
+    /// again.
+    turned_down: Vec<TurnedDown>,
+    pub(super) last: u64,
     /// Closed ones that are still kept, oldest first.
     closed: VecDeque<u64>,
     /// Records that the next write set must hold.
-    moved: Vec<ChangeKind>,
+    pub(super) moved: Vec<ChangeKind>,
+    /// Pages that nobody needs any more.
+    dropping: VecDeque<(u64, Range<u32>)>,
     /// States that plans have come to since they were last counted.
-    outcomes: Vec<PlanState>,
+    pub(super) outcomes: Vec<PlanState>,
     /// The plan whose deletes are being applied, part by part: nothing else may close it.
     pub applying: Option<Applying>,
+    /// The plan that is being written, page by page.
+    pub(super) draft: Option<Draft>,
+}
+
+#[derive(Debug)]
+pub struct HeldPlan {
+    pub head: Plan,
+    /// The places of its ids, in order.
+    pub slots: Vec<Slot>,
+    /// Pages before this one have been written, and may be on their way out: one that joins begins
+    /// here.
+    pub pages_used: u32,
+}
+
+#[derive(Debug)]
+struct TurnedDown {
+    plan: u64,
+    pages: u32,
+    slots: Vec<Slot>,
 }
 
 /// An approved plan on its way.
@@ -38,45 +66,68 @@ pub struct Plans {
 pub struct Applying {
     pub plan: u64,
     pub reason: Option<String>,
-    /// How many of its ids have been decided.
-    pub next: usize,
+    /// The next of its pages that is decided.
+    pub next: u32,
     pub deleted: u64,
     pub kept: u64,
 }
 
-/// What a new plan says beside its ids.
-#[derive(Clone, Copy, Debug)]
-pub struct Opening {
-    pub run: RunId,
-    pub snapshot: Micros,
-    pub baseline: u64,
-    pub allowed: u64,
-    pub now: Micros,
-}
-
 impl Plans {
-    pub fn load(reader: &Reader, no: PartnerNo, feed: &FeedState) -> Result<Plans, ReadError> {
+    pub fn load(reader: &Reader, no: PartnerNo, index: &Index, feed: &FeedState) -> Result<Plans, ReadError> {
         let mut plans = Plans::default();
         let mut after: Option<Box<[u8]>> = None;
         loop {
-            let page = reader.records(RecordKind::Plan, no, after.as_deref(), false, PAGE)?;
-            let Some((last, _)) = page.last() else { return Ok(plans) };
+            let page = reader.records(RecordKind::Plan, no, after.as_deref(), false, HEADS)?;
+            let Some((last, _)) = page.last() else { break };
             after = Some(last.clone());
-            let read = page.iter().filter_map(|(_, value)| serde_json::from_slice::<Plan>(value).ok());
-            read.for_each(|plan| plans.take_in(plan, feed));
+            for plan in page.iter().filter_map(|(_, value)| serde_json::from_slice::<Plan>(value).ok()) {
+                let needed = plan.is_held() || is_turned_down(&plan, feed);
+                let slots = if needed { slots_of(&plan, reader, no, index)? } else { Vec::new() };
+                plans.take_in(plan, slots, feed);
+            }
         }
+        plans.find_orphans(reader, no)?;
+        Ok(plans)
     }
 
-    fn take_in(&mut self, plan: Plan, feed: &FeedState) {
+    fn take_in(&mut self, plan: Plan, slots: Vec<Slot>, feed: &FeedState) {
         self.last = self.last.max(plan.id);
         if plan.is_held() {
-            self.held.insert(plan.id, plan);
+            let pages_used = plan.pages;
+            self.held.insert(plan.id, HeldPlan { head: plan, slots, pages_used });
             return;
         }
         self.closed.push_back(plan.id);
-        if plan.turned_down_under.is_some() && plan.turned_down_under == feed.last_snapshot_at {
-            self.turned_down.extend(plan.ids);
+        if is_turned_down(&plan, feed) {
+            self.turned_down.push(TurnedDown { plan: plan.id, pages: plan.pages, slots });
         }
+    }
+
+    /// Pages of plans that no longer need them, or that were never opened: a number once used by
+    /// pages is not given again.
+    fn find_orphans(&mut self, reader: &Reader, no: PartnerNo) -> Result<(), ReadError> {
+        let mut after: Option<Box<[u8]>> = None;
+        loop {
+            let next = reader.records(RecordKind::PlanIds, no, after.as_deref(), false, 1)?;
+            let Some((key, _)) = next.first() else { return Ok(()) };
+            let Some(plan) = plan_of_page(key) else {
+                after = Some(key.clone());
+                continue;
+            };
+            self.last = self.last.max(plan);
+            let end = page_key(plan, u32::MAX);
+            if !self.needs_pages_of(plan) {
+                let newest = reader.records(RecordKind::PlanIds, no, Some(&end), true, 1)?;
+                let number = newest.first().and_then(|(key, _)| key.last_chunk::<4>().copied());
+                let pages = number.map_or(0, |number| u32::from_be_bytes(number).saturating_add(1));
+                self.dropping.push_back((plan, 0..pages));
+            }
+            after = Some(end.into());
+        }
+    }
+
+    fn needs_pages_of(&self, plan: u64) -> bool {
+        self.held.contains_key(&plan) || self.turned_down.iter().any(|down| down.plan == plan)
     }
 
     pub fn held(&self) -> usize {
@@ -84,48 +135,31 @@ impl Plans {
     }
 
     pub fn get(&self, id: u64) -> Option<&Plan> {
-        self.held.get(&id)
+        self.held.get(&id).map(|held| &held.head)
     }
 
     /// Slots whose deletes are spoken for: held, or turned down for what the last snapshot says.
-    pub fn spoken_for(&self, index: &Index) -> SlotSet {
+    pub fn spoken_for(&self) -> SlotSet {
         let mut spoken = SlotSet::default();
-        let held = self.held.values().flat_map(|plan| &plan.ids);
-        for slot in held.chain(&self.turned_down).filter_map(|id| find(index, id)) {
-            spoken.insert(slot);
-        }
+        let turned_down = self.turned_down.iter().flat_map(|down| &down.slots);
+        let held = self.held.values().flat_map(|held| &held.slots);
+        held.chain(turned_down).for_each(|&slot| spoken.insert(slot));
         spoken
     }
 
-    /// Opens a plan for the ids; `None` where there are too many already.
-    pub fn open(&mut self, opening: Opening, mut ids: Vec<String>) -> Option<u64> {
-        if self.held.len() >= HELD_MAX {
-            return None;
+    /// The slot is free for another id.
+    pub fn forget(&mut self, slot: Slot) {
+        let held = self.held.values_mut().map(|held| &mut held.slots);
+        for slots in held.chain(self.turned_down.iter_mut().map(|down| &mut down.slots)) {
+            if let Ok(place) = slots.binary_search(&slot) {
+                slots.remove(place);
+            }
         }
-        ids.sort_unstable();
-        self.last += 1;
-        let plan = Plan {
-            id: self.last,
-            state: PlanState::Held,
-            run: opening.run.0,
-            snapshot_at: opening.snapshot.0,
-            opened_at: opening.now.0,
-            expires_at: opening.now.plus(EXPIRY).0,
-            closed_at: None,
-            baseline: opening.baseline,
-            allowed: opening.allowed,
-            ids,
-            turned_down_under: None,
-            reason: None,
-        };
-        self.note(&plan);
-        self.held.insert(plan.id, plan);
-        Some(self.last)
     }
 
     /// F4: undoes what has waited too long.
     pub fn expire(&mut self, feed: &FeedState, now: Micros) {
-        let due = self.held.values().filter(|plan| plan.is_overdue(now)).map(|plan| plan.id);
+        let due = self.held.values().filter(|held| held.head.is_overdue(now)).map(|held| held.head.id);
         for id in due.collect::<Vec<_>>() {
             self.turn_down(id, PlanState::Expired, None, feed, now);
         }
@@ -133,18 +167,45 @@ impl Plans {
 
     /// F4: a changed snapshot has been accepted, which holds what `present` says. What has come
     /// back is cancelled; what was turned down may be asked for again.
-    pub fn snapshot_changed(&mut self, index: &Index, present: &SlotSet, now: Micros) {
-        self.turned_down.clear();
-        let back = |plan: &Plan| {
-            plan.ids.iter().filter(|id| find(index, id).is_some_and(|slot| present.contains(slot))).count()
-        };
+    pub fn snapshot_changed(&mut self, present: &SlotSet, now: Micros) {
+        for TurnedDown { plan, pages, .. } in std::mem::take(&mut self.turned_down) {
+            self.drop_pages(plan, 0..pages);
+        }
+        let back = |held: &HeldPlan| held.slots.iter().filter(|&&slot| present.contains(slot)).count() as u64;
         let applying = self.applying.as_ref().map(|applying| applying.plan);
-        let cancelled = self.held.values().filter(|plan| plan.is_cancelled_by(back(plan)));
-        let cancelled: Vec<u64> = cancelled.map(|plan| plan.id).filter(|id| Some(*id) != applying).collect();
+        let cancelled = self.held.values().filter(|held| held.head.is_cancelled_by(back(held)));
+        let cancelled: Vec<u64> =
+            cancelled.map(|held| held.head.id).filter(|id| Some(*id) != applying).collect();
         for id in cancelled {
             let reason = "a later snapshot has the assets again".to_owned();
             self.close(id, PlanState::Cancelled, Some(reason), now);
         }
+    }
+
+    /// F4: what a changed and complete file lacks confirms the plans that wait for it. Those that
+    /// `runs` further runs have confirmed by now, to be approved.
+    pub fn confirm(&mut self, present: &SlotSet, body: &str, runs: u32) -> Vec<u64> {
+        if runs == 0 {
+            return Vec::new();
+        }
+        let applying = self.applying.as_ref().map(|applying| applying.plan);
+        let mut approved = Vec::new();
+        for (&id, held) in self.held.iter_mut().filter(|(id, _)| Some(**id) != applying) {
+            let lacks_all = !held.slots.iter().any(|&slot| present.contains(slot));
+            let moved = if lacks_all { held.head.is_confirmed_by(body) } else { held.head.is_doubted() };
+            if moved {
+                self.moved.push(head_record(&held.head));
+            }
+            if lacks_all && held.head.is_approved_after(runs) {
+                approved.push(id);
+            }
+        }
+        approved
+    }
+
+    /// The feed itself has approved the plan.
+    pub fn close_confirmed(&mut self, id: u64, now: Micros) {
+        self.close(id, PlanState::Approved, Some(CONFIRMED.to_owned()), now);
     }
 
     /// Rejected or expired: nothing is deleted, and only a changed snapshot asks again.
@@ -159,34 +220,56 @@ impl Plans {
         if self.applying.as_ref().is_some_and(|applying| applying.plan == id) {
             return;
         }
-        if let Some(plan) = self.held.get_mut(&id) {
-            plan.turned_down_under = feed.last_snapshot_at;
-            self.turned_down.extend(plan.ids.iter().cloned());
-            self.close(id, state, reason, now);
-        }
+        let Some(mut held) = self.held.remove(&id) else { return };
+        held.head.turned_down_under = feed.last_snapshot_at;
+        let (plan, pages) = (id, held.head.pages);
+        self.turned_down.push(TurnedDown { plan, pages, slots: held.slots });
+        self.note_closed(held.head, state, reason, now);
     }
 
+    /// Its ids are not needed any more.
     pub fn close(&mut self, id: u64, state: PlanState, reason: Option<String>, now: Micros) {
-        let Some(mut plan) = self.held.remove(&id) else { return };
+        let Some(mut held) = self.held.remove(&id) else { return };
+        let pages = std::mem::take(&mut held.head.pages);
+        self.drop_pages(id, 0..pages);
+        self.note_closed(held.head, state, reason, now);
+    }
+
+    fn note_closed(&mut self, mut plan: Plan, state: PlanState, reason: Option<String>, now: Micros) {
         plan.close(state, now, reason);
         self.note(&plan);
-        self.closed.push_back(id);
+        self.closed.push_back(plan.id);
         while self.closed.len() > CLOSED_KEPT {
             if let Some(old) = self.closed.pop_front() {
-                self.moved.push(record(old, None));
+                self.moved.push(no_head(old));
             }
         }
     }
 
-    fn note(&mut self, plan: &Plan) {
-        let value = serde_json::to_vec(plan).expect("a plain struct serialises");
-        self.moved.push(record(plan.id, Some(value.into_boxed_slice())));
+    pub(super) fn note(&mut self, plan: &Plan) {
+        self.moved.push(head_record(plan));
         self.outcomes.push(plan.state);
     }
 
-    /// The records of what has moved since the last call.
+    pub(super) fn drop_pages(&mut self, plan: u64, pages: Range<u32>) {
+        if !pages.is_empty() {
+            self.dropping.push_back((plan, pages));
+        }
+    }
+
+    /// The records of what has moved since the last call, and some of what is to be dropped.
     pub fn changes(&mut self) -> Vec<ChangeKind> {
-        std::mem::take(&mut self.moved)
+        let mut changes = std::mem::take(&mut self.moved);
+        let most = changes.len() + DROPPED_AT_ONCE;
+        while changes.len() < most
+            && let Some((plan, pages)) = self.dropping.front_mut()
+        {
+            match pages.next() {
+                Some(number) => changes.push(no_page(*plan, number)),
+                None => drop(self.dropping.pop_front()),
+            }
+        }
+        changes
     }
 
     /// The states that plans have come to since the last call.
@@ -195,107 +278,24 @@ impl Plans {
     }
 }
 
-fn find(index: &Index, id: &str) -> Option<crate::domain::Slot> {
-    AssetId::new(id).ok().and_then(|id| index.find(&id))
+/// Turned down for what the last accepted snapshot says.
+fn is_turned_down(plan: &Plan, feed: &FeedState) -> bool {
+    plan.turned_down_under.is_some() && plan.turned_down_under == feed.last_snapshot_at
 }
 
-/// Plans are keyed by their number, big-endian.
-fn record(id: u64, value: Option<Box<[u8]>>) -> ChangeKind {
-    let key = id.to_be_bytes().into();
-    ChangeKind::Record(Box::new(RecordChange { kind: RecordKind::Plan, key, value }))
+/// Where the ids of a plan stand in the index.
+fn slots_of(plan: &Plan, reader: &Reader, no: PartnerNo, index: &Index) -> Result<Vec<Slot>, ReadError> {
+    let mut slots = Vec::new();
+    for number in 0..plan.pages {
+        let page = read_page(reader, no, plan.id, number)?.unwrap_or_default();
+        let known = page.ids.iter().filter_map(|id| AssetId::new(id).ok()).filter_map(|id| index.find(&id));
+        slots.extend(known);
+    }
+    slots.sort_unstable();
+    slots.dedup();
+    Ok(slots)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Micros = Micros(1_000 * Micros::HOUR);
-
-    fn opening() -> Opening {
-        Opening { run: RunId(3), snapshot: Micros(7), baseline: 10, allowed: 5, now: NOW }
-    }
-
-    fn index(ids: &[&str]) -> Index {
-        let mut index = Index::default();
-        for id in ids {
-            index.insert(AssetId::new(id).unwrap());
-        }
-        index
-    }
-
-    fn slots(index: &Index, ids: &[&str]) -> SlotSet {
-        let mut slots = SlotSet::default();
-        ids.iter().filter_map(|id| find(index, id)).for_each(|slot| slots.insert(slot));
-        slots
-    }
-
-    #[test]
-    fn f4_what_has_come_back_is_cancelled_and_is_no_longer_spoken_for() {
-        let index = index(&["a", "b"]);
-        let mut plans = Plans::default();
-        assert_eq!(plans.open(opening(), vec!["b".into(), "a".into()]), Some(1));
-        assert_eq!(plans.get(1).unwrap().ids, ["a", "b"], "sorted");
-        plans.snapshot_changed(&index, &slots(&index, &["a"]), NOW);
-        assert_eq!(plans.held(), 1, "half of them is not enough");
-        plans.snapshot_changed(&index, &slots(&index, &["a", "b"]), NOW);
-        assert_eq!(plans.held(), 0);
-        assert_eq!(plans.outcomes(), [PlanState::Held, PlanState::Cancelled]);
-        assert_eq!(plans.changes().len(), 2);
-        let spoken = plans.spoken_for(&index);
-        assert!(!spoken.contains(find(&index, "a").unwrap()));
-    }
-
-    #[test]
-    fn f4_what_was_turned_down_is_asked_again_by_a_changed_snapshot_only() {
-        let index = index(&["a"]);
-        let feed = FeedState { last_snapshot_at: Some(7), ..FeedState::default() };
-        let mut plans = Plans::default();
-        plans.open(opening(), vec!["a".into()]);
-        plans.expire(&feed, NOW.plus(EXPIRY - 1));
-        assert_eq!(plans.held(), 1);
-        plans.expire(&feed, NOW.plus(EXPIRY));
-        let slot = find(&index, "a").unwrap();
-        assert_eq!((plans.held(), plans.spoken_for(&index).contains(slot)), (0, true));
-        let mut again = Plans::default();
-        for change in plans.changes() {
-            let ChangeKind::Record(record) = change else { panic!("plans are records") };
-            let plan: Plan = serde_json::from_slice(record.value.as_deref().unwrap()).unwrap();
-            if !plan.is_held() {
-                again.take_in(plan, &feed);
-            }
-        }
-        assert!(again.spoken_for(&index).contains(slot), "also after a restart");
-        plans.snapshot_changed(&index, &SlotSet::default(), NOW);
-        assert!(!plans.spoken_for(&index).contains(slot));
-    }
-
-    #[test]
-    fn f4_closed_plans_and_held_ones_are_bounded() {
-        let feed = FeedState::default();
-        let mut plans = Plans::default();
-        for n in 1..=CLOSED_KEPT as u64 + 5 {
-            assert_eq!(plans.open(opening(), vec!["a".into()]), Some(n));
-            plans.turn_down(n, PlanState::Rejected, None, &feed, NOW);
-        }
-        let removed = plans
-            .changes()
-            .into_iter()
-            .filter(|change| matches!(change, ChangeKind::Record(record) if record.value.is_none()));
-        assert_eq!((removed.count(), plans.closed.len()), (5, CLOSED_KEPT));
-        for _ in 0..HELD_MAX {
-            plans.open(opening(), vec!["a".into()]);
-        }
-        assert_eq!(plans.open(opening(), vec!["b".into()]), None);
-    }
-
-    #[test]
-    fn f4_a_plan_that_is_being_applied_is_closed_by_nothing_else() {
-        let index = index(&["a"]);
-        let mut plans = Plans::default();
-        plans.open(opening(), vec!["a".into()]);
-        plans.applying = Some(Applying { plan: 1, reason: None, next: 0, deleted: 0, kept: 0 });
-        plans.snapshot_changed(&index, &slots(&index, &["a"]), NOW);
-        plans.expire(&FeedState::default(), NOW.plus(EXPIRY));
-        assert_eq!(plans.held(), 1);
-    }
-}
+#[path = "plans_tests.rs"]
+mod tests;

@@ -138,7 +138,7 @@ impl PartnerState {
         let mut feed: FeedState =
             feed.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         pushes::restore(&reader, no, &mut feed)?;
-        let plans = Plans::load(&reader, no, &feed)?;
+        let plans = Plans::load(&reader, no, &index, &feed)?;
         let deliveries = Deliveries::load(&reader, no)?;
         let gaps = GapWatch::new(Streams::read(&reader, no)?, gap, metrics.gaps());
         metrics.deliveries().oldest_is_of(deliveries.oldest());

@@ -1,5 +1,5 @@
 //! The sweep: now and then a stretch of the index is looked through for tombstones that have lived
-//! long enough (X4) and for places that nothing holds any more.
+//! long enough (X4) and for places that nothing holds any more; and pages of closed plans are dropped.
 //!
 //! A collected death raises the partner's history floor, in the same commit and for ever: what is
 //! stamped at or below it is refused from then on, so forgetting brings nothing back.
@@ -55,8 +55,12 @@ impl PartnerState {
         }
         // what the last push brought stays no longer than this, though no other follows
         self.recent.let_go(SLOTS_PER_SWEEP as usize);
+        if !applying {
+            self.plans.abandon();
+        }
         let (durable, _) = oneshot::channel();
-        self.commit(set, durable);
+        // with it some pages of closed plans go
+        self.commit_plans(set, durable);
         let actor = myself.clone();
         if let Some(before) = self.sweep_timer.replace(spawn(TaskKind::SweepTimer, async move {
             sleep(SWEEP_EVERY).await;

@@ -29,18 +29,27 @@ pub fn visit_all(
     partner: PartnerNo,
     visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
 ) -> Result<(), ReadError> {
-    let mut base = 0u32;
-    loop {
-        let scout = |txn: &ReadTransaction| Blocks::read(txn, partner, base);
-        let collect = |overlay: &Overlay, _: &Blocks| views(overlay, partner, base);
-        let (_txn, blocks, (views, overlay_end)) = shared.together(scout, collect)?;
-        visit_chunk(base, &blocks, &views, visit)?;
-        let end = blocks.end.max(overlay_end);
-        match base.checked_add(CHUNK) {
-            Some(next) if next < end => base = next,
-            _ => return Ok(()),
-        }
+    let mut base = Some(0);
+    while let Some(from) = base {
+        base = visit_from(shared, partner, from, visit)?;
     }
+    Ok(())
+}
+
+/// Some assets from a slot on; gives the slot to go on from, `None` at the end.
+pub fn visit_from(
+    shared: &Shared,
+    partner: PartnerNo,
+    from: u32,
+    visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
+) -> Result<Option<u32>, ReadError> {
+    let base = from - from % CHUNK;
+    let scout = |txn: &ReadTransaction| Blocks::read(txn, partner, base);
+    let collect = |overlay: &Overlay, _: &Blocks| views(overlay, partner, base);
+    let (_txn, blocks, (views, overlay_end)) = shared.together(scout, collect)?;
+    visit_chunk(base, &blocks, &views, visit)?;
+    let end = blocks.end.max(overlay_end);
+    Ok(base.checked_add(CHUNK).filter(|&next| next < end))
 }
 
 impl Blocks {

@@ -31,11 +31,22 @@ pub fn page(
     backwards: bool,
     limit: usize,
 ) -> Result<Vec<RecordRow>, ReadError> {
+    let search = Search { family, after, backwards, limit, keys_only: false };
+    rows(shared, &search)
+}
+
+pub fn first_keys(shared: &Shared, family: Family, limit: usize) -> Result<Vec<Box<[u8]>>, ReadError> {
+    let search = Search { family, after: None, backwards: false, limit, keys_only: true };
+    Ok(rows(shared, &search)?.into_iter().map(|(key, _)| key).collect())
+}
+
+fn rows(shared: &Shared, whole: &Search<'_>) -> Result<Vec<RecordRow>, ReadError> {
+    let (limit, backwards) = (whole.limit, whole.backwards);
     let mut rows = Vec::new();
-    let mut after: Option<Box<[u8]>> = after.map(Into::into);
+    let mut after: Option<Box<[u8]>> = whole.after.map(Into::into);
     // a stretch may hold less than asked for, where records in it are removed
     while rows.len() < limit {
-        let search = Search { family, after: after.as_deref(), backwards, limit: limit - rows.len() };
+        let search = Search { after: after.as_deref(), limit: limit - rows.len(), ..*whole };
         let (_, mut found, newer) =
             shared.together(|txn| search.stored(txn), |overlay, found| search.newer(overlay, found))?;
         found.rows.extend(newer.rows);
@@ -59,11 +70,14 @@ pub fn page(
 }
 
 /// What is looked for in tables and layers.
+#[derive(Clone, Copy)]
 struct Search<'a> {
     family: Family,
     after: Option<&'a [u8]>,
     backwards: bool,
     limit: usize,
+    /// Values are not asked for: they come out empty.
+    keys_only: bool,
 }
 
 /// Records by key, `None` for removed ones.
@@ -75,6 +89,10 @@ struct Stretch {
 }
 
 impl Search<'_> {
+    fn copied(&self, value: &[u8]) -> Box<[u8]> {
+        if self.keys_only { Box::default() } else { value.into() }
+    }
+
     fn beyond(&self, key: &[u8], end: &[u8]) -> bool {
         if self.backwards { key < end } else { key > end }
     }
@@ -96,7 +114,7 @@ impl Search<'_> {
             let (key, row) = row?;
             let (_, value) = take(row.value()).map_err(StoreError::corrupt("records"))?;
             let key: Box<[u8]> = key.value().2.into();
-            stretch.rows.insert(key.clone(), Some(value.into()));
+            stretch.rows.insert(key.clone(), Some(self.copied(value)));
             if stretch.rows.len() == self.limit {
                 stretch.end = Some(key);
                 break;
@@ -115,7 +133,7 @@ impl Search<'_> {
                 if stretch.end.as_ref().is_some_and(|end| self.beyond(key, end)) {
                     break;
                 }
-                stretch.rows.insert(key.into(), entry.value.clone());
+                stretch.rows.insert(key.into(), entry.value.as_deref().map(|value| self.copied(value)));
                 present += usize::from(entry.value.is_some());
                 if present == self.limit {
                     stretch.end = Some(key.into());
