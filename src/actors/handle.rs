@@ -3,8 +3,8 @@
 use super::admission::{Admission, Limits, Permit};
 use super::delivery::{Delivery, DeliveryKey};
 use super::partner::{
-    OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched, RebuildFrom,
-    RebuildRefused, stored_delivery,
+    Blamed, OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched,
+    RebuildFrom, RebuildRefused, stored_delivery,
 };
 use super::poison::{self, Poison, Verdict};
 use crate::codec::request::again::Form;
@@ -239,13 +239,25 @@ impl PartnerEntry {
     /// For tests of supervision: makes the partner's actor panic.
     #[doc(hidden)]
     pub fn panic_for_test(&self) {
-        let _ = self.tell(PartnerMessage::Panic { deciding: None });
+        let _ = self.tell(PartnerMessage::Panic { deciding: Blamed::Nothing });
     }
 
     /// The same, as if it had been this push.
     #[doc(hidden)]
     pub fn panic_at_push_for_test(&self, deciding: PushBody) {
-        let _ = self.tell(PartnerMessage::Panic { deciding: Some(deciding) });
+        let _ = self.tell(PartnerMessage::Panic { deciding: Blamed::Push(deciding) });
+    }
+
+    /// The same, as if it had been a step of a feed's run.
+    #[doc(hidden)]
+    pub fn panic_in_run_for_test(&self) {
+        let _ = self.tell(PartnerMessage::Panic { deciding: Blamed::Run });
+    }
+
+    /// Ends the task of the run that is under way.
+    #[doc(hidden)]
+    pub fn abort_run_for_test(&self) {
+        let _ = self.tell(PartnerMessage::AbortRun);
     }
 
     /// Makes the next starts of the partner's actor fail.

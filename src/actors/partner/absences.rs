@@ -19,7 +19,8 @@ const PART_SLOTS: usize = 1_000;
 pub struct Silence {
     pub run: RunId,
     pub snapshot: Micros,
-    pub dated: bool,
+    /// Its absences count at the first (X3): it is dated, and neither cut nor mixed (F1, F6).
+    pub counts_at_once: bool,
     /// It holds no record at all.
     pub empty: bool,
     /// Its envelope says that empty is meant.
@@ -64,9 +65,9 @@ impl Absences {
 
     /// X3 for one slot, as it stands now.
     fn judge(&self, head: &AssetHead) -> Absence {
-        let Silence { snapshot, dated, .. } = self.silence;
-        match absence::decide(head, snapshot, dated) {
-            Absence::Delete if self.torn && !dated => Absence::First,
+        let Silence { snapshot, counts_at_once, .. } = self.silence;
+        match absence::decide(head, snapshot, counts_at_once) {
+            Absence::Delete if self.torn && !counts_at_once => Absence::First,
             judged => judged,
         }
     }
@@ -99,7 +100,7 @@ impl PartnerState {
             now,
         };
         let decision = guard::decide(question, &self.feed);
-        if decision == GuardDecision::Pass && silence.dated {
+        if decision == GuardDecision::Pass && silence.counts_at_once {
             // with the first part, not with the run: a push that lands between two parts is late too
             self.feed.last_absence_at = self.feed.last_absence_at.max(Some(silence.snapshot.0));
         }
