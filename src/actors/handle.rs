@@ -3,8 +3,8 @@
 use super::admission::{Admission, Limits, Permit, Shed};
 use super::delivery::{Delivery, DeliveryKey};
 use super::partner::{
-    OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched, RebuildFrom,
-    RebuildRefused, stored_delivery,
+    Blamed, OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched,
+    RebuildFrom, RebuildRefused, stored_delivery,
 };
 use super::poison::{self, Poison, Verdict};
 use crate::codec::request::again::Form;
@@ -295,13 +295,25 @@ impl PartnerEntry {
     /// For tests of supervision: makes the partner's actor panic.
     #[doc(hidden)]
     pub fn panic_for_test(&self) {
-        let _ = self.tell(PartnerMessage::Panic { deciding: None });
+        let _ = self.tell(PartnerMessage::Panic { deciding: Blamed::Nothing });
     }
 
     /// The same, as if it had been this push.
     #[doc(hidden)]
     pub fn panic_at_push_for_test(&self, deciding: PushBody) {
-        let _ = self.tell(PartnerMessage::Panic { deciding: Some(deciding) });
+        let _ = self.tell(PartnerMessage::Panic { deciding: Blamed::Push(deciding) });
+    }
+
+    /// The same, as if it had been a step of a feed's run.
+    #[doc(hidden)]
+    pub fn panic_in_run_for_test(&self) {
+        let _ = self.tell(PartnerMessage::Panic { deciding: Blamed::Run });
+    }
+
+    /// Ends the task of the run that is under way.
+    #[doc(hidden)]
+    pub fn abort_run_for_test(&self) {
+        let _ = self.tell(PartnerMessage::AbortRun);
     }
 
     /// Makes the next starts of the partner's actor fail.
@@ -323,7 +335,7 @@ impl PartnerEntry {
         move || {
             if let Some(actor) = actor {
                 // one that has gone cannot fail any more
-                let _ = actor.cast(PartnerMessage::Panic { deciding: None });
+                let _ = actor.cast(PartnerMessage::Panic { deciding: Blamed::Nothing });
             }
         }
     }

@@ -17,7 +17,7 @@ pub use admission::{Admission, Bucket, Limits, Permit, Shed};
 pub use delivery::{Delivery, DeliveryKey, Repeats};
 pub use handle::{NotDecided, PartnerEntry, Push, PushBody, PushReply, Registry, Unavailable};
 pub use kept::{KeptError, Release};
-pub use partner::{Cannot, Deed, Operated, Order, ParkedPlace, ParkedPrice};
+pub use partner::{Cannot, Deed, FeedGates, Operated, Order, ParkedPlace, ParkedPrice};
 pub use partner::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, Surroundings};
 pub use partner::{plan_page, plan_pages};
 pub use purge::{Leftovers, Purge, count as count_leftovers};

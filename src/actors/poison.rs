@@ -1,6 +1,9 @@
 //! Pushes that kill their actor (C18). At its third death by the same push, the push is no longer
 //! handed over: it is refused as `poisoned`, and kept in the quarantine.
 //!
+//! A feed's run that kills the actor three times in a row is counted likewise, by its feed: its
+//! bytes may differ with each fetch. The feed then rests.
+//!
 //! The actor is watched while it decides a push; a watch that is dropped before the push has passed
 //! notes its fingerprint here. The memory is bounded and ends with the process: whoever has mended
 //! the fault starts anew. Pushes that only waited in the mailbox are not suspected.
@@ -8,7 +11,7 @@
 use super::handle::{Push, PushBody};
 use crate::domain::{ItemOutcome, Outcome, Rule};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -36,6 +39,8 @@ struct Suspects {
     known: Mutex<VecDeque<Suspect>>,
     /// How many there are: without any, no push is hashed.
     count: AtomicUsize,
+    /// Deaths in a row at steps of the feed's runs.
+    run_deaths: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -66,7 +71,41 @@ impl Drop for Watch {
     }
 }
 
+/// Says, by being dropped, that a step of a run has killed the actor.
+pub struct RunWatch {
+    poison: Poison,
+    passed: bool,
+}
+
+impl RunWatch {
+    pub fn passed(mut self) {
+        self.passed = true;
+    }
+}
+
+impl Drop for RunWatch {
+    fn drop(&mut self) {
+        if !self.passed {
+            self.poison.0.run_deaths.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
 impl Poison {
+    pub fn watch_run(&self) -> RunWatch {
+        RunWatch { poison: self.clone(), passed: false }
+    }
+
+    /// The feed's runs have killed so often that it has to rest.
+    pub fn feed_must_rest(&self) -> bool {
+        self.0.run_deaths.load(Ordering::Acquire) >= u32::from(DEATHS_MAX)
+    }
+
+    /// A run has come to its end, or what it is read by has changed.
+    pub fn forget_run_deaths(&self) {
+        self.0.run_deaths.store(0, Ordering::Release);
+    }
+
     pub fn watch(&self, body: &PushBody) -> Watch {
         Watch { poison: self.clone(), body: Some(body.clone()) }
     }
@@ -163,6 +202,22 @@ mod tests {
             drop(poison.watch(&body("x")));
         }
         assert_eq!(poison.verdict(&body("x")), Verdict::Refuse);
+    }
+
+    #[test]
+    fn b7_a_feed_rests_at_the_third_death_in_a_row_and_a_run_that_ends_makes_good_for_all() {
+        let poison = Poison::default();
+        for _ in 0..2 {
+            drop(poison.watch_run());
+            poison.watch_run().passed();
+        }
+        assert!(!poison.feed_must_rest());
+        poison.forget_run_deaths();
+        for _ in 0..3 {
+            assert!(!poison.feed_must_rest());
+            drop(poison.watch_run());
+        }
+        assert!(poison.feed_must_rest());
     }
 
     #[test]

@@ -61,13 +61,13 @@ impl Rebuild {
         let counts = &report["counts"];
         writeln!(
             out,
-            "run {run} {status}: {} records, {} created, {} updated, {} deleted, {} held, {} quarantined",
+            "run {run} {}: {} records, {} created, {} updated, {} deleted, {} held",
+            said(&report),
             counts["records"],
             counts["created"],
             counts["updated"],
             counts["deleted"],
             counts["held"],
-            counts["quarantined"],
         )?;
         if let Some(detail) = report["detail"].as_str() {
             writeln!(out, "{detail}")?;
@@ -89,5 +89,14 @@ impl Rebuild {
             }
             sleep(LOOK_EVERY).await;
         }
+    }
+}
+
+/// A run's status, with the number of what was kept aside of it (F3).
+fn said(report: &Value) -> String {
+    let status = report["status"].as_str().unwrap_or_default();
+    match report["quarantined"].as_u64() {
+        Some(aside) => format!("{status}, {aside} quarantined"),
+        None => status.to_owned(),
     }
 }

@@ -10,11 +10,20 @@ use super::json::{self, JsonError, Kind};
 use super::reserved::{self, Refusal};
 use super::time;
 use crate::domain::{
-    AssetId, AssetWrite, Document, Field, Mapping, Market, Micros, PriceWrite, QuoteName, Rule, Source,
-    TimeFormat, Verb,
+    AssetId, AssetWrite, Document, Field, ItemOutcome, Mapping, Market, Micros, PriceWrite, QuoteName, Rule,
+    Source, TimeFormat, Verb,
 };
 use crate::rules::policy::Policy;
+use compact_str::CompactString;
 use std::borrow::Cow;
+
+/// A record whose document is sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    pub write: AssetWrite,
+    /// F2: why its price is not taken, which the write then lacks; pointed into the record.
+    pub price_aside: Option<Box<ItemOutcome>>,
+}
 
 /// Why a record is invalid (F2). With an id it counts as present.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +39,7 @@ pub struct RecordError {
 }
 
 /// Reads one record, whose prices have no time unless the mapping finds one.
-pub fn decode(text: &str, mapping: &Mapping, policy: &Policy) -> Result<AssetWrite, RecordError> {
+pub fn decode(text: &str, mapping: &Mapping, policy: &Policy) -> Result<Decoded, RecordError> {
     if json::kind(text) != Kind::Object {
         let refusal = Refusal::new(
             Rule::F2,
@@ -44,7 +53,15 @@ pub fn decode(text: &str, mapping: &Mapping, policy: &Policy) -> Result<AssetWri
         Err(error) => return Err(spoilt(text, mapping, error)),
     };
     let id = record.id(&mapping.id).map_err(|refusal| refused(None, refusal))?;
-    record.write(&id, mapping, policy).map_err(|refusal| refused(Some(id), refusal))
+    let mut write = record.write(&id, mapping, policy).map_err(|refusal| refused(Some(id), refusal))?;
+    let price_aside = match record.price(&write.id, mapping, policy) {
+        Ok(price) => {
+            write.prices.extend(price);
+            None
+        }
+        Err(refusal) => Some(refusal.into_outcome()),
+    };
+    Ok(Decoded { write, price_aside })
 }
 
 fn refused(id: Option<AssetId>, refusal: Refusal) -> RecordError {
@@ -104,13 +121,13 @@ impl<'a> Record<'a> {
             sequence: 0,
             members: Document::from_members(members),
             removed: Vec::new(),
-            prices: self.price(id, mapping, policy)?.into_iter().collect(),
+            prices: Vec::new(),
         })
     }
 
     fn price(&self, id: &AssetId, mapping: &Mapping, policy: &Policy) -> Result<Option<PriceWrite>, Refusal> {
         let Some(field) = &mapping.price_amount else { return Ok(None) };
-        let Some(raw) = self.value(field)? else { return Ok(None) };
+        let Some(raw) = self.amount(field)? else { return Ok(None) };
         let amount = reserved::amount(&raw, policy).map_err(|refusal| pointed(refusal, field))?;
         let mut currency = None;
         if let Some(field) = &mapping.price_currency
@@ -129,6 +146,38 @@ impl<'a> Record<'a> {
             stream: None,
             extra: None,
         }))
+    }
+
+    /// The price's amount. Where something else stands on the way to it, that is told (F2).
+    fn amount(&self, field: &Field) -> Result<Option<Cow<'_, str>>, Refusal> {
+        if let Some(raw) = self.value(field)? {
+            return Ok(Some(raw));
+        }
+        match &field.source {
+            Source::Pointer(pointer) => self.check_way(&pointer.0).map(|()| None),
+            Source::Constant(_) => Ok(None),
+        }
+    }
+
+    /// Refuses what stands on a pointer's way and does not lead on; nothing, null and what is empty
+    /// hold no value, and are no fault.
+    fn check_way(&self, pointer: &[CompactString]) -> Result<(), Refusal> {
+        let Some((first, rest)) = pointer.split_first() else { return Ok(()) };
+        let Some((_, held)) = self.members.iter().find(|(name, _)| name == first.as_str()) else {
+            return Ok(());
+        };
+        let mut raw = *held;
+        for (passed, part) in rest.iter().enumerate() {
+            if json::kind(raw) == Kind::Null || is_empty(raw) {
+                return Ok(());
+            }
+            let next = json::lookup(raw, std::slice::from_ref(part));
+            match next.map_err(|e| Refusal::new(Rule::F2, e.code, e.detail))? {
+                Some(next) => raw = next,
+                None => return Err(price_shape(pointer, passed)),
+            }
+        }
+        Ok(())
     }
 
     fn time(&self, field: Option<&Field>, format: TimeFormat) -> Result<Option<Micros>, Refusal> {
@@ -153,6 +202,19 @@ impl<'a> Record<'a> {
         };
         Ok(found.filter(|raw| json::kind(raw) != Kind::Null).map(|raw| mapped(field, raw)))
     }
+}
+
+fn is_empty(container: &str) -> bool {
+    let inner = container.trim_ascii_start().strip_prefix(['{', '[']).map(str::trim_ascii_start);
+    inner.is_some_and(|inner| inner.starts_with(['}', ']']))
+}
+
+/// The value behind `passed` more parts of the pointer does not hold the next one.
+fn price_shape(pointer: &[CompactString], passed: usize) -> Refusal {
+    let hint = "no amount can be read from what stands here: check the mapping's `price.amount`, \
+                or send the price as {\"amount\": \"101.25\", \"currency\": \"EUR\"}";
+    let here = pointer[..=passed].iter().rev();
+    here.fold(Refusal::new(Rule::F2, "price_shape", hint), |refusal, part| refusal.within(part))
 }
 
 /// What the partner's word means in ours; what is not listed passes.
@@ -195,7 +257,16 @@ mod tests {
     use proptest::prelude::*;
 
     fn own_shape(text: &str) -> Result<AssetWrite, RecordError> {
-        decode(text, &Mapping::default(), &Policy::default())
+        decode(text, &Mapping::default(), &Policy::default()).map(|decoded| decoded.write)
+    }
+
+    /// Code and pointer of the price that is kept aside.
+    fn aside(text: &str, mapping: &Mapping) -> Option<(String, String)> {
+        let decoded = decode(text, mapping, &Policy::default()).unwrap();
+        assert!(decoded.price_aside.is_none() || decoded.write.prices.is_empty());
+        let note = decoded.price_aside?.note.unwrap();
+        assert!(!note.hint.is_empty());
+        Some((note.code.into_owned(), note.pointer))
     }
 
     fn names(write: &AssetWrite) -> Vec<&str> {
@@ -242,7 +313,7 @@ mod tests {
     fn a_mapping_reads_members_from_where_they_are_and_keeps_them_there() {
         let text = r#"{"base":"ibc/1","display":"atom","type_asset":"cw20","class":"theirs","id":"dropped","price":9,
             "meta":{"changed":1500},"quotes":[{"p":0.25}]}"#;
-        let write = decode(text, &foreign(), &Policy::default()).unwrap();
+        let write = decode(text, &foreign(), &Policy::default()).unwrap().write;
         assert_eq!((write.id.as_str(), write.at), ("ibc/1", Some(Micros(1_500_000))));
         assert_eq!(
             names(&write),
@@ -257,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_mapped_member_that_is_absent_is_not_taken_from_the_records_own() {
-        let write = decode(r#"{"base":"a","class":"theirs"}"#, &foreign(), &Policy::default()).unwrap();
+        let write = decode(r#"{"base":"a","class":"theirs"}"#, &foreign(), &Policy::default()).unwrap().write;
         assert_eq!(write.members.get("class"), None);
     }
 
@@ -271,8 +342,6 @@ mod tests {
             (r#"{"base":"a","status":"odd"}"#, Some("a"), "status_unknown", "/status"),
             (r#"{"base":"a","currency":"ZZZ"}"#, Some("a"), "currency_unknown", "/currency"),
             (r#"{"base":"a","meta":{"changed":"soon"}}"#, Some("a"), "time_format", "/meta/changed"),
-            (r#"{"base":"a","quotes":[{"p":"x"}]}"#, Some("a"), "invalid_number", "/quotes/0/p"),
-            (r#"{"base":"a","quotes":[{"p":0}]}"#, Some("a"), "amount_zero", "/quotes/0/p"),
             (r#"{"base":"a","x":1,"x":2}"#, Some("a"), "json_duplicate_name", ""),
             (r#"{"base":"a","base":"a"}"#, None, "json_duplicate_name", ""),
         ] {
@@ -287,11 +356,53 @@ mod tests {
     }
 
     #[test]
+    fn f2_a_bad_price_leaves_the_document_and_says_where_it_is() {
+        for (text, code, pointer) in [
+            (r#"{"id":"a","price":{"amount":"x"}}"#, "invalid_number", "/price/amount"),
+            (r#"{"id":"a","price":{"amount":"0.00"}}"#, "amount_zero", "/price/amount"),
+            (r#"{"id":"a","price":{"amount":1,"currency":"ZZZ"}}"#, "currency_unknown", "/price/currency"),
+            (r#"{"id":"a","price":{"amount":1,"as_of":"noon"}}"#, "time_format", "/price/as_of"),
+        ] {
+            assert_eq!(aside(text, &Mapping::default()), Some((code.into(), pointer.into())), "{text}");
+        }
+        let text = r#"{"base":"a","display":"N","quotes":[{"p":0}]}"#;
+        assert_eq!(aside(text, &foreign()), Some(("amount_zero".into(), "/quotes/0/p".into())));
+    }
+
+    #[test]
+    fn f2_a_price_of_another_shape_than_the_mappings_is_told_and_none_at_all_is_not() {
+        for (price, pointer) in [
+            ("\"15.50\"", "/price"),
+            ("15.5", "/price"),
+            ("false", "/price"),
+            ("{\"value\":\"15.50\"}", "/price"),
+            ("[{\"amount\":1}]", "/price"),
+            ("{\"currency\":\"EUR\"}", "/price"),
+        ] {
+            let text = format!("{{\"id\":\"a\",\"price\":{price}}}");
+            let expected = Some(("price_shape".into(), pointer.into()));
+            assert_eq!(aside(&text, &Mapping::default()), expected, "{price}");
+        }
+        for none in ["null", "{}", "[ ]", "{ \"amount\": null, \"currency\": \"EUR\" }"] {
+            let text = format!("{{\"id\":\"a\",\"price\":{none}}}");
+            assert_eq!(aside(&text, &Mapping::default()), None, "{none}");
+        }
+        assert_eq!(aside(r#"{"id":"a"}"#, &Mapping::default()), None);
+        for (quotes, pointer) in
+            [("[]", None), ("[{}]", None), ("[{\"q\":1}]", Some("/quotes/0")), ("{\"p\":1}", Some("/quotes"))]
+        {
+            let text = format!("{{\"base\":\"a\",\"quotes\":{quotes}}}");
+            let expected = pointer.map(|pointer| ("price_shape".to_owned(), pointer.to_owned()));
+            assert_eq!(aside(&text, &foreign()), expected, "{quotes}");
+        }
+    }
+
+    #[test]
     fn times_as_numbers_are_read_only_where_the_mapping_names_the_unit() {
         let text = r#"{"id":"a","updated_at":1500}"#;
         assert_eq!(own_shape(text).unwrap_err().code, "time_format");
         let mapping = Mapping { time_format: TimeFormat::UnixSeconds, ..Mapping::default() };
-        let write = decode(text, &mapping, &Policy::default()).unwrap();
+        let write = decode(text, &mapping, &Policy::default()).unwrap().write;
         assert_eq!(write.at, Some(Micros(1_500_000_000)));
     }
 

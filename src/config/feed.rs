@@ -5,7 +5,7 @@ use super::mapping::mapping;
 use super::raw::{Section, duration_of, text_of};
 use super::validate::{GIB, KIB, seconds};
 use super::{Credentials, FeedSettings, SecretSource};
-use crate::rules::policy::{Absent, Policy};
+use crate::rules::policy::{Absent, Policy, RecordTime};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -48,6 +48,11 @@ pub(super) fn feed(mut section: Section<'_>, policy: &mut Policy) -> Option<Feed
         s.choice("absent", Absent::Delete, &[("delete", Absent::Delete), ("inactive", Absent::Inactive)]);
     policy.last_modified_is_data_time =
         s.choice("last_modified", false, &[("data_time", true), ("upload_time", false)]);
+    policy.record_time = s.choice(
+        "record_time",
+        RecordTime::Snapshot,
+        &[("snapshot", RecordTime::Snapshot), ("record", RecordTime::Record)],
+    );
     if settings.record_bytes_max as u64 > settings.body_bytes_max {
         s.refuse("record_bytes_max", Wrong::rule("must not exceed body_bytes_max"));
     }

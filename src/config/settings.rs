@@ -126,6 +126,17 @@ pub struct Settings {
     pub partners: Vec<PartnerSettings>,
 }
 
+impl PartnerSettings {
+    /// What a feed's records are read by, as a hash: with another one the same bytes are another file.
+    pub fn mapping_print(&self) -> u64 {
+        let policy = &self.policy;
+        let mapping = self.feed.as_ref().map(|feed| &feed.mapping);
+        let words = (&policy.statuses_extra, &policy.currencies_extra, policy.default_currency);
+        let marks = (policy.allow_zero, policy.allow_negative, policy.record_time);
+        xxhash_rust::xxh3::xxh3_64(format!("{mapping:?}{words:?}{marks:?}").as_bytes())
+    }
+}
+
 impl Settings {
     /// Keys whose values are bound when the daemon starts, and that `other` has another value for.
     pub fn bound_at_start_that_differ(&self, other: &Settings) -> Vec<&'static str> {

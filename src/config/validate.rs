@@ -161,6 +161,7 @@ fn policy(s: &mut Section<'_>) -> Policy {
         statuses_extra: s.list("statuses_extra", WORDS_MAX, status).unwrap_or_default().into_iter().collect(),
         absent: Absent::default(),
         last_modified_is_data_time: false,
+        record_time: default.record_time,
         parked_max: s.number("parked_max", default.parked_max, 0..=10_000_000),
         quarantine_max: s.number("quarantine_max", default.quarantine_max, 1..=1_000_000),
         quarantine_bytes_max: s.bytes("quarantine_bytes_max", default.quarantine_bytes_max, 64 * KIB..=GIB),

@@ -7,8 +7,8 @@ mod watchers;
 pub use signals::{Signal, Signals};
 
 use crate::actors::{
-    Admission, ConfigureError, Registry, StorageArguments, StorageHandle, StorageState, SupervisorArguments,
-    SupervisorHandle, Surroundings, start_storage,
+    Admission, ConfigureError, FeedGates, Registry, StorageArguments, StorageHandle, StorageState,
+    SupervisorArguments, SupervisorHandle, Surroundings, start_storage,
 };
 use crate::clock::Clock;
 use crate::config::{PartnerSettings, Settings};
@@ -20,7 +20,6 @@ use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 /// Change streams and requests under way get this long of the shutdown's time.
@@ -125,7 +124,7 @@ impl Daemon {
             storage: storage.clone(),
             clock: clock.clone(),
             fetcher: Arc::new(Fetcher::new().map_err(StartError::Fetcher)?),
-            gate: Arc::new(Semaphore::new(settings.store.fetches_max)),
+            gates: FeedGates::new(settings.store.fetches_max),
             spool,
             reserve: reserve.clone(),
             overlay_bytes_max: settings.store.overlay_bytes_max,

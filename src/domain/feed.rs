@@ -66,11 +66,14 @@ pub struct RunCounts {
     /// Deletes that the guard kept back (F4).
     pub held: u64,
     pub quarantined: u64,
+    /// Records whose price alone was kept aside, their documents applied (F2).
+    pub prices_quarantined: u64,
     /// Records that say again what another of the same id says (F6).
     pub repeated: u64,
     /// Undated prices that differ from the dated ones (P2).
     pub drift: u64,
     /// Verdicts (F9).
+    pub new: u64,
     pub agree: u64,
     pub feed_stale: u64,
     pub missed_push: u64,
@@ -82,6 +85,13 @@ pub struct RunCounts {
     pub absent_once: u64,
     /// Pushes that were applied between the accepted run before and this one (F9).
     pub pushes: u64,
+}
+
+impl RunCounts {
+    /// Records of which nothing, or all but the price, was applied.
+    pub fn kept_aside(&self) -> u64 {
+        self.quarantined + self.prices_quarantined
+    }
 }
 
 /// What one run found and did.
@@ -109,14 +119,17 @@ pub struct RunReport {
     /// The partner had pushed by then, ever: only then is there a rate of loss (F9).
     #[serde(default)]
     pub pushes_at_all: bool,
-    /// The first invalid records: id where readable, code, what is wrong.
+    /// What is wrong with the file as a whole, then the first records that were kept aside: id where
+    /// readable, code, what is wrong.
     #[serde(default)]
     pub faults: Vec<RecordFault>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordFault {
-    pub record: u64,
+    /// `None`: it is the file's as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<u64>,
     pub offset: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -149,12 +162,21 @@ pub struct FeedState {
     pub etag: Option<String>,
     pub last_modified: Option<String>,
     pub validators_url: Option<String>,
+    /// They differ with each answer, and say nothing of the body (F1).
+    pub validators_unsteady: bool,
     /// Accepted counts, newest last, at most 7 (F4).
     pub accepted_counts: Vec<u64>,
     /// Deletes applied without a plan: when and how many, for the windows of F4.
     pub deletes: Vec<(i64, u64)>,
     pub last_success_at: Option<i64>,
     pub failures_in_row: u32,
+    /// Runs in a row that were refused for their time (T3).
+    pub time_refusals_in_row: u32,
+    /// What the records of the last good file were read by, as a hash: with another mapping the same
+    /// bytes are another body.
+    pub mapping_print: Option<u64>,
+    /// Accepted runs in a row that held records older than a stored push (T3).
+    pub outdated_runs_in_row: u32,
     /// X4: the partner's history floor.
     pub history_floor: Option<i64>,
     /// Pushes accepted since the last accepted run (F9).
@@ -162,10 +184,13 @@ pub struct FeedState {
     /// Missed pushes and pushes of the last applied run: the push-loss rate of F9.
     pub last_missed: u64,
     pub last_pushes: u64,
-    /// A push was applied, ever.
+    /// A push was applied, ever; and one of a document.
     pub pushes_at_all: bool,
+    pub pushes_documents: bool,
     /// Whether absence from the last accepted file means something (F2, F8).
     pub last_whole: bool,
+    /// That file may be cut or mixed, so that its absences count at the second one in a row (F1, F6).
+    pub last_doubtful: bool,
     /// That file held no record; and its envelope said that this is meant (F4).
     pub last_empty: bool,
     pub last_empty_meant: bool,

@@ -73,6 +73,7 @@ pub async fn receive(
         etag: None,
         last_modified: None,
         last_modified_at: None,
+        served_as_lines: false,
     })
 }
 
@@ -131,7 +132,7 @@ fn check_opening(block: &[u8], inflated: bool) -> Result<(), FetchError> {
     if text.first() == Some(&b'<') { Err(html()) } else { Ok(()) }
 }
 
-pub fn html() -> FetchError {
+fn html() -> FetchError {
     let detail = "the answer is a web page or XML, not JSON: a login, a captive portal or a wrong url";
     FetchError::new("html", detail)
 }

@@ -24,6 +24,21 @@ impl FetchError {
         FetchError { code, detail: detail.into(), retry_after: None }
     }
 
+    /// F1: two fetches in a row were of a file that was being written.
+    pub fn changed_while_fetched() -> FetchError {
+        let advice = "write the file beside its place and rename it when it is whole";
+        let detail =
+            format!("the file changed while it was sent, twice in a row; nothing was used; {advice}");
+        FetchError::new("changed_while_fetched", detail)
+    }
+
+    /// The server is slow, and so many others are already waited for.
+    pub fn crowded(slow_max: usize) -> FetchError {
+        let detail =
+            format!("the server is slow, and {slow_max} slow fetches of others are under way already");
+        FetchError::new("too_slow", detail)
+    }
+
     pub(super) fn spool(error: &io::Error) -> FetchError {
         let advice = "check the space and the permissions of the spool directory";
         FetchError::new("spool_failed", format!("the body could not be written: {error}; {advice}"))

@@ -12,7 +12,7 @@ use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
 };
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{Method, Response, StatusCode, Url};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,9 +51,24 @@ impl Fetcher {
         }
     }
 
+    /// F1: whether a body that was received is still the server's, as far as its validators tell: they
+    /// were those of the file when it began to be sent. A server that cannot be asked tells nothing.
+    pub async fn is_still(&self, request: FetchRequest<'_>, received: &Spooled) -> bool {
+        let (etag, last_modified) = (received.etag.as_deref(), received.last_modified.as_deref());
+        if etag.is_none() && last_modified.is_none() {
+            return true;
+        }
+        let request = FetchRequest { etag, last_modified, ..request };
+        let Ok(credentials) = read_credentials(&request).await else { return true };
+        match self.follow(Method::HEAD, &request, &credentials).await {
+            Ok((head, _)) if head.status() == StatusCode::OK => is_same_version(head.headers(), received),
+            _ => true,
+        }
+    }
+
     async fn run(&self, request: FetchRequest<'_>) -> Result<Fetched, FetchError> {
         let credentials = read_credentials(&request).await?;
-        let (response, credentials_dropped) = self.follow(&request, &credentials).await?;
+        let (response, credentials_dropped) = self.follow(Method::GET, &request, &credentials).await?;
         match response.status() {
             StatusCode::OK => receive(response, &request).await.map(Fetched::Body),
             StatusCode::NOT_MODIFIED if is_conditional(&request) => Ok(Fetched::NotModified),
@@ -77,6 +92,7 @@ impl Fetcher {
     /// request went without the feed's credentials.
     async fn follow(
         &self,
+        method: Method,
         request: &FetchRequest<'_>,
         credentials: &Presented,
     ) -> Result<(Response, bool), FetchError> {
@@ -86,7 +102,7 @@ impl Fetcher {
         for hop in 0..=REDIRECTS_MAX {
             let same_origin = url.origin() == first.origin();
             let presented = if same_origin { credentials } else { &Presented::Nothing };
-            let answer = self.ask(&url, request, presented).await;
+            let answer = self.ask(&method, &url, request, presented).await;
             let response = answer.map_err(|error| if hop > 0 { of_hop(error) } else { error })?;
             if !is_redirect(response.status()) {
                 return Ok((response, !same_origin && credentials.is_some()));
@@ -101,6 +117,7 @@ impl Fetcher {
     /// One request, up to the head of its answer.
     async fn ask(
         &self,
+        method: &Method,
         url: &Url,
         request: &FetchRequest<'_>,
         presented: &Presented,
@@ -109,7 +126,7 @@ impl Fetcher {
         let mut get = self
             .clients
             .get(feed.allow_private, feed.connect_timeout)?
-            .get(url.clone())
+            .request(method.clone(), url.clone())
             .header(ACCEPT, ACCEPTED_TYPES)
             .header(ACCEPT_ENCODING, "gzip");
         if let Some(etag) = request.etag {
@@ -188,10 +205,27 @@ async fn receive(response: Response, request: &FetchRequest<'_>) -> Result<Spool
     let headers = response.headers();
     let encoding = check_head(headers, request.feed.wire_bytes_max)?;
     let (etag, last_modified) = (validator(headers, &ETAG), validator(headers, &LAST_MODIFIED));
+    let served_as_lines = is_lines(headers);
     let spool = Spool::create(request.spool, request.disk_free_bytes_min).await?;
     let spooled = body::receive(response, encoding, request.feed, spool, request.spool).await?;
     let last_modified_at = last_modified.as_deref().and_then(parse_http_date);
-    Ok(Spooled { etag, last_modified, last_modified_at, ..spooled })
+    Ok(Spooled { etag, last_modified, last_modified_at, served_as_lines, ..spooled })
+}
+
+/// Tags are compared as weak ones, and without what a compressing server adds: it may leave that out
+/// where it sends no body. A date counts where one of the two has no tag.
+fn is_same_version(headers: &HeaderMap, received: &Spooled) -> bool {
+    fn core(tag: &str) -> &str {
+        let tag = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
+        ["-gzip", ";gzip", "--gzip"].iter().find_map(|suffix| tag.strip_suffix(suffix)).unwrap_or(tag)
+    }
+    match (text(headers, &ETAG), &received.etag) {
+        (Some(now), Some(then)) => core(now) == core(then),
+        _ => match (text(headers, &LAST_MODIFIED), &received.last_modified) {
+            (Some(now), Some(then)) => now == then,
+            _ => true,
+        },
+    }
 }
 
 /// Refuses by the head what need not be received.
@@ -201,15 +235,20 @@ fn check_head(headers: &HeaderMap, wire_bytes_max: u64) -> Result<Encoding, Fetc
             "the answer has both Content-Length and Transfer-Encoding; a server or proxy is at fault";
         return Err(FetchError::new("bad_response", detail));
     }
-    let content_type = text(headers, &CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
-    if content_type.starts_with("text/html") || content_type.starts_with("application/xhtml") {
-        return Err(body::html());
-    }
     let declared = text(headers, &CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     if declared.is_some_and(|length| length > wire_bytes_max) {
         return Err(body::too_large(wire_bytes_max));
     }
     encoding(headers)
+}
+
+/// The types that NDJSON is served as; of no other type is anything believed: scripts send JSON as
+/// text/html, and a real page is known by its first byte.
+fn is_lines(headers: &HeaderMap) -> bool {
+    const TYPES: [&str; 4] =
+        ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"];
+    let content_type = text(headers, &CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
+    TYPES.contains(&content_type.split(';').next().unwrap_or_default().trim())
 }
 
 /// One encoding, and one that was asked for.

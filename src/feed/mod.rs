@@ -60,4 +60,6 @@ pub struct Spooled {
     pub etag: Option<String>,
     pub last_modified: Option<String>,
     pub last_modified_at: Option<Micros>,
+    /// The server calls it NDJSON.
+    pub served_as_lines: bool,
 }

@@ -23,6 +23,7 @@ fn seconds(value: &str) -> Option<Duration> {
 
 fn until(value: &str, now: Micros) -> Option<Duration> {
     let at = parse_http_date(value)?;
+    // a time that has passed means now: nothing is waited for it
     Some(Duration::from_micros(at.since(now).unsigned_abs()))
 }
 
@@ -35,7 +36,7 @@ mod tests {
     const NOW: Micros = Micros(784_111_777 * Micros::SECOND);
 
     #[test]
-    fn a14_seconds_and_dates_are_read_and_held_between_a_second_and_a_day() {
+    fn a14_seconds_and_dates_are_read_and_held_between_a_second_and_a_day_and_the_past_means_now() {
         let cases = [
             ("120", Some(120)),
             (" 7\t", Some(7)),
@@ -45,6 +46,7 @@ mod tests {
             ("Sun, 06 Nov 1994 08:51:37 GMT", Some(120)),
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(1)),
             ("Sat, 05 Nov 1994 08:49:37 GMT", Some(1)),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(1)),
             ("Sat, 06 Nov 2004 08:49:37 GMT", Some(86_400)),
             ("-5", None),
             ("+5", None),

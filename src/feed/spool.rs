@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Large enough that the hop to the blocking pool costs nothing, small enough for hundreds of
@@ -40,7 +41,7 @@ impl Spool {
         let remains = Remains { path: path.to_owned(), keep: false };
         // The guard goes along: if the fetch is dropped meanwhile, it outlives the creation.
         let create = move || {
-            let file = File::create(&remains.path).map_err(|e| FetchError::spool(&e))?;
+            let file = create_within(&remains.path).map_err(|e| FetchError::spool(&e))?;
             Ok((file, remains))
         };
         let (file, remains) = on_blocking_pool(create).await?;
@@ -76,6 +77,18 @@ impl Spool {
         let sink = self.sink.take().ok_or_else(|| FetchError::spool(&io::ErrorKind::BrokenPipe.into()))?;
         self.remains.keep = true;
         Ok(hex(&sink.hash.finalize()))
+    }
+}
+
+/// Creates the file, and the directory where it has been removed: it holds nothing that is missed.
+fn create_within(path: &Path) -> io::Result<File> {
+    let create = || File::options().write(true).create(true).truncate(true).mode(0o600).open(path);
+    match create() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+            create()
+        }
+        created => created,
     }
 }
 
@@ -144,8 +157,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_directory_that_is_not_there_is_named_as_the_spool_s_fault() {
-        let Err(error) = Spool::create(Path::new("/nowhere/at/all"), 0).await else { panic!("created") };
+    async fn a_directory_that_was_removed_is_made_anew_and_one_that_cannot_be_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spool").join("body");
+        for _ in 0..2 {
+            let mut spool = Spool::create(&path, 0).await.unwrap();
+            spool.write(&mut b"whole".to_vec()).await.unwrap();
+            spool.finish().unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+            std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        }
+        let file = directory.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let Err(error) = Spool::create(&file.join("body"), 0).await else { panic!("created") };
         assert_eq!(error.code, "spool_failed");
     }
 }

@@ -50,6 +50,9 @@ impl PushLoss {
 pub struct RunView {
     run: u64,
     pub status: RunStatus,
+    /// F3: records, and prices of records, that were kept aside; said beside the status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quarantined: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,6 +82,7 @@ impl From<RunReport> for RunView {
         RunView {
             run: report.run.0,
             status: report.status,
+            quarantined: Some(report.counts.kept_aside()).filter(|&aside| aside > 0),
             code: report.code,
             detail: report.detail,
             started_at: time::format(Micros(report.started_at)),

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod policy;
 pub mod price;
 pub mod reading;
+pub mod record_time;
 pub mod restart;
 pub mod schedule;
 pub mod snapshot;

@@ -11,6 +11,15 @@ pub enum Absent {
     Inactive,
 }
 
+/// What a feed's records are stamped by (T3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecordTime {
+    #[default]
+    Snapshot,
+    /// The record's own `updated_at`: for exports that lag behind their own envelope.
+    Record,
+}
+
 /// One partner's policy, validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -27,6 +36,7 @@ pub struct Policy {
     pub absent: Absent,
     /// The feed's `Last-Modified` is the time of its data (T3).
     pub last_modified_is_data_time: bool,
+    pub record_time: RecordTime,
     /// Parked prices per partner (P3).
     pub parked_max: usize,
     /// Rows of the quarantine and their bytes, per partner; the oldest are dropped beyond.
@@ -58,6 +68,7 @@ impl Default for Policy {
             statuses_extra: BTreeSet::new(),
             absent: Absent::Delete,
             last_modified_is_data_time: false,
+            record_time: RecordTime::Snapshot,
             parked_max: 10_000,
             quarantine_max: 10_000,
             quarantine_bytes_max: 16 << 20,

@@ -10,11 +10,16 @@ pub const EARLIEST: Micros = Micros(i64::MIN + 1);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SnapshotTimes {
     pub generated_at: Option<Micros>,
+    /// The envelope names a time that cannot be read (T2).
+    pub envelope_unread: bool,
     /// The newest `updated_at` of its records.
     pub newest_record: Option<Micros>,
     /// Only where the configuration says that it is the data's time.
     pub last_modified: Option<Micros>,
     pub fetch_started_at: Micros,
+    /// The bytes of the last accepted run, to be read by another mapping: pushes made since they were
+    /// first fetched are newer than they are.
+    pub same_body: bool,
 }
 
 /// `S`, or why the run ends here.
@@ -34,8 +39,8 @@ pub enum SnapshotDecision {
     },
 }
 
-/// T3: the first sane time of the four; F5 on what results. The body is known to differ from the
-/// last accepted one.
+/// T3: the first sane time of the four; F5 on what results. The body, or what it is read by, differs
+/// from the last accepted one.
 pub fn decide(times: SnapshotTimes, state: &FeedState) -> SnapshotDecision {
     let last = state.last_snapshot_at.map(Micros);
     let history = state.history_floor.map(Micros);
@@ -45,13 +50,15 @@ pub fn decide(times: SnapshotTimes, state: &FeedState) -> SnapshotDecision {
     if let Some(stated) = sane(times.generated_at) {
         return stated_time(stated, state);
     }
-    if let Some(newest) = sane(times.newest_record) {
-        return SnapshotDecision::Apply { snapshot: above(lowest, newest), dated: true };
+    if !times.envelope_is_wrong() {
+        if let Some(newest) = sane(times.newest_record) {
+            return SnapshotDecision::Apply { snapshot: above(lowest, newest), dated: true };
+        }
+        if let Some(stated) = sane(times.last_modified) {
+            return stated_time(stated, state);
+        }
     }
-    if let Some(stated) = sane(times.last_modified) {
-        return stated_time(stated, state);
-    }
-    let floor = state.floor_at.map_or(EARLIEST, Micros);
+    let floor = state.floor_at.filter(|_| !times.same_body).map_or(EARLIEST, Micros);
     SnapshotDecision::Apply { snapshot: above(lowest, floor), dated: false }
 }
 
@@ -65,9 +72,13 @@ pub fn decide_again(snapshot: Micros, dated: bool, state: &FeedState) -> Snapsho
 
 /// A time that the partner states for the whole file is believed, also when it is too old (F5).
 /// A partner's clock may be coarse, a date without a time even: any number of files may state the
-/// same, and each is raised above the one before.
+/// same, and each is raised above the one before, and above what has been forgotten meanwhile.
 fn stated_time(stated: Micros, state: &FeedState) -> SnapshotDecision {
     let last = state.last_snapshot_at.map(Micros);
+    if state.last_stated_at == Some(stated.0) {
+        let lowest = last.max(state.history_floor.map(Micros));
+        return SnapshotDecision::Apply { snapshot: above(lowest, stated), dated: true };
+    }
     let last_stated = state.last_stated_at.map(Micros).or(last);
     if last_stated.is_some_and(|last| stated < last) {
         return SnapshotDecision::SkippedOlder { snapshot: stated };
@@ -79,11 +90,24 @@ fn stated_time(stated: Micros, state: &FeedState) -> SnapshotDecision {
 }
 
 impl SnapshotTimes {
+    /// T2, T4: the envelope's time is there and is not to be believed, so that the run is undated.
+    pub fn envelope_is_wrong(&self) -> bool {
+        self.envelope_unread || self.envelope_is_ahead()
+    }
+
+    /// T4: by more than what clocks differ.
+    pub fn envelope_is_ahead(&self) -> bool {
+        self.generated_at.is_some_and(|at| is_future(at, self.fetch_started_at, ENVELOPE_AHEAD_MAX))
+    }
+
     /// What the file states of itself as a whole, as far as it is sane.
     pub fn stated(&self) -> Option<Micros> {
+        if self.envelope_is_wrong() {
+            return None;
+        }
         let is_sane = |at: &Micros| !is_future(*at, self.fetch_started_at, ENVELOPE_AHEAD_MAX);
         let header = || self.last_modified.filter(|_| self.newest_record.filter(is_sane).is_none());
-        self.generated_at.filter(is_sane).or_else(|| header().filter(is_sane))
+        self.generated_at.or_else(|| header().filter(is_sane))
     }
 }
 
@@ -125,6 +149,7 @@ mod tests {
             newest_record: Some(Micros(200)),
             last_modified: Some(Micros(100)),
             fetch_started_at: Micros(400),
+            ..SnapshotTimes::default()
         };
         assert_eq!(decide(all, &state(None, Some(50))), apply(300, true));
         let all = SnapshotTimes { generated_at: None, ..all };
@@ -144,6 +169,31 @@ mod tests {
             apply(DAY + 60 * Micros::SECOND, true)
         );
         assert_eq!(decide(ahead(60 * Micros::SECOND + 1), &state(None, Some(7))), apply(7, false));
+    }
+
+    #[test]
+    fn t2_an_envelope_that_cannot_be_believed_makes_the_run_undated_whatever_else_bears_a_time() {
+        let others = SnapshotTimes {
+            newest_record: Some(Micros(200)),
+            last_modified: Some(Micros(100)),
+            ..times(400)
+        };
+        let unread = SnapshotTimes { envelope_unread: true, ..others };
+        let ahead = SnapshotTimes { generated_at: Some(Micros(401 + ENVELOPE_AHEAD_MAX)), ..others };
+        for wrong in [unread, ahead] {
+            assert_eq!(decide(wrong, &state(None, Some(7))), apply(7, false));
+            assert_eq!(wrong.stated(), None);
+        }
+        assert_eq!(decide(others, &state(None, Some(7))), apply(200, true), "no envelope is not a wrong one");
+    }
+
+    #[test]
+    fn f7_the_same_bytes_by_another_mapping_are_stamped_just_above_their_last_run() {
+        let again = SnapshotTimes { same_body: true, ..times(DAY) };
+        assert_eq!(decide(again, &state(Some(100), Some(500))), apply(101, false));
+        let stated = SnapshotTimes { generated_at: Some(Micros(100)), ..again };
+        let last = FeedState { last_stated_at: Some(100), ..state(Some(100), Some(500)) };
+        assert_eq!(decide(stated, &last), apply(101, true));
     }
 
     #[test]
@@ -188,6 +238,24 @@ mod tests {
     }
 
     #[test]
+    fn t3_a_stated_time_that_stands_still_is_raised_above_what_has_been_forgotten_meanwhile() {
+        let still = SnapshotTimes { generated_at: Some(Micros(100)), ..times(DAY) };
+        let last = FeedState {
+            last_stated_at: Some(100),
+            last_snapshot_at: Some(130),
+            history_floor: Some(500),
+            ..FeedState::default()
+        };
+        assert_eq!(decide(still, &last), apply(501, true));
+        let moved = SnapshotTimes { generated_at: Some(Micros(101)), ..still };
+        assert_eq!(
+            decide(moved, &last),
+            SnapshotDecision::OlderThanHistory { snapshot: Micros(101) },
+            "it says another time, and that is too old"
+        );
+    }
+
+    #[test]
     fn t3_any_number_of_files_may_state_the_same_time() {
         let day = SnapshotTimes { generated_at: Some(Micros(100)), ..times(400) };
         let raised = |last| FeedState {
@@ -208,6 +276,7 @@ mod tests {
             newest_record: Some(Micros(2)),
             last_modified: Some(Micros(1)),
             fetch_started_at: Micros(4),
+            ..SnapshotTimes::default()
         };
         assert_eq!(all.stated(), Some(Micros(3)));
         let all = SnapshotTimes { generated_at: None, ..all };
@@ -215,6 +284,6 @@ mod tests {
         let all = SnapshotTimes { newest_record: None, ..all };
         assert_eq!(all.stated(), Some(Micros(1)));
         let ahead = SnapshotTimes { generated_at: Some(Micros(4 + ENVELOPE_AHEAD_MAX + 1)), ..all };
-        assert_eq!(ahead.stated(), Some(Micros(1)), "what lies ahead states nothing");
+        assert_eq!(ahead.stated(), None, "what lies ahead states nothing");
     }
 }

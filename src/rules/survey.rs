@@ -2,14 +2,16 @@
 //! which of them count, and whether the file is fit to be applied at all.
 
 use crate::domain::{AssetId, Micros, RecordFault, Rule};
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 /// F3: a run with a larger share of invalid records is refused …
 const INVALID_SHARE_PERCENT: u64 = 5;
-/// F3: … once there are at least this many of them.
+/// F3: … once there are at least this many of them; with fewer, where they are more than half.
 const INVALID_MIN: u64 = 20;
 /// Faults kept for the report; all are counted.
-const FAULTS_KEPT: usize = 100;
+pub const FAULTS_KEPT: usize = 100;
 
 /// A valid record, without its contents: where it is, and what F6 and T3 need.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,18 +48,26 @@ pub struct Survey {
     /// Invalid records to be kept; those beyond are counted only.
     keep_max: usize,
     kept: Vec<InvalidRecord>,
-    present: HashMap<AssetId, Presence>,
+    present: HashMap<AssetId, Shown>,
     records: u64,
     invalid: u64,
     unreadable_ids: u64,
-    /// Records beyond the first, of ids that stand more than once.
-    repeats: HashMap<AssetId, u64>,
-    /// Records that say what the one before them of their id says.
-    repeated: u64,
-    /// Ids whose records cannot be told apart (F6), and their time: a later one settles it.
-    tied: HashMap<AssetId, Micros>,
     newest: Option<Micros>,
     faults: Vec<RecordFault>,
+}
+
+/// What the file holds under one id: a sound record alone, or all else.
+#[derive(Debug, Default)]
+struct Shown {
+    alone: Option<SurveyedRecord>,
+    more: Option<Box<More>>,
+}
+
+/// The records of an id that stands more than once, or in a record that is invalid.
+#[derive(Debug, Default)]
+struct More {
+    valid: Vec<SurveyedRecord>,
+    invalid: u64,
 }
 
 /// A finished survey.
@@ -72,6 +82,8 @@ pub struct Surveyed {
     pub invalid: u64,
     /// Records that say again what another of their id says (F6).
     pub repeated: u64,
+    /// F6: some id stands more than once, so that the file may be a mixture of two.
+    pub may_be_mixed: bool,
     /// F2: a record's id could not be read, so absence proves nothing.
     pub deletes_barred: bool,
     /// The newest `updated_at` of the valid records (T3).
@@ -89,38 +101,10 @@ impl Survey {
     pub fn valid(&mut self, id: AssetId, record: SurveyedRecord) {
         self.records += 1;
         self.newest = self.newest.max(record.updated_at);
-        if self.present.contains_key(&id) {
-            *self.repeats.entry(id.clone()).or_default() += 1;
+        match self.present.entry(id) {
+            Entry::Vacant(place) => drop(place.insert(Shown { alone: Some(record), more: None })),
+            Entry::Occupied(place) => place.into_mut().more().valid.push(record),
         }
-        let Some(held) = self.present.get(&id) else {
-            self.present.insert(id, Presence::Valid(record));
-            return;
-        };
-        let (kept, first) = match held {
-            Presence::Quarantined => (self.settles(&id, &record).then(|| record.clone()), None),
-            Presence::Valid(held) => {
-                self.repeated += u64::from(held.content == record.content);
-                (first_or_newer(held, &record), Some(held.clone()))
-            }
-        };
-        let presence = kept.map_or(Presence::Quarantined, Presence::Valid);
-        if presence == Presence::Quarantined {
-            first.iter().for_each(|first| self.note_tie(&id, first, &record));
-            self.note_twin(&id, &record, true);
-        }
-        self.present.insert(id, presence);
-    }
-
-    /// F6: the higher `updated_at`, whichever of three came first.
-    fn settles(&self, id: &AssetId, record: &SurveyedRecord) -> bool {
-        self.tied.get(id).is_some_and(|tied| record.updated_at.is_some_and(|at| at > *tied))
-    }
-
-    fn note_tie(&mut self, id: &AssetId, first: &SurveyedRecord, next: &SurveyedRecord) {
-        if let Some(at) = first.updated_at.filter(|_| first.updated_at == next.updated_at) {
-            self.tied.insert(id.clone(), at);
-        }
-        self.note_twin(id, first, false);
     }
 
     /// F2: an invalid record whose id is readable counts as present.
@@ -128,60 +112,53 @@ impl Survey {
         self.records += 1;
         self.invalid += 1;
         match id {
-            Some(id) => {
-                self.tied.remove(&id);
-                self.present.insert(id, Presence::Quarantined);
-            }
+            Some(id) => self.present.entry(id).or_default().more().invalid += 1,
             None => self.unreadable_ids += 1,
         }
-        self.keep(record, true);
+        self.keep(record);
     }
 
-    /// F3, and the rest of the sums.
-    pub fn finish(self) -> Result<Surveyed, Refused> {
-        if self.invalid >= INVALID_MIN && self.invalid * 100 > self.records * INVALID_SHARE_PERCENT {
-            let Survey { invalid, records, faults, kept, .. } = self;
-            return Err(Refused { invalid, records, faults, kept });
+    /// F3, F6, and the sums.
+    pub fn finish(mut self) -> Result<Surveyed, Refused> {
+        let mut present = Vec::with_capacity(self.present.len());
+        let (mut aside, mut repeated, mut may_be_mixed) = (0, 0, false);
+        for (id, shown) in std::mem::take(&mut self.present) {
+            let mut standing = shown.alone;
+            if let Some(more) = shown.more {
+                may_be_mixed |= more.valid.len() as u64 + more.invalid > 1;
+                repeated += more.repeated();
+                standing = more.standing();
+                if standing.is_none() {
+                    aside += more.valid.len() as u64;
+                    more.valid.iter().for_each(|record| self.keep(twin(&id, record, more.invalid > 0)));
+                }
+            }
+            present.push((id, standing.map_or(Presence::Quarantined, Presence::Valid)));
         }
-        let quarantined = self.records - self.valid_records();
-        let mut present: Vec<_> = self.present.into_iter().collect();
+        self.kept.sort_by_key(|kept| kept.fault.record);
+        self.faults.sort_by_key(|fault| fault.record);
+        let Survey { invalid, records, faults, kept, .. } = self;
+        let quarantined = invalid + aside;
+        if is_too_bad(records, invalid) || (records > 0 && quarantined == records) {
+            return Err(Refused { invalid: quarantined, records, faults, kept });
+        }
         present.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(Surveyed {
             present,
-            records: self.records,
+            records,
             quarantined,
-            invalid: self.invalid,
-            repeated: self.repeated,
+            invalid,
+            repeated,
+            may_be_mixed,
             deletes_barred: self.unreadable_ids > 0,
             newest: self.newest,
-            faults: self.faults,
-            kept: self.kept,
+            faults,
+            kept,
         })
     }
 
-    /// Records that are applied, or left aside without harm beside one that is.
-    fn valid_records(&self) -> u64 {
-        let valid = self.present.iter().filter(|(_, presence)| matches!(presence, Presence::Valid(_)));
-        valid.map(|(id, _)| 1 + self.repeats.get(id).copied().unwrap_or_default()).sum()
-    }
-
-    /// F6: both of a pair that cannot be told apart by time are quarantined.
-    fn note_twin(&mut self, id: &AssetId, record: &SurveyedRecord, reported: bool) {
-        let detail =
-            "the id stands twice with different content and no later updated_at (F6); neither is applied";
-        let fault = RecordFault {
-            record: u64::from(record.record),
-            offset: record.offset,
-            id: Some(id.as_str().into()),
-            code: "id_repeated".into(),
-            detail: detail.into(),
-        };
-        let invalid = InvalidRecord { fault, bytes: record.bytes, pointer: String::new(), rule: Rule::F6 };
-        self.keep(invalid, reported);
-    }
-
-    fn keep(&mut self, invalid: InvalidRecord, reported: bool) {
-        if reported && self.faults.len() < FAULTS_KEPT {
+    fn keep(&mut self, invalid: InvalidRecord) {
+        if self.faults.len() < FAULTS_KEPT {
             self.faults.push(invalid.fault.clone());
         }
         if self.kept.len() < self.keep_max {
@@ -190,26 +167,66 @@ impl Survey {
     }
 }
 
+impl Shown {
+    fn more(&mut self) -> &mut More {
+        let more = self.more.get_or_insert_default();
+        more.valid.extend(self.alone.take());
+        more
+    }
+}
+
+impl More {
+    /// F6: of records that say the same the newest, else the one whose time is above those of all
+    /// that say something else, each of which must have one. Any order of the records gives the same.
+    fn standing(&self) -> Option<SurveyedRecord> {
+        if self.invalid > 0 {
+            return None;
+        }
+        let newest = self.valid.iter().max_by_key(|record| (record.updated_at, Reverse(record.record)))?;
+        let mut others = self.valid.iter().filter(|record| record.content != newest.content);
+        let is_clear = |other: &SurveyedRecord| {
+            other.updated_at.is_some_and(|at| newest.updated_at.is_some_and(|newest| newest > at))
+        };
+        others.all(is_clear).then(|| newest.clone())
+    }
+
+    fn repeated(&self) -> u64 {
+        let contents: HashSet<u128> = self.valid.iter().map(|record| record.content).collect();
+        (self.valid.len() - contents.len()) as u64
+    }
+}
+
+/// A sound record that is kept aside because of others of its id (F6).
+fn twin(id: &AssetId, record: &SurveyedRecord, beside_invalid: bool) -> InvalidRecord {
+    let detail = match beside_invalid {
+        true => "the id stands again in a record that is invalid (F6); neither is applied",
+        false => {
+            "the id stands again with different content and no later updated_at (F6); neither is applied"
+        }
+    };
+    let fault = RecordFault {
+        record: Some(u64::from(record.record)),
+        offset: record.offset,
+        id: Some(id.as_str().into()),
+        code: "id_repeated".into(),
+        detail: detail.into(),
+    };
+    InvalidRecord { fault, bytes: record.bytes, pointer: String::new(), rule: Rule::F6 }
+}
+
 /// F3: too much of the file is invalid to believe the rest.
 #[derive(Debug, PartialEq)]
 pub struct Refused {
+    /// Records of which nothing may be applied.
     pub invalid: u64,
     pub records: u64,
     pub faults: Vec<RecordFault>,
     pub kept: Vec<InvalidRecord>,
 }
 
-/// F6: same content: the first stands; else the higher `updated_at`; else neither.
-fn first_or_newer(held: &SurveyedRecord, next: &SurveyedRecord) -> Option<SurveyedRecord> {
-    if held.content == next.content {
-        let newer = next.updated_at > held.updated_at;
-        return Some(if newer { next.clone() } else { held.clone() });
-    }
-    match (held.updated_at, next.updated_at) {
-        (Some(a), Some(b)) if a > b => Some(held.clone()),
-        (Some(a), Some(b)) if b > a => Some(next.clone()),
-        _ => None,
-    }
+fn is_too_bad(records: u64, invalid: u64) -> bool {
+    let many = invalid >= INVALID_MIN && invalid * 100 > records * INVALID_SHARE_PERCENT;
+    many || invalid * 2 > records
 }
 
 #[cfg(test)]
@@ -225,12 +242,20 @@ mod tests {
     }
 
     fn fault() -> InvalidRecord {
-        let fault = RecordFault { record: 0, offset: 0, id: None, code: "x".into(), detail: "x".into() };
+        let fault =
+            RecordFault { record: Some(0), offset: 0, id: None, code: "x".into(), detail: "x".into() };
         InvalidRecord { fault, bytes: 1, pointer: String::new(), rule: Rule::F2 }
     }
 
+    /// A survey with so many sound records beside those that a test is about.
+    fn among(others: u32) -> Survey {
+        let mut survey = Survey::keeping(3);
+        (0..others).for_each(|n| survey.valid(id(&format!("z{n}")), record(100 + n, 1, None)));
+        survey
+    }
+
     fn twins(a: SurveyedRecord, b: SurveyedRecord) -> Presence {
-        let mut survey = Survey::default();
+        let mut survey = among(1);
         survey.valid(id("a"), a);
         survey.valid(id("a"), b);
         survey.finish().unwrap().present.remove(0).1
@@ -253,16 +278,59 @@ mod tests {
     }
 
     #[test]
-    fn f6_both_of_a_pair_are_kept_and_one_is_reported() {
-        let mut survey = Survey::keeping(3);
+    fn f6_u2_every_record_that_is_kept_aside_has_a_row_and_a_fault() {
+        let mut survey = among(2);
         survey.valid(id("a"), record(0, 1, None));
         survey.valid(id("a"), record(1, 2, None));
         survey.valid(id("a"), record(2, 3, None));
-        survey.invalid(fault(), Some(id("b")));
         let surveyed = survey.finish().unwrap();
-        let kept: Vec<u64> = surveyed.kept.iter().map(|kept| kept.fault.record).collect();
-        assert_eq!(kept, [0, 1, 2], "all three, and no more than asked for");
-        assert_eq!(surveyed.faults.len(), 3);
+        let kept: Vec<_> = surveyed.kept.iter().map(|kept| kept.fault.record).collect();
+        assert_eq!(kept, [Some(0), Some(1), Some(2)]);
+        assert_eq!((surveyed.faults.len(), surveyed.quarantined), (3, 3));
+    }
+
+    #[test]
+    fn u2_a_sound_record_beside_a_faulty_one_of_its_id_is_named_whichever_comes_first() {
+        let faulty = || InvalidRecord {
+            fault: RecordFault { record: Some(2), id: Some("a".into()), ..fault().fault },
+            ..fault()
+        };
+        let sound = |place| (id("a"), record(place, 1, Some(5)));
+        for faulty_first in [false, true] {
+            let mut survey = among(3);
+            let (id, good) = sound(0);
+            if faulty_first {
+                survey.invalid(faulty(), Some(id.clone()));
+            }
+            survey.valid(id.clone(), good);
+            if !faulty_first {
+                survey.invalid(faulty(), Some(id));
+            }
+            let surveyed = survey.finish().unwrap();
+            let named = |fault: &RecordFault| (fault.record, fault.code.clone());
+            let faults: Vec<_> = surveyed.faults.iter().map(named).collect();
+            let kept: Vec<_> = surveyed.kept.iter().map(|kept| named(&kept.fault)).collect();
+            assert_eq!(faults, [(Some(0), "id_repeated".into()), (Some(2), "x".into())]);
+            assert_eq!((kept, surveyed.quarantined), (faults, 2));
+            assert_eq!(surveyed.present[0].1, Presence::Quarantined);
+        }
+    }
+
+    #[test]
+    fn f6_a_file_that_repeats_an_id_may_be_a_mixture_and_one_that_does_not_is_none() {
+        let mixed = |records: &[(&str, u128, Option<i64>)]| {
+            let mut survey = among(1);
+            for (place, (name, content, at)) in (0..).zip(records) {
+                survey.valid(id(name), record(place, *content, *at));
+            }
+            survey.finish().unwrap().may_be_mixed
+        };
+        assert!(!mixed(&[("a", 1, None), ("b", 1, None)]));
+        assert!(mixed(&[("a", 1, None), ("a", 1, None)]), "the same twice");
+        assert!(mixed(&[("a", 1, Some(1)), ("a", 2, Some(2))]), "told apart by time");
+        let mut survey = among(2);
+        survey.invalid(fault(), Some(id("a")));
+        assert!(!survey.finish().unwrap().may_be_mixed, "faulty, and there once");
     }
 
     #[test]
@@ -286,8 +354,8 @@ mod tests {
 
     #[test]
     fn f6_a_pair_is_told_of_only_where_neither_stands() {
-        for (content, told) in [(1, 0), (2, 1)] {
-            let mut survey = Survey::default();
+        for (content, told) in [(1, 0), (2, 2)] {
+            let mut survey = among(1);
             survey.valid(id("a"), record(0, 1, None));
             survey.valid(id("a"), record(1, content, None));
             assert_eq!(survey.finish().unwrap().faults.len(), told);
@@ -313,36 +381,45 @@ mod tests {
 
     #[test]
     fn f2_an_invalid_record_counts_as_present_and_an_unreadable_id_bars_deletes() {
-        let mut survey = Survey::default();
+        let mut survey = among(1);
         survey.invalid(fault(), Some(id("a")));
         assert_eq!(survey.unreadable_ids, 0);
         let surveyed = survey.finish().unwrap();
-        assert_eq!(surveyed.present, vec![(id("a"), Presence::Quarantined)]);
+        assert_eq!(surveyed.present[0], (id("a"), Presence::Quarantined));
         assert!(!surveyed.deletes_barred);
-        let mut survey = Survey::default();
+        let mut survey = among(1);
         survey.invalid(fault(), None);
         assert!(survey.finish().unwrap().deletes_barred);
     }
 
     #[test]
-    fn f3_more_than_five_percent_and_at_least_twenty_refuse_the_run() {
+    fn f3_more_than_five_percent_and_at_least_twenty_or_more_than_half_refuse_the_run() {
         let run = |invalid: u32, records: u32| {
             let mut survey = Survey::default();
             (0..invalid).for_each(|_| survey.invalid(fault(), None));
             (invalid..records).for_each(|n| survey.valid(id(&n.to_string()), record(n, 1, None)));
             survey.finish().is_err()
         };
-        assert!(!run(19, 19), "nineteen are too few to refuse");
+        assert!(!run(19, 38), "nineteen are too few to refuse, and no more than half");
+        assert!(run(19, 37) && run(1, 1) && run(2, 3), "more than half");
+        assert!(!run(1, 2) && !run(0, 0));
         assert!(run(20, 399));
         assert!(!run(20, 400), "exactly five percent pass");
         assert!(run(21, 400));
     }
 
     #[test]
+    fn f3_a_file_of_which_nothing_can_be_applied_is_refused_also_where_no_record_is_invalid() {
+        let mut survey = Survey::default();
+        (0..2).for_each(|n| survey.valid(id("a"), record(n, n.into(), None)));
+        assert_eq!(survey.finish().unwrap_err().invalid, 2);
+    }
+
+    #[test]
     fn f6_the_highest_time_stands_whichever_of_three_comes_first() {
         let (a, b, c) = (record(0, 1, Some(1)), record(1, 2, Some(1)), record(2, 3, Some(2)));
-        for order in [[&a, &b, &c], [&c, &a, &b], [&a, &c, &b]] {
-            let mut survey = Survey::default();
+        for order in [[&a, &b, &c], [&c, &a, &b], [&a, &c, &b], [&b, &a, &c], [&b, &c, &a], [&c, &b, &a]] {
+            let mut survey = among(1);
             order.into_iter().for_each(|record| survey.valid(id("x"), record.clone()));
             let surveyed = survey.finish().unwrap();
             assert_eq!(surveyed.present[0].1, Presence::Valid(c.clone()));
@@ -352,7 +429,7 @@ mod tests {
     #[test]
     fn f6_a_third_record_settles_nothing_without_a_time_that_is_later() {
         let stands = |records: [SurveyedRecord; 3]| {
-            let mut survey = Survey::default();
+            let mut survey = among(1);
             records.into_iter().for_each(|record| survey.valid(id("x"), record));
             matches!(survey.finish().unwrap().present[0].1, Presence::Valid(_))
         };
@@ -361,11 +438,16 @@ mod tests {
         assert!(!stands([at(0, Some(1)), at(1, Some(1)), at(2, Some(1))]), "no later");
         assert!(!stands([at(0, Some(1)), at(1, Some(1)), at(2, None)]), "of no time");
         assert!(!stands([at(0, Some(1)), at(1, None), at(2, Some(2))]), "one of the tie has none");
+        // what says the same as the newest needs no time
+        let (old, other, newest) = (record(0, 1, None), record(1, 2, Some(3)), record(2, 1, Some(5)));
+        for order in [[&old, &other, &newest], [&newest, &other, &old], [&other, &old, &newest]] {
+            assert!(stands(order.map(Clone::clone)));
+        }
     }
 
     #[test]
     fn f6_records_that_say_the_same_again_are_counted() {
-        let mut survey = Survey::default();
+        let mut survey = among(1);
         for place in 0..3 {
             survey.valid(id("x"), record(place, 1, None));
         }

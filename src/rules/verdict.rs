@@ -5,6 +5,8 @@ use crate::domain::{Outcome, Rule, RunCounts};
 /// F9: the verdict on one record, or on one absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Verdict {
+    /// The asset was unknown, and no push was to tell of it.
+    New,
     Agree,
     /// A push is newer: expected.
     FeedStale,
@@ -18,7 +20,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub const ALL: [Verdict; 7] = [
+    pub const ALL: [Verdict; 8] = [
+        Verdict::New,
         Verdict::Agree,
         Verdict::FeedStale,
         Verdict::MissedPush,
@@ -30,6 +33,7 @@ impl Verdict {
 
     pub fn as_str(self) -> &'static str {
         match self {
+            Verdict::New => "new",
             Verdict::Agree => "agree",
             Verdict::FeedStale => "feed_stale",
             Verdict::MissedPush => "missed_push",
@@ -53,8 +57,9 @@ pub struct RecordFacts {
     pub price: Option<Outcome>,
 }
 
-/// F9 for one record.
-pub fn of_record(facts: RecordFacts) -> Verdict {
+/// F9 for one record. `expects_push`: the partner pushes documents, and a run before has told which
+/// there are.
+pub fn of_record(facts: RecordFacts, expects_push: bool) -> Verdict {
     if facts.ambiguous || facts.price == Some(Outcome::Rejected) {
         return Verdict::ValueConflict;
     }
@@ -66,6 +71,9 @@ pub fn of_record(facts: RecordFacts) -> Verdict {
     if facts.document == Outcome::Superseded || facts.document_lost || price_lost {
         return Verdict::FeedStale;
     }
+    if facts.document == Outcome::Created && !expects_push {
+        return Verdict::New;
+    }
     let healed = matches!(facts.document, Outcome::Created | Outcome::Updated);
     if healed || facts.price == Some(Outcome::Updated) { Verdict::MissedPush } else { Verdict::Agree }
 }
@@ -73,6 +81,7 @@ pub fn of_record(facts: RecordFacts) -> Verdict {
 /// Counts a verdict in a run's report.
 pub fn count(counts: &mut RunCounts, verdict: Verdict) {
     let place = match verdict {
+        Verdict::New => &mut counts.new,
         Verdict::Agree => &mut counts.agree,
         Verdict::FeedStale => &mut counts.feed_stale,
         Verdict::MissedPush => &mut counts.missed_push,
@@ -99,22 +108,36 @@ mod tests {
         RecordFacts { document, document_rule: Rule::D1, document_lost: false, ambiguous: false, price }
     }
 
+    fn verdict(facts: RecordFacts) -> Verdict {
+        of_record(facts, true)
+    }
+
     #[test]
     fn f9_each_record_gets_one_verdict() {
-        assert_eq!(of_record(facts(Outcome::Unchanged, None)), Verdict::Agree);
-        assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Duplicate))), Verdict::Agree);
-        assert_eq!(of_record(facts(Outcome::Superseded, None)), Verdict::FeedStale);
-        assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Superseded))), Verdict::FeedStale);
-        assert_eq!(of_record(facts(Outcome::Updated, None)), Verdict::MissedPush);
-        assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Updated))), Verdict::MissedPush);
+        assert_eq!(verdict(facts(Outcome::Unchanged, None)), Verdict::Agree);
+        assert_eq!(verdict(facts(Outcome::Unchanged, Some(Outcome::Duplicate))), Verdict::Agree);
+        assert_eq!(verdict(facts(Outcome::Superseded, None)), Verdict::FeedStale);
+        assert_eq!(verdict(facts(Outcome::Unchanged, Some(Outcome::Superseded))), Verdict::FeedStale);
+        assert_eq!(verdict(facts(Outcome::Updated, None)), Verdict::MissedPush);
+        assert_eq!(verdict(facts(Outcome::Unchanged, Some(Outcome::Updated))), Verdict::MissedPush);
         let partly = RecordFacts { document_lost: true, ..facts(Outcome::Updated, None) };
-        assert_eq!(of_record(partly), Verdict::FeedStale, "the worked example of D1");
+        assert_eq!(verdict(partly), Verdict::FeedStale, "the worked example of D1");
         let suppressed = RecordFacts { document_rule: Rule::X1, ..facts(Outcome::Superseded, None) };
-        assert_eq!(of_record(suppressed), Verdict::FeedStale, "the worked example of X2");
-        assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Parked))), Verdict::Agree);
+        assert_eq!(verdict(suppressed), Verdict::FeedStale, "the worked example of X2");
+        assert_eq!(verdict(facts(Outcome::Unchanged, Some(Outcome::Parked))), Verdict::Agree);
         let revived = RecordFacts { document_rule: Rule::X1, ..facts(Outcome::Created, None) };
-        assert_eq!(of_record(revived), Verdict::Resurrected);
-        assert_eq!(of_record(facts(Outcome::Unchanged, Some(Outcome::Rejected))), Verdict::ValueConflict);
+        assert_eq!(verdict(revived), Verdict::Resurrected);
+        assert_eq!(verdict(facts(Outcome::Unchanged, Some(Outcome::Rejected))), Verdict::ValueConflict);
+    }
+
+    #[test]
+    fn f9_an_asset_that_no_push_was_to_tell_of_is_new_and_its_later_changes_are_not() {
+        let born = facts(Outcome::Created, Some(Outcome::Updated));
+        assert_eq!(of_record(born, false), Verdict::New);
+        assert_eq!(of_record(born, true), Verdict::MissedPush);
+        let revived = RecordFacts { document_rule: Rule::X1, ..born };
+        assert_eq!(of_record(revived, false), Verdict::Resurrected);
+        assert_eq!(of_record(facts(Outcome::Updated, None), false), Verdict::MissedPush);
     }
 
     #[test]

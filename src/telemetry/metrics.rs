@@ -54,6 +54,7 @@ const CHECKPOINT_SECONDS: &str = "tidegate_checkpoint_seconds";
 const RECOVERY_SECONDS: &str = "tidegate_recovery_seconds";
 const RECOVERY_CHANGES: &str = "tidegate_recovery_changes";
 const FEED_RUNS: &str = "tidegate_feed_runs_total";
+const FEED_FAILURES: &str = "tidegate_feed_failures_in_row";
 const FEED_LAST_SUCCESS: &str = "tidegate_feed_last_success_timestamp_seconds";
 const FEED_RUN_SECONDS: &str = "tidegate_feed_run_seconds";
 const FEED_RECORDS: &str = "tidegate_feed_records_total";
@@ -83,7 +84,7 @@ const CLOCK_BEHIND: &str = "tidegate_clock_behind_seconds";
 const BUILD_INFO: &str = "tidegate_build_info";
 
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 39] = [
+pub const CATALOGUE: [Metric; 40] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -96,6 +97,7 @@ pub const CATALOGUE: [Metric; 39] = [
     metric(RECOVERY_SECONDS, Kind::Gauge, "Duration of the last start's recovery."),
     metric(RECOVERY_CHANGES, Kind::Gauge, "Changes re-applied from the log at the last start."),
     counter(FEED_RUNS, &["partner", "outcome"], "Feed runs by how they ended."),
+    gauge(FEED_FAILURES, &["partner"], "Failed feed runs since the last one that was taken as true."),
     gauge(FEED_LAST_SUCCESS, &["partner"], "When the partner's feed was last taken as true; 0 for never."),
     metric(FEED_RUN_SECONDS, SLOW, "Duration of feed runs, from the start of the fetch."),
     counter(FEED_RECORDS, &["partner", "outcome"], "Assets that feed runs decided on, by what became of them."),

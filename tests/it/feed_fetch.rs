@@ -191,7 +191,6 @@ async fn a05_two_lengths_are_a_bad_response() {
 
 #[tokio::test]
 async fn a06_html_with_200_is_not_an_empty_snapshot() {
-    assert_eq!(code_of_answer("200 OK", &["Content-Type: text/html; charset=utf-8"], b"[]").await, "html");
     for page in [&b"<!doctype html><p>log in"[..], b"\xef\xbb\xbf \r\n<html>", b"<?xml version='1.0'?><a/>"] {
         assert_eq!(code_of_answer("200 OK", &["Content-Type: application/json"], page).await, "html");
         let packed = gzip(page).await;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{HeaderMap, HeaderName};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode, body::Incoming};
+use hyper::{Method, Request, Response, StatusCode, body::Incoming};
 use hyper_util::rt::TokioIo;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -113,7 +113,7 @@ async fn accept(listener: TcpListener, shelf: Arc<Mutex<Shelf>>) {
         let Ok((socket, _)) = listener.accept().await else { continue };
         let shelf = shelf.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let answer = shelf.lock().unwrap().answer(request.uri().path(), request.headers());
+            let answer = shelf.lock().unwrap().answer(&request);
             async move { Ok::<_, Infallible>(answer) }
         });
         let http = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
@@ -126,8 +126,14 @@ async fn accept(listener: TcpListener, shelf: Arc<Mutex<Shelf>>) {
 }
 
 impl Shelf {
-    fn answer(&mut self, path: &str, asked: &HeaderMap) -> Response<Full<Bytes>> {
-        let count = self.answered.entry(path.into()).or_default();
+    fn answer(&mut self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let (path, asked) = (request.uri().path(), request.headers());
+        // a look at the validators is no fetch
+        let mut looked = Answered::default();
+        let count = match *request.method() {
+            Method::HEAD => &mut looked,
+            _ => self.answered.entry(path.into()).or_default(),
+        };
         let Some(document) = self.documents.get(path) else {
             count.refused += 1;
             return empty(StatusCode::NOT_FOUND);

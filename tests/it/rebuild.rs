@@ -79,8 +79,7 @@ async fn f5_an_old_run_read_again_restores_only_what_nothing_newer_speaks_agains
     assert_eq!(report["status"], "unchanged", "the feed's own state has not moved");
 }
 
-/// A record that the partner's settings refused is mended by other settings, and by reading the file again: the
-/// file stands still, so that no fetch would.
+/// A record that the partner's settings refused is mended by other settings, and by reading the file again.
 #[tokio::test(flavor = "multi_thread")]
 async fn f7_the_command_line_heals_what_an_older_policy_kept_aside() {
     let asset = |id: &str, status: &str| json!({"id": id, "status": status, "name": "new"});
@@ -97,19 +96,13 @@ async fn f7_the_command_line_heals_what_an_older_policy_kept_aside() {
     let mut settings = stage.house.settings.clone();
     settings.partners[0].policy.statuses_extra.insert("reserved".into());
     stage.house.daemon().reconfigure(settings).await.unwrap();
-    assert_eq!(stage.fetch().await["status"], "unchanged");
-    assert_eq!(name(&stage).await, "n1");
-
     let admin = format!("http://{}", stage.house.daemon().admin_address());
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tidegate"));
     command.args(["feed", "rebuild", "acme", "--admin", &admin]);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said} {}", String::from_utf8_lossy(&output.stderr));
-    assert!(
-        said.contains("run 4 applied: 2 records, 0 created, 1 updated, 0 deleted, 0 held, 0 quarantined"),
-        "{said}"
-    );
+    assert!(said.contains("run 3 applied: 2 records, 0 created, 1 updated, 0 deleted, 0 held"), "{said}");
     let (_, healed) = stage.house.get("acme", "/api/assets/a1").await;
     assert_eq!((&healed["name"], &healed["status"]), (&json!("new"), &json!("reserved")), "{healed}");
 }

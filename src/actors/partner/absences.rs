@@ -19,7 +19,8 @@ const PART_SLOTS: usize = 1_000;
 pub struct Silence {
     pub run: RunId,
     pub snapshot: Micros,
-    pub dated: bool,
+    /// Its absences count at the first (X3): it is dated, and neither cut nor mixed (F1, F6).
+    pub counts_at_once: bool,
     /// It holds no record at all.
     pub empty: bool,
     /// Its envelope says that empty is meant.
@@ -64,9 +65,9 @@ impl Absences {
 
     /// X3 for one slot, as it stands now.
     fn judge(&self, head: &AssetHead) -> Absence {
-        let Silence { snapshot, dated, .. } = self.silence;
-        match absence::decide(head, snapshot, dated) {
-            Absence::Delete if self.torn && !dated => Absence::First,
+        let Silence { snapshot, counts_at_once, .. } = self.silence;
+        match absence::decide(head, snapshot, counts_at_once) {
+            Absence::Delete if self.torn && !counts_at_once => Absence::First,
             judged => judged,
         }
     }
@@ -100,7 +101,7 @@ impl PartnerState {
             now,
         };
         let decision = guard::decide(question, &self.feed);
-        if decision == GuardDecision::Pass && silence.dated {
+        if decision == GuardDecision::Pass && silence.counts_at_once {
             // with the first part, not with the run: a push that lands between two parts is late too
             self.feed.last_absence_at = self.feed.last_absence_at.max(Some(silence.snapshot.0));
         }
@@ -108,9 +109,9 @@ impl PartnerState {
             GuardDecision::Pass if silence.empty_meant => {} // on purpose: it does not use up the guard
             GuardDecision::Pass => guard::remember_deletes(&mut self.feed, question.deletes, now),
             GuardDecision::Held { baseline, allowed } => {
-                let Silence { run, snapshot, dated, empty, living, .. } = silence;
+                let Silence { run, snapshot, counts_at_once, empty, living, .. } = silence;
                 // that an empty file is meant is said by itself or by an operator, never by more of them
-                let confirmable = dated && !empty;
+                let confirmable = counts_at_once && !empty;
                 let body = body.to_owned();
                 let opening = Opening { run, snapshot, baseline, allowed, living, confirmable, body, now };
                 self.hold(absences.deletes.clone(), opening);

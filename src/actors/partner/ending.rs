@@ -9,6 +9,7 @@
 
 use super::absences::{Absences, Silence};
 use super::ledger::LedgerError;
+use super::lints;
 use super::message::FetchedFile;
 use super::plan_orders::PlanError;
 use super::run::{self, ActiveRun, SlotSet, UNAPPLIED_KEPT};
@@ -16,6 +17,8 @@ use super::state::PartnerState;
 use crate::domain::{
     AssetId, ChangeKind, Lane, Micros, RunCounts, RunId, RunReport, RunStatus, Seq, Slot, Stamp, WriteSet,
 };
+use crate::rules::policy::RecordTime;
+use crate::rules::record_time;
 use tokio::sync::oneshot;
 
 /// A run whose records are applied, on its way to its report.
@@ -80,13 +83,13 @@ impl PartnerState {
             let silence = Silence {
                 run,
                 snapshot,
-                dated: self.feed.last_dated,
+                counts_at_once: self.feed.last_dated && !self.feed.last_doubtful,
                 empty: self.feed.last_empty,
                 empty_meant: self.feed.last_empty_meant,
                 living: self.index.living() as u64,
             };
             report.snapshot_at = Some(snapshot.0);
-            report.dated = silence.dated;
+            report.dated = self.feed.last_dated;
             let lacking = self.lacking(snapshot);
             let before = self.feed.last_absence_at;
             let is_absent = |slot| lacking.contains(slot);
@@ -112,7 +115,7 @@ impl PartnerState {
             confirmed = self.confirm_plans(&active)?;
         }
         // an undated file's absences are counted by its own fetches only
-        let counts_absence = active.is_whole() && (active.dated || again.is_none());
+        let counts_absence = active.is_whole() && (active.silence().counts_at_once || again.is_none());
         let absences = counts_absence.then(|| {
             let (silence, seen) = (active.silence(), std::mem::take(&mut active.seen));
             let (before, body) = (self.feed.last_absence_at, &active.facts.file.body_hash);
@@ -194,6 +197,7 @@ impl PartnerState {
                 if active.facts.complete {
                     set.changes.extend(self.heal_gaps(active));
                 }
+                self.note_outdated(active);
                 let unapplied = std::mem::take(&mut active.unapplied);
                 run::accept(&mut self.feed, active, unapplied, now);
             }
@@ -201,6 +205,15 @@ impl PartnerState {
                 run::remember_file(&mut self.feed, &active.facts.file, now);
             }
             Some(_) => {}
+        }
+    }
+
+    /// T3: an export that lags behind its own envelope turns pushes back, run after run.
+    fn note_outdated(&mut self, active: &mut ActiveRun) {
+        let runs = if active.outdated > 0 { self.feed.outdated_runs_in_row.saturating_add(1) } else { 0 };
+        self.feed.outdated_runs_in_row = runs;
+        if runs >= record_time::OUTDATED_RUNS_TOLD {
+            active.facts.faults.insert(0, lints::outdated(active.outdated));
         }
     }
 
@@ -212,7 +225,15 @@ impl PartnerState {
         let ids = self.feed.last_unapplied.iter().filter_map(|id| AssetId::new(id.as_str()).ok());
         ids.filter_map(|id| self.index.find(&id)).for_each(|slot| unapplied.insert(slot));
         let mut lacking = SlotSet::default();
-        let lacks = |&slot: &Slot| self.index.life(slot) < stamp && !unapplied.contains(slot);
+        let by_record = self.settings.policy.record_time == RecordTime::Record;
+        let lacks = |&slot: &Slot| {
+            // a record's own time has raised no life to that of the file: what it lacked was noted
+            let is_absent = match by_record {
+                true => self.index.head(slot).absences > 0,
+                false => self.index.life(slot) < stamp,
+            };
+            is_absent && !unapplied.contains(slot)
+        };
         self.index.iter_living().filter(lacks).for_each(|slot| lacking.insert(slot));
         lacking
     }

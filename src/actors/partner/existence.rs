@@ -98,6 +98,23 @@ impl Ledger<'_> {
         Ok(())
     }
 
+    /// X2: a newer file holds what was only absent: that absence counts for nothing any more, and what
+    /// the asset has held shows again. For records that are stamped below the file.
+    pub fn come_back(&mut self, slot: Slot) -> Result<(), LedgerError> {
+        let head = self.index.head(slot);
+        let held = self.document(slot, head.version)?;
+        let version = head.version.wrapping_add(1);
+        let next = AssetHead { death: head.end, absences: 0, version, ..head };
+        self.remember(slot);
+        self.index.set_head(slot, &next);
+        self.recent.remember(slot, held.clone());
+        let contents = Contents { set: held.members().to_vec(), removed: Vec::new() };
+        let stamp = next.life;
+        self.asset_changed(slot, AssetEvent::Created, next, contents, stamp);
+        self.show_quotes(slot);
+        Ok(())
+    }
+
     /// X3: the file that hides what comes late; none where absence marks assets inactive.
     pub fn hiding(&self, lacked: Stamp) -> Stamp {
         if self.policy.absent == Absent::Delete { lacked } else { Stamp::NEVER }
@@ -124,7 +141,8 @@ impl Ledger<'_> {
             removed: Vec::new(),
             prices: Vec::new(),
         };
-        self.asset(&write, Lanes::Feed { snapshot: stamp.at, fetch_started_at: stamp.at })?;
+        let at = stamp.at;
+        self.asset(&write, Lanes::Feed { snapshot: at, stamped_at: at, fetch_started_at: at })?;
         Ok(())
     }
 

@@ -2,14 +2,16 @@
 //! decides; this task does what takes time.
 
 use super::ending::RunPart;
+use super::fetching::{FeedGates, Turn, Whole};
 use super::file_survey::{Batches, survey};
 use super::ledger::Prefetched;
+use super::lints;
 use super::message::{FeedRecord, FetchedFile, PartnerMessage, RunFailure, RunStart, SnapshotFacts};
 use super::rebuild::{Again, Rebuild, StoredRun, give_up_oldest_body, keep_body};
 use crate::clock::{Clock, sleep};
 use crate::config::{FeedSettings, PartnerSettings};
 use crate::domain::{AssetId, FeedState, Micros, PartnerNo, RunId};
-use crate::feed::{FetchError, FetchRequest, Fetched, Fetcher, Reserve, Spooled};
+use crate::feed::{FetchError, Fetched, Fetcher, Reserve, Spooled};
 use crate::rules::snapshot::{SnapshotTimes, is_same_body};
 use crate::rules::survey::{InvalidRecord, Presence};
 use crate::store::Reader;
@@ -17,10 +19,8 @@ use ractor::ActorRef;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
-/// One fetch in this many sends no validators: a server whose tags lie is found out (A11).
-const UNCONDITIONAL_EVERY: u64 = 24;
 /// How long a run waits before it looks again whether the overlay has room.
 const OVERLAY_PAUSE: Duration = Duration::from_millis(5);
 
@@ -33,9 +33,11 @@ pub struct FeedTask {
     pub partner: PartnerNo,
     pub settings: Arc<PartnerSettings>,
     pub state: FeedState,
+    /// What the records are read by.
+    pub mapping_print: u64,
     pub actor: ActorRef<PartnerMessage>,
     pub fetcher: Arc<Fetcher>,
-    pub gate: Arc<Semaphore>,
+    pub gates: FeedGates,
     pub spool: PathBuf,
     /// Where the bodies of applied runs are kept.
     pub bodies: PathBuf,
@@ -53,8 +55,7 @@ pub struct Gone;
 impl FeedTask {
     pub async fn run(self) {
         let Some(feed) = self.settings.feed.clone() else { return };
-        // the gate is never closed
-        let Ok(_place) = self.gate.clone().acquire_owned().await else { return };
+        let mut turn = self.gates.turn().await;
         if let Err(full) = self.reserve.check() {
             // an actor that has gone has no use for the news
             let _ = self.fail(failure_of(full, self.clock.now())).await;
@@ -62,18 +63,23 @@ impl FeedTask {
         }
         let closed = match &self.rebuild {
             Some(Rebuild::Stored(stored)) => self.replay(&feed, stored).await,
-            Some(Rebuild::Fetch) | None => self.fetch_and_read(&feed).await,
+            Some(Rebuild::Fetch) | None => self.fetch_and_read(&feed, &mut turn).await,
         };
         if closed.is_err() {
             tracing::debug!(partner = %self.settings.name, run = self.run.0, "feed run abandoned with its actor");
         }
     }
 
-    async fn fetch_and_read(&self, feed: &FeedSettings) -> Result<(), Gone> {
+    async fn fetch_and_read(&self, feed: &FeedSettings, turn: &mut Turn) -> Result<(), Gone> {
         let started_at = self.clock.now();
-        let closed = match self.fetch(feed).await {
-            Ok(Fetched::NotModified) => self.unchanged(self.known_file(feed, started_at)).await,
-            Ok(Fetched::Body(spooled)) => self.read(feed, spooled, started_at).await,
+        let closed = match turn.fetching(self.fetch_whole(feed)).await {
+            Ok(Whole { fetched: Fetched::NotModified, .. }) => {
+                self.unchanged(self.known_file(feed, started_at)).await
+            }
+            Ok(Whole { fetched: Fetched::Body(spooled), stood_still }) => {
+                let file = self.file_of(feed, &spooled, started_at, stood_still);
+                self.read(spooled, file).await
+            }
             Err(error) => self.fail(failure_of(error, started_at)).await,
         };
         // what was not kept is of no use any more
@@ -84,26 +90,15 @@ impl FeedTask {
     /// Reads the stored file of an earlier run again, as of the time that it had then (F5).
     async fn replay(&self, feed: &FeedSettings, stored: &StoredRun) -> Result<(), Gone> {
         match stored.spooled() {
-            Ok(spooled) => self.survey_and_apply(feed, spooled, stored.started_at, Some(stored.again)).await,
+            Ok(spooled) => {
+                let file = self.file_of(feed, &spooled, stored.started_at, None);
+                self.survey_and_apply(spooled, file, Some(stored.again)).await
+            }
             Err(error) => {
                 let detail = format!("the stored file cannot be read: {error}");
                 self.fail(RunFailure::plain("spool_failed", detail, stored.started_at)).await
             }
         }
-    }
-
-    async fn fetch(&self, feed: &FeedSettings) -> Result<Fetched, FetchError> {
-        let is_conditional = self.rebuild.is_none() && !self.run.0.is_multiple_of(UNCONDITIONAL_EVERY);
-        let same_url = is_conditional && self.state.validators_url.as_deref() == Some(&feed.url);
-        let request = FetchRequest {
-            feed,
-            etag: self.state.etag.as_deref().filter(|_| same_url),
-            last_modified: self.state.last_modified.as_deref().filter(|_| same_url),
-            spool: &self.spool,
-            disk_free_bytes_min: self.reserve.free_bytes_min,
-            now: self.clock.now(),
-        };
-        self.fetcher.fetch(request).await
     }
 
     /// A 304 says that the file is the one we have.
@@ -115,51 +110,73 @@ impl FeedTask {
             etag: self.state.etag.clone(),
             last_modified: self.state.last_modified.clone(),
             url: feed.url.clone(),
+            mapping_print: self.mapping_print,
+            stood_still: None,
         }
     }
 
-    async fn read(&self, feed: &FeedSettings, spooled: Spooled, started_at: Micros) -> Result<(), Gone> {
-        let known = self.state.last_snapshot_at.filter(|_| is_same_body(&self.state, &spooled.sha256));
-        match (known, &self.rebuild) {
-            (None, _) => self.survey_and_apply(feed, spooled, started_at, None).await,
-            (Some(_), None) => self.unchanged(file_of(feed, &spooled, started_at)).await,
+    fn file_of(
+        &self,
+        feed: &FeedSettings,
+        spooled: &Spooled,
+        started_at: Micros,
+        stood_still: Option<bool>,
+    ) -> FetchedFile {
+        FetchedFile {
+            started_at,
+            body_bytes: spooled.body_bytes,
+            body_hash: spooled.sha256.clone(),
+            etag: spooled.etag.clone(),
+            last_modified: spooled.last_modified.clone(),
+            url: feed.url.clone(),
+            mapping_print: self.mapping_print,
+            stood_still,
+        }
+    }
+
+    async fn read(&self, spooled: Spooled, file: FetchedFile) -> Result<(), Gone> {
+        let is_known = is_same_body(&self.state, &spooled.sha256) && self.reads_as_before();
+        match (self.state.last_snapshot_at.filter(|_| is_known), &self.rebuild) {
+            (None, _) => self.survey_and_apply(spooled, file, None).await,
+            (Some(_), None) => self.unchanged(file).await,
             (Some(snapshot), Some(_)) => {
                 let dated = self.state.last_dated;
                 let again = Again { snapshot: Micros(snapshot), dated, stored: None };
-                self.survey_and_apply(feed, spooled, started_at, Some(again)).await
+                self.survey_and_apply(spooled, file, Some(again)).await
             }
         }
     }
 
     async fn survey_and_apply(
         &self,
-        feed: &FeedSettings,
         spooled: Spooled,
-        started_at: Micros,
+        file: FetchedFile,
         again: Option<Again>,
     ) -> Result<(), Gone> {
-        let file = file_of(feed, &spooled, started_at);
-        let settings = self.settings.clone();
-        let path = spooled.path.clone();
-        let surveyed = tokio::task::spawn_blocking(move || survey(&settings, path)).await;
-        let (surveyed, envelope) = match surveyed {
+        let (settings, started_at) = (self.settings.clone(), file.started_at);
+        let (path, served_as_lines) = (spooled.path.clone(), spooled.served_as_lines);
+        let read = move || survey(&settings, path, served_as_lines);
+        let surveyed = on_blocking_pool("reading the file", started_at, read);
+        let (surveyed, envelope) = match surveyed.await {
             Ok(Ok(found)) => found,
             Ok(Err(mut fault)) => {
                 self.keep(fault.take_kept(), spooled.path.clone(), started_at).await?;
                 return self.fail(fault.into_failure(started_at)).await;
             }
-            Err(panicked) => {
-                let detail = format!("reading the file failed inside: {panicked}");
-                return self.fail(RunFailure::plain("reader_failed", detail, started_at)).await;
-            }
+            Err(failure) => return self.fail(*failure).await,
         };
         let data_time = self.settings.policy.last_modified_is_data_time;
+        let written = envelope.generated_at.as_ref();
         let times = SnapshotTimes {
-            generated_at: envelope.generated_at,
+            generated_at: written.and_then(|time| time.at.as_ref().ok().copied()),
+            envelope_unread: written.is_some_and(|time| time.at.is_err()),
             newest_record: surveyed.newest,
             last_modified: spooled.last_modified_at.filter(|_| data_time),
             fetch_started_at: started_at,
+            same_body: is_same_body(&self.state, &spooled.sha256),
         };
+        let mut faults = lints::of_file(written, &times, &surveyed);
+        faults.extend(surveyed.faults);
         let facts = SnapshotFacts {
             run: self.run,
             file,
@@ -171,7 +188,8 @@ impl FeedTask {
             repeated: surveyed.repeated,
             present: surveyed.present.len() as u64,
             deletes_barred: surveyed.deletes_barred,
-            faults: surveyed.faults,
+            doubtful: envelope.may_be_cut || surveyed.may_be_mixed,
+            faults,
             again,
         };
         self.apply(facts, surveyed.present, surveyed.kept, spooled.path).await
@@ -195,7 +213,7 @@ impl FeedTask {
         let mut batches = Batches { present: present.into_iter(), settings: self.settings.clone(), path };
         loop {
             let (reader, partner) = (self.reader.clone(), self.partner);
-            let made = tokio::task::spawn_blocking(move || {
+            let made = on_blocking_pool("reading records", fetched_at, move || {
                 let batch = batches.next(&reader, partner);
                 (batches, batch)
             });
@@ -204,7 +222,10 @@ impl FeedTask {
                 return self.fail(failure_of(full, fetched_at)).await;
             }
             // a panic or an unreadable file ends the run; the next one starts over
-            let Ok((rest, batch)) = made.await else { return Err(Gone) };
+            let (rest, batch) = match made.await {
+                Ok(made) => made,
+                Err(failure) => return self.fail(*failure).await,
+            };
             batches = rest;
             match batch {
                 Ok(Some((records, prefetched))) => self.send_batch(records, prefetched).await?,
@@ -270,7 +291,7 @@ impl FeedTask {
         }
     }
 
-    async fn fail(&self, failure: RunFailure) -> Result<(), Gone> {
+    pub async fn fail(&self, failure: RunFailure) -> Result<(), Gone> {
         if failure.code == DISK_FULL && self.rebuild.is_none() {
             // a file for a rebuild that may never come is worth less than a feed and pushes
             let bodies = self.bodies.clone();
@@ -294,15 +315,16 @@ impl FeedTask {
     }
 }
 
-fn file_of(feed: &FeedSettings, spooled: &Spooled, started_at: Micros) -> FetchedFile {
-    FetchedFile {
-        started_at,
-        body_bytes: spooled.body_bytes,
-        body_hash: spooled.sha256.clone(),
-        etag: spooled.etag.clone(),
-        last_modified: spooled.last_modified.clone(),
-        url: feed.url.clone(),
-    }
+/// Does what takes time beside the async workers. A panic ends the run, and its report says so.
+pub async fn on_blocking_pool<T: Send + 'static>(
+    what: &'static str,
+    started_at: Micros,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Box<RunFailure>> {
+    tokio::task::spawn_blocking(work).await.map_err(|panicked| {
+        let detail = format!("{what} failed inside: {panicked}");
+        Box::new(RunFailure::plain("reader_failed", detail, started_at))
+    })
 }
 
 impl RunFailure {
@@ -322,4 +344,18 @@ impl RunFailure {
 
 fn failure_of(error: FetchError, started_at: Micros) -> RunFailure {
     RunFailure { retry_after: error.retry_after, ..RunFailure::plain(error.code, error.detail, started_at) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn b8_a_panic_beside_the_actor_is_the_run_s_failure() {
+        let work = || -> () { panic!("asked to panic by a test") };
+        let failure = on_blocking_pool("reading records", Micros(7), work).await.unwrap_err();
+        assert_eq!((failure.code, failure.started_at), ("reader_failed", Micros(7)));
+        assert!(failure.detail.contains("reading records failed inside"), "{}", failure.detail);
+        assert_eq!(on_blocking_pool("reading records", Micros(7), || 5).await.ok(), Some(5));
+    }
 }

@@ -5,9 +5,10 @@
 
 use super::ledger::Prefetched;
 use super::message::{FeedRecord, RunFailure};
+use crate::codec::record::Decoded;
 use crate::codec::{record, snapshot};
 use crate::config::PartnerSettings;
-use crate::domain::{AssetId, AssetWrite, Micros, PartnerNo, RecordFault, Rule};
+use crate::domain::{AssetId, Micros, PartnerNo, RecordFault, Rule};
 use crate::rules::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};
 use crate::store::Reader;
 use std::fs::File;
@@ -66,27 +67,31 @@ impl FileFault {
 pub fn survey(
     settings: &PartnerSettings,
     path: PathBuf,
+    served_as_lines: bool,
 ) -> Result<(Surveyed, snapshot::Envelope), FileFault> {
     let feed = settings.feed.as_ref().expect("a run has a feed");
     let file = File::open(path).map_err(FileFault::Unreadable)?;
-    let limits =
-        snapshot::SnapshotLimits { record_bytes_max: feed.record_bytes_max, records_max: feed.records_max };
+    let limits = snapshot::SnapshotLimits {
+        record_bytes_max: feed.record_bytes_max,
+        records_max: feed.records_max,
+        served_as_lines,
+    };
     let mut survey = Survey::keeping(settings.policy.quarantine_max);
     let envelope = snapshot::scan(file, &feed.mapping, &limits, |raw| {
         match record::decode(raw.text, &feed.mapping, &settings.policy) {
-            Ok(write) => {
+            Ok(decoded) => {
                 let surveyed = SurveyedRecord {
                     record: raw.record as u32,
                     offset: raw.offset,
                     bytes: raw.text.len() as u32,
-                    updated_at: write.at,
-                    content: content_hash(&write),
+                    updated_at: decoded.write.at,
+                    content: content_hash(&decoded),
                 };
-                survey.valid(write.id, surveyed);
+                survey.valid(decoded.write.id, surveyed);
             }
             Err(error) => {
                 let fault = RecordFault {
-                    record: raw.record,
+                    record: Some(raw.record),
                     offset: raw.offset,
                     id: error.id.as_ref().map(|id| id.as_str().to_owned()),
                     code: error.code.into(),
@@ -104,12 +109,15 @@ pub fn survey(
 }
 
 /// Equal for records that say the same (F6).
-fn content_hash(write: &AssetWrite) -> u128 {
+fn content_hash(Decoded { write, price_aside }: &Decoded) -> u128 {
+    let aside = price_aside.as_ref().and_then(|aside| aside.note.as_deref());
+    let aside = aside
+        .map_or(0, |note| xxhash_rust::xxh3::xxh3_128(format!("{}{}", note.code, note.pointer).as_bytes()));
     let prices: u128 = write.prices.iter().fold(0, |sum, price| {
         let text = format!("{:?}{:?}{:?}{:?}", price.quote, price.amount, price.currency, price.at);
         sum.wrapping_add(xxhash_rust::xxh3::xxh3_128(text.as_bytes()))
     });
-    write.members.hash() ^ prices.rotate_left(1)
+    write.members.hash() ^ prices.rotate_left(1) ^ aside.rotate_left(2)
 }
 
 /// Makes batches of the surveyed records: reads each again at its place, and its stored document.
@@ -133,17 +141,19 @@ impl Batches {
         while records.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
             let Some((id, presence)) = self.present.next() else { break };
             let Presence::Valid(place) = presence else {
-                records.push(FeedRecord { id, record: 0, offset: 0, text: String::new(), write: None });
+                let (text, write, price_aside) = (String::new(), None, None);
+                records.push(FeedRecord { id, record: 0, offset: 0, text, write, price_aside });
                 continue;
             };
             bytes += place.bytes as usize;
-            let (text, write) = self.read_record(&file, &id, &place)?;
+            let (text, decoded) = self.read_record(&file, &id, &place)?;
             if let Ok(Some(row)) = reader.asset(partner, &id) {
                 bytes += row.document.bytes();
                 prefetched.insert(id.clone(), (row.head.version, row.document));
             }
             let SurveyedRecord { record, offset, .. } = place;
-            records.push(FeedRecord { id, record, offset, text, write: Some(Box::new(write)) });
+            let Decoded { write, price_aside } = decoded;
+            records.push(FeedRecord { id, record, offset, text, write: Some(Box::new(write)), price_aside });
         }
         Ok((!records.is_empty()).then_some((records, prefetched)))
     }
@@ -153,17 +163,17 @@ impl Batches {
         file: &File,
         id: &AssetId,
         place: &SurveyedRecord,
-    ) -> io::Result<(String, AssetWrite)> {
+    ) -> io::Result<(String, Decoded)> {
         let feed = self.settings.feed.as_ref().expect("a run has a feed");
         let mut text = vec![0; place.bytes as usize];
         file.read_exact_at(&mut text, place.offset)?;
         let changed = || io::Error::new(io::ErrorKind::InvalidData, "the spooled file has changed");
         let text = String::from_utf8(text).map_err(|_| changed())?;
-        let write = record::decode(&text, &feed.mapping, &self.settings.policy).map_err(|_| changed())?;
-        if write.id != *id || content_hash(&write) != place.content {
+        let decoded = record::decode(&text, &feed.mapping, &self.settings.policy).map_err(|_| changed())?;
+        if decoded.write.id != *id || content_hash(&decoded) != place.content {
             return Err(changed());
         }
-        Ok((text, write))
+        Ok((text, decoded))
     }
 }
 
@@ -180,7 +190,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("spool");
         std::fs::write(&path, FILE).unwrap();
-        let Ok((surveyed, _)) = survey(&settings, path.clone()) else { panic!("the file is sound") };
+        let Ok((surveyed, _)) = survey(&settings, path.clone(), false) else { panic!("the file is sound") };
         std::fs::write(&path, text).unwrap();
         let batches = Batches { present: surveyed.present.into_iter(), settings: settings.into(), path };
         let file = File::open(&batches.path)?;

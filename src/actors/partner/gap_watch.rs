@@ -151,6 +151,9 @@ impl PartnerState {
         if self.gaps.shown.since().is_none() || self.settings.feed.is_none() || self.running.is_some() {
             return; // the end of a run looks again
         }
+        if self.poison.feed_must_rest() {
+            return;
+        }
         let Some(opened_at) = self.gaps.streams.unfetched_since(self.gaps.fetched_at) else { return };
         let now = self.around.clock.now();
         // a gap from before our clock went back has been open for long enough

@@ -1,7 +1,7 @@
 //! The invalid records of a run on their way to the quarantine: their texts are read again from
 //! the spooled file, some at a time.
 
-use super::feed_task::{FeedTask, Gone};
+use super::feed_task::{FeedTask, Gone, on_blocking_pool};
 use super::message::PartnerMessage;
 use crate::domain::{Micros, QuarantineRow, RefusedKind, RefusedOrigin, RunId};
 use crate::rules::survey::InvalidRecord;
@@ -27,8 +27,12 @@ impl FeedTask {
                 return Ok(());
             }
             let path = path.clone();
-            let read = tokio::task::spawn_blocking(move || rows(&path, chunk, run, fetched_at));
-            let rows = read.await.map_err(|_| Gone)?;
+            let read =
+                on_blocking_pool("keeping records", fetched_at, move || rows(&path, chunk, run, fetched_at));
+            let rows = match read.await {
+                Ok(rows) => rows,
+                Err(failure) => return self.fail(*failure).await.and(Err(Gone)),
+            };
             self.ask(|reply| PartnerMessage::KeepRecords { run, rows, reply }).await?;
         }
     }
@@ -60,7 +64,7 @@ fn row(file: Option<&File>, record: InvalidRecord, run: RunId, fetched_at: Micro
         offset: Some(fault.offset),
         received_at: fetched_at.0,
         at: None,
-        origin: RefusedOrigin::Feed { run: run.0, record: fault.record },
+        origin: RefusedOrigin::Feed { run: run.0, record: fault.record.unwrap_or_default() },
         raw: String::new(),
         raw_bytes: 0,
     };

@@ -59,7 +59,8 @@ pub enum Lanes {
     /// Each item has its time; `undated` stands in where it has none (T1).
     Push { undated: Micros },
     /// All is stamped `(S, feed)`; undated prices are kept apart (P2).
-    Feed { snapshot: Micros, fetch_started_at: Micros },
+    /// `stamped_at` is the snapshot's time, unless the record is stamped by its own (T3).
+    Feed { snapshot: Micros, stamped_at: Micros, fetch_started_at: Micros },
     /// An operator speaks, now.
     Admin { at: Micros },
 }
@@ -102,7 +103,7 @@ impl Ledger<'_> {
     fn decide_asset(&mut self, write: &AssetWrite, lanes: Lanes) -> Result<Decided, LedgerError> {
         let (lane, at) = match lanes {
             Lanes::Push { undated } => (Lane::Push, write.at.unwrap_or(undated)),
-            Lanes::Feed { snapshot, .. } => (Lane::Feed, snapshot),
+            Lanes::Feed { stamped_at, .. } => (Lane::Feed, stamped_at),
             Lanes::Admin { at } => (Lane::Admin, at),
         };
         let stamp = Stamp::new(at, lane, write.sequence);

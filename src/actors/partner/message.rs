@@ -9,7 +9,7 @@ use super::rebuild::{Again, RebuildFrom, RebuildRefused};
 use super::release::{Kept, Verdict};
 use crate::actors::handle::{Push, PushBody, PushReply};
 use crate::config::PartnerSettings;
-use crate::domain::{AssetId, AssetWrite, Micros, QuarantineRow, RecordFault, RunId, Seq};
+use crate::domain::{AssetId, AssetWrite, ItemOutcome, Micros, QuarantineRow, RecordFault, RunId, Seq};
 use crate::rules::snapshot::SnapshotTimes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,9 +114,36 @@ pub enum PartnerMessage {
     /// For tests of supervision: the handler panics.
     #[doc(hidden)]
     Panic {
-        /// The push that is to be blamed.
-        deciding: Option<PushBody>,
+        /// What is to be blamed.
+        deciding: Blamed,
     },
+    /// For tests of supervision: the task of the run that is under way is ended, and says nothing.
+    #[doc(hidden)]
+    AbortRun,
+}
+
+/// What an actor that is made to panic has been at.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Blamed {
+    Nothing,
+    Push(PushBody),
+    Run,
+}
+
+impl PartnerMessage {
+    /// A step of a run of the feed.
+    pub fn is_of_run(&self) -> bool {
+        matches!(
+            self,
+            PartnerMessage::BeginRun { .. }
+                | PartnerMessage::KeepRecords { .. }
+                | PartnerMessage::ApplyRecords { .. }
+                | PartnerMessage::FinishRun { .. }
+                | PartnerMessage::RunUnchanged { .. }
+                | PartnerMessage::Panic { deciding: Blamed::Run }
+        )
+    }
 }
 
 /// The body of a fetch, as far as it is kept between runs.
@@ -128,6 +155,10 @@ pub struct FetchedFile {
     pub etag: Option<String>,
     pub last_modified: Option<String>,
     pub url: String,
+    /// What its records are read by.
+    pub mapping_print: u64,
+    /// Whether its validators were the same when asked again; `None`: they were not.
+    pub stood_still: Option<bool>,
 }
 
 /// What a survey found, as far as the actor decides by it.
@@ -146,6 +177,8 @@ pub struct SnapshotFacts {
     /// Different ids in the file.
     pub present: u64,
     pub deletes_barred: bool,
+    /// The file may be cut or mixed, so that its absences count at the second one in a row (F1, F6).
+    pub doubtful: bool,
     pub faults: Vec<RecordFault>,
     /// A snapshot that was accepted before, read again for an operator.
     pub again: Option<Again>,
@@ -169,6 +202,8 @@ pub struct FeedRecord {
     pub text: String,
     /// `None`: present, but nothing of it may be applied (F2, F6).
     pub write: Option<Box<AssetWrite>>,
+    /// F2: why its price alone is kept aside.
+    pub price_aside: Option<Box<ItemOutcome>>,
 }
 
 #[derive(Debug)]

@@ -10,6 +10,7 @@ mod deliveries;
 mod ending;
 mod existence;
 mod feed_task;
+mod fetching;
 mod file_survey;
 mod gap_watch;
 mod index;
@@ -17,6 +18,7 @@ mod interned;
 mod items;
 mod kept_records;
 mod ledger;
+mod lints;
 mod lost;
 mod message;
 mod operator;
@@ -41,9 +43,10 @@ mod sweep;
 mod undo;
 
 pub use deliveries::stored_delivery;
+pub use fetching::FeedGates;
 pub use gap_watch::OpenGap;
 pub use ledger::Prefetched;
-pub use message::PartnerMessage;
+pub use message::{Blamed, PartnerMessage};
 pub use operator::{Deed, Operated, Order};
 pub use parked::{ParkedPlace, ParkedPrice};
 pub use plan_orders::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
@@ -52,7 +55,7 @@ pub use rebuild::{RebuildFrom, RebuildRefused};
 pub use release::{Cannot, Kept, Released, Verdict};
 pub use state::Surroundings;
 
-use crate::actors::poison::Poison;
+use crate::actors::poison::{Poison, RunWatch};
 use crate::config::PartnerSettings;
 use crate::domain::{PartnerNo, WriteSet};
 use crate::telemetry::PartnerMetrics;
@@ -109,6 +112,7 @@ impl Actor for PartnerActor {
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
         state.expire_parked();
+        let watch = message.is_of_run().then(|| state.poison.watch_run());
         match message {
             PartnerMessage::Push { push, prefetched, reply } => {
                 let watch = state.poison.watch(&push.body);
@@ -150,13 +154,18 @@ impl Actor for PartnerActor {
             PartnerMessage::LookAtPlans => state.look_at_plans(),
             PartnerMessage::Reconfigure(settings) => state.reconfigure(settings, &myself),
             PartnerMessage::Panic { deciding } => {
-                let _watch = deciding.map(|body| state.poison.watch(&body));
+                let _watch = match deciding {
+                    Blamed::Push(body) => Some(state.poison.watch(&body)),
+                    Blamed::Nothing | Blamed::Run => None,
+                };
                 panic!("asked to panic by a test")
             }
             // of a run that is no longer under way
             PartnerMessage::ApplyRecords { .. } | PartnerMessage::FinishRun { .. } => {}
+            PartnerMessage::AbortRun => state.abort_run(),
         }
         state.watch_recent(&myself);
+        watch.into_iter().for_each(RunWatch::passed);
         Ok(())
     }
 

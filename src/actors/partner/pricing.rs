@@ -38,7 +38,7 @@ impl Ledger<'_> {
         for price in &write.prices {
             let slot = self.index.find(&write.id);
             let decision = match (lanes, price.at, price.amount) {
-                (Lanes::Feed { snapshot, fetch_started_at }, None, Some(amount)) => {
+                (Lanes::Feed { snapshot, fetch_started_at, .. }, None, Some(amount)) => {
                     let undated = UndatedPrice {
                         quote: price.quote,
                         amount,

@@ -28,6 +28,9 @@ pub struct PushCount {
 struct Recorded {
     last_run: RunId,
     pushes: u64,
+    /// Documents were pushed, ever.
+    #[serde(default)]
+    documents: bool,
 }
 
 /// Puts the recorded count into the state, unless a run has closed since.
@@ -37,6 +40,7 @@ pub fn restore(reader: &Reader, no: PartnerNo, feed: &mut FeedState) -> Result<(
     if let Some(recorded) = recorded.filter(|recorded| recorded.last_run == feed.last_run) {
         feed.pushes_since_run = feed.pushes_since_run.max(recorded.pushes);
         feed.pushes_at_all |= recorded.pushes > 0;
+        feed.pushes_documents |= recorded.documents;
     }
     Ok(())
 }
@@ -49,10 +53,11 @@ impl PushCount {
 
 impl PartnerState {
     /// Counts the items of a push that were applied; a record, where it is time for one.
-    pub fn count_pushes(&mut self, items: &[ItemOutcome]) -> Option<ChangeKind> {
+    pub fn count_pushes(&mut self, items: &[ItemOutcome], holds_documents: bool) -> Option<ChangeKind> {
         let applied = items.iter().filter(|item| item.outcome.applied()).count() as u64;
         self.feed.pushes_since_run += applied;
         self.feed.pushes_at_all |= applied > 0;
+        self.feed.pushes_documents |= applied > 0 && holds_documents;
         if applied == 0 || self.settings.feed.is_none() {
             return None;
         }
@@ -74,7 +79,11 @@ impl PartnerState {
 
     fn pushes_record(&mut self) -> ChangeKind {
         self.push_count.recorded = self.feed.pushes_since_run;
-        let recorded = Recorded { last_run: self.feed.last_run, pushes: self.feed.pushes_since_run };
+        let recorded = Recorded {
+            last_run: self.feed.last_run,
+            pushes: self.feed.pushes_since_run,
+            documents: self.feed.pushes_documents,
+        };
         let value = serde_json::to_vec(&recorded).expect("a plain struct serialises");
         let change = RecordChange { kind: RecordKind::Feed, key: KEY.into(), value: Some(value.into()) };
         ChangeKind::Record(Box::new(change))

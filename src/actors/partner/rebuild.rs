@@ -120,6 +120,8 @@ impl StoredRun {
             etag: None,
             last_modified: None,
             last_modified_at: None,
+            // it has been read once, as whatever it was served
+            served_as_lines: true,
         })
     }
 }

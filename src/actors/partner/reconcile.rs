@@ -2,12 +2,18 @@
 //! applied (T3, X2, F1–F3, F5). What follows on the last record is `ending`'s.
 
 use super::items::is_refused;
-use super::ledger::{Lanes, LedgerError, Prefetched};
+use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
 use super::message::{FeedRecord, RunFailure, RunStart, SnapshotFacts};
 use super::quarantine::{RefusedRecord, row_of_record, row_of_snapshot};
 use super::run::{self, ActiveRun};
 use super::state::PartnerState;
-use crate::domain::{Micros, Origin, Outcome, RunCounts, RunId, RunReport, RunStatus, Seq, WriteSet};
+use crate::codec::time;
+use crate::domain::{
+    AssetHead, AssetWrite, Micros, Origin, Outcome, QuarantineRow, Rule, RunCounts, RunId, RunReport,
+    RunStatus, Seq, WriteSet,
+};
+use crate::rules::policy::RecordTime;
+use crate::rules::record_time;
 use crate::rules::snapshot::{self, SnapshotDecision};
 use crate::rules::verdict;
 use std::time::Duration;
@@ -15,6 +21,10 @@ use tokio::sync::oneshot;
 
 /// X4: the file is kept as a row of the quarantine.
 const OLDER_THAN_HISTORY: &str = "older_than_history";
+/// F1: another look may be as vain, so the next fetch does without.
+const CHANGED_WHILE_FETCHED: &str = "changed_while_fetched";
+/// T3: from so many on in a row, runs that are refused for their time are failures.
+const TIME_REFUSALS_MAX: u32 = 3;
 
 impl PartnerState {
     /// T3, F5: whether the run applies, and as of when.
@@ -33,12 +43,7 @@ impl PartnerState {
                 return self.skip_run(facts, snapshot, OLDER_THAN_HISTORY, reply);
             }
         };
-        let (records, quarantined, repeated) = (facts.records, facts.quarantined, facts.repeated);
-        let counts = RunCounts { records, quarantined, repeated, ..RunCounts::default() };
-        let living = self.index.living() as u64;
-        let unapplied = Vec::new();
-        let active =
-            ActiveRun { snapshot, dated, counts, seen: Default::default(), facts, living, unapplied };
+        let active = ActiveRun::new(facts, (snapshot, dated), &self.feed, self.index.living() as u64);
         if let Some(running) = &mut self.running {
             running.active = Some(Box::new(active));
         }
@@ -56,35 +61,16 @@ impl PartnerState {
         let Some(mut active) = self.running.as_mut().and_then(|running| running.active.take()) else {
             return Ok(());
         };
-        let lanes = Lanes::Feed { snapshot: active.snapshot, fetch_started_at: active.facts.file.started_at };
+        let by = self.settings.policy.record_time;
         let run = active.facts.run.0;
         let mut ledger = self.ledger(Origin::Feed { run, record: 0 }, prefetched);
         let mut kept = Vec::new();
         for record in records {
             ledger.origin = Origin::Feed { run, record: record.record };
-            let applied = match record.write {
+            let applied = match &record.write {
                 // counted as quarantined already, by the survey
                 None => false,
-                Some(write) => {
-                    let decided = ledger.asset(&write, lanes)?;
-                    count_record(&mut active.counts, decided.item.outcome);
-                    let refused = RefusedRecord {
-                        id: &record.id,
-                        offset: record.offset,
-                        text: &record.text,
-                        snapshot: active.snapshot,
-                        received_at: active.facts.file.started_at,
-                        origin: ledger.origin,
-                    };
-                    let fault = decided.price_aside.as_ref().unwrap_or(&decided.item);
-                    kept.extend(row_of_record(&refused, fault));
-                    let applied = !is_refused(decided.item.outcome);
-                    // F9: what is kept aside has neither agreed nor healed anything
-                    if applied || decided.facts.price == Some(Outcome::Rejected) {
-                        verdict::count(&mut active.counts, verdict::of_record(decided.facts));
-                    }
-                    applied
-                }
+                Some(write) => active.apply((&record, write), by, &mut ledger, &mut kept)?,
             };
             if !applied {
                 active.note_unapplied(&record.id);
@@ -113,6 +99,7 @@ impl PartnerState {
     pub fn run_failed(&mut self, run: RunId, failure: RunFailure, reply: oneshot::Sender<Seq>) {
         let is_fetch = self.running.as_ref().is_none_or(|running| !running.is_replay);
         self.feed.failures_in_row += u32::from(is_fetch);
+        self.feed.validators_unsteady |= failure.code == CHANGED_WHILE_FETCHED;
         let retry_after = failure.retry_after;
         let report = run::failed_report(run, failure, self.around.clock.now());
         self.close_run(report, retry_after, WriteSet::new(self.no), reply);
@@ -131,11 +118,15 @@ impl PartnerState {
             }
             _ => "the snapshot is older than what has been accepted; nothing was applied (F5)",
         };
+        if facts.again.is_none() {
+            self.note_time_refusal(snapshot);
+        }
         let report = RunReport {
             code: Some(code.into()),
             detail: Some(detail.into()),
             snapshot_at: Some(snapshot.0),
             dated: true,
+            faults: facts.faults,
             ..run::short_report(facts.run, RunStatus::SkippedOlder, &facts.file, self.around.clock.now())
         };
         let (durable, _) = oneshot::channel();
@@ -146,6 +137,17 @@ impl PartnerState {
         }
         self.close_run(report, None, set, durable);
         let _ = reply.send(RunStart::Stop);
+    }
+
+    /// T3: a feed whose files are refused run after run for their time has failed.
+    fn note_time_refusal(&mut self, snapshot: Micros) {
+        self.feed.time_refusals_in_row = self.feed.time_refusals_in_row.saturating_add(1);
+        let refusals = self.feed.time_refusals_in_row;
+        if refusals >= TIME_REFUSALS_MAX {
+            self.feed.failures_in_row += 1;
+            let (partner, snapshot) = (self.settings.name.as_str(), time::format(snapshot));
+            tracing::warn!(partner, refusals, snapshot, "feed is refused for its time again and again");
+        }
     }
 
     /// Records the end of a run; the report is public once it is durable.
@@ -165,6 +167,56 @@ impl PartnerState {
             running.closing = Some((report, retry_after));
         }
         self.commit(set, reply);
+    }
+}
+
+impl ActiveRun {
+    /// Decides one record, and gathers what of it is kept aside; whether its document applied.
+    fn apply(
+        &mut self,
+        (record, write): (&FeedRecord, &AssetWrite),
+        by: RecordTime,
+        ledger: &mut Ledger<'_>,
+        kept: &mut Vec<QuarantineRow>,
+    ) -> Result<bool, LedgerError> {
+        let (snapshot, fetch_started_at) = (self.snapshot, self.facts.file.started_at);
+        let slot = ledger.index.find(&record.id).filter(|_| write.at.is_some());
+        let head = slot.map(|slot| ledger.index.head(slot));
+        let stamped_at = record_time::of_record(by, write.at, snapshot, head.as_ref());
+        let turns_back = |head: &AssetHead| record_time::is_outdated(write.at, snapshot, head);
+        self.outdated += u64::from(by == RecordTime::Snapshot && head.as_ref().is_some_and(turns_back));
+        let comes_back = |head: &AssetHead| record_time::comes_back(by, write.at, snapshot, head);
+        let came_back = slot.filter(|_| head.as_ref().is_some_and(comes_back));
+        if let Some(slot) = came_back {
+            ledger.come_back(slot)?;
+        }
+        let mut decided = ledger.asset(write, Lanes::Feed { snapshot, stamped_at, fetch_started_at })?;
+        if came_back.is_some() && !is_refused(decided.item.outcome) {
+            (decided.item.outcome, decided.facts.document) = (Outcome::Created, Outcome::Created);
+            decided.facts.document_rule = Rule::X1;
+        }
+        count_record(&mut self.counts, decided.item.outcome);
+        let applied = !is_refused(decided.item.outcome);
+        let price_aside = record.price_aside.as_deref().or(decided.price_aside.as_ref()).filter(|_| applied);
+        self.counts.prices_quarantined += u64::from(price_aside.is_some());
+        let refused = RefusedRecord {
+            id: &record.id,
+            offset: record.offset,
+            text: &record.text,
+            snapshot,
+            received_at: fetch_started_at,
+            origin: ledger.origin,
+        };
+        let aside = price_aside.unwrap_or(&decided.item);
+        if let Some(row) = row_of_record(&refused, aside) {
+            kept.push(row);
+            self.note_fault(record, aside);
+        }
+        // F9: what is kept aside has neither agreed nor healed anything
+        if applied || decided.facts.price == Some(Outcome::Rejected) {
+            verdict::count(&mut self.counts, verdict::of_record(decided.facts, self.expects_push));
+        }
+        Ok(applied)
     }
 }
 

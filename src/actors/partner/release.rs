@@ -64,7 +64,7 @@ impl Released {
         let (origin, lanes) = match row.origin {
             RefusedOrigin::Feed { run, record } => (
                 Origin::Feed { run, record: u32::try_from(record).unwrap_or(u32::MAX) },
-                Lanes::Feed { snapshot: at, fetch_started_at: received_at },
+                Lanes::Feed { snapshot: at, stamped_at: at, fetch_started_at: received_at },
             ),
             RefusedOrigin::Push { delivery } => (Origin::Push { delivery }, Lanes::Push { undated: at }),
             RefusedOrigin::Parked => (Origin::Push { delivery: 0 }, Lanes::Push { undated: at }),
@@ -72,8 +72,9 @@ impl Released {
         let write = match row.kind {
             RefusedKind::FeedRecord => {
                 let mapping = &settings.feed.as_ref().ok_or(Cannot::Unreadable)?.mapping;
-                let write = record::decode(&row.raw, mapping, &settings.policy);
-                write.ok().map(|write| Write::Asset(Box::new(write)))
+                let read = record::decode(&row.raw, mapping, &settings.policy).ok();
+                // what is kept for its price alone is of no use without it (F2)
+                read.filter(|read| read.price_aside.is_none()).map(|read| Write::Asset(Box::new(read.write)))
             }
             RefusedKind::Delete => id.map(|id| delete(id, at)),
             RefusedKind::Withdrawal => id.map(|id| withdrawal(id, row.quote.as_deref(), at)),

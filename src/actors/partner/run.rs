@@ -1,13 +1,14 @@
 //! The state of a run that is being applied, and how its end is recorded.
 
 use super::absences::Silence;
-use super::message::{FetchedFile, RunFailure, SnapshotFacts};
+use super::message::{FeedRecord, FetchedFile, RunFailure, SnapshotFacts};
 use super::rebuild::Again;
 use crate::domain::{
-    AssetId, ChangeKind, FeedState, Micros, RecordChange, RecordKind, RunCounts, RunId, RunReport, RunStatus,
-    Slot,
+    AssetId, ChangeKind, FeedState, ItemOutcome, Micros, RecordChange, RecordFault, RecordKind, RunCounts,
+    RunId, RunReport, RunStatus, Slot,
 };
 use crate::rules::guard;
+use crate::rules::survey::FAULTS_KEPT;
 
 /// Reports kept per partner; older ones are dropped as new ones come.
 const REPORTS_KEPT: u64 = 200;
@@ -27,9 +28,48 @@ pub struct ActiveRun {
     /// Ids that the file held although nothing of them was applied (F2, F6), known here or not:
     /// when the same file comes again, they are present in it.
     pub unapplied: Vec<String>,
+    /// F9: what is unknown here should have been pushed.
+    pub expects_push: bool,
+    /// T3: records that are older than what was pushed, and turn it back.
+    pub outdated: u64,
 }
 
 impl ActiveRun {
+    pub fn new(
+        facts: SnapshotFacts,
+        (snapshot, dated): (Micros, bool),
+        state: &FeedState,
+        living: u64,
+    ) -> ActiveRun {
+        let (records, quarantined, repeated) = (facts.records, facts.quarantined, facts.repeated);
+        ActiveRun {
+            facts,
+            snapshot,
+            dated,
+            counts: RunCounts { records, quarantined, repeated, ..RunCounts::default() },
+            seen: SlotSet::default(),
+            living,
+            unapplied: Vec::new(),
+            expects_push: state.pushes_documents && state.last_snapshot_at.is_some(),
+            outdated: 0,
+        }
+    }
+
+    /// Names a record that was kept aside, among the first.
+    pub fn note_fault(&mut self, record: &FeedRecord, item: &ItemOutcome) {
+        if self.facts.faults.len() >= FAULTS_KEPT {
+            return;
+        }
+        let note = item.note.as_deref();
+        self.facts.faults.push(RecordFault {
+            record: Some(u64::from(record.record)),
+            offset: record.offset,
+            id: Some(record.id.as_str().to_owned()),
+            code: note.map_or_else(String::new, |note| note.code.to_string()),
+            detail: note.map_or_else(String::new, |note| note.hint.clone()),
+        });
+    }
+
     /// F2, F8: absence proves nothing where the file is not whole.
     pub fn is_whole(&self) -> bool {
         self.facts.complete && !self.facts.deletes_barred
@@ -45,7 +85,7 @@ impl ActiveRun {
         Silence {
             run: self.facts.run,
             snapshot: self.snapshot,
-            dated: self.dated,
+            counts_at_once: self.dated && !self.facts.doubtful,
             empty: self.facts.present == 0,
             empty_meant: self.facts.allow_empty,
             living: self.living,
@@ -76,9 +116,11 @@ impl SlotSet {
 pub fn accept(state: &mut FeedState, run: &ActiveRun, unapplied: Vec<String>, now: Micros) {
     let file = &run.facts.file;
     state.last_snapshot_at = Some(run.snapshot.0);
-    state.last_stated_at = run.facts.times.stated().map(|at| at.0);
+    // an undated file in between does not make the partner's clock begin anew
+    state.last_stated_at = run.facts.times.stated().map(|at| at.0).or(state.last_stated_at);
     state.last_dated = run.dated;
     state.last_whole = run.is_whole() && unapplied.len() <= UNAPPLIED_KEPT;
+    state.last_doubtful = run.facts.doubtful;
     state.last_empty = run.facts.present == 0;
     state.last_empty_meant = run.facts.allow_empty;
     state.last_unapplied = if state.last_whole { unapplied } else { Vec::new() };
@@ -98,8 +140,11 @@ pub fn remember_file(state: &mut FeedState, file: &FetchedFile, now: Micros) {
     state.etag.clone_from(&file.etag);
     state.last_modified.clone_from(&file.last_modified);
     state.validators_url = Some(file.url.clone());
+    state.validators_unsteady = file.stood_still.map_or(state.validators_unsteady, |still| !still);
     state.last_success_at = Some(now.0);
     state.failures_in_row = 0;
+    state.time_refusals_in_row = 0;
+    state.mapping_print = Some(file.mapping_print);
 }
 
 /// The report of a run that was applied.

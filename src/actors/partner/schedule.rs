@@ -1,19 +1,24 @@
 //! The feed's schedule: when the next run starts, and what happens when one has ended.
 
 use super::feed_task::FeedTask;
-use super::message::PartnerMessage;
+use super::message::{PartnerMessage, RunFailure};
 use super::rebuild::{Rebuild, bodies_of};
+use super::run;
 use super::spool;
 use super::state::{PartnerState, RunningFeed};
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::{Mark, sleep};
 use crate::config::PartnerSettings;
-use crate::domain::{RunId, RunStatus};
+use crate::domain::{RunCounts, RunId, RunReport, RunStatus, WriteSet};
 use crate::rules::schedule::{ScheduleQuestion, first_wait, next_wait};
 use crate::rules::verdict::push_loss_rate;
 use ractor::ActorRef;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// A feed whose runs kill their actor is left alone for at least so long.
+const REST_MIN: Duration = Duration::from_secs(3_600);
 
 /// Tells the actor that a run's task has ended, however it did, also by a panic: else the schedule
 /// would stand still.
@@ -32,9 +37,30 @@ impl Drop for Closes {
 impl PartnerState {
     /// The first fetch comes at once, spread over the feeds there are.
     pub fn schedule_first_fetch(&mut self, myself: &ActorRef<PartnerMessage>) {
-        if self.settings.feed.is_some() {
-            self.set_timer(first_wait(self.around.feeds, chance()), myself);
+        match &self.settings.feed {
+            Some(feed) if self.poison.feed_must_rest() => {
+                let rest = feed.every.max(REST_MIN);
+                self.rest(rest);
+                self.set_timer(rest, myself);
+            }
+            Some(_) => self.set_timer(first_wait(self.around.feeds, chance()), myself),
+            None => {}
         }
+    }
+
+    /// The feed's runs have killed this actor again and again, and pushes with it. The next one
+    /// is put off, and a report says so.
+    fn rest(&mut self, rest: Duration) {
+        let (run, now) = (RunId(self.feed.last_run.0 + 1), self.around.clock.now());
+        let detail = format!(
+            "applying the feed has failed inside again and again: it rests for {rest:?}, until it is asked for by \
+             hand, or until its configuration changes; tell the operator"
+        );
+        self.feed.failures_in_row += 1;
+        let report = run::failed_report(run, RunFailure::plain("poisoned", detail, now), now);
+        self.note_end(&report, Duration::ZERO);
+        let (durable, _) = oneshot::channel();
+        self.close_run(report, None, WriteSet::new(self.no), durable);
     }
 
     pub fn fetch_due(&mut self, timer: u64, myself: &ActorRef<PartnerMessage>) {
@@ -64,9 +90,10 @@ impl PartnerState {
             partner: self.no,
             settings: self.settings.clone(),
             state: self.feed.clone(),
+            mapping_print: self.settings.mapping_print(),
             actor: myself.clone(),
             fetcher: self.around.fetcher.clone(),
-            gate: self.around.gate.clone(),
+            gates: self.around.gates.clone(),
             spool: spool::file_of(&self.around.spool, self.settings.name.as_str(), self.generation, run),
             bodies: bodies_of(&self.around.spool, self.settings.name.as_str()),
             reserve: self.around.reserve.clone(),
@@ -113,24 +140,48 @@ impl PartnerState {
             return;
         }
         let Some(mut running) = self.running.take() else { return };
-        let Some((report, retry_after)) = running.closing.take() else {
-            tracing::warn!(partner = %self.settings.name, run = run.0, "feed run ended without a report");
-            self.feed.failures_in_row += 1;
-            return self.go_on(running.again, None, myself);
+        let (report, retry_after) = match running.closing.take() {
+            Some(closing) => closing,
+            None => (self.close_unreported(run, running.is_replay), None),
         };
-        if !running.is_replay {
-            let (feed, now) = (self.metrics.feed(), self.around.clock.now());
-            feed.run_finished(report.status, &report.counts, now, running.began.elapsed());
-            if report.status == RunStatus::Applied {
-                feed.push_loss(push_loss_rate(
-                    report.counts.missed_push,
-                    report.counts.pushes,
-                    report.pushes_at_all,
-                ));
-            }
+        if report.status.is_accepted() {
+            self.poison.forget_run_deaths();
         }
-        log_run(self.settings.name.as_str(), &report);
+        match running.is_replay {
+            true => log_run(self.settings.name.as_str(), &report),
+            false => self.note_end(&report, running.began.elapsed()),
+        }
         self.go_on(running.again, retry_after, myself);
+    }
+
+    /// The run's task has ended without a word, as by a panic.
+    fn close_unreported(&mut self, run: RunId, is_replay: bool) -> RunReport {
+        let now = self.around.clock.now();
+        let detail = "the run ended inside before it came to a result; the next one starts over";
+        self.feed.failures_in_row += u32::from(!is_replay);
+        let failure = RunFailure::plain("run_broke_off", detail.into(), now);
+        let report = run::failed_report(run, failure, now);
+        let (durable, _) = oneshot::channel();
+        self.close_run(report.clone(), None, WriteSet::new(self.no), durable);
+        report
+    }
+
+    fn note_end(&self, report: &RunReport, took: Duration) {
+        let (feed, now) = (self.metrics.feed(), self.around.clock.now());
+        feed.run_finished(report.status, &report.counts, now, took);
+        feed.failures_in_row(self.feed.failures_in_row);
+        if report.status == RunStatus::Applied {
+            let RunCounts { missed_push, pushes, .. } = report.counts;
+            feed.push_loss(push_loss_rate(missed_push, pushes, report.pushes_at_all));
+        }
+        log_run(self.settings.name.as_str(), report);
+    }
+
+    /// For tests: as if the task had died.
+    pub fn abort_run(&self) {
+        if let Some(running) = &self.running {
+            running.task.abort();
+        }
     }
 
     /// Behind a run: another at once, or at its time.
@@ -145,6 +196,7 @@ impl PartnerState {
         let feed_moved = self.settings.feed != settings.feed;
         self.settings = settings;
         if feed_moved {
+            self.poison.forget_run_deaths();
             self.stop_timer();
             match &mut self.running {
                 // a timer would go off while the old run is under way, and be lost
@@ -195,7 +247,11 @@ impl PartnerState {
     }
 }
 
-fn log_run(partner: &str, report: &crate::domain::RunReport) {
+fn log_run(partner: &str, report: &RunReport) {
+    for lint in report.faults.iter().filter(|fault| fault.record.is_none()) {
+        let (run, code, detail) = (report.run.0, lint.code.as_str(), lint.detail.as_str());
+        tracing::warn!(partner, run, code, detail, "feed run found fault with its file");
+    }
     let counts = &report.counts;
     let (run, status) = (report.run.0, report.status.as_str());
     let code = report.code.as_deref().unwrap_or_default();
@@ -215,6 +271,7 @@ fn log_run(partner: &str, report: &crate::domain::RunReport) {
             deleted = counts.deleted,
             held = counts.held,
             quarantined = counts.quarantined,
+            prices_quarantined = counts.prices_quarantined,
             "feed run finished"
         ),
     }

@@ -3,6 +3,7 @@
 use super::deliveries::{Decided, Deliveries, Fresh};
 use super::ending::Ending;
 use super::existence::Lacked;
+use super::fetching::FeedGates;
 use super::gap_watch::{GapWatch, Numbered, OpenGap, note_numbers};
 use super::index::Index;
 use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
@@ -32,7 +33,7 @@ use crate::telemetry::PartnerMetrics;
 use ractor::ActorProcessingErr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// The record that keeps the last receive time given to an undated write (T1).
@@ -45,8 +46,8 @@ pub struct Surroundings {
     pub storage: StorageHandle,
     pub clock: Clock,
     pub fetcher: Arc<Fetcher>,
-    /// Feeds fetched at once, over all partners.
-    pub gate: Arc<Semaphore>,
+    /// The turns of feeds, over all partners.
+    pub gates: FeedGates,
     pub spool: PathBuf,
     /// What feeds and approvals leave free of the disk.
     pub reserve: Reserve,
@@ -220,6 +221,7 @@ impl PartnerState {
             return Ok(());
         }
         let (mut undated, received_at) = self.receive_times(push.received_at, rebuilt_at);
+        let holds_documents = push.writes.iter().flatten().any(|write| matches!(write, Write::Asset(_)));
         let was_undated = undated;
         let mut ledger = self.ledger(push.origin(), prefetched);
         ledger.keeps_undo = push.atomic || push.dry_run;
@@ -255,7 +257,7 @@ impl PartnerState {
         let came = if refused || push.dry_run { Vec::new() } else { numbered };
         let missing = self.note_streams(came, &items, now, &mut set);
         if !refused && !push.dry_run {
-            set.changes.extend(self.count_pushes(&items));
+            set.changes.extend(self.count_pushes(&items, holds_documents));
         }
         self.settle(&mut set);
         let (durable, ticket) = self.recent.next_ticket();

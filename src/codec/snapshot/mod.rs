@@ -4,7 +4,8 @@
 //! is checked to its last byte; what a record means is for `record::decode`. Names repeated within
 //! a record, and its limits, are the record's own fault (F2); broken syntax, half characters and
 //! half surrogate pairs anywhere fail the run. An NDJSON file cut between two lines cannot be told
-//! from a shorter one: only arrays and objects prove that they are whole.
+//! from a shorter one: only arrays and objects prove that they are whole. An object alone is no list:
+//! errors are answered with 200 and look like it.
 
 mod source;
 mod walk;
@@ -14,23 +15,36 @@ use source::Source;
 use std::io::Read;
 use walk::Walk;
 
-/// What one document may hold.
+/// What one document may hold, and how its server calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotLimits {
     pub record_bytes_max: usize,
     pub records_max: u64,
+    /// It is served as NDJSON: only then is a lone object one line of it, and not an answer that went
+    /// wrong.
+    pub served_as_lines: bool,
+}
+
+/// The document's own time, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvelopeTime {
+    pub text: String,
+    pub offset: u64,
+    /// T2: where it cannot be read, what is wrong with it.
+    pub at: Result<Micros, String>,
 }
 
 /// What the document says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
-    /// Its own time; `None` where it has none, or none that can be read (T3: not sane).
-    pub generated_at: Option<Micros>,
+    pub generated_at: Option<EnvelopeTime>,
     pub count: Option<u64>,
     /// `false` where it says so (F8), or says `complete` with anything that is not a boolean.
     pub complete: bool,
     /// Empty on purpose (F4).
     pub allow_empty: bool,
+    /// F1: lines without a count, which cannot prove that the file is whole.
+    pub may_be_cut: bool,
     /// Records read.
     pub records: u64,
 }

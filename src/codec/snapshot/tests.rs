@@ -6,7 +6,8 @@ use crate::domain::{Pointer, TimeFormat};
 use crate::rules::policy::Policy;
 use proptest::prelude::*;
 
-const LIMITS: SnapshotLimits = SnapshotLimits { record_bytes_max: 1_000, records_max: 1_000 };
+const LIMITS: SnapshotLimits =
+    SnapshotLimits { record_bytes_max: 1_000, records_max: 1_000, served_as_lines: false };
 
 /// A source that gives a few bytes at a time.
 struct Drip<'a> {
@@ -28,8 +29,17 @@ fn pointer(parts: &[&str]) -> Pointer {
 }
 
 fn run(body: &[u8], mapping: &Mapping) -> Result<(Envelope, Vec<String>), SnapshotError> {
+    run_as(body, mapping, false)
+}
+
+fn run_as(
+    body: &[u8],
+    mapping: &Mapping,
+    served_as_lines: bool,
+) -> Result<(Envelope, Vec<String>), SnapshotError> {
     let mut records = Vec::new();
-    let envelope = scan(Drip { rest: body, bytes: 7 }, mapping, &LIMITS, |raw| {
+    let limits = SnapshotLimits { served_as_lines, ..LIMITS };
+    let envelope = scan(Drip { rest: body, bytes: 7 }, mapping, &limits, |raw| {
         assert_eq!(raw.record, records.len() as u64);
         assert!(body[raw.offset as usize..].starts_with(raw.text.as_bytes()));
         records.push(raw.text.to_owned());
@@ -55,7 +65,8 @@ fn an_object_an_array_and_lines_hold_the_same_records() {
     let expected = [r#"{"id": "a", "t": "]\"é"}"#, r#"{"id":"b","l":[[1],{}]}"#];
     let (envelope, found) = run(OURS.as_bytes(), &Mapping::default()).unwrap();
     assert_eq!(found, expected);
-    assert_eq!((envelope.generated_at, envelope.count), (Some(Micros(1_000_000)), Some(2)));
+    assert_eq!((envelope.generated_at.unwrap().at, envelope.count), (Ok(Micros(1_000_000)), Some(2)));
+    assert!(!envelope.may_be_cut);
     assert!(envelope.complete && !envelope.allow_empty);
     assert_eq!(records(&format!("\u{feff}[{}]", expected.join(","))), expected);
     assert_eq!(records(&expected.join("\n")), expected);
@@ -154,14 +165,23 @@ fn records_and_envelope_are_found_at_any_depth() {
     let body = r#"{"data":[{"items":[{"id":1}],"n":"1"},{"items":[{"id":2}]}],"meta":{"at":3,"x":[{}]}}"#;
     let (envelope, found) = run(body.as_bytes(), &mapping).unwrap();
     assert_eq!(found, ["{\"id\":1}"]);
-    assert_eq!((envelope.generated_at, envelope.count), (Some(Micros(3_000_000)), Some(1)));
+    assert_eq!((envelope.generated_at.unwrap().at, envelope.count), (Ok(Micros(3_000_000)), Some(1)));
     assert_eq!(run(b"{\"data\":[]}", &mapping).unwrap_err().code, "no_records");
 }
 
 #[test]
-fn a_single_object_is_a_record_only_where_the_mapping_says_so() {
+fn an_object_alone_is_a_record_only_where_its_server_calls_it_a_line() {
     let mapping = Mapping { records: Pointer::default(), ..Mapping::default() };
-    assert_eq!(run(b"{\"id\":1}", &mapping).unwrap().1, ["{\"id\":1}"]);
+    let error = b"{\"id\":\"too_many_requests\",\"message\":\"API rate limit exceeded\"}\n";
+    assert_eq!(run(error, &mapping).unwrap_err().code, "no_records");
+    for mapping in [&mapping, &Mapping::default()] {
+        assert_eq!(run_as(b"{\"id\":1}\n", mapping, true).unwrap().1, ["{\"id\":1}"]);
+    }
+    assert_eq!(
+        run_as(OURS.as_bytes(), &Mapping::default(), true).unwrap().1.len(),
+        2,
+        "it holds its records"
+    );
     assert_eq!(run(b"{\"id\":1}{\"id\":2}", &mapping).unwrap().1.len(), 2);
     assert_eq!(run(b"[{\"id\":1}]", &mapping).unwrap().1.len(), 1);
 }
@@ -177,11 +197,26 @@ fn f8_only_true_is_complete_and_only_true_allows_empty() {
         ("\"allow_empty\":true", true, false),
         ("\"complete\":true,\"allow_empty\":true", true, true),
         ("\"allow_empty\":1", true, false),
-        ("\"generated_at\":\"soon\"", true, false),
     ] {
         let envelope = read(member);
         assert_eq!((envelope.complete, envelope.allow_empty), (complete, allow_empty), "{member}");
-        assert_eq!(envelope.generated_at, None);
+    }
+}
+
+#[test]
+fn t2_an_envelope_time_that_cannot_be_read_is_kept_with_its_text_and_its_place() {
+    let body = r#"{"generated_at": "2026-11-28 18:22", "assets":[]}"#;
+    let time = run(body.as_bytes(), &Mapping::default()).unwrap().0.generated_at.unwrap();
+    assert_eq!((time.text.as_str(), time.offset), ("\"2026-11-28 18:22\"", 17));
+    assert!(!time.at.unwrap_err().is_empty());
+    let none = run(br#"{"generated_at":null,"assets":[]}"#, &Mapping::default()).unwrap().0;
+    assert_eq!(none.generated_at, None);
+}
+
+#[test]
+fn f1_only_lines_without_a_count_may_be_cut() {
+    for (body, may_be_cut) in [("[{},{}]", false), ("{\"assets\":[]}", false), ("{}\n{}\n", true)] {
+        assert_eq!(run(body.as_bytes(), &Mapping::default()).unwrap().0.may_be_cut, may_be_cut, "{body}");
     }
 }
 

@@ -2,9 +2,10 @@
 //! the envelope's members are. What lies beside them is checked and passed, never held.
 
 use super::source::{Source, truncated};
-use super::{Envelope, RawRecord, SnapshotError, SnapshotLimits};
+use super::{Envelope, EnvelopeTime, RawRecord, SnapshotError, SnapshotLimits};
 use crate::codec::json::{self, DEPTH_MAX, Kind, STRING_BYTES_MAX};
 use crate::codec::record;
+use crate::codec::reserved::shortened;
 use crate::domain::Mapping;
 use compact_str::{CompactString, ToCompactString};
 use std::io::Read;
@@ -38,8 +39,10 @@ pub(super) struct Walk<'m, R, V> {
     /// Places of ours that have been passed: none may come twice.
     seen: Vec<Vec<CompactString>>,
     found_records: bool,
+    is_lines: bool,
     records: u64,
-    said: Vec<(Saying, String)>,
+    /// With the byte at which it stands.
+    said: Vec<(Saying, u64, String)>,
 }
 
 impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
@@ -52,6 +55,7 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
             path: Vec::new(),
             seen: Vec::new(),
             found_records: false,
+            is_lines: false,
             records: 0,
             said: Vec::new(),
         }
@@ -98,17 +102,31 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
                 let first = self.source.text(length)?;
                 json::lookup_in_spoilt(first, pointer).is_none_or(|raw| json::kind(raw) != Kind::Array)
             }
-            _ => pointer.is_empty(),
+            None => self.is_lone_line(length, pointer)?,
+            Some(_) => false,
         };
         if !lines {
             return self.value(0, true);
         }
-        self.found_records = true;
+        (self.found_records, self.is_lines) = (true, true);
         while self.source.peek()? == Some(b'{') {
             self.record()?;
             self.source.skip_space()?;
         }
         Ok(())
+    }
+
+    /// An object alone is a line only where its server says so: an error's answer looks the same.
+    fn is_lone_line(&mut self, length: usize, pointer: &[CompactString]) -> Result<bool, SnapshotError> {
+        let first = self.source.text(length)?;
+        let holds_records = !pointer.is_empty()
+            && json::lookup_in_spoilt(first, pointer).is_some_and(|raw| json::kind(raw) == Kind::Array);
+        if pointer.is_empty() && !self.limits.served_as_lines {
+            let detail = "one object is no list of records, and may be an error's answer: serve an array, or one line \
+                          of NDJSON as application/x-ndjson";
+            return Err(self.fault("no_records", detail));
+        }
+        Ok(self.limits.served_as_lines && !holds_records)
     }
 
     fn array_of_records(&mut self) -> Result<(), SnapshotError> {
@@ -268,7 +286,8 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
 
     fn saying(&mut self, saying: Saying) -> Result<(), SnapshotError> {
         let length = self.short_value()?;
-        self.said.push((saying, self.source.text(length)?.to_owned()));
+        let offset = self.source.offset();
+        self.said.push((saying, offset, self.source.text(length)?.to_owned()));
         self.source.pass(length);
         Ok(())
     }
@@ -311,22 +330,28 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
 
     fn envelope(&self) -> Result<Envelope, SnapshotError> {
         let said = |wanted: Saying| {
-            let found = self.said.iter().find(|(saying, _)| *saying == wanted);
-            found.map(|(_, raw)| raw.as_str()).filter(|raw| *raw != "null")
+            let found = self.said.iter().find(|(saying, ..)| *saying == wanted);
+            found.map(|(_, offset, raw)| (*offset, raw.as_str())).filter(|(_, raw)| *raw != "null")
         };
+        let says_true = |wanted| said(wanted).is_some_and(|(_, raw)| raw == "true");
         let count = match said(Saying::Count) {
-            Some(raw) => Some(self.count(raw)?),
+            Some((_, raw)) => Some(self.count(raw)?),
             None => None,
         };
         Ok(Envelope {
-            generated_at: said(Saying::GeneratedAt)
-                .and_then(|raw| record::read_time(raw, self.mapping.time_format).ok()),
+            generated_at: said(Saying::GeneratedAt).map(|(offset, raw)| self.time(offset, raw)),
             count,
-            complete: said(Saying::Complete).is_none_or(|raw| raw == "true"),
+            complete: said(Saying::Complete).is_none_or(|(_, raw)| raw == "true"),
             // F4: an empty file is meant only where it says all three
-            allow_empty: said(Saying::AllowEmpty) == Some("true") && said(Saying::Complete) == Some("true"),
+            allow_empty: says_true(Saying::AllowEmpty) && says_true(Saying::Complete),
+            may_be_cut: self.is_lines && count.is_none(),
             records: self.records,
         })
+    }
+
+    fn time(&self, offset: u64, raw: &str) -> EnvelopeTime {
+        let at = record::read_time(raw, self.mapping.time_format).map_err(|refusal| refusal.hint);
+        EnvelopeTime { text: shortened(raw).into_owned(), offset, at }
     }
 
     fn count(&self, raw: &str) -> Result<u64, SnapshotError> {

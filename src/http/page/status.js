@@ -38,6 +38,12 @@ function element(name, text, className = '') {
   return made;
 }
 
+// What was kept aside of a run that applied is never left unsaid.
+function said(run) {
+  const aside = run.quarantined ? `, ${run.quarantined} quarantined` : '';
+  return run.status + aside + (run.code ? ` (${run.code})` : '');
+}
+
 function row(partner, status, rate) {
   const line = document.createElement('tr');
   const feed = partner.feed;
@@ -49,7 +55,7 @@ function row(partner, status, rate) {
     element('td', rate === null ? '…' : rate.toFixed(1)),
     element('td', feed ? `every ${feed.every_seconds} s` : 'none'),
     element('td', feed ? ago(feed.last_success_at, status.now) : '–'),
-    element('td', run ? run.status + (run.code ? ` (${run.code})` : '') : '–', sound ? '' : 'bad'),
+    element('td', run ? said(run) : '–', sound ? '' : 'bad'),
     element('td', counts ? `+${counts.created} ~${counts.updated} −${counts.deleted} held ${counts.held}` : '–'),
   );
   return line;

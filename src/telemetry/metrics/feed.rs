@@ -1,8 +1,8 @@
 //! What is counted of a partner's feed: its runs, what they found, and the plans they opened.
 
 use super::{
-    FEED_LAST_SUCCESS, FEED_RECORDS, FEED_RUN_SECONDS, FEED_RUNS, FEED_VERDICTS, PLANS, PLANS_HELD,
-    PRICE_DRIFT, PUSH_LOSS, new_counter, new_gauge, new_histogram,
+    FEED_FAILURES, FEED_LAST_SUCCESS, FEED_RECORDS, FEED_RUN_SECONDS, FEED_RUNS, FEED_VERDICTS, PLANS,
+    PLANS_HELD, PRICE_DRIFT, PUSH_LOSS, new_counter, new_gauge, new_histogram,
 };
 use crate::domain::{Micros, RunCounts, RunStatus};
 use metrics::{Counter, Gauge, Histogram};
@@ -13,6 +13,7 @@ use std::time::Duration;
 pub struct FeedMetrics {
     runs: [Counter; RunStatus::ALL.len()],
     last_success: Gauge,
+    failures_in_row: Gauge,
     run_seconds: Histogram,
     records: [Counter; RECORD_OUTCOMES.len()],
     verdicts: [Counter; VERDICTS.len()],
@@ -24,8 +25,16 @@ pub struct FeedMetrics {
 
 const RECORD_OUTCOMES: [&str; 6] = ["created", "updated", "unchanged", "deleted", "held", "quarantined"];
 
-const VERDICTS: [&str; 7] =
-    ["agree", "feed_stale", "missed_push", "missed_delete", "phantom", "resurrected", "value_conflict"];
+const VERDICTS: [&str; 8] = [
+    "new",
+    "agree",
+    "feed_stale",
+    "missed_push",
+    "missed_delete",
+    "phantom",
+    "resurrected",
+    "value_conflict",
+];
 const PLAN_STATES: [&str; 5] = ["held", "approved", "rejected", "cancelled", "expired"];
 
 impl FeedMetrics {
@@ -35,6 +44,7 @@ impl FeedMetrics {
         FeedMetrics {
             runs: RunStatus::ALL.map(|status| by_outcome(FEED_RUNS, status.as_str())),
             last_success: new_gauge(recorder, FEED_LAST_SUCCESS, &[("partner", partner)]),
+            failures_in_row: new_gauge(recorder, FEED_FAILURES, &[("partner", partner)]),
             run_seconds: new_histogram(recorder, FEED_RUN_SECONDS),
             records: RECORD_OUTCOMES.map(|outcome| by_outcome(FEED_RECORDS, outcome)),
             verdicts: VERDICTS.map(|verdict| {
@@ -57,10 +67,10 @@ impl FeedMetrics {
             counter.increment(count);
         }
         self.drift.increment(counts.drift);
-        let RunCounts { agree, feed_stale, missed_push, missed_delete, .. } = *counts;
+        let RunCounts { new, agree, feed_stale, missed_push, missed_delete, .. } = *counts;
         let RunCounts { phantom, resurrected, value_conflict, .. } = *counts;
         let by_verdict =
-            [agree, feed_stale, missed_push, missed_delete, phantom, resurrected, value_conflict];
+            [new, agree, feed_stale, missed_push, missed_delete, phantom, resurrected, value_conflict];
         for (counter, count) in self.verdicts.iter().zip(by_verdict) {
             counter.increment(count);
         }
@@ -72,6 +82,11 @@ impl FeedMetrics {
     /// The rate of lost pushes that the last applied run found; 0 for a partner that pushes nothing.
     pub fn push_loss(&self, rate: Option<f64>) {
         self.push_loss.set(rate.unwrap_or(0.0));
+    }
+
+    /// Since the last run that took the feed as true.
+    pub fn failures_in_row(&self, failures: u32) {
+        self.failures_in_row.set(f64::from(failures));
     }
 
     pub fn plans_held(&self, plans: usize) {

@@ -200,10 +200,25 @@ async fn f8_f7_a_partial_file_that_stands_still_deletes_nothing() {
 async fn f2_a_record_with_a_bad_currency_leaves_its_asset_untouched() {
     let mut scene = Scene::start("12 03:00").await;
     scene.publish(&dated("12 01:00", json!([{ "id": "a", "title": "old" }, { "id": "b" }]))).await;
-    let bad = json!({ "id": "a", "title": "new", "price": { "amount": "1", "currency": "XQX" } });
+    let bad = json!({ "id": "a", "title": "new", "currency": "XQX" });
     let run = scene.publish(&dated("12 02:00", json!([bad, { "id": "b" }]))).await;
     assert_eq!((&run["counts"]["quarantined"], &run["counts"]["deleted"]), (&json!(1), &json!(0)), "{run}");
     assert_eq!(title(&scene, "a").await, "old");
+}
+
+#[tokio::test]
+async fn f2_a_record_that_redeems_its_asset_at_a_price_of_zero_is_taken_without_the_price() {
+    let mut scene = Scene::start("12 03:00").await;
+    let record = |status: &str, legal: &str, amount: &str| {
+        let price = json!({ "amount": amount, "currency": "EUR" });
+        json!([{ "id": "a", "status": status, "legal_status": legal, "price": price }])
+    };
+    scene.publish(&dated("12 01:00", record("active", "registered", "10"))).await;
+    let run = scene.publish(&dated("12 02:00", record("inactive", "redeemed", "0"))).await;
+    assert_eq!((&run["status"], &run["counts"]["quarantined"]), (&json!("applied"), &json!(0)), "{run}");
+    let asset = scene.asset("a").await;
+    assert_eq!((&asset["status"], &asset["legal_status"]), (&json!("inactive"), &json!("redeemed")));
+    assert_eq!(scene.amount("a").await.as_deref(), Some("10"), "the zero is kept aside");
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ proptest! {
             ids.iter().map(|id| serde_json::json!({ "id": id, "t": [id, {}] }).to_string()).collect();
         let records = format!("[{}]", records.join(","));
         let whole = if bare { records } else { format!("{{\"count\":{},\"assets\":{records}}}", ids.len()) };
-        let limits = SnapshotLimits { record_bytes_max: 1 << 20, records_max: 100 };
+        let limits = SnapshotLimits { record_bytes_max: 1 << 20, records_max: 100, served_as_lines: false };
         let mut seen = 0;
         let read = scan(whole.as_bytes(), &Mapping::default(), &limits, |_| seen += 1);
         prop_assert!(read.is_ok(), "{:?} {whole}", read.err());
@@ -125,6 +125,6 @@ proptest! {
 }
 
 fn fault() -> InvalidRecord {
-    let fault = RecordFault { record: 0, offset: 0, id: None, code: "x".into(), detail: "x".into() };
+    let fault = RecordFault { record: Some(0), offset: 0, id: None, code: "x".into(), detail: "x".into() };
     InvalidRecord { fault, bytes: 1, pointer: String::new(), rule: Rule::F2 }
 }
