@@ -5,6 +5,7 @@ use crate::feed_server::Served;
 use crate::plans::{PATH, START, Stage, document};
 use serde_json::{Value, json};
 use tidegate::codec::time;
+use tidegate::config::PartnerSettings;
 use tidegate::domain::{Field, Micros};
 use tidegate::rules::policy::RecordTime;
 
@@ -146,6 +147,29 @@ async fn t3_by_record_time_absences_still_count_at_the_file_s_time_and_what_was_
     let still = stage.fetch().await;
     assert_eq!((&still["status"], &still["counts"]["deleted"]), (&json!("unchanged"), &json!(0)), "{still}");
     assert_eq!(stage.living().await, 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f4_by_record_time_an_approved_plan_spares_what_a_later_file_held_again_however_old_its_record() {
+    let record_time = |partner: &mut PartnerSettings| partner.policy.record_time = RecordTime::Record;
+    let mut stage = Stage::open(document(None, 0..0), record_time).await;
+    let file = |at: Micros, ids: std::ops::Range<usize>| {
+        let old = time::format(START.plus(-HOUR));
+        let record = |n: usize| json!({"id": format!("a{n}"), "updated_at": old, "name": "n"});
+        json!({"generated_at": time::format(at), "assets": ids.map(record).collect::<Vec<Value>>()})
+    };
+    for (ids, held) in [(0..40, 0), (0..20, 20), (0..22, 0)] {
+        serve(&stage, &file(stage.now().plus(HOUR), ids));
+        let report = stage.fetch().await;
+        assert_eq!(
+            (&report["status"], &report["counts"]["held"]),
+            (&json!("applied"), &json!(held)),
+            "{report}"
+        );
+    }
+    let (status, decided) = stage.decide(1, "approve").await;
+    assert_eq!(status.as_u16(), 200, "{decided}");
+    assert_eq!(stage.living().await, 22);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use super::items::is_refused;
 use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
 use super::message::{FeedRecord, RunFailure, RunStart, SnapshotFacts};
 use super::quarantine::{RefusedRecord, row_of_record, row_of_snapshot};
-use super::run::{self, ActiveRun};
+use super::run::{self, ActiveRun, SlotSet};
 use super::state::PartnerState;
 use crate::codec::time;
 use crate::domain::{
@@ -62,6 +62,8 @@ impl PartnerState {
             return Ok(());
         };
         let by = self.settings.policy.record_time;
+        // F4: a plan goes by the file's time, and must see that this file holds its ids again
+        let planned = if by == RecordTime::Record { self.plans.spoken_for() } else { SlotSet::default() };
         let run = active.facts.run.0;
         let mut ledger = self.ledger(Origin::Feed { run, record: 0 }, prefetched);
         let mut kept = Vec::new();
@@ -70,7 +72,7 @@ impl PartnerState {
             let applied = match &record.write {
                 // counted as quarantined already, by the survey
                 None => false,
-                Some(write) => active.apply((&record, write), by, &mut ledger, &mut kept)?,
+                Some(write) => active.apply((&record, write), (by, &planned), &mut ledger, &mut kept)?,
             };
             if !applied {
                 active.note_unapplied(&record.id);
@@ -175,14 +177,17 @@ impl ActiveRun {
     fn apply(
         &mut self,
         (record, write): (&FeedRecord, &AssetWrite),
-        by: RecordTime,
+        (by, planned): (RecordTime, &SlotSet),
         ledger: &mut Ledger<'_>,
         kept: &mut Vec<QuarantineRow>,
     ) -> Result<bool, LedgerError> {
         let (snapshot, fetch_started_at) = (self.snapshot, self.facts.file.started_at);
         let slot = ledger.index.find(&record.id).filter(|_| write.at.is_some());
         let head = slot.map(|slot| ledger.index.head(slot));
-        let stamped_at = record_time::of_record(by, write.at, snapshot, head.as_ref());
+        let stamped_at = match slot.is_some_and(|slot| planned.contains(slot)) {
+            true => snapshot,
+            false => record_time::of_record(by, write.at, snapshot, head.as_ref()),
+        };
         let turns_back = |head: &AssetHead| record_time::is_outdated(write.at, snapshot, head);
         self.outdated += u64::from(by == RecordTime::Snapshot && head.as_ref().is_some_and(turns_back));
         let comes_back = |head: &AssetHead| record_time::comes_back(by, write.at, snapshot, head);
