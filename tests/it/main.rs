@@ -27,6 +27,7 @@ mod http_push;
 mod http_read;
 mod load;
 mod model;
+mod on_top;
 mod operator;
 mod oracle;
 mod parked;

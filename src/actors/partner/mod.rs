@@ -12,6 +12,7 @@ mod existence;
 mod feed_task;
 mod file_survey;
 mod gap_watch;
+mod held_quotes;
 mod index;
 mod interned;
 mod items;
