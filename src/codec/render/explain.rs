@@ -213,7 +213,11 @@ fn member(
     out.push(b'}');
 }
 
+/// Those of an absent asset are hidden with its members.
 fn quotes(out: &mut Vec<u8>, view: &ExplainView<'_>) {
+    if view.head.is_absent() {
+        return;
+    }
     let asked = |quote: &&Quote| view.member.is_none_or(|member| member == quote.name.as_str());
     view.quotes.iter().filter(asked).for_each(|quote| self::quote(out, view, quote));
 }
@@ -224,12 +228,8 @@ fn quote(out: &mut Vec<u8>, view: &ExplainView<'_>, quote: &Quote) {
     separate(out);
     out.push(b'{');
     text(out, "name", quote.name.as_str());
-    let state = match view.head.is_alive() {
-        true => reading.state.as_str(),
-        false if view.head.is_absent() => "hidden",
-        false => "parked",
-    };
-    text(out, "state", state);
+    let parked = !view.head.is_alive();
+    text(out, "state", if parked { "parked" } else { reading.state.as_str() });
     let (shows, why) = match reading::undated_reason(quote, heartbeat) {
         None if quote.undated.is_some() => {
             ("dated", "a price with a time of its own goes before the feed's undated one")
