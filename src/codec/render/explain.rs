@@ -213,7 +213,11 @@ fn member(
     out.push(b'}');
 }
 
+/// Those of an absent asset are hidden with its members.
 fn quotes(out: &mut Vec<u8>, view: &ExplainView<'_>) {
+    if view.head.is_absent() {
+        return;
+    }
     let asked = |quote: &&Quote| view.member.is_none_or(|member| member == quote.name.as_str());
     view.quotes.iter().filter(asked).for_each(|quote| self::quote(out, view, quote));
 }
