@@ -18,7 +18,7 @@ pub fn unguarded(files: &Files) -> Vec<String> {
             let rest = &code[*place..];
             rest.find(']').is_some_and(|end| rest[..end].contains("Deserialize"))
         };
-        let derived = places_of(&code, "#[derive(").find(derives);
+        let derived = places_of(&code, "#[derive").find(derives);
         let guarded = GUARDS.iter().any(|guard| code.contains(guard));
         if let Some(place) = derived.filter(|_| !guarded) {
             let line = line_of(&code, place);
