@@ -197,6 +197,7 @@ fn price(slot: u32) -> ChangeKind {
         stamp: Stamp::new(at(slot), Lane::Price, 0),
         amount: Decimal::from_parts(i128::from(slot % 1_000_000 + 1), 2),
         received_at: at(slot + 1),
+        by_arrival: false,
         extra: None,
         undated: None,
     };

@@ -70,6 +70,7 @@ fn price(slot: u32, at: i64) -> ChangeKind {
         stamp: Stamp::new(Micros(1_795_000_000_000_000 + at), Lane::Push, 0),
         amount: Decimal::from_parts(i128::from(at % 1_000_000 + 1), 2),
         received_at: Micros(1_795_000_000_200_000 + at),
+        by_arrival: false,
         extra: None,
         undated: None,
     };

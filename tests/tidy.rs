@@ -12,6 +12,8 @@ mod code;
 mod contract;
 #[path = "tidy/floors.rs"]
 mod floors;
+#[path = "tidy/objects.rs"]
+mod objects;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/words.rs"]
@@ -80,6 +82,11 @@ fn crates_of_others_stay_behind_their_fences() {
 #[test]
 fn rules_in_the_code_and_rules_on_the_page_are_the_same() {
     held(contract::breaches(&repository()));
+}
+
+#[test]
+fn structs_of_the_edge_are_read_from_objects_only() {
+    held(objects::unguarded(&repository()));
 }
 
 #[test]

@@ -100,10 +100,13 @@ pub(super) fn amount(raw: &str, policy: &Policy) -> Result<Decimal, Refusal> {
 
 pub(super) fn amount_text(text: &str, policy: &Policy) -> Result<Decimal, Refusal> {
     let amount = Decimal::parse(text).map_err(|e| {
+        let (digits, scale) = (Decimal::DIGITS_MAX, Decimal::SCALE_MAX);
         let hint = match e {
-            DecimalError::Syntax => "send the amount as plain digits, such as \"101.25\"",
-            DecimalError::Digits => "send an amount of at most 28 digits",
-            DecimalError::Scale => "send at most 18 digits after the point",
+            DecimalError::Syntax => "send the amount as plain digits, such as \"101.25\"".to_owned(),
+            DecimalError::Digits => {
+                format!("send an amount of at most {digits} digits, a whole number's zeros counted; round it to fit")
+            }
+            DecimalError::Scale => format!("send at most {scale} digits after the point; round the amount to fit"),
         };
         Refusal::new(Rule::P4, "invalid_number", hint)
     })?;

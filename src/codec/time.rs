@@ -172,10 +172,17 @@ fn suffix_is_harmless(mut rest: &[u8]) -> bool {
     rest.is_empty()
 }
 
-/// A number of a unit that is `micros_each` long, exactly.
+/// Digits after the point beyond which a number of any unit says nothing of microseconds.
+const UNIX_SCALE_MAX: u8 = 12;
+
+/// A number of a unit that is `micros_each` long, exactly; what is finer than a microsecond is cut.
 fn unix(text: &str, micros_each: i128) -> Option<Micros> {
     let (mantissa, scale) = Decimal::parse(text).ok()?.parts();
-    let micros = (mantissa * micros_each).div_euclid(10i128.pow(u32::from(scale)));
+    let kept = scale.min(UNIX_SCALE_MAX);
+    // a power of ten that fits no number is above every mantissa
+    let cut = 10i128.checked_pow(u32::from(scale - kept)).unwrap_or(i128::MAX);
+    let scaled = mantissa.div_euclid(cut).checked_mul(micros_each)?;
+    let micros = scaled.div_euclid(10i128.pow(u32::from(kept)));
     let at = i64::try_from(micros).ok()?;
     (FIRST..=LAST).contains(&at).then_some(Micros(at))
 }
@@ -340,11 +347,17 @@ mod tests {
             ("1795489800123", TimeFormat::UnixMillis, 1_795_489_800_123_000),
             ("-1", TimeFormat::UnixMicros, -1),
             ("-0.0000001", TimeFormat::UnixSeconds, -1),
+            ("1795489800.1234567890123456789012345678", TimeFormat::UnixSeconds, 1_795_489_800_123_456),
+            ("1.7954898001234567890123456789012345678e9", TimeFormat::UnixSeconds, 1_795_489_800_123_456),
+            ("1e-60", TimeFormat::UnixSeconds, 0),
+            ("-1e-60", TimeFormat::UnixSeconds, -1),
+            ("-0.00000099999999999999999999999999999999999999", TimeFormat::UnixSeconds, -1),
         ] {
             assert_eq!(parse(text, format), Ok(Micros(at)), "{text}");
         }
-        for text in ["", "x", "2026-11-24", "1e30", "99999999999999"] {
-            assert_eq!(parse(text, TimeFormat::UnixSeconds).unwrap_err().code, "time_format");
+        let long = "9".repeat(38);
+        for text in ["", "x", "2026-11-24", "1e30", "99999999999999", "1e37", &long, &format!("-{long}")] {
+            assert_eq!(parse(text, TimeFormat::UnixSeconds).unwrap_err().code, "time_format", "{text}");
         }
     }
 

@@ -303,9 +303,12 @@ impl Truth {
         let price = &mut self.touched(place).price;
         let (mantissa, scale) = price.amount.parts();
         // amounts drop trailing zeros when they are read: give the walk its digits back
-        let (mantissa, scale) = if scale < 2 { (mantissa * 100, scale + 2) } else { (mantissa, scale) };
-        let moved = (mantissa + mantissa * per_myriad / 10_000 + per_myriad.signum()).max(1);
-        price.amount = amount(moved, scale);
+        let few = scale < 2 && mantissa < i128::MAX / 10_000;
+        let (mantissa, scale) = if few { (mantissa * 100, scale + 2) } else { (mantissa, scale) };
+        // a price that was taken up may have more digits than can be multiplied
+        let step = mantissa.checked_mul(per_myriad).map_or(mantissa / 10_000 * per_myriad, |m| m / 10_000);
+        let moved = (mantissa + step + per_myriad.signum()).max(1);
+        price.amount = Decimal::from_parts(moved, scale).map_or(price.amount, in_short);
     }
 
     /// Some asset that fits, found by chance; few tries, so that a rare kind may not be found.
@@ -350,10 +353,13 @@ fn taken_up(id: String, listed: Listed, now: Micros) -> Asset {
     Asset { id, members, price, updated_at, deleted: false, steady: true, was_inactive, offer: 0 }
 }
 
-/// Read from text, because that drops trailing zeros: equality is then of value.
 fn amount(mantissa: i128, scale: u8) -> Decimal {
-    let shown = Decimal::from_parts(mantissa, scale).expect("prices here have few digits").to_string();
-    Decimal::parse(&shown).expect("an amount reads as it is shown")
+    in_short(Decimal::from_parts(mantissa, scale).expect("prices here have few digits"))
+}
+
+/// Read from text, because that drops trailing zeros: equality is then of value.
+fn in_short(amount: Decimal) -> Decimal {
+    Decimal::parse(&amount.to_string()).expect("an amount reads as it is shown")
 }
 
 #[cfg(test)]

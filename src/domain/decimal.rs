@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-/// A decimal number of at most 28 digits with a scale of at most 18, in 16 bytes.
+/// A decimal number of at most 38 significant digits with a scale of at most 60, in 20 bytes.
 ///
 /// Equality is of value: trailing zeros of the fraction are dropped when it is read, so
 /// `"101.50"` and `"101.5"` are the same amount.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Decimal {
-    low: u64,
-    high: u32,
+    /// The digits as a number, lowest word first: in words of four bytes, so that an index that
+    /// holds an amount for each asset pays for no padding.
+    words: [u32; 4],
     scale: u8,
     negative: bool,
 }
@@ -18,15 +19,17 @@ pub struct Decimal {
 pub enum DecimalError {
     #[error("not a decimal number")]
     Syntax,
-    #[error("more than 28 digits")]
+    #[error("more than {} digits", Decimal::DIGITS_MAX)]
     Digits,
-    #[error("more than 18 digits after the point")]
+    #[error("more than {} digits after the point", Decimal::SCALE_MAX)]
     Scale,
 }
 
 impl Decimal {
-    pub const DIGITS_MAX: usize = 28;
-    pub const SCALE_MAX: usize = 18;
+    /// Significant digits; a whole number's zeros at the end count as well.
+    pub const DIGITS_MAX: usize = 38;
+    /// Digits after the point.
+    pub const SCALE_MAX: usize = 60;
 
     /// Reads a JSON number's text, or the same in a string: an optional minus, digits, fraction
     /// and exponent. Leading zeros, plus signs and white space are refused.
@@ -52,12 +55,12 @@ impl Decimal {
 
     /// Signed digits and scale: the amount is `mantissa / 10^scale`.
     pub fn parts(self) -> (i128, u8) {
-        let magnitude = (u128::from(self.high) << 64 | u128::from(self.low)) as i128;
+        let magnitude = self.magnitude() as i128; // below 10^38, which fits
         (if self.negative { -magnitude } else { magnitude }, self.scale)
     }
 
     pub fn is_zero(self) -> bool {
-        self.low == 0 && self.high == 0
+        self.words == [0; 4]
     }
 
     pub fn is_negative(self) -> bool {
@@ -108,12 +111,12 @@ impl Decimal {
     }
 
     fn pack(negative: bool, magnitude: u128, scale: u8) -> Decimal {
-        Decimal {
-            low: magnitude as u64,
-            high: (magnitude >> 64) as u32,
-            scale,
-            negative: negative && magnitude != 0,
-        }
+        let words = [0, 32, 64, 96].map(|shift| (magnitude >> shift) as u32);
+        Decimal { words, scale, negative: negative && magnitude != 0 }
+    }
+
+    fn magnitude(self) -> u128 {
+        self.words.iter().rev().fold(0, |number, &word| number << 32 | u128::from(word))
     }
 }
 
@@ -123,10 +126,12 @@ fn split_exponent(text: &[u8]) -> Result<(&[u8], i64), DecimalError> {
     };
     let exponent = std::str::from_utf8(&text[mark + 1..]).map_err(|_| DecimalError::Syntax)?;
     let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-    if digits.is_empty() || digits.len() > 6 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(DecimalError::Syntax);
     }
-    let value: i64 = digits.parse().map_err(|_| DecimalError::Syntax)?;
+    let digits = digits.trim_start_matches('0');
+    // beyond it an exponent says the same of every amount: too large, or too small
+    let value = if digits.len() > 6 { 1_000_000 } else { digits.parse().unwrap_or(0) };
     Ok((&text[..mark], if exponent.starts_with('-') { -value } else { value }))
 }
 
@@ -146,14 +151,16 @@ fn split_point(text: &[u8]) -> Result<(&[u8], &[u8]), DecimalError> {
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let magnitude = self.parts().0.unsigned_abs();
         if self.negative {
             f.write_str("-")?;
         }
-        let unit = 10u128.pow(u32::from(self.scale));
-        write!(f, "{}", magnitude / unit)?;
-        if self.scale > 0 {
-            write!(f, ".{:0width$}", magnitude % unit, width = usize::from(self.scale))?;
+        // as text: a power of ten beyond the 38th fits no number
+        let scale = usize::from(self.scale);
+        let digits = format!("{:0width$}", self.magnitude(), width = scale + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - scale);
+        f.write_str(whole)?;
+        if scale > 0 {
+            write!(f, ".{fraction}")?;
         }
         Ok(())
     }
@@ -186,7 +193,53 @@ mod tests {
         ] {
             assert_eq!(Decimal::parse(text).unwrap().to_string(), shown, "{text}");
         }
-        assert_eq!(size_of::<Decimal>(), 16);
+        assert_eq!((size_of::<Decimal>(), size_of::<Option<Decimal>>()), (20, 20));
+    }
+
+    #[test]
+    fn p4_long_prices_of_tokens_keep_every_digit() {
+        for text in [
+            "24.03353223898417117634582253598019",
+            "0.0000000006208932128878219505510341564126764",
+            "-12345678901234567890.123456789012345678",
+            "99999999999999999999999999999999999999",
+        ] {
+            let amount = Decimal::parse(text).unwrap();
+            assert_eq!(amount.to_string(), text);
+            let (mantissa, scale) = amount.parts();
+            assert_eq!(Decimal::from_parts(mantissa, scale), Some(amount), "{text}");
+        }
+        for (text, shown) in [
+            ("9.447100360921052e-8", "0.00000009447100360921052"),
+            ("1000e-63", "0.000000000000000000000000000000000000000000000000000000000001"),
+            ("0.5e-0000000000059", "0.000000000000000000000000000000000000000000000000000000000005"),
+            ("1.50000000000000000000000000000000000000000000e1", "15"),
+            ("0.00000000000000000000000000000000000000000001e44", "1"),
+            ("12e36", "12000000000000000000000000000000000000"),
+            ("0e999999", "0"),
+        ] {
+            assert_eq!(Decimal::parse(text).unwrap().to_string(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn p4_amounts_end_at_38_digits_and_at_scale_60() {
+        let small = |zeros: usize, digits: usize| format!("0.{}{}", "0".repeat(zeros), "7".repeat(digits));
+        let error = |text: &str| Decimal::parse(text).err();
+        for sound in ["7e-60", "7e37", "0.7e38", &small(59, 1), &small(22, 38), &"9".repeat(38)] {
+            assert_eq!(error(sound), None, "{sound}");
+        }
+        for fine in ["7e-61", "70e-62", "7e-999999", &small(60, 1), &small(23, 38)] {
+            assert_eq!(error(fine), Some(DecimalError::Scale), "{fine}");
+        }
+        for long in
+            ["7e38", "1e999999", &small(21, 39), &"9".repeat(39), "123456789012345678901.123456789012345678"]
+        {
+            assert_eq!(error(long), Some(DecimalError::Digits), "{long}");
+        }
+        assert_eq!(Decimal::from_parts(10i128.pow(38) - 1, 60).unwrap().to_string().len(), 62);
+        assert_eq!(Decimal::from_parts(10i128.pow(38), 0), None);
+        assert_eq!(Decimal::from_parts(1, 61), None);
     }
 
     #[test]
@@ -196,10 +249,6 @@ mod tests {
         {
             assert_eq!(Decimal::parse(text), Err(DecimalError::Syntax), "{text}");
         }
-        assert_eq!(Decimal::parse(&"9".repeat(29)), Err(DecimalError::Digits));
-        assert_eq!(Decimal::parse("1e28"), Err(DecimalError::Digits));
-        assert_eq!(Decimal::parse("1e-19"), Err(DecimalError::Scale));
-        assert_eq!(Decimal::parse("1e999999"), Err(DecimalError::Digits));
     }
 
     #[test]
@@ -208,6 +257,5 @@ mod tests {
         let (mantissa, scale) = amount.parts();
         assert_eq!((mantissa, scale), (-123_456, 3));
         assert_eq!(Decimal::from_parts(mantissa, scale), Some(amount));
-        assert_eq!(Decimal::from_parts(10i128.pow(28), 0), None);
     }
 }

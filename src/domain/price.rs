@@ -94,6 +94,16 @@ pub struct QuoteExtra {
     /// Who wrote the dated price, where more is to be told of it than its lane: a delivery's id, or
     /// a feed's run.
     pub origin: Option<Origin>,
+    /// `S` of the newest run of the feed that has said the dated price, where a feed wrote it (P2).
+    pub fed_at: Option<Micros>,
+    /// Hashes of the values that have lost to the dated price at its very stamp (P1), the last one
+    /// to lose last.
+    pub beaten: Vec<u64>,
+}
+
+impl QuoteExtra {
+    /// Values that are remembered as having lost at one stamp.
+    pub const BEATEN_MAX: usize = 8;
 }
 
 /// A feed's price without a time of its own (P2).
@@ -105,6 +115,14 @@ pub struct Undated {
     pub first_seen: Micros,
     pub amount: Decimal,
     pub currency: Currency,
+    /// How much older than `snapshot` a pushed price must be for this one to show in its place, in
+    /// microseconds: by the asset's class, or by the feed's interval.
+    pub outlives_after: i64,
+}
+
+impl Undated {
+    /// Where neither class nor feed says otherwise, and of what was stored before they did.
+    pub const OUTLIVES_AFTER: i64 = 3 * Micros::DAY;
 }
 
 /// One register: the newest dated price, and beside it the undated one of the feed.
@@ -119,6 +137,8 @@ pub struct Quote {
     pub amount: Option<Decimal>,
     /// When the dated price reached us.
     pub received_at: Micros,
+    /// The dated price came without a time, and counts as of its arrival (T1).
+    pub by_arrival: bool,
     pub extra: Option<Box<QuoteExtra>>,
     pub undated: Option<Box<Undated>>,
 }
@@ -131,6 +151,18 @@ impl Quote {
     pub fn is_all_in(&self, currency: Currency) -> bool {
         let dated = !self.stamp.happened() || self.currency == currency;
         dated && self.undated.as_ref().is_none_or(|undated| undated.currency == currency)
+    }
+
+    /// The register with nothing left in it.
+    pub fn emptied(self) -> Quote {
+        Quote { stamp: Stamp::NEVER, amount: None, by_arrival: false, extra: None, undated: None, ..self }
+    }
+
+    /// `S` of the newest run of the feed that has said the dated price; `None` where no feed wrote
+    /// it. What was stored before runs were noted counts as of its own time.
+    pub fn fed_at(&self) -> Option<Micros> {
+        let noted = || self.extra.as_ref().and_then(|extra| extra.fed_at);
+        self.was_fed().then(|| noted().unwrap_or(self.stamp.at))
     }
 
     /// The register holds nothing, neither dated nor undated: it only says that what it held before

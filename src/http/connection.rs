@@ -43,6 +43,7 @@ impl Client {
         self.pulse.enter(Phase::Work);
         self.pulse.body_awaits(!request.body().is_end_stream());
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
+        let is_last = request.headers().get(CONNECTION).is_some_and(|value| value == "close");
         let mut response = match self.face {
             Face::Partner => partner::answer(self, request).await,
             Face::Admin => admin::answer(self, request).await,
@@ -52,7 +53,7 @@ impl Client {
             // hyper drops a Content-Length that stood beside it, and we cannot know whether there
             // was one: a proxy that believed it would see another end of this request than we did
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        } else if !is_stream {
+        } else if !is_stream && !is_last {
             response.headers_mut().insert(KEEP_ALIVE, keep_alive.clone());
         }
         self.pulse.enter(if is_stream { Phase::Stream } else { Phase::Head });

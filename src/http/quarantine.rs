@@ -129,7 +129,10 @@ impl RowView {
 impl From<&ParkedPrice> for ParkedView {
     fn from(parked: &ParkedPrice) -> ParkedView {
         let quote = &parked.quote;
-        let amount = quote.amount.or(quote.undated.as_ref().map(|undated| undated.amount));
+        let amount = match &quote.undated {
+            Some(undated) if !quote.stamp.happened() => Some(undated.amount),
+            _ => quote.amount,
+        };
         ParkedView {
             id: parked.id.as_str().to_owned(),
             quote: quote.name.as_str().to_owned(),

@@ -181,6 +181,9 @@ async fn a_client_is_told_how_long_an_idle_connection_is_kept() {
     socket.write_all(b"GET /api/me HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     let reply = until(&mut socket, "\r\n\r\n").await;
     assert!(reply.contains("keep-alive: timeout=130\r\n"), "{reply}");
+    let last =
+        raw(server.local_addr(), b"GET /api/me HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    assert!(!last.contains("keep-alive"), "{last}");
 }
 
 #[tokio::test]

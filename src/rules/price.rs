@@ -2,10 +2,11 @@
 
 use super::document::member_stamp;
 use super::policy::Policy;
+use super::reading::reads_alike;
 use super::source_time::{PRICE_AHEAD_MAX, is_future};
 use crate::domain::{
-    AssetHead, Currency, Decimal, ItemOutcome, Lane, Market, Micros, Outcome, PriceWrite, Quote, QuoteName,
-    Rule, Stamp, Undated,
+    AssetHead, Currency, Decimal, ItemOutcome, Lane, Market, Micros, Outcome, PriceWrite, Quote, QuoteExtra,
+    QuoteName, Rule, Stamp, Undated,
 };
 
 /// What a price is decided against.
@@ -21,6 +22,12 @@ pub struct PriceContext<'a> {
     pub now: Micros,
     /// An operator has released it: a changed currency (P4) holds it back no longer.
     pub released: bool,
+    /// `S` of the run of the feed that says it.
+    pub run: Option<Micros>,
+    /// Nobody has said its time: it is that of its arrival (T1).
+    pub by_arrival: bool,
+    /// P2: of an undated price, by `reading::outlives_after`.
+    pub outlives_after: i64,
 }
 
 /// What a price is told of its asset: less than a head, whose exceptions are many and of no concern
@@ -76,19 +83,20 @@ impl PriceDecision {
     }
 }
 
-/// P1: a price at its time (`stamp.at`), which T4 judges where its sender has said it.
+/// P1: a price at its time (`stamp.at`), which T4 judges where somebody has said it.
 pub fn decide(write: &PriceWrite, stamp: Stamp, context: PriceContext<'_>) -> PriceDecision {
-    if write.at.is_some() && is_future(stamp.at, context.now, PRICE_AHEAD_MAX) {
+    if !context.by_arrival && is_future(stamp.at, context.now, PRICE_AHEAD_MAX) {
         return PriceDecision::lost(future_price());
     }
     if is_buried(context.end(), stamp.at) {
         return PriceDecision::lost(ItemOutcome::plain(Outcome::Superseded, Rule::X1));
     }
-    let mut ambiguous = false;
+    let mut beaten = Vec::new();
     if let Some(held) = context.quote {
         match against(held, write, stamp) {
             Contest::Wins => {}
-            Contest::WinsTie => ambiguous = true,
+            Contest::WinsTie => beaten = beaten_by_the_next(held),
+            Contest::Repeats => return repeated(held, context),
             Contest::Lost(item) => return PriceDecision::lost(item),
         }
     }
@@ -102,6 +110,7 @@ pub fn decide(write: &PriceWrite, stamp: Stamp, context: PriceContext<'_>) -> Pr
         Err(_) if write.amount.is_none() && write.currency.is_none() => Currency::NONE,
         Err(item) => return PriceDecision::lost(*item),
     };
+    let ambiguous = !beaten.is_empty();
     let quote = Quote {
         name: write.quote,
         currency,
@@ -109,7 +118,8 @@ pub fn decide(write: &PriceWrite, stamp: Stamp, context: PriceContext<'_>) -> Pr
         stamp,
         amount: write.amount,
         received_at: context.now,
-        extra: write.extra.clone(),
+        by_arrival: context.by_arrival,
+        extra: extra_of(write, context.run.filter(|_| stamp.lane() == Lane::Feed), beaten),
         undated: context.quote.and_then(|held| held.undated.clone()),
     };
     let item = if context.is_alive() {
@@ -117,7 +127,38 @@ pub fn decide(write: &PriceWrite, stamp: Stamp, context: PriceContext<'_>) -> Pr
     } else {
         ItemOutcome::plain(Outcome::Parked, Rule::P3)
     };
-    PriceDecision { item, quote: Some(quote), visible: context.is_alive(), ambiguous, drifted: false }
+    let visible = context.is_alive() && !reads_alike(context.quote, &quote);
+    PriceDecision { item, quote: Some(quote), visible, ambiguous, drifted: false }
+}
+
+fn extra_of(write: &PriceWrite, fed_at: Option<Micros>, beaten: Vec<u64>) -> Option<Box<QuoteExtra>> {
+    if fed_at.is_none() && beaten.is_empty() {
+        return write.extra.clone();
+    }
+    let said = write.extra.as_deref().cloned().unwrap_or_default();
+    Some(Box::new(QuoteExtra { fed_at, beaten, ..said }))
+}
+
+/// P1: a price that is known already. Where its feed has said none with a time meanwhile, this run
+/// has written it again (P2).
+fn repeated(held: &Quote, context: PriceContext<'_>) -> PriceDecision {
+    let item = ItemOutcome::plain(Outcome::Duplicate, Rule::P1);
+    let Some(quote) = context.run.and_then(|run| heard_again(held, run)) else {
+        return PriceDecision::lost(item);
+    };
+    let visible = context.is_alive() && !reads_alike(Some(held), &quote);
+    PriceDecision { item, quote: Some(quote), visible, ambiguous: false, drifted: false }
+}
+
+/// `None` where no reader, and no later run, can tell the difference.
+fn heard_again(held: &Quote, run: Micros) -> Option<Quote> {
+    let undated = held.undated.as_deref()?;
+    let was_passed = held.fed_at().is_some_and(|fed_at| fed_at < undated.snapshot);
+    if !was_passed || run < undated.snapshot {
+        return None;
+    }
+    let extra = held.extra.as_deref().cloned().unwrap_or_default();
+    Some(Quote { extra: Some(Box::new(QuoteExtra { fed_at: Some(run), ..extra })), ..held.clone() })
 }
 
 /// X1: quotes compare `at` alone with the said delete of their asset.
@@ -128,6 +169,8 @@ pub fn is_buried(end: Stamp, at: Micros) -> bool {
 enum Contest {
     Wins,
     WinsTie,
+    /// It stands already.
+    Repeats,
     Lost(ItemOutcome),
 }
 
@@ -143,6 +186,9 @@ fn against(held: &Quote, write: &PriceWrite, stamp: Stamp) -> Contest {
         return Contest::Lost(ItemOutcome::plain(outcome, Rule::P1));
     }
     if says_the_same(held, write) {
+        return Contest::Repeats;
+    }
+    if has_lost(held, write) {
         return Contest::Lost(ItemOutcome::plain(Outcome::Duplicate, Rule::P1));
     }
     if has_whole_second(stamp.at) {
@@ -154,6 +200,32 @@ fn against(held: &Quote, write: &PriceWrite, stamp: Stamp) -> Contest {
 
 fn says_the_same(held: &Quote, write: &PriceWrite) -> bool {
     write.amount == held.amount && write.currency.is_none_or(|currency| currency == held.currency)
+}
+
+/// P1: at this very stamp another value has come after it already.
+fn has_lost(held: &Quote, write: &PriceWrite) -> bool {
+    let beaten = held.extra.as_ref().map_or(&[][..], |extra| &extra.beaten);
+    !beaten.is_empty() && beaten.contains(&value_hash(write.amount, write.currency.unwrap_or(held.currency)))
+}
+
+/// What has lost at the held price's stamp once another value takes its place.
+fn beaten_by_the_next(held: &Quote) -> Vec<u64> {
+    let mut beaten = held.extra.as_ref().map_or_else(Vec::new, |extra| extra.beaten.clone());
+    let surplus = (beaten.len() + 1).saturating_sub(QuoteExtra::BEATEN_MAX);
+    beaten.drain(..surplus);
+    beaten.push(value_hash(held.amount, held.currency));
+    beaten
+}
+
+/// Stored: it must stay as it is. A withdrawal has no amount.
+fn value_hash(amount: Option<Decimal>, currency: Currency) -> u64 {
+    let (mantissa, scale) = amount.map_or((0, u8::MAX), Decimal::parts);
+    let mut bytes = [0; 25];
+    bytes[..16].copy_from_slice(&mantissa.to_le_bytes());
+    bytes[16] = scale;
+    let code = currency.as_str().as_bytes();
+    bytes[17..][..code.len()].copy_from_slice(code);
+    xxhash_rust::xxh3::xxh3_64(&bytes)
 }
 
 fn has_whole_second(at: Micros) -> bool {
@@ -222,7 +294,10 @@ pub fn decide_undated(price: UndatedPrice, context: PriceContext<'_>) -> PriceDe
         return PriceDecision::lost(ItemOutcome::plain(Outcome::Superseded, Rule::P2));
     }
     // at the very time of the one held: a run that broke off, and another file in its place
-    if held.is_some_and(|held| held.snapshot == price.snapshot && held.amount == price.amount) {
+    let tells = |held: &Undated| {
+        held.amount == price.amount && price.currency.is_none_or(|currency| currency == held.currency)
+    };
+    if held.is_some_and(|held| held.snapshot == price.snapshot && tells(held)) {
         return PriceDecision::lost(ItemOutcome::plain(Outcome::Duplicate, Rule::P2));
     }
     if context.quote.is_none() && context.quotes >= Quote::PER_ASSET_MAX {
@@ -240,34 +315,28 @@ pub fn decide_undated(price: UndatedPrice, context: PriceContext<'_>) -> PriceDe
         first_seen: same.map_or(price.fetch_started_at, |held| held.first_seen),
         amount: price.amount,
         currency,
+        outlives_after: context.outlives_after,
     };
-    let shows = context.quote.is_none_or(|quote| shows_undated(quote, price.snapshot));
-    let is_news = same.is_none();
     let dated = context.quote.filter(|quote| quote.stamp.happened());
     let differs = |quote: &Quote| quote.amount != Some(price.amount) || quote.currency != currency;
     let drifted = dated.is_some_and(differs);
-    let blank = Quote {
+    let blank = || Quote {
         name: price.quote,
         currency,
         market: Market::Unsaid,
         stamp: Stamp::NEVER,
         amount: None,
         received_at: context.now,
+        by_arrival: false,
         extra: None,
         undated: None,
     };
-    let quote = Quote { undated: Some(Box::new(undated)), ..dated.cloned().unwrap_or(blank) };
-    let outcome = if is_news && shows { Outcome::Updated } else { Outcome::Unchanged };
+    let quote = Quote { undated: Some(Box::new(undated)), ..dated.cloned().unwrap_or_else(blank) };
+    let is_seen = !reads_alike(context.quote, &quote);
+    let outcome = if is_seen { Outcome::Updated } else { Outcome::Unchanged };
     let item = ItemOutcome::plain(outcome, Rule::P2);
-    // which of the two prices shows depends on the class and may change: who follows learns both
-    let visible = is_news && context.is_alive();
+    let visible = is_seen && context.is_alive();
     PriceDecision { item, quote: Some(quote), visible, ambiguous: false, drifted }
-}
-
-/// P2, as far as no heartbeat is asked: an undated price shows where there is no dated one, or
-/// where a feed wrote that one before `snapshot`.
-fn shows_undated(quote: &Quote, snapshot: Micros) -> bool {
-    !quote.stamp.happened() || (quote.was_fed() && quote.stamp.at < snapshot)
 }
 
 /// X1 for a quote when its asset's end moves to `end`: what is at or below it is gone.
@@ -282,8 +351,10 @@ pub fn after_death(quote: &Quote, end: Stamp) -> Option<Option<Quote>> {
     if dated_gone {
         left.stamp = Stamp::NEVER;
         left.amount = None;
+        left.by_arrival = false;
         left.extra = None;
         left.market = Market::Unsaid;
+        left.currency = left.undated.as_ref().map_or(left.currency, |undated| undated.currency);
     }
     if undated_gone {
         left.undated = None;

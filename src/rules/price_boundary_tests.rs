@@ -6,7 +6,7 @@ use super::price::{
 };
 use crate::domain::{
     AssetHead, AssetId, Currency, Decimal, Exception, Lane, Market, Micros, Outcome, PriceWrite, Quote,
-    QuoteName, Rule, Stamp,
+    QuoteName, Rule, Stamp, Undated,
 };
 
 const SECOND: i64 = Micros::SECOND;
@@ -69,6 +69,9 @@ impl Register {
             quote: self.quote.as_ref(),
             quotes: usize::from(self.quote.is_some()) + self.others,
             released: false,
+            run: None,
+            by_arrival: false,
+            outlives_after: Undated::OUTLIVES_AFTER,
             now: Micros(NOW),
         }
     }
@@ -205,16 +208,49 @@ fn p2_an_undated_price_in_another_currency_begins_a_new_age() {
 }
 
 #[test]
-fn p2_an_undated_price_updates_where_it_shows_by_its_run_and_is_told_in_any_case() {
-    for (lane, dated, shows) in
-        [(Lane::Feed, 9, true), (Lane::Feed, 10, false), (Lane::Feed, 11, false), (Lane::Price, 9, false)]
-    {
+fn p2_an_undated_price_is_told_where_it_shows_and_only_then() {
+    for (lane, dated, shows, shows_next) in [
+        (Lane::Feed, 9, true, true),
+        (Lane::Feed, 10, false, true),
+        (Lane::Feed, 11, false, false),
+        (Lane::Price, 9, false, false),
+    ] {
         let mut register = Register::new();
         register.push("1", None, Stamp::new(Micros(dated), lane, 0));
         let fed = register.feed("2", None, 10);
-        assert_eq!((fed.item.outcome == Outcome::Updated, fed.visible), (shows, true), "{lane:?} {dated}");
-        assert!(!register.feed("2", None, 11).visible, "it is known");
+        assert_eq!((fed.item.outcome == Outcome::Updated, fed.visible), (shows, shows), "{lane:?} {dated}");
+        let next = register.feed("2", None, 11);
+        let news = shows_next && !shows;
+        assert_eq!((next.item.outcome == Outcome::Updated, next.visible), (news, news), "{lane:?} {dated}");
     }
+}
+
+#[test]
+fn b10_at_the_time_of_the_held_undated_price_another_currency_is_no_duplicate() {
+    for (stored, other) in [("EUR", "USD"), ("USD", "EUR")] {
+        let mut register = Register::new();
+        register.feed("1", Some(stored), 10);
+        assert_eq!(register.feed("1", Some(stored), 10).item.outcome, Outcome::Duplicate);
+        assert_eq!(register.feed("1", None, 10).item.outcome, Outcome::Duplicate);
+        assert_eq!(code_of(&register.feed("1", Some(other), 10)), "currency_changed");
+    }
+}
+
+#[test]
+fn p4_a_register_that_loses_its_dated_price_is_in_the_currency_of_its_undated_one() {
+    let mut register = Register::new();
+    register.push("1", Some("EUR"), at(10));
+    let price = undated("2", Some("USD"), 20);
+    register.quote = decide_undated(price, PriceContext { released: true, ..register.context() }).quote;
+    let both = register.quote.clone().unwrap();
+    assert_eq!((both.currency, both.undated.as_ref().unwrap().currency), (currency("EUR"), currency("USD")));
+    // each register is held to its own
+    assert_eq!(code_of(&register.push("3", Some("USD"), at(30))), "currency_changed");
+    assert_eq!(code_of(&register.feed("3", Some("EUR"), 30)), "currency_changed");
+    let left = after_death(&both, Stamp::new(Micros(10), Lane::Push, 0)).unwrap().unwrap();
+    assert_eq!((left.currency, left.stamp), (currency("USD"), Stamp::NEVER));
+    register.quote = Some(left);
+    assert_eq!(register.push("3", None, at(30)).quote.unwrap().currency, currency("USD"));
 }
 
 #[test]

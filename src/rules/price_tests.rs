@@ -47,6 +47,9 @@ impl Register {
             quotes: usize::from(self.quote.is_some()),
             now: Micros(NOON),
             released: false,
+            run: None,
+            by_arrival: false,
+            outlives_after: Undated::OUTLIVES_AFTER,
         }
     }
 
@@ -58,6 +61,20 @@ impl Register {
         let decision = decide(write, stamp, self.context());
         self.quote = decision.quote.clone().or(self.quote.take());
         decision
+    }
+
+    /// A feed's price with a time of its own, of the run at `snapshot`.
+    fn fed(&mut self, amount: &str, at: i64, snapshot: i64) -> PriceDecision {
+        let stamp = Stamp::new(Micros(at), Lane::Feed, 0);
+        let context = PriceContext { run: Some(Micros(snapshot)), ..self.context() };
+        let decision = decide(&write(amount, None), stamp, context);
+        self.quote = decision.quote.clone().or(self.quote.take());
+        decision
+    }
+
+    fn top(&self) -> String {
+        let shown = self.quote.as_ref().and_then(super::super::reading::shown);
+        shown.and_then(|shown| shown.amount).map_or(String::new(), |amount| amount.to_string())
     }
 
     fn feed(&mut self, amount: &str, snapshot: i64) -> PriceDecision {
@@ -98,11 +115,8 @@ fn p2_a_feeds_undated_price_does_not_turn_back_a_pushed_one() {
     let mut register = Register::new();
     register.push("101.5", NOON - 2 * Micros::SECOND);
     let drift = register.feed("99", NOON);
-    assert_eq!(
-        (drift.item.outcome, drift.visible),
-        (Outcome::Unchanged, true),
-        "who follows learns of the drift"
-    );
+    assert_eq!((drift.item.outcome, drift.visible), (Outcome::Unchanged, false), "no reader sees it");
+    assert!(drift.drifted);
     let quote = register.quote.unwrap();
     assert_eq!(quote.amount.unwrap().to_string(), "101.5");
     assert_eq!(quote.undated.unwrap().amount.to_string(), "99");
@@ -239,4 +253,113 @@ fn p2_drift_is_where_the_undated_price_differs_from_the_dated_one() {
     register.push("5", 20);
     assert!(!register.feed("5", 30).drifted);
     assert!(register.feed("6", 40).drifted);
+}
+
+#[test]
+fn p1_a_value_that_has_lost_at_its_second_does_not_come_back() {
+    let mut register = Register::new();
+    let second = NOON - Micros::SECOND;
+    register.push("101", second);
+    register.push("102", second);
+    let late = register.push("101", second);
+    assert_eq!((late.item.outcome, late.item.rule, late.quote), (Outcome::Duplicate, Rule::P1, None));
+    assert_eq!(register.top(), "102");
+    assert!(register.push("103", second).ambiguous, "what has not been there may still win");
+    for known in ["101", "102", "103"] {
+        assert_eq!(register.push(known, second).item.outcome, Outcome::Duplicate, "{known}");
+    }
+    assert_eq!(register.top(), "103");
+    // a newer stamp forgets them
+    register.push("104", second + 1);
+    assert!(register.quote.as_ref().unwrap().extra.is_none());
+    assert_eq!(register.push("101", second + Micros::SECOND).item.outcome, Outcome::Updated);
+}
+
+#[test]
+fn p1_at_most_eight_values_are_remembered_as_lost_at_one_stamp() {
+    let mut register = Register::new();
+    let second = NOON - Micros::SECOND;
+    (1..=10).for_each(|n| drop(register.push(&n.to_string(), second)));
+    assert_eq!(register.quote.as_ref().unwrap().extra.as_ref().unwrap().beaten.len(), 8);
+    assert_eq!(register.push("2", second).item.outcome, Outcome::Duplicate);
+    assert_eq!(register.push("1", second).item.outcome, Outcome::Updated, "it was forgotten");
+}
+
+#[test]
+fn p1_a_withdrawal_and_another_currency_are_values_that_can_lose_too() {
+    let mut register = Register::new();
+    let second = NOON - Micros::SECOND;
+    let withdrawal = PriceWrite { amount: None, ..write("1", None) };
+    register.push("1", second);
+    assert!(register.write(&withdrawal, stamp(second)).ambiguous);
+    assert_eq!(register.push("1", second).item.outcome, Outcome::Duplicate);
+    assert!(register.push("2", second).ambiguous);
+    assert_eq!(register.write(&withdrawal, stamp(second)).item.outcome, Outcome::Duplicate);
+    let other = register.write(&write("1", Some("USD")), stamp(second));
+    assert_eq!(other.item.note.unwrap().code, "currency_changed", "1 EUR has lost, 1 USD has not");
+}
+
+#[test]
+fn p1_below_the_second_an_equal_time_stays_a_conflict_however_often_it_comes() {
+    let mut register = Register::new();
+    register.push("100", NOON - 10);
+    for _ in 0..2 {
+        assert_eq!(register.push("101", NOON - 10).item.note.unwrap().code, "value_conflict");
+    }
+}
+
+#[test]
+fn p2_a_feed_that_begins_to_date_its_prices_shows_them_at_once() {
+    let mut register = Register::new();
+    let (march, day) = (NOON - 30 * Micros::DAY, Micros::DAY);
+    register.feed("101", march);
+    let dated = register.fed("120", march - 90 * day, march + 2 * day);
+    assert!(dated.visible && register.top() == "120");
+    // it dates them no longer, and then again the same one
+    assert!(register.feed("99", march + 3 * day).visible && register.top() == "99");
+    let again = register.fed("120", march - 90 * day, march + 4 * day);
+    assert_eq!((again.item.outcome, again.visible), (Outcome::Duplicate, true));
+    assert_eq!(register.top(), "120");
+    // said again it is no news, and costs no change
+    assert_eq!(register.fed("120", march - 90 * day, march + 5 * day).quote, None);
+    // P1, property 3: one dated earlier replaces none, whatever run says it
+    assert_eq!(register.fed("7", march - 91 * day, march + 6 * day).item.outcome, Outcome::Superseded);
+    assert_eq!(register.top(), "120");
+}
+
+#[test]
+fn p2_a_replayed_run_does_not_bring_a_dated_price_back_on_top() {
+    let mut register = Register::new();
+    register.fed("120", 10, 1_000);
+    register.feed("99", 2_000);
+    assert_eq!(register.fed("120", 10, 1_999).quote, None);
+    assert_eq!(register.top(), "99");
+    assert!(register.fed("120", 10, 2_000).visible);
+    assert_eq!(register.top(), "120");
+}
+
+#[test]
+fn p2_one_old_push_does_not_hide_the_feeds_price_for_ever() {
+    let mut register = Register::new();
+    let limit = Undated::OUTLIVES_AFTER;
+    register.push("50", NOON - limit);
+    assert!(!register.feed("99", NOON).visible && register.top() == "50");
+    // the same file a moment later: no amount is new, but what shows is
+    let later = register.feed("99", NOON + 1);
+    assert_eq!((later.item.outcome, later.visible), (Outcome::Updated, true));
+    assert_eq!(register.top(), "99");
+    // a push as old as the one before stays below it, and no reader hears of it
+    assert!(!register.write(&write("52", None), Stamp::new(Micros(NOON - limit), Lane::Price, 1)).visible);
+    assert!(register.push("53", NOON - limit + 1).visible && register.top() == "53");
+}
+
+#[test]
+fn a6_a_price_that_nobody_has_dated_is_never_ahead() {
+    let mut register = Register::new();
+    let ahead = stamp(NOON + 31 * Micros::SECOND);
+    let context = PriceContext { by_arrival: true, ..register.context() };
+    let decision = decide(&write("1", None), ahead, context);
+    assert!(decision.quote.as_ref().is_some_and(|quote| quote.by_arrival), "{decision:?}");
+    register.quote = decision.quote;
+    assert_eq!(register.write(&write("2", None), ahead).item.note.unwrap().code, "future_time");
 }

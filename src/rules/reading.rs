@@ -1,7 +1,12 @@
 //! What a reader sees of a price register (P2, P5): which of its two prices shows, how old it is,
 //! and what state that makes.
+//!
+//! Which price shows follows from the register alone: what the asset's class and the feed have to say
+//! of it is stored with the undated price. All who show a price ask here, so that a list, an asset, a
+//! price and the change stream say the same.
 
-use crate::domain::{Currency, Decimal, Market, Micros, Quote, Stamp};
+use super::policy::Policy;
+use crate::domain::{Currency, Decimal, Market, Micros, Quote, Stamp, Undated};
 
 /// A price is `delayed` up to this many heartbeats, then `stale`.
 const DELAYED_HEARTBEATS: i64 = 3;
@@ -56,10 +61,9 @@ pub struct Reading {
     pub state: PriceState,
 }
 
-/// P2: the dated price, unless there is none, or a feed wrote it before the undated one's S, or it
-/// is older than that S by more than three heartbeats. `None` where the register holds nothing.
-pub fn shown(quote: &Quote, heartbeat: Option<i64>) -> Option<Shown> {
-    match (&quote.undated, undated_reason(quote, heartbeat)) {
+/// P2: the price on top, by what the register holds alone. `None` where it holds nothing.
+pub fn shown(quote: &Quote) -> Option<Shown> {
+    match (&quote.undated, undated_reason(quote)) {
         (Some(undated), Some(_)) => Some(Shown {
             amount: Some(undated.amount),
             currency: undated.currency,
@@ -70,29 +74,59 @@ pub fn shown(quote: &Quote, heartbeat: Option<i64>) -> Option<Shown> {
     }
 }
 
+/// Whether readers are told the same of both registers, as long as time stands still.
+pub fn reads_alike(before: Option<&Quote>, after: &Quote) -> bool {
+    let told = |quote: &Quote| {
+        let shown = shown(quote)?;
+        let beside = shown.as_of.map(|_| {
+            let words = quote.extra.as_ref().map(|extra| (extra.kind.clone(), extra.per.clone()));
+            (quote.received_at, quote.market, words.unwrap_or_default())
+        });
+        Some((shown, beside))
+    };
+    before.and_then(told) == told(after)
+}
+
 /// Why an undated price shows although, or because, there is no better one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UndatedReason {
     /// There is no dated price.
     NoDated,
-    /// A feed wrote the dated one before the undated one's `S`.
+    /// An earlier run of the feed wrote the dated one.
     FedBefore,
-    /// The dated one is older than `S` by more than three heartbeats of its class.
+    /// A push wrote the dated one, and it is too much older than `S`.
     Outlived,
 }
 
 /// P2: `None` where the dated price shows, or the register holds no undated one.
-pub fn undated_reason(quote: &Quote, heartbeat: Option<i64>) -> Option<UndatedReason> {
-    let snapshot = quote.undated.as_ref()?.snapshot;
+///
+/// Between two prices of the feed the runs alone decide: one that begins to date its prices shows
+/// them at once, however old they are.
+pub fn undated_reason(quote: &Quote) -> Option<UndatedReason> {
+    let undated = quote.undated.as_deref()?;
     if !quote.stamp.happened() {
         return Some(UndatedReason::NoDated);
     }
-    let older_by = snapshot.since(quote.stamp.at);
-    if quote.was_fed() && older_by > 0 {
-        return Some(UndatedReason::FedBefore);
+    match quote.fed_at() {
+        Some(fed_at) => (fed_at < undated.snapshot).then_some(UndatedReason::FedBefore),
+        None => {
+            let older_by = undated.snapshot.since(quote.stamp.at);
+            (older_by > undated.outlives_after).then_some(UndatedReason::Outlived)
+        }
     }
-    let outlived = heartbeat.is_some_and(|heartbeat| older_by > heartbeat.saturating_mul(DELAYED_HEARTBEATS));
-    outlived.then_some(UndatedReason::Outlived)
+}
+
+/// P2: how much older than an undated price a pushed one must be to be outlived: three heartbeats
+/// of the asset's class; without one three of the feed's intervals, at least three days.
+pub fn outlives_after(heartbeat: Option<i64>, policy: &Policy) -> i64 {
+    let times = |interval: i64| interval.saturating_mul(DELAYED_HEARTBEATS);
+    heartbeat.map_or_else(|| times(policy.feed_interval).max(Undated::OUTLIVES_AFTER), times)
+}
+
+/// The register once the asset's class, or the feed, says another limit; `None` where it is kept.
+pub fn outliving_after(quote: &Quote, outlives_after: i64) -> Option<Quote> {
+    let held = quote.undated.as_deref().filter(|held| held.outlives_after != outlives_after)?;
+    Some(Quote { undated: Some(Box::new(Undated { outlives_after, ..held.clone() })), ..quote.clone() })
 }
 
 fn dated_price(quote: &Quote, stamp: Stamp) -> Shown {
@@ -102,7 +136,7 @@ fn dated_price(quote: &Quote, stamp: Stamp) -> Shown {
 /// P5: what shows, its age at `now`, and its state. `gap`: a numbered message of its stream is
 /// missing since before it was updated (G1).
 pub fn read(quote: &Quote, heartbeat: Option<i64>, gap: bool, now: Micros) -> Option<Reading> {
-    let shown = shown(quote, heartbeat)?;
+    let shown = shown(quote)?;
     let age = now.since(shown.since);
     let closed = shown.as_of.is_some() && quote.market == Market::Closed;
     let state = match heartbeat {
@@ -124,8 +158,8 @@ pub fn read_at(
     gap_since: Option<Micros>,
     now: Micros,
 ) -> Option<Reading> {
-    let gap = gap_since
-        .is_some_and(|since| shown(quote, heartbeat).is_some_and(|shown| received_at(quote, shown) < since));
+    let gap =
+        gap_since.is_some_and(|since| shown(quote).is_some_and(|shown| received_at(quote, shown) < since));
     read(quote, heartbeat, gap, now)
 }
 
@@ -140,7 +174,7 @@ fn received_at(quote: &Quote, shown: Shown) -> Micros {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Lane, QuoteName, Undated};
+    use crate::domain::{Lane, QuoteExtra, QuoteName, Undated};
 
     const HOUR: i64 = Micros::HOUR;
 
@@ -156,9 +190,16 @@ mod tests {
             stamp: Stamp::new(Micros(at), lane, 0),
             amount: Some(decimal("101.5")),
             received_at: Micros(at),
+            by_arrival: false,
             extra: None,
             undated: None,
         }
+    }
+
+    /// As a run at `fed_at` wrote it.
+    fn fed(at: i64, fed_at: i64) -> Quote {
+        let extra = QuoteExtra { fed_at: Some(Micros(fed_at)), ..QuoteExtra::default() };
+        Quote { extra: Some(Box::new(extra)), ..dated(Lane::Feed, at) }
     }
 
     fn with_undated(quote: Quote, snapshot: i64) -> Quote {
@@ -167,35 +208,89 @@ mod tests {
             first_seen: Micros(snapshot - HOUR),
             amount: decimal("99"),
             currency: quote.currency,
+            outlives_after: 3 * HOUR,
         };
         Quote { undated: Some(Box::new(undated)), ..quote }
     }
 
-    fn amount(quote: &Quote, heartbeat: Option<i64>) -> String {
-        shown(quote, heartbeat).unwrap().amount.unwrap().to_string()
+    fn amount(quote: &Quote) -> String {
+        shown(quote).unwrap().amount.unwrap().to_string()
     }
 
     #[test]
     fn p2_a_pushed_price_shows_before_an_undated_one_of_about_its_time() {
-        let quote = with_undated(dated(Lane::Price, 10 * HOUR), 12 * HOUR);
-        assert_eq!(amount(&quote, Some(HOUR)), "101.5");
-        assert_eq!(amount(&quote, None), "101.5");
+        assert_eq!(amount(&with_undated(dated(Lane::Price, 10 * HOUR), 12 * HOUR)), "101.5");
     }
 
     #[test]
-    fn p2_an_undated_price_shows_once_the_dated_one_is_older_by_more_than_three_heartbeats() {
-        let at_the_edge = with_undated(dated(Lane::Price, 10 * HOUR), 13 * HOUR);
-        assert_eq!(amount(&at_the_edge, Some(HOUR)), "101.5");
+    fn p2_an_undated_price_shows_once_a_pushed_one_is_older_by_more_than_its_limit() {
+        assert_eq!(amount(&with_undated(dated(Lane::Price, 10 * HOUR), 13 * HOUR)), "101.5");
         let beyond = with_undated(dated(Lane::Price, 10 * HOUR), 13 * HOUR + 1);
-        assert_eq!(amount(&beyond, Some(HOUR)), "99");
+        assert_eq!((amount(&beyond), undated_reason(&beyond)), ("99".into(), Some(UndatedReason::Outlived)));
         let reading = read(&beyond, Some(HOUR), false, Micros(13 * HOUR + 1)).unwrap();
         assert_eq!((reading.shown.as_of, reading.age, reading.state), (None, HOUR, PriceState::Live));
     }
 
     #[test]
-    fn p2_what_a_feed_dated_before_yields_to_the_next_undated_run() {
-        assert_eq!(amount(&with_undated(dated(Lane::Feed, 10 * HOUR), 10 * HOUR), None), "101.5");
-        assert_eq!(amount(&with_undated(dated(Lane::Feed, 10 * HOUR), 10 * HOUR + 1), None), "99");
+    fn p2_between_two_prices_of_the_feed_the_runs_decide_and_not_the_as_of() {
+        // 120 as of long before, said by a run after the undated one: shown at once
+        assert_eq!(amount(&with_undated(fed(HOUR, 1_000 * HOUR), 999 * HOUR)), "101.5");
+        assert_eq!(amount(&with_undated(fed(HOUR, 999 * HOUR), 999 * HOUR)), "101.5");
+        assert_eq!(amount(&with_undated(fed(999 * HOUR, 998 * HOUR), 998 * HOUR + 1)), "99");
+    }
+
+    #[test]
+    fn p2_what_was_stored_before_runs_were_noted_counts_as_of_its_own_time() {
+        assert_eq!(amount(&with_undated(dated(Lane::Feed, 10 * HOUR), 10 * HOUR)), "101.5");
+        assert_eq!(amount(&with_undated(dated(Lane::Feed, 10 * HOUR), 10 * HOUR + 1)), "99");
+    }
+
+    #[test]
+    fn p2_a_push_is_outlived_after_three_heartbeats_or_three_intervals_of_the_feed() {
+        let policy = |feed_interval| Policy { feed_interval, ..Policy::default() };
+        for (heartbeat, interval, limit) in [
+            (Some(60), 9 * Micros::DAY, 180),
+            (None, 9 * Micros::DAY, 27 * Micros::DAY),
+            (None, Micros::DAY, 3 * Micros::DAY),
+            (None, HOUR, 3 * Micros::DAY),
+            (None, 0, 3 * Micros::DAY),
+            (Some(i64::MAX), 0, i64::MAX),
+        ] {
+            assert_eq!(outlives_after(heartbeat, &policy(interval)), limit, "{heartbeat:?} {interval}");
+        }
+    }
+
+    #[test]
+    fn p2_another_limit_may_change_what_shows() {
+        let quote = with_undated(dated(Lane::Price, 10 * HOUR), 12 * HOUR);
+        assert_eq!(outliving_after(&quote, 3 * HOUR), None);
+        let moved = outliving_after(&quote, 2 * HOUR - 1).unwrap();
+        assert_eq!((amount(&quote), amount(&moved)), ("101.5".into(), "99".into()));
+        assert!(!reads_alike(Some(&quote), &moved));
+        assert!(reads_alike(Some(&quote), &outliving_after(&quote, 2 * HOUR).unwrap()));
+        assert_eq!(outliving_after(&dated(Lane::Price, 1), 1), None);
+    }
+
+    #[test]
+    fn registers_read_alike_where_only_what_is_hidden_differs() {
+        let quote = with_undated(dated(Lane::Price, 10 * HOUR), 12 * HOUR);
+        assert!(reads_alike(Some(&quote), &dated(Lane::Price, 10 * HOUR)), "the undated one is hidden");
+        let hidden = with_undated(dated(Lane::Price, 10 * HOUR), 99 * HOUR);
+        let other = Quote { amount: Some(decimal("7")), received_at: Micros(1), ..hidden.clone() };
+        assert!(reads_alike(Some(&hidden), &other), "the dated one is hidden");
+        for other in [
+            Quote { amount: Some(decimal("7")), ..quote.clone() },
+            Quote { received_at: Micros(1), ..quote.clone() },
+            Quote { market: Market::Closed, ..quote.clone() },
+            Quote {
+                extra: Some(Box::new(QuoteExtra { per: Some("g".into()), ..Default::default() })),
+                ..quote.clone()
+            },
+            quote.clone().emptied(),
+        ] {
+            assert!(!reads_alike(Some(&quote), &other), "{other:?}");
+        }
+        assert!(!reads_alike(None, &quote) && reads_alike(None, &quote.clone().emptied()));
     }
 
     #[test]
@@ -203,9 +298,9 @@ mod tests {
         let mut quote = with_undated(dated(Lane::Price, 0), HOUR);
         quote.stamp = Stamp::NEVER;
         quote.amount = None;
-        assert_eq!(amount(&quote, None), "99");
+        assert_eq!(amount(&quote), "99");
         quote.undated = None;
-        assert_eq!(shown(&quote, None), None);
+        assert_eq!(shown(&quote), None);
     }
 
     #[test]

@@ -352,6 +352,7 @@ mod tests {
             stamp: Stamp::new(Micros(5), Lane::Push, 0),
             amount: Decimal::from_parts(5, 0),
             received_at: Micros(6),
+            by_arrival: false,
             extra: None,
             undated: None,
         }

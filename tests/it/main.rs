@@ -34,6 +34,7 @@ mod http_read;
 mod load;
 mod memory;
 mod model;
+mod on_top;
 mod operator;
 mod oracle;
 mod parked;

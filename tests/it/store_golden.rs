@@ -54,6 +54,7 @@ fn quote(name: &str) -> Quote {
         stamp: stamp(3, Lane::Price),
         amount: Decimal::from_parts(10_125, 2),
         received_at: START.plus(4 * Micros::SECOND),
+        by_arrival: false,
         extra: None,
         undated: None,
     }
@@ -62,12 +63,14 @@ fn quote(name: &str) -> Quote {
 /// A quote that has all that a quote can have.
 fn whole_quote() -> Quote {
     let origin = Some(Origin::Feed { run: 9, record: 2 });
-    let extra = QuoteExtra { kind: Some("mid".into()), per: Some("unit".into()), origin };
+    let (kind, per) = (Some("mid".into()), Some("unit".into()));
+    let extra = QuoteExtra { kind, per, origin, ..QuoteExtra::default() };
     let undated = Undated {
         snapshot: START,
         first_seen: START.plus(Micros::SECOND),
         amount: Decimal::from_parts(-5, 18).unwrap(),
         currency: Currency::new("USDC").unwrap(),
+        outlives_after: Undated::OUTLIVES_AFTER,
     };
     Quote {
         extra: Some(Box::new(extra)),

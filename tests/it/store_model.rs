@@ -126,6 +126,7 @@ fn register(name: QuoteName, at: Option<Micros>) -> Quote {
         stamp: at.map_or(Stamp::NEVER, |at| Stamp::new(at, Lane::Push, 0)),
         amount: at.and_then(|_| Decimal::from_parts(5, 0)),
         received_at: Micros(0),
+        by_arrival: false,
         extra: None,
         undated: None,
     }
@@ -235,6 +236,7 @@ fn counted(count: i64) -> WriteSet {
             stamp,
             amount: Decimal::from_parts(i128::from(count), 0),
             received_at: Micros(count),
+            by_arrival: false,
             extra: None,
             undated: None,
         };

@@ -375,7 +375,8 @@ fn random_quote(random: &mut Random, stamp: Stamp) -> Quote {
     let currency = Currency::new("EUR").expect("a code");
     let amount = Decimal::from_parts(i128::from(random.next() >> 20), 4).expect("in bounds");
     let name = ["price", "price", "price", "nav", "bid"][random.below(5)];
-    let undated = Undated { snapshot: Micros(5), first_seen: Micros(6), amount, currency };
+    let outlives_after = (random.next() >> 20) as i64;
+    let undated = Undated { snapshot: Micros(5), first_seen: Micros(6), amount, currency, outlives_after };
     let is_emptied = random.chance(15);
     let extra = QuoteExtra { kind: Some("mid".repeat(random.below(60)).into()), ..QuoteExtra::default() };
     Quote {
@@ -385,6 +386,7 @@ fn random_quote(random: &mut Random, stamp: Stamp) -> Quote {
         stamp: if is_emptied { Stamp::NEVER } else { stamp },
         amount: (!is_emptied && random.chance(80)).then_some(amount),
         received_at: stamp.at.plus(17),
+        by_arrival: false,
         extra: (!is_emptied && random.chance(10)).then(|| Box::new(extra)),
         undated: (!is_emptied && random.chance(10)).then(|| Box::new(undated)),
     }

@@ -5,7 +5,6 @@
 
 use super::items::inactive_status;
 use super::ledger::{Lanes, Ledger, LedgerError};
-use crate::codec::render::heartbeat;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, FeedState, Lane, Member,
     Micros, PriceChange, Quote, Slot, Stamp, Verb,
@@ -47,29 +46,25 @@ struct Contents {
 impl Ledger<'_> {
     /// Records what a write has done to an asset and its document, and what follows for its quotes;
     /// whether what shows of any quote of a living asset is gone with it.
-    pub fn existence_moved(
-        &mut self,
-        slot: Slot,
-        (head, document): (&AssetHead, &Document),
-        effect: Effect,
-        stamp: Stamp,
-    ) -> bool {
+    pub fn existence_moved(&mut self, slot: Slot, head: &AssetHead, effect: Effect, stamp: Stamp) -> bool {
         let Effect { head: mut next, event, document: held, set, removed } = effect;
         let ended = next.end > head.end;
         if ended || next.death > head.death {
             next.died_at = self.now;
         }
         let lives = next.is_alive();
-        let heartbeats = [document, &held].map(|document| heartbeat(document, self.policy));
         self.index.set_head(slot, &next);
+        let moved = if lives { self.class_moved(slot, &held) } else { Vec::new() };
         if next.version != head.version {
             self.recent.remember(slot, held);
         }
         self.asset_changed(slot, event, next, Contents { set, removed }, stamp);
         if event == AssetEvent::Created {
             self.show_quotes(slot);
+            return false;
         }
-        ended && self.bury_quotes(slot, stamp, lives, heartbeats) && lives
+        let told = self.registers_moved(slot, moved);
+        ended && (self.bury_quotes(slot, stamp, lives) || told) && lives
     }
 
     /// X3: the asset is in the snapshot, so its absences count from nothing again.
@@ -174,14 +169,8 @@ impl Ledger<'_> {
 
     /// X1: the quotes at or below the end go; newer ones wait for the asset to come back (P3).
     /// `lives`: the asset has lived since, and readers see what goes. Whether what shows of any quote
-    /// has changed, by the heartbeats before and after.
-    fn bury_quotes(
-        &mut self,
-        slot: Slot,
-        end: Stamp,
-        lives: bool,
-        [before, after]: [Option<i64>; 2],
-    ) -> bool {
+    /// has changed.
+    fn bury_quotes(&mut self, slot: Slot, end: Stamp, lives: bool) -> bool {
         let mut taken = false;
         for quote in self.index.quotes(slot) {
             let Some(left) = price::after_death(&quote, end) else { continue };
@@ -189,11 +178,10 @@ impl Ledger<'_> {
                 Some(left) => self.index.set_quote(slot, left.clone()),
                 None => self.index.remove_quote(slot, quote.name),
             }
-            let shown = reading::shown(&quote, before);
-            let emptied = Quote { stamp: Stamp::NEVER, amount: None, extra: None, undated: None, ..quote };
-            let left = left.unwrap_or(emptied);
-            taken |= reading::shown(&left, after) != shown;
-            self.push_price_change(slot, left, lives);
+            let left = left.unwrap_or_else(|| quote.clone().emptied());
+            let changes = !reading::reads_alike(Some(&quote), &left);
+            taken |= changes;
+            self.push_price_change(slot, left, lives && changes);
         }
         taken
     }

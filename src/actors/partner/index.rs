@@ -3,11 +3,9 @@
 //! It holds the newest *decided* state, which may be ahead of what is durable. Contents of
 //! documents are not here; a slot keeps its number for the asset's life.
 
+use super::held_quotes::{HeldQuote, QuoteKind, Quotes, RareQuote};
 use super::interned::Interned;
-use crate::domain::{
-    AssetHead, AssetId, Beaten, Currency, Decimal, Exception, Market, Micros, Quote, QuoteExtra, QuoteName,
-    Slot, Stamp, Undated,
-};
+use crate::domain::{AssetHead, AssetId, Beaten, Currency, Exception, Micros, Quote, QuoteName, Slot, Stamp};
 use crate::rules::price::PricedAsset;
 use compact_str::CompactString;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -67,77 +65,6 @@ struct Held {
     stamp: Stamp,
     name: u32,
     removed: bool,
-}
-
-/// What many quotes have in common.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct QuoteKind {
-    name: QuoteName,
-    currency: Currency,
-    market: Market,
-}
-
-/// A quote with what it has in common with others as a number.
-#[derive(Clone)]
-struct HeldQuote {
-    stamp: Stamp,
-    amount: Option<Decimal>,
-    received_at: Micros,
-    kind: u32,
-    rare: Option<Box<RareQuote>>,
-}
-
-#[derive(Clone)]
-struct RareQuote {
-    extra: Option<Box<QuoteExtra>>,
-    undated: Option<Box<Undated>>,
-}
-
-/// Most assets have one quote: it lies in the entry itself.
-#[derive(Clone, Default)]
-enum Quotes {
-    #[default]
-    None,
-    One(HeldQuote),
-    Many(Vec<HeldQuote>),
-}
-
-impl Quotes {
-    fn as_slice(&self) -> &[HeldQuote] {
-        match self {
-            Quotes::None => &[],
-            Quotes::One(quote) => std::slice::from_ref(quote),
-            Quotes::Many(quotes) => quotes,
-        }
-    }
-
-    fn as_mut_slice(&mut self) -> &mut [HeldQuote] {
-        match self {
-            Quotes::None => &mut [],
-            Quotes::One(quote) => std::slice::from_mut(quote),
-            Quotes::Many(quotes) => quotes,
-        }
-    }
-
-    fn push(&mut self, quote: HeldQuote) {
-        *self = match std::mem::take(self) {
-            Quotes::None => Quotes::One(quote),
-            Quotes::One(held) => Quotes::Many(vec![held, quote]),
-            Quotes::Many(mut quotes) => {
-                quotes.push(quote);
-                Quotes::Many(quotes)
-            }
-        };
-    }
-
-    fn retain(&mut self, keep: impl Fn(&HeldQuote) -> bool) {
-        let mut left: Vec<HeldQuote> = self.as_slice().iter().filter(|held| keep(held)).cloned().collect();
-        *self = match left.len() {
-            0 => Quotes::None,
-            1 => Quotes::One(left.remove(0)),
-            _ => Quotes::Many(left),
-        };
-    }
 }
 
 impl Entry {
@@ -369,6 +296,12 @@ impl Index {
         self.entry(slot).quotes.as_slice().len()
     }
 
+    /// Whether a feed's undated price is kept in any of the asset's quotes.
+    pub fn has_undated(&self, slot: Slot) -> bool {
+        let undated = |held: &HeldQuote| held.rare.as_ref().is_some_and(|rare| rare.undated.is_some());
+        self.entry(slot).quotes.as_slice().iter().any(undated)
+    }
+
     pub fn quote(&self, slot: Slot, name: QuoteName) -> Option<Quote> {
         let held = self.entry(slot).quotes.as_slice().iter().find(|held| self.name_of(held) == name)?;
         Some(self.unpack_quote(held))
@@ -457,9 +390,9 @@ impl Index {
     }
 
     fn pack_quote(&mut self, quote: Quote) -> HeldQuote {
-        let Quote { name, currency, market, stamp, amount, received_at, extra, undated } = quote;
+        let Quote { name, currency, market, stamp, amount, received_at, by_arrival, extra, undated } = quote;
         let is_rare = extra.is_some() || undated.is_some();
-        let kind = self.kinds.number(&QuoteKind { name, currency, market });
+        let kind = self.kinds.number(&QuoteKind { name, currency, market, by_arrival });
         HeldQuote {
             stamp,
             amount,
@@ -470,7 +403,7 @@ impl Index {
     }
 
     fn unpack_quote(&self, held: &HeldQuote) -> Quote {
-        let &QuoteKind { name, currency, market } = self.kinds.value(held.kind);
+        let &QuoteKind { name, currency, market, by_arrival } = self.kinds.value(held.kind);
         let rare = held.rare.as_deref();
         Quote {
             name,
@@ -479,6 +412,7 @@ impl Index {
             stamp: held.stamp,
             amount: held.amount,
             received_at: held.received_at,
+            by_arrival,
             extra: rare.and_then(|rare| rare.extra.clone()),
             undated: rare.and_then(|rare| rare.undated.clone()),
         }

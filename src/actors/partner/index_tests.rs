@@ -1,7 +1,7 @@
 //! The index: packing, finding, forgetting.
 
 use super::*;
-use crate::domain::{Lane, Micros};
+use crate::domain::{Lane, Market, Micros};
 
 fn id(text: &str) -> AssetId {
     AssetId::new(text).unwrap()
@@ -25,6 +25,7 @@ fn quote(name: &str) -> Quote {
         stamp: Stamp::new(Micros(1), Lane::Price, 0),
         amount: None,
         received_at: Micros(1),
+        by_arrival: false,
         extra: None,
         undated: None,
     }

@@ -140,11 +140,13 @@ impl Ledger<'_> {
         if !decision.superseded.is_empty() {
             item.note_mut().superseded = decision.superseded;
         }
+        let standing = decision.effect.as_ref().map_or(&document, |effect| &effect.document);
+        let outlives_after = self.outlives_after(standing);
         if let Some(effect) = decision.effect {
             let slot = slot.unwrap_or_else(|| self.insert(&write.id));
             self.remember(slot);
             let born = effect.event == AssetEvent::Created;
-            if self.existence_moved(slot, (&head, &document), effect, stamp) {
+            if self.existence_moved(slot, &head, effect, stamp) {
                 // X1: a late delete that takes only a price still takes something
                 item.outcome = Outcome::Updated;
             }
@@ -156,7 +158,7 @@ impl Ledger<'_> {
         let mut decided = Decided { item, facts, price_aside: None };
         let speaks = !matches!(decision.outcome, Outcome::NotFound | Outcome::Gone);
         if speaks && write.verb != Verb::Delete {
-            self.asset_prices(write, stamp, lanes, &mut decided);
+            self.asset_prices(write, stamp, lanes, outlives_after, &mut decided);
         }
         Ok(decided)
     }

@@ -13,6 +13,7 @@ mod feed_task;
 mod fetching;
 mod file_survey;
 mod gap_watch;
+mod held_quotes;
 mod index;
 mod interned;
 mod items;

@@ -189,8 +189,8 @@ impl PartnerState {
         let row = row_of(&id, &quote, code);
         self.index.remove_quote(slot, name);
         self.parked.follow(&self.index, slot, quote.received_at);
-        let emptied = Quote { stamp: Stamp::NEVER, amount: None, extra: None, undated: None, ..quote };
-        set.changes.push(ChangeKind::Price(PriceChange { slot, id, visible: false, quote: emptied }));
+        let quote = quote.emptied();
+        set.changes.push(ChangeKind::Price(PriceChange { slot, id, visible: false, quote }));
         if self.index.quote_count(slot) == 0 && !self.index.is_known(slot) {
             self.forget(slot, set);
         }
@@ -302,16 +302,20 @@ fn time_of(quote: &Quote) -> Micros {
 
 /// The price as a push would say it; empty for a withdrawal, which has no text.
 fn text_of(id: &AssetId, quote: &Quote) -> String {
-    let Some(amount) = quote.amount.or(quote.undated.as_ref().map(|undated| undated.amount)) else {
+    let undated = quote.undated.as_ref().filter(|_| !quote.stamp.happened());
+    let Some(amount) = quote.amount.or(undated.map(|undated| undated.amount)) else {
         return String::new();
     };
     let mut text = format!(
-        "{{\"id\":{},\"amount\":\"{amount}\",\"currency\":\"{}\",\"quote\":\"{}\",\"as_of\":\"{}\"",
+        "{{\"id\":{},\"amount\":\"{amount}\",\"currency\":\"{}\",\"quote\":\"{}\"",
         json::quoted(id.as_str()),
         quote.currency.as_str(),
         quote.name.as_str(),
-        time::format(time_of(quote)),
     );
+    // a time that nobody has said is the row's alone
+    if !quote.by_arrival {
+        let _ = write!(text, ",\"as_of\":\"{}\"", time::format(time_of(quote)));
+    }
     let extra = quote.extra.as_deref();
     let market = match quote.market {
         Market::Unsaid => None,

@@ -5,11 +5,13 @@ use super::index::Index;
 use super::items::{at_the_price, is_refused, louder, merge_price, older_than_history, too_many_assets};
 use super::ledger::{Decided, Lanes, Ledger};
 use super::lost;
+use crate::codec::render::heartbeat;
 use crate::domain::{
-    AssetHead, AssetId, AssetWrite, Currency, ItemOutcome, Lane, Micros, PriceWrite, Quote, QuoteName, Slot,
-    Stamp,
+    AssetHead, AssetId, AssetWrite, Currency, Document, ItemOutcome, Lane, Micros, PriceWrite, Quote,
+    QuoteName, Slot, Stamp,
 };
 use crate::rules::price::{self, PriceContext, PriceDecision, PricedAsset, UndatedPrice};
+use crate::rules::reading;
 
 impl Ledger<'_> {
     /// Decides one price pushed by itself.
@@ -20,9 +22,43 @@ impl Ledger<'_> {
         if self.is_forgotten(at) && !slot.is_some_and(|slot| self.index.is_known(slot)) {
             return older_than_history();
         }
-        let decision = self.decide_price(slot, write, stamp);
+        let said = Said { by_arrival: write.at.is_none(), ..Said::default() };
+        let decision = self.decide_price(slot, write, stamp, said);
         self.note_loss(&write.id, |source| lost::of_price(write, stamp, &decision, source));
         self.price_decided(slot, &write.id, decision)
+    }
+
+    /// P2: how much older a pushed price must be than an undated one of an asset of this document.
+    pub(super) fn outlives_after(&self, document: &Document) -> i64 {
+        reading::outlives_after(heartbeat(document, self.policy), self.policy)
+    }
+
+    /// P2: the document decides anew, by its class, which prices show. The registers that have moved,
+    /// before and after.
+    pub(super) fn class_moved(&mut self, slot: Slot, document: &Document) -> Vec<(Quote, Quote)> {
+        if !self.index.has_undated(slot) {
+            return Vec::new();
+        }
+        let limit = self.outlives_after(document);
+        let mut moved = Vec::new();
+        for quote in self.index.quotes(slot) {
+            if let Some(next) = reading::outliving_after(&quote, limit) {
+                self.index.set_quote(slot, next.clone());
+                moved.push((quote, next));
+            }
+        }
+        moved
+    }
+
+    /// Records registers of a living asset that have moved; whether readers see it of any.
+    pub(super) fn registers_moved(&mut self, slot: Slot, moved: Vec<(Quote, Quote)>) -> bool {
+        let mut seen = false;
+        for (before, after) in moved {
+            let visible = !reading::reads_alike(Some(&before), &after);
+            seen |= visible;
+            self.push_price_change(slot, after, visible);
+        }
+        seen
     }
 
     /// The prices of an asset's write. One that is refused refuses all of a push (D5); of a feed's
@@ -32,9 +68,15 @@ impl Ledger<'_> {
         write: &AssetWrite,
         stamp: Stamp,
         lanes: Lanes,
+        outlives_after: i64,
         decided: &mut Decided,
     ) {
         let Decided { item, facts, price_aside } = decided;
+        let said = match lanes {
+            Lanes::Feed { snapshot, .. } => Said { run: Some(snapshot), by_arrival: false, outlives_after },
+            Lanes::Push { .. } => Said { by_arrival: write.at.is_none(), ..Said::default() },
+            Lanes::Admin { .. } => Said::default(),
+        };
         for price in &write.prices {
             let slot = self.index.find(&write.id);
             let decision = match (lanes, price.at, price.amount) {
@@ -46,14 +88,15 @@ impl Ledger<'_> {
                         snapshot,
                         fetch_started_at,
                     };
-                    let decision = self.decide_undated(slot, undated);
+                    let decision = self.decide_undated(slot, undated, said);
                     self.note_loss(&write.id, |source| lost::of_undated(&undated, &decision, source));
                     self.drift += u64::from(decision.drifted);
                     decision
                 }
                 (_, at, _) => {
                     let stamp = Stamp::new(at.unwrap_or(stamp.at), stamp.lane(), price.sequence);
-                    let decision = self.decide_price(slot, price, stamp);
+                    let said = Said { by_arrival: said.by_arrival && at.is_none(), ..said };
+                    let decision = self.decide_price(slot, price, stamp, said);
                     self.note_loss(&write.id, |source| lost::of_price(price, stamp, &decision, source));
                     decision
                 }
@@ -73,21 +116,28 @@ impl Ledger<'_> {
         }
     }
 
-    fn decide_price(&self, slot: Option<Slot>, write: &PriceWrite, stamp: Stamp) -> PriceDecision {
+    fn decide_price(
+        &self,
+        slot: Option<Slot>,
+        write: &PriceWrite,
+        stamp: Stamp,
+        said: Said,
+    ) -> PriceDecision {
         let known = Known::of(self.index, slot, write.quote, write.currency);
-        let mut decision = price::decide(write, stamp, self.context(&known));
+        let mut decision = price::decide(write, stamp, self.context(&known, said));
         if let Some(quote) = decision.quote.as_mut().filter(|_| self.origin.is_telling()) {
             quote.extra.get_or_insert_default().origin = Some(self.origin);
         }
         decision
     }
 
-    fn decide_undated(&self, slot: Option<Slot>, undated: UndatedPrice) -> PriceDecision {
+    fn decide_undated(&self, slot: Option<Slot>, undated: UndatedPrice, said: Said) -> PriceDecision {
         let known = Known::of(self.index, slot, undated.quote, undated.currency);
-        price::decide_undated(undated, self.context(&known))
+        price::decide_undated(undated, self.context(&known, said))
     }
 
-    fn context<'b>(&'b self, known: &'b Known) -> PriceContext<'b> {
+    fn context<'b>(&'b self, known: &'b Known, said: Said) -> PriceContext<'b> {
+        let Said { run, by_arrival, outlives_after } = said;
         PriceContext {
             policy: self.policy,
             asset: known.asset,
@@ -95,6 +145,9 @@ impl Ledger<'_> {
             quotes: known.quotes,
             now: self.now,
             released: self.released,
+            run,
+            by_arrival,
+            outlives_after,
         }
     }
 
@@ -123,6 +176,15 @@ impl Ledger<'_> {
         self.head_moved(slot, AssetHead::unborn());
         slot
     }
+}
+
+/// How a price was said, beside what it says.
+#[derive(Clone, Copy, Default)]
+struct Said {
+    run: Option<Micros>,
+    by_arrival: bool,
+    /// Of an undated price alone.
+    outlives_after: i64,
 }
 
 /// What the index knows of an asset and one of its quotes, unpacked.

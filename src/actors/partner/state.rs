@@ -16,6 +16,7 @@ use super::quarantine::{self, Batch, Quarantine, Refused};
 use super::recent::RecentDocuments;
 use super::run::ActiveRun;
 use super::streams::Streams;
+use crate::actors::delivery::Delivery;
 use crate::actors::handle::{Push, PushReply, Unavailable};
 use crate::actors::poison::Poison;
 use crate::actors::storage::{Ack, PendingSet, StorageHandle, approximate_bytes};
@@ -246,13 +247,8 @@ impl PartnerState {
             self.quarantine(quarantine::rows_of_push(&batch, kept, &items), &mut set);
         }
         if undated != was_undated && !set.changes.is_empty() {
-            match push.delivery.as_ref().filter(|_| rebuilt_at.is_some()) {
-                Some(delivery) => self.deliveries.note_rebuilt(delivery.key, undated.last()),
-                None => {
-                    set.changes.push(undated_record(undated.last()));
-                    self.undated = undated;
-                }
-            }
+            let rebuilt = push.delivery.as_ref().filter(|_| rebuilt_at.is_some());
+            self.note_receive_times(undated, rebuilt, &mut set);
         }
         let came = if refused || push.dry_run { Vec::new() } else { numbered };
         let missing = self.note_streams(came, &items, now, &mut set);
@@ -287,6 +283,17 @@ impl PartnerState {
             None => (self.undated, received_at),
         };
         (clock.above(self.feed.history_floor.map(Micros)), received_at)
+    }
+
+    /// T1: the next receive time comes after these, or the next body under the id of one built anew.
+    fn note_receive_times(&mut self, given: UndatedClock, rebuilt: Option<&Delivery>, set: &mut WriteSet) {
+        match rebuilt {
+            Some(delivery) => self.deliveries.note_rebuilt(delivery.key, given.last()),
+            None => {
+                set.changes.push(undated_record(given.last()));
+                self.undated = given;
+            }
+        }
     }
 
     /// Of the document of a living asset, as it was decided last.

@@ -5,9 +5,14 @@
 //!
 //! ```text
 //! flags: 1 named · 2 amount · 4,8 market · 16 extra · 32 undated · 64,128 lane
-//! width: bits 0-2 length of the currency less one · bits 3-7 scale of the amount
-//! [name] currency at:i64 sequence:varint (received_at - at):zigzag [mantissa:zigzag varint] [extra] [undated]
+//! width: bits 0-2 length of the currency less one · bits 3-7 scale of the amount, 31: see `long`
+//! [name] currency at:i64 sequence:varint (received_at - at):zigzag [long] [mantissa:zigzag varint] [extra] [undated]
+//! long: bits 0-5 scale of the amount · 64 by arrival
+//! undated: snapshot:i64 first_seen:i64 scale:u8 mantissa currency [outlives:varint], led by 64 in scale
 //! ```
+//!
+//! `long`, and what flags announce, is written only where a quote has it: the rows of earlier
+//! versions have none of it, and mean the same for ever.
 
 use super::bytes::{Input, LogError, put_prefixed, put_varint, put_varint128, unzigzag, zigzag};
 use super::head::{put_origin, take_origin};
@@ -19,6 +24,12 @@ const MARKET_SHIFT: u8 = 2;
 const EXTRA: u8 = 16;
 const UNDATED: u8 = 32;
 const LANE_SHIFT: u8 = 6;
+const SCALE_SHIFT: u8 = 3;
+/// In the place of a scale: the byte `long` follows.
+const LONG: u8 = 31;
+const SCALE_BITS: u8 = 0x3f;
+const BY_ARRIVAL: u8 = 64;
+const OUTLIVES: u8 = 64;
 const RANK_LANE_SHIFT: u32 = 62;
 
 /// Appends a row that holds this one quote.
@@ -52,7 +63,8 @@ fn put_quote(out: &mut Vec<u8>, quote: &Quote) {
     }
     let currency = quote.currency.as_str().as_bytes();
     out.push(flags);
-    out.push((currency.len() - 1) as u8 | scale << 3);
+    let long = quote.by_arrival || scale >= LONG;
+    out.push((currency.len() - 1) as u8 | if long { LONG } else { scale } << SCALE_SHIFT);
     if named {
         put_prefixed(out, quote.name.as_str().as_bytes());
     }
@@ -60,6 +72,9 @@ fn put_quote(out: &mut Vec<u8>, quote: &Quote) {
     out.extend_from_slice(&at.to_le_bytes());
     put_varint(out, quote.stamp.sequence());
     put_varint(out, zigzag(quote.received_at.0.wrapping_sub(at)));
+    if long {
+        out.push(scale | if quote.by_arrival { BY_ARRIVAL } else { 0 });
+    }
     if quote.amount.is_some() {
         put_mantissa(out, mantissa);
     }
@@ -76,23 +91,35 @@ fn put_mantissa(out: &mut Vec<u8>, mantissa: i128) {
 }
 
 fn put_extra(out: &mut Vec<u8>, extra: &QuoteExtra) {
-    let has = [extra.kind.is_some(), extra.per.is_some(), extra.origin.is_some()];
+    let QuoteExtra { kind, per, origin, fed_at, beaten } = extra;
+    let has = [kind.is_some(), per.is_some(), origin.is_some(), fed_at.is_some(), !beaten.is_empty()];
     out.push(has.into_iter().rev().fold(0, |flags, has| flags << 1 | u8::from(has)));
-    for text in [&extra.kind, &extra.per].into_iter().flatten() {
+    for text in [kind, per].into_iter().flatten() {
         put_prefixed(out, text.as_bytes());
     }
-    if let Some(origin) = extra.origin {
+    if let Some(origin) = *origin {
         put_origin(out, origin);
+    }
+    if let Some(fed_at) = fed_at {
+        out.extend_from_slice(&fed_at.0.to_le_bytes());
+    }
+    if !beaten.is_empty() {
+        put_varint(out, beaten.len() as u64);
+        beaten.iter().for_each(|hash| out.extend_from_slice(&hash.to_le_bytes()));
     }
 }
 
 fn put_undated(out: &mut Vec<u8>, undated: &Undated) {
     let (mantissa, scale) = undated.amount.parts();
+    let outlives = undated.outlives_after != Undated::OUTLIVES_AFTER;
     out.extend_from_slice(&undated.snapshot.0.to_le_bytes());
     out.extend_from_slice(&undated.first_seen.0.to_le_bytes());
-    out.push(scale);
+    out.push(scale | if outlives { OUTLIVES } else { 0 });
     put_mantissa(out, mantissa);
     put_prefixed(out, undated.currency.as_str().as_bytes());
+    if outlives {
+        put_varint(out, zigzag(undated.outlives_after));
+    }
 }
 
 /// Reads the quotes of a row.
@@ -125,9 +152,13 @@ fn take_quote(bytes: &[u8]) -> Result<Quote, LogError> {
         return Err(LogError::Bounds("sequence"));
     }
     let received_at = Micros(at.wrapping_add(unzigzag(input.varint()?)));
+    let long = match width >> SCALE_SHIFT {
+        LONG => input.u8()?,
+        scale => scale,
+    };
     let amount = match flags & AMOUNT {
         0 => None,
-        _ => Some(take_amount(&mut input, width >> 3)?),
+        _ => Some(take_amount(&mut input, long & SCALE_BITS)?),
     };
     let extra = if flags & EXTRA == 0 { None } else { Some(Box::new(take_extra(&mut input)?)) };
     let undated = if flags & UNDATED == 0 { None } else { Some(Box::new(take_undated(&mut input)?)) };
@@ -139,6 +170,7 @@ fn take_quote(bytes: &[u8]) -> Result<Quote, LogError> {
         stamp: Stamp::from_words(at, u64::from(flags >> LANE_SHIFT) << RANK_LANE_SHIFT | sequence),
         amount,
         received_at,
+        by_arrival: long & BY_ARRIVAL != 0,
         extra,
         undated,
     })
@@ -172,15 +204,26 @@ fn take_extra(input: &mut Input<'_>) -> Result<QuoteExtra, LogError> {
     };
     let (kind, per) = (text(1)?, text(2)?);
     let origin = if has & 4 == 0 { None } else { Some(take_origin(input)?) };
-    Ok(QuoteExtra { kind, per, origin })
+    let fed_at = if has & 8 == 0 { None } else { Some(Micros(input.i64()?)) };
+    let count = if has & 16 == 0 { 0 } else { input.length()? };
+    if count > QuoteExtra::BEATEN_MAX {
+        return Err(LogError::Bounds("values that have lost"));
+    }
+    let beaten = (0..count).map(|_| input.u64()).collect::<Result<_, _>>()?;
+    Ok(QuoteExtra { kind, per, origin, fed_at, beaten })
 }
 
 fn take_undated(input: &mut Input<'_>) -> Result<Undated, LogError> {
     let snapshot = Micros(input.i64()?);
     let first_seen = Micros(input.i64()?);
     let scale = input.u8()?;
-    let amount = take_amount(input, scale)?;
-    Ok(Undated { snapshot, first_seen, amount, currency: take_currency(input.prefixed()?)? })
+    let amount = take_amount(input, scale & SCALE_BITS)?;
+    let currency = take_currency(input.prefixed()?)?;
+    let outlives_after = match scale & OUTLIVES {
+        0 => Undated::OUTLIVES_AFTER,
+        _ => unzigzag(input.varint()?),
+    };
+    Ok(Undated { snapshot, first_seen, amount, currency, outlives_after })
 }
 
 /// Puts the quotes of `new` into those of `old`: same name replaced in its place, others behind.

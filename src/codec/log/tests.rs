@@ -18,20 +18,27 @@ fn currency() -> impl Strategy<Value = Currency> {
 }
 
 fn amount() -> impl Strategy<Value = Decimal> {
-    let bound = 10i128.pow(28) - 1;
-    (-bound..=bound, 0..90u32, 0..=18u8)
+    let bound = 10i128.pow(38) - 1;
+    (-bound..=bound, 0..120u32, 0..=60u8)
         .prop_map(|(mantissa, shift, scale)| Decimal::from_parts(mantissa >> shift, scale).unwrap())
 }
 
 fn extra() -> impl Strategy<Value = QuoteExtra> {
     let text = || option::of("\\PC{0,200}".prop_map(String::into_boxed_str));
-    (text(), text(), option::of(origin())).prop_map(|(kind, per, origin)| QuoteExtra { kind, per, origin })
+    let fed_at = option::of(any::<i64>().prop_map(Micros));
+    let beaten = vec(any::<u64>(), 0..=QuoteExtra::BEATEN_MAX);
+    (text(), text(), option::of(origin()), fed_at, beaten)
+        .prop_map(|(kind, per, origin, fed_at, beaten)| QuoteExtra { kind, per, origin, fed_at, beaten })
 }
 
 fn undated() -> impl Strategy<Value = Undated> {
-    (any::<i64>(), any::<i64>(), amount(), currency()).prop_map(|(snapshot, first, amount, currency)| {
-        Undated { snapshot: Micros(snapshot), first_seen: Micros(first), amount, currency }
-    })
+    let outlives_after = prop_oneof![Just(Undated::OUTLIVES_AFTER), any::<i64>()];
+    (any::<i64>(), any::<i64>(), amount(), currency(), outlives_after).prop_map(
+        |(snapshot, first, amount, currency, outlives_after)| {
+            let (snapshot, first_seen) = (Micros(snapshot), Micros(first));
+            Undated { snapshot, first_seen, amount, currency, outlives_after }
+        },
+    )
 }
 
 fn quote() -> impl Strategy<Value = Quote> {
@@ -43,19 +50,22 @@ fn quote() -> impl Strategy<Value = Quote> {
         market,
         stamp(),
         option::of(amount()),
-        any::<i64>(),
+        (any::<i64>(), any::<bool>()),
         option::of(extra()),
         option::of(undated()),
     )
-        .prop_map(|(name, currency, market, stamp, amount, received, extra, undated)| Quote {
-            name: QuoteName::new(&name).unwrap(),
-            currency,
-            market,
-            stamp,
-            amount,
-            received_at: Micros(received),
-            extra: extra.map(Box::new),
-            undated: undated.map(Box::new),
+        .prop_map(|(name, currency, market, stamp, amount, (received, by_arrival), extra, undated)| {
+            Quote {
+                name: QuoteName::new(&name).unwrap(),
+                currency,
+                market,
+                stamp,
+                amount,
+                received_at: Micros(received),
+                by_arrival,
+                extra: extra.map(Box::new),
+                undated: undated.map(Box::new),
+            }
         })
 }
 
@@ -267,6 +277,7 @@ fn a_price_of_a_twenty_byte_id_takes_about_fifty_bytes() {
         stamp: Stamp::new(Micros(1_795_000_000_000_000), Lane::Push, 0),
         amount: Some(Decimal::parse("101.25").unwrap()),
         received_at: Micros(1_795_000_001_500_000),
+        by_arrival: false,
         extra: None,
         undated: None,
     };
@@ -294,4 +305,52 @@ fn a_slot_beyond_the_bound_is_not_written() {
     let sets = [WriteSet { partner: PartnerNo(1), changes: vec![ChangeKind::Asset(Box::new(change))] }];
     let result = put_record(&mut Vec::new(), &mut Vec::new(), Micros(0), 0, &sets);
     assert_eq!(result, Err(LogError::Bounds("slot")));
+}
+
+/// The bytes of a small price are those of the first version; what came later has bytes of its own.
+#[test]
+fn p4_the_bytes_of_small_and_of_long_amounts_stay_as_they_are() {
+    let small = Quote {
+        name: QuoteName::PRICE,
+        currency: Currency::new("EUR").unwrap(),
+        market: Market::Open,
+        stamp: Stamp::new(Micros(256), Lane::Price, 7),
+        amount: Some(Decimal::parse("101.25").unwrap()),
+        received_at: Micros(257),
+        by_arrival: false,
+        extra: None,
+        undated: None,
+    };
+    let undated = |outlives_after| Undated {
+        snapshot: Micros(1),
+        first_seen: Micros(2),
+        amount: Decimal::parse("0.5").unwrap(),
+        currency: Currency::new("EUR").unwrap(),
+        outlives_after,
+    };
+    let with_undated = |limit| Quote { undated: Some(Box::new(undated(limit))), ..small.clone() };
+    let tied = QuoteExtra { fed_at: Some(Micros(3)), beaten: vec![0xab], ..QuoteExtra::default() };
+    let amount = |text: &str| Some(Decimal::parse(text).unwrap());
+    let rest = "45555200010000000000000702"; // EUR, at, sequence, how much later it came
+    for (quote, bytes) in [
+        (small.clone(), format!("128612{rest}9a9e01")),
+        (Quote { amount: amount("1e-30"), ..small.clone() }, format!("1086f2{rest}02")),
+        (Quote { amount: amount("1e-31"), ..small.clone() }, format!("1186fa{rest}1f02")),
+        (Quote { amount: amount("1e-60"), ..small.clone() }, format!("1186fa{rest}3c02")),
+        (Quote { by_arrival: true, ..small.clone() }, format!("1386fa{rest}429a9e01")),
+        (
+            with_undated(Undated::OUTLIVES_AFTER),
+            format!("28a612{rest}9a9e0101000000000000000200000000000000010a03455552"),
+        ),
+        (with_undated(5), format!("29a612{rest}9a9e0101000000000000000200000000000000410a034555520a")),
+        (
+            Quote { extra: Some(Box::new(tied)), ..small },
+            format!("249612{rest}9a9e0118030000000000000001ab00000000000000"),
+        ),
+    ] {
+        let mut row = Vec::new();
+        put_quote_row(&mut row, &quote);
+        assert_eq!(row.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), bytes);
+        assert_eq!(quotes(&row).unwrap(), [quote]);
+    }
 }

@@ -181,6 +181,7 @@ mod tests {
             stamp: Stamp::new(Micros(5_000_000), Lane::Price, 0),
             amount: amount.map(|text| Decimal::parse(text).unwrap()),
             received_at: Micros(6_000_000),
+            by_arrival: false,
             extra: Some(Box::new(QuoteExtra { kind: Some("nav".into()), ..QuoteExtra::default() })),
             undated: None,
         }

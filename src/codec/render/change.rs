@@ -3,9 +3,7 @@
 use super::asset::{member, shown_members};
 use super::{at, json, name, text};
 use crate::codec::cursor;
-use crate::domain::{
-    AssetChange, AssetEvent, AssetId, ChangeKind, Committed, Micros, Origin, PriceChange, Quote,
-};
+use crate::domain::{AssetChange, AssetEvent, AssetId, ChangeKind, Committed, Micros, Origin, PriceChange};
 use crate::rules::reading::{self, Shown};
 
 /// Every type of change that readers see.
@@ -17,8 +15,8 @@ pub const CHANGE_TYPES: [&str; 4] = ["asset.created", "asset.updated", "asset.de
 /// A hidden asset's changes are its partner's alone: for all others it is deleted when it is hidden,
 /// and created, whole, when it is shown again.
 ///
-/// A price's change shows what the register shows by itself; where a feed's undated price is kept
-/// beside it, that follows as `undated`: which of the two a reader sees depends on the class (P2).
+/// A price's change shows the price on top, as a read of the asset does, but for what waiting alone
+/// changes: who follows needs no rule (P2). Without amount and `as_of` the quote has no price any more.
 pub fn change(
     out: &mut Vec<u8>,
     committed: &Committed,
@@ -114,7 +112,7 @@ fn price(
     let quote = &change.quote;
     // an emptied register: a late delete has taken the price of an asset that lives (X1)
     let gone = Shown { amount: None, currency: quote.currency, as_of: None, since: committed.committed_at };
-    let shown = reading::shown(quote, None).unwrap_or(gone);
+    let shown = reading::shown(quote).unwrap_or(gone);
     let undated_at = quote.undated.as_ref().map(|undated| undated.snapshot);
     let source_time = shown.as_of.or(undated_at).unwrap_or(committed.committed_at);
     let head = Head { kind: "price.updated", partner, id: &change.id, journal, source_time };
@@ -122,29 +120,15 @@ fn price(
     out.extend_from_slice(b",\"set\":{},\"removed\":[],\"price\":{");
     text(out, "quote", quote.name.as_str());
     shown_members(out, quote, &shown);
-    if shown.as_of.is_some() {
-        undated(out, quote);
-    }
     out.extend_from_slice(b"}}");
     Some(head.kind)
-}
-
-fn undated(out: &mut Vec<u8>, quote: &Quote) {
-    let Some(undated) = &quote.undated else { return };
-    name(out, "undated");
-    out.push(b'{');
-    text(out, "amount", &undated.amount.to_string());
-    text(out, "currency", undated.currency.as_str());
-    at(out, "snapshot_at", Some(undated.snapshot));
-    at(out, "first_seen_at", Some(undated.first_seen));
-    out.push(b'}');
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::{
-        AssetHead, Change, Currency, Decimal, Lane, Market, Member, Origin, PartnerNo, QuoteName,
+        AssetHead, Change, Currency, Decimal, Lane, Market, Member, Origin, PartnerNo, Quote, QuoteName,
         RecordChange, RecordKind, Seq, Slot, Stamp,
     };
 
@@ -216,6 +200,7 @@ mod tests {
             stamp: Stamp::new(Micros(1_000_000), Lane::Price, 3),
             amount: Some(Decimal::parse("1.5").unwrap()),
             received_at: Micros(2_000_000),
+            by_arrival: false,
             extra: None,
             undated: None,
         };

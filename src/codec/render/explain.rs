@@ -9,7 +9,7 @@ use super::{at, name, number, one_line, text};
 use crate::codec::{cursor, json};
 use crate::domain::{
     AssetEvent, AssetHead, AssetId, ChangeKind, Committed, Document, Exception, Lane, LostPart, LostWrite,
-    Micros, OperatorAction, Origin, Quote, Seq, Stamp,
+    Micros, OperatorAction, Origin, Quote, Seq, Stamp, Undated,
 };
 use crate::rules::policy::Policy;
 use crate::rules::reading::{self, UndatedReason};
@@ -213,7 +213,11 @@ fn member(
     out.push(b'}');
 }
 
+/// Those of an absent asset are hidden with its members.
 fn quotes(out: &mut Vec<u8>, view: &ExplainView<'_>) {
+    if view.head.is_absent() {
+        return;
+    }
     let asked = |quote: &&Quote| view.member.is_none_or(|member| member == quote.name.as_str());
     view.quotes.iter().filter(asked).for_each(|quote| self::quote(out, view, quote));
 }
@@ -230,27 +234,57 @@ fn quote(out: &mut Vec<u8>, view: &ExplainView<'_>, quote: &Quote) {
         false => "parked",
     };
     text(out, "state", state);
-    let (shows, why) = match reading::undated_reason(quote, heartbeat) {
-        None if quote.undated.is_some() => {
-            ("dated", "a price with a time of its own goes before the feed's undated one")
-        }
-        None => ("dated", "it is the only one"),
-        Some(UndatedReason::NoDated) => ("undated", "no price with a time of its own has come"),
-        Some(UndatedReason::FedBefore) => ("undated", "the dated price came from an older run of the feed"),
-        Some(UndatedReason::Outlived) => {
-            ("undated", "the dated price is older than the run by more than three heartbeats")
-        }
-    };
+    let (shows, why, rule) = reasons(quote);
     text(out, "shows", shows);
     text(out, "why", why);
-    text(out, "rule", "P2");
-    dated(out, view, quote);
-    undated(out, quote);
+    text(out, "rule", rule);
+    let arrived = if quote.by_arrival { ("undated", "dated") } else { ("dated", "undated") };
+    said(out, view, quote, arrived.0);
+    match &quote.undated {
+        Some(undated) => fed_undated(out, undated, undated_name(quote)),
+        None => {
+            name(out, arrived.1);
+            out.extend_from_slice(b"null");
+        }
+    }
+    if quote.by_arrival && quote.undated.is_some() {
+        name(out, "dated");
+        out.extend_from_slice(b"null");
+    }
     out.push(b'}');
 }
 
-fn dated(out: &mut Vec<u8>, view: &ExplainView<'_>, quote: &Quote) {
-    name(out, "dated");
+/// The name of the member that holds what shows, why it does, and by which rule.
+fn reasons(quote: &Quote) -> (&'static str, &'static str, &'static str) {
+    match reading::undated_reason(quote) {
+        None if quote.by_arrival => ("undated", "it came without a time, and counts as of its arrival", "T1"),
+        None if quote.undated.is_some() => {
+            ("dated", "a price with a time of its own goes before the feed's undated one", "P2")
+        }
+        None => ("dated", "it is the only one", "P2"),
+        Some(UndatedReason::NoDated) => {
+            (undated_name(quote), "no price with a time of its own has come", "P2")
+        }
+        Some(UndatedReason::FedBefore) => {
+            (undated_name(quote), "the dated price came from an older run of the feed", "P2")
+        }
+        Some(UndatedReason::Outlived) => (
+            undated_name(quote),
+            "the pushed price is older than the run by more than three heartbeats of its class, or than \
+             three intervals of the feed",
+            "P2",
+        ),
+    }
+}
+
+/// Where the feed's undated price stands: `undated` may be taken by one that was pushed so.
+fn undated_name(quote: &Quote) -> &'static str {
+    if quote.by_arrival { "undated_by_feed" } else { "undated" }
+}
+
+/// What was pushed, or dated by the feed itself.
+fn said(out: &mut Vec<u8>, view: &ExplainView<'_>, quote: &Quote, member: &str) {
+    name(out, member);
     if !quote.stamp.happened() {
         return out.extend_from_slice(b"null");
     }
@@ -268,9 +302,8 @@ fn dated(out: &mut Vec<u8>, view: &ExplainView<'_>, quote: &Quote) {
     out.push(b'}');
 }
 
-fn undated(out: &mut Vec<u8>, quote: &Quote) {
-    name(out, "undated");
-    let Some(undated) = &quote.undated else { return out.extend_from_slice(b"null") };
+fn fed_undated(out: &mut Vec<u8>, undated: &Undated, member: &str) {
+    name(out, member);
     out.push(b'{');
     amount(out, Some(&undated.amount.to_string()));
     text(out, "currency", undated.currency.as_str());

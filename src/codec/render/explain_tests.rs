@@ -9,6 +9,31 @@ fn stamp(at: i64, lane: Lane) -> Stamp {
 }
 
 fn told(member: Option<&str>) -> String {
+    told_of(fed_quote(), member)
+}
+
+fn fed_quote() -> Quote {
+    let undated = Undated {
+        snapshot: Micros(2_000_000),
+        first_seen: Micros(1_000_000),
+        amount: Decimal::parse("7").unwrap(),
+        currency: Currency::new("EUR").unwrap(),
+        outlives_after: Undated::OUTLIVES_AFTER,
+    };
+    Quote {
+        name: QuoteName::PRICE,
+        currency: undated.currency,
+        market: Market::Unsaid,
+        stamp: Stamp::NEVER,
+        amount: None,
+        received_at: Micros(3),
+        by_arrival: false,
+        extra: None,
+        undated: Some(Box::new(undated)),
+    }
+}
+
+fn told_of(quote: Quote, member: Option<&str>) -> String {
     let written = |name: &str, text: &str| Member {
         name: name.into(),
         text: text.into(),
@@ -21,22 +46,6 @@ fn told(member: Option<&str>) -> String {
         base: stamp(2, Lane::Feed),
         exceptions: vec![exception("note", Lane::Push, true), exception("title", Lane::Admin, false)],
         ..AssetHead::unborn()
-    };
-    let undated = Undated {
-        snapshot: Micros(2_000_000),
-        first_seen: Micros(1_000_000),
-        amount: Decimal::parse("7").unwrap(),
-        currency: Currency::new("EUR").unwrap(),
-    };
-    let quote = Quote {
-        name: QuoteName::PRICE,
-        currency: undated.currency,
-        market: Market::Unsaid,
-        stamp: Stamp::NEVER,
-        amount: None,
-        received_at: Micros(3),
-        extra: None,
-        undated: Some(Box::new(undated)),
     };
     let names = LostPart::Members { verb: "put".into(), names: vec!["title".into()], more: 0 };
     let lost = LostWrite::new(stamp(1, Lane::Push), names, "D1", Origin::Push { delivery: 0xab }, Micros(9));
@@ -100,4 +109,30 @@ fn a_member_asked_for_stands_alone_and_one_left_out_says_since_when() {
     assert!(text.contains(r#""lost":[]"#), "{text}");
     let text = told(Some("price"));
     assert!(text.contains(r#""members":[]"#) && text.contains(r#""name":"price","state":"live""#), "{text}");
+}
+
+#[test]
+fn u11_a_price_pushed_without_a_time_is_called_undated() {
+    let pushed = Quote {
+        stamp: stamp(8, Lane::Price),
+        amount: Decimal::parse("5").ok(),
+        by_arrival: true,
+        undated: None,
+        ..fed_quote()
+    };
+    let text = told_of(pushed.clone(), None);
+    for said in [
+        r#""shows":"undated","why":"it came without a time, and counts as of its arrival","rule":"T1""#,
+        r#""undated":{"amount":"5","currency":"EUR","source_time":"1970-01-01T00:00:08Z","lane":"price""#,
+        r#""dated":null"#,
+    ] {
+        assert!(text.contains(said), "{said} in {text}");
+    }
+    let dated = Quote { by_arrival: false, ..pushed.clone() };
+    let text = told_of(dated, None);
+    assert!(text.contains(r#""shows":"dated""#) && text.contains(r#""undated":null"#), "{text}");
+    let text = told_of(Quote { undated: fed_quote().undated, ..pushed }, None);
+    for said in [r#""shows":"undated""#, r#""undated":{"amount":"5""#, r#""undated_by_feed":{"amount":"7""#] {
+        assert!(text.contains(said), "{said} in {text}");
+    }
 }

@@ -179,7 +179,7 @@ impl Parts<'_> {
             return Ok(None);
         }
         let (kind, per) = (kind.map(Box::from), per.map(Box::from));
-        Ok(Some(Box::new(QuoteExtra { kind, per, origin: None })))
+        Ok(Some(Box::new(QuoteExtra { kind, per, ..QuoteExtra::default() })))
     }
 }
 

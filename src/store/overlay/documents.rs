@@ -120,7 +120,7 @@ impl DocumentPatch {
 
     /// The base and the exceptions that bear the change's stamp are its own; others keep theirs. Where
     /// both bear it, a partial write came as of the same time as the base: that stays another's. A
-    /// change without a stamp wrote neither.
+    /// change without a stamp wrote neither, and a delete at the base's own stamp only ended it.
     fn note_origins(&mut self, head: &AssetHead, stamp: Stamp, source: (Origin, Micros)) {
         if stamp.happened()
             && head.base == stamp
@@ -327,8 +327,12 @@ mod tests {
             stamp: Stamp::NEVER,
             origin: Origin::Feed { run: 9, record: u32::MAX },
         };
-        patch.add(Seq(9), Micros(9), change);
+        patch.add(Seq(9), Micros(9), change.clone());
         assert_eq!(patch.apply(None).unwrap().base_origin, push(2));
+        let head = AssetHead { base: at(2), death: at(2), end: at(2), ..change.head.clone() };
+        let deleted = AssetChange { event: AssetEvent::Deleted, head, stamp: at(2), ..change };
+        patch.add(Seq(10), Micros(10), deleted);
+        assert_eq!(patch.apply(None).unwrap().base_origin, push(2), "a delete writes none either");
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl Scene {
     }
 
     /// The feed is fetched at the start.
-    async fn restart(&mut self) {
+    pub async fn restart(&mut self) {
         self.house.restart().await;
         self.runs += 1;
         self.house.run_report("acme", self.runs).await;
@@ -73,6 +73,8 @@ async fn x2_a_fund_that_one_file_lacks_is_gone_and_then_alive_with_its_price_as_
     let existence = scene.existence("fund").await;
     assert_eq!((&existence["state"], &existence["end"]), (&json!("absent"), &json!(null)), "{existence}");
     assert_eq!(existence["death"]["by"]["kind"], "feed");
+    let (_, told) = scene.house.get("acme", "/api/assets/fund/explain").await;
+    assert_eq!((&told["members"], &told["quotes"]), (&json!([]), &json!([])), "nothing of it is visible");
 
     scene.restart().await;
     assert_eq!(scene.status_of("fund").await, 410);
@@ -241,6 +243,20 @@ async fn p3_quotes_of_an_absent_asset_have_no_expiry_and_no_cap_and_come_back_wi
     scene.publish(&file("17 01:00", &[fund()])).await;
     assert_eq!(scene.amount("fund").await.as_deref(), Some("101"));
     assert_eq!(scene.parked().await.len(), 1);
+}
+
+#[tokio::test]
+async fn p3_a_parked_price_waits_without_end_once_a_late_push_has_made_its_asset_an_absent_one() {
+    let mut scene = Scene::stocked("12 12:00", |_| ()).await;
+    scene.publish(&file("12 10:00", &[])).await;
+    let price = json!({ "id": "a", "amount": "5", "currency": "EUR", "as_of": at("12 08:00") });
+    assert_eq!(scene.price(price).await, is("parked", "P3"));
+    assert_eq!(scene.parked().await[0]["asset"], "unknown");
+    scene.post("a", json!({ "updated_at": at("12 09:00") })).await;
+    assert_eq!(scene.parked().await[0]["asset"], "absent");
+    scene.set_clock("15 12:00");
+    assert_eq!(scene.post("a", json!({ "updated_at": at("15 11:00") })).await, is("created", "X1"));
+    assert_eq!(scene.amount("a").await.as_deref(), Some("5"));
 }
 
 #[tokio::test]

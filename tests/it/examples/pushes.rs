@@ -15,6 +15,30 @@ async fn d1_a_post_of_one_member_changes_that_member_only() {
 }
 
 #[tokio::test]
+async fn d3_a_late_repeat_of_what_has_lost_a_tie_is_a_duplicate_also_after_a_restart() {
+    let mut scene = Scene::start("12 12:00").await;
+    let put = |t: u64| json!({ "updated_at": at("12 01:00"), "t": t });
+    let post = |x: u64| json!({ "updated_at": at("12 02:00"), "x": x });
+    for n in [1, 2] {
+        scene.put("a", put(n)).await;
+        scene.post("a", post(n)).await;
+    }
+    for restarted in [false, true] {
+        if restarted {
+            scene.restart().await;
+        }
+        let version = scene.house.call("acme", reqwest::Method::GET, "/api/assets/a").send().await.unwrap();
+        let tag = version.headers()["etag"].clone();
+        assert_eq!(scene.put("a", put(1)).await, is("duplicate", "D3"));
+        assert_eq!(scene.post("a", post(1)).await, is("duplicate", "D2"));
+        let asset = scene.asset("a").await;
+        assert_eq!((&asset["t"], &asset["x"]), (&json!(2), &json!(2)));
+        let again = scene.house.call("acme", reqwest::Method::GET, "/api/assets/a").send().await.unwrap();
+        assert_eq!(again.headers()["etag"], tag, "nothing has changed");
+    }
+}
+
+#[tokio::test]
 async fn x1_a_put_a_post_and_a_delete_in_any_of_the_six_orders_leave_the_posts_member_only() {
     let scene = Scene::start("12 12:00").await;
     for (n, order) in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]].iter().enumerate() {

@@ -86,8 +86,9 @@ impl World {
                 self.undated(now, id, amount, stamp.at);
             }
             Some(Priced { amount, as_of }) => {
+                let run = (stamp.lane() == Lane::Feed).then_some(stamp.at);
                 let stamp = Stamp::new(as_of.unwrap_or(stamp.at), stamp.lane(), 0);
-                self.price(now, id, amount, stamp);
+                self.said(now, id, amount, (stamp, run));
             }
             None => {}
         }
@@ -105,13 +106,46 @@ impl World {
             let held = self.held(id);
             held.head = effect.head;
             held.document = effect.document;
+            let born = effect.event == AssetEvent::Created;
             let gone = if died { held.bury(write.stamp) } else { Vec::new() };
-            self.tell_prices(id, gone, effect.event == AssetEvent::Created);
+            self.class_moved(id, born);
+            self.tell_prices(id, gone, born);
         }
         decision.outcome
     }
 
+    /// P2: the class decides anew which prices show.
+    fn class_moved(&mut self, id: &AssetId, born: bool) {
+        let limit = self.outlives_after(id);
+        let held = self.held(id);
+        let mut moved = Vec::new();
+        for quote in held.quotes.values_mut() {
+            if let Some(next) = reading::outliving_after(quote, limit) {
+                let seen = held.head.is_alive() && !reading::reads_alike(Some(quote), &next);
+                *quote = next.clone();
+                moved.push((next, seen));
+            }
+        }
+        // one that is born tells all its quotes
+        moved.into_iter().filter(|_| !born).for_each(|(quote, seen)| self.tell_price(id, quote, seen));
+    }
+
+    fn outlives_after(&self, id: &AssetId) -> i64 {
+        let heartbeat = self.assets.get(id).and_then(|held| self.heartbeat(held));
+        reading::outlives_after(heartbeat, &self.policy)
+    }
+
     pub fn price(&mut self, now: Micros, id: &AssetId, amount: u64, stamp: Stamp) -> Outcome {
+        self.said(now, id, amount, (stamp, None))
+    }
+
+    fn said(
+        &mut self,
+        now: Micros,
+        id: &AssetId,
+        amount: u64,
+        (stamp, run): (Stamp, Option<Micros>),
+    ) -> Outcome {
         let write = PriceWrite {
             id: id.clone(),
             quote: QuoteName::PRICE,
@@ -123,7 +157,7 @@ impl World {
             stream: None,
             extra: None,
         };
-        let decision = price::decide(&write, stamp, self.context(now, id));
+        let decision = price::decide(&write, stamp, PriceContext { run, ..self.context(now, id) });
         self.priced(id, decision)
     }
 
@@ -148,6 +182,9 @@ impl World {
             quotes: held.map_or(0, |held| held.quotes.len()),
             now,
             released: false,
+            run: None,
+            by_arrival: false,
+            outlives_after: self.outlives_after(id),
         }
     }
 
@@ -244,9 +281,8 @@ impl World {
     }
 
     fn shown(&self, held: &Held) -> BTreeMap<QuoteName, Shown> {
-        let heartbeat = self.heartbeat(held);
         let shown = |quote: &Quote| {
-            let shown = reading::shown(quote, heartbeat)?;
+            let shown = reading::shown(quote)?;
             // an undated price's age counts from a fetch, which is no part of the state
             let since = shown.as_of.unwrap_or_default();
             Some((quote.name, Shown { since, ..shown }))
