@@ -122,7 +122,7 @@ impl DocumentPatch {
     /// both bear it, a partial write came as of the same time as the base: that stays another's. A
     /// change without a stamp wrote neither, and a delete at the base's own stamp only ended it.
     fn note_origins(&mut self, head: &AssetHead, stamp: Stamp, source: (Origin, Micros)) {
-        if stamp.happened()
+        if head.base > head.end
             && head.base == stamp
             && head.exceptions.iter().all(|exception| exception.stamp != stamp)
         {
