@@ -127,7 +127,8 @@ impl Daemon {
             gates: FeedGates::new(settings.store.fetches_max),
             spool,
             reserve: reserve.clone(),
-            overlay_bytes_max: settings.store.overlay_bytes_max,
+            // feeds and approvals stop before pushes are refused: one large run must not shed everybody's
+            overlay_bytes_max: settings.store.overlay_bytes_max / 4 * 3,
             feeds: 0,
         };
         let arguments = SupervisorArguments { around, registry: registry.clone(), metrics: metrics.clone() };

@@ -1,8 +1,8 @@
 //! Plans of many ids (A9): written, shown, applied and dropped page by page, whatever ends in the
 //! middle; and plans that were stored whole before.
 
-use crate::daemon::{House, answer, partner, wait_for};
-use crate::feed_server::Served;
+use crate::daemon::{House, answer, feed, partner, wait_for};
+use crate::feed_server::{FeedServer, Served};
 use crate::plans::{PATH, START, Stage, document};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -126,6 +126,38 @@ async fn a9_a_crash_among_the_pages_leaves_no_half_plan_and_no_page_behind() {
     assert_eq!(stage.living().await, MANY);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a9_no_other_partner_s_push_is_refused_while_a_large_plan_opens() {
+    const MANY: usize = 20_000;
+    let server = FeedServer::start().await;
+    server.put(PATH, Served::json(document(Some(START), 0..MANY)));
+    let directory = tempfile::tempdir().unwrap();
+    let house = House::start_as(directory.path().to_owned(), Clock::manual(START), |settings| {
+        settings.store.overlay_bytes_max = 2 << 20;
+        settings.partners = vec![partner("acme").with_feed(feed(&server.url(PATH))), partner("calm")];
+    })
+    .await;
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let pushing = async {
+        while !over.load(std::sync::atomic::Ordering::Relaxed) {
+            let (status, reply) =
+                house.post("calm", "/api/assets", &json!({"id": "rock", "name": "n"})).await;
+            assert!(status.is_success(), "{status} {reply}");
+        }
+    };
+    let running = async {
+        house.run_report("acme", 1).await;
+        house.clock.set(START.plus(3_600 * Micros::SECOND));
+        server.put(PATH, Served::json(document(Some(house.now()), 0..2)));
+        house.fetch_now("acme");
+        let report = house.run_report("acme", 2).await;
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        report
+    };
+    let (report, ()) = tokio::join!(running, pushing);
+    assert_eq!(report["counts"]["held"], MANY - 2, "{report}");
+}
+
 /// A plan as it was stored before its ids had pages.
 fn of_before(id: u64, state: &str, ids: impl IntoIterator<Item = usize>) -> Value {
     let ids: Vec<String> = ids.into_iter().map(|n| format!("a{n}")).collect();
@@ -164,7 +196,7 @@ async fn a9_plans_that_were_stored_whole_are_read_converted_and_decided() {
     house.daemon.take().unwrap().stop().await.unwrap();
     put_plans(&house, no, &[of_before(1, "approved", 0..5), of_before(2, "held", 500..3_000)]);
     house.restart().await;
-    let stage = Stage { house, server: crate::feed_server::FeedServer::start().await, runs: 0 };
+    let stage = Stage { house, server: FeedServer::start().await, runs: 0 };
     assert_eq!(stage.states().await, ["held", "approved"]);
     let plan = &stage.plans().await[0];
     assert_eq!((&plan["count"], &plan["sample"][0]), (&json!(2_500), &json!("a500")));

@@ -52,6 +52,7 @@ pub struct Surroundings {
     pub spool: PathBuf,
     /// What feeds and approvals leave free of the disk.
     pub reserve: Reserve,
+    /// Feeds and approvals wait while the overlay holds more.
     pub overlay_bytes_max: usize,
     /// How many feeds there are: their first fetches are spread over this.
     pub feeds: usize,
