@@ -35,6 +35,10 @@ const PACE_OF_ALL: Duration = Duration::from_micros(250);
 /// Further behind than this, a read leaves the connection's task.
 const NEAR_CHANGES: u64 = 256;
 const EVENTS_MAX: usize = 500;
+/// What a usual frame may take: it ends behind the change that fills it.
+const FRAME_HELD_BYTES: usize = FRAME_BYTES_MAX + (16 << 10);
+/// Of the first frame it is not known what it takes: it is read as a large one.
+const FIRST_FRAME_BYTES: usize = FRAME_HELD_BYTES + 1;
 /// Clients come back after this, and up to `RETRY_SPREAD_MS` later, so that they do not all come at once.
 const RETRY_MS: i64 = 1000;
 const RETRY_SPREAD_MS: i64 = 2000;
@@ -74,6 +78,7 @@ fn follow(
         window: Arc::new(window),
         end: app.streams_end(),
         pass,
+        frame_bytes: FIRST_FRAME_BYTES,
         read_at: Mark::now(),
         sent_at: Mark::now(),
         told: Seq(0),
@@ -128,6 +133,8 @@ struct Follower {
     durable: watch::Receiver<Seq>,
     end: watch::Receiver<bool>,
     pass: Pass,
+    /// What the last frame took, or the next is known to take.
+    frame_bytes: usize,
     read_at: Mark,
     sent_at: Mark,
     /// The newest sequence that the client knows of.
@@ -204,17 +211,17 @@ impl Follower {
         if !pause.is_zero() {
             sleep(pause).await;
         }
-        let is_near = durable.0 - at.0 <= NEAR_CHANGES;
-        let mut wanted = FRAME_BYTES_MAX;
+        // large changes are not read on the connection's task either, though they are few
+        let is_near = durable.0 - at.0 <= NEAR_CHANGES && self.frame_bytes <= FRAME_HELD_BYTES;
         loop {
-            let held = self.share.hold(Lane::Replays, wanted).await?;
+            let held = self.share.hold(Lane::Replays, self.frame_bytes).await?;
             let window = Arc::clone(&self.window);
             let read = move || Ok((window.piece(at, EVENTS_MAX, Style::Events)?, held));
             let (piece, held) = if is_near { read() } else { self.share.run(Lane::Replays, read).await }?;
             self.read_at = Mark::now();
             // one large change makes a larger frame: it is read again once there is room for it
-            wanted = piece.bytes.len();
-            if held.suffices_for(wanted) {
+            self.frame_bytes = piece.bytes.len().max(FRAME_HELD_BYTES);
+            if held.suffices_for(self.frame_bytes) {
                 return Ok((piece, held));
             }
         }
