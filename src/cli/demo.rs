@@ -1,6 +1,7 @@
 //! `tidegate demo`: the daemon and simulated partners in one process, over real HTTP.
 
 use crate::clock::Clock;
+use crate::config::private::{create_directory, create_file};
 use crate::config::{
     Credentials, FeedSettings, KeyHash, PartnerSettings, ReaderSettings, SecretSource, Settings,
 };
@@ -53,7 +54,7 @@ impl Demo {
     async fn play(&self, directory: &Path, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let kept = self.directory.as_deref();
         if let Some(directory) = kept {
-            std::fs::create_dir_all(directory).context("cannot make the directory of the store")?;
+            create_directory(directory).context("cannot make the directory of the store")?;
         }
         let plan = Plan::standard(self.seconds, self.rate, self.seed);
         let simulation = Simulation::prepare(plan, kept).await?;
@@ -115,9 +116,11 @@ fn partner_settings(directory: &Path, partner: &SimulatedPartner) -> anyhow::Res
     feed.every = partner.feed_every;
     feed.allow_private = true;
     if let Some(token) = &partner.feed_token {
-        std::fs::create_dir_all(directory)?;
+        create_directory(directory)?;
         let file = directory.join(format!("{}.token", partner.name));
-        std::fs::write(&file, token).context("cannot write the token of a simulated feed")?;
+        create_file(&file)
+            .and_then(|mut file| file.write_all(token.as_bytes()))
+            .context("cannot write the token of a simulated feed")?;
         feed.credentials = Some(Credentials::Bearer { token: SecretSource::File(file) });
     }
     Ok(settings.with_feed(feed))
@@ -125,6 +128,6 @@ fn partner_settings(directory: &Path, partner: &SimulatedPartner) -> anyhow::Res
 
 fn temporary_directory() -> anyhow::Result<PathBuf> {
     let directory = std::env::temp_dir().join(format!("tidegate-demo-{:016x}", getrandom::u64()?));
-    std::fs::create_dir_all(&directory).context("cannot make a directory for the demo's store")?;
+    create_directory(&directory).context("cannot make a directory for the demo's store")?;
     Ok(directory)
 }

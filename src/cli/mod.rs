@@ -81,11 +81,12 @@ impl Cli {
                 out.flush()?;
                 Ok(code)
             });
-        ended.unwrap_or_else(|error| {
-            // nowhere is left to tell it where standard error is closed too
-            let _ = writeln!(io::stderr(), "tidegate: {error:#}");
+        let code = ended.unwrap_or_else(|error| {
+            logs::say(&format!("tidegate: {error:#}\n"));
             ExitCode::FAILURE
-        })
+        });
+        logs::flush(LAST_WAIT);
+        code
     }
 }
 

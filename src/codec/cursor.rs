@@ -1,7 +1,7 @@
 //! Cursors: where a reader stands in the change stream, as opaque text.
 //!
-//! `JOURNAL-SEQ`: the journal's identity in 8 hexadecimal digits, then the sequence. A cursor of
-//! another journal (a restored file, another daemon) is thereby noticed.
+//! `JOURNAL-SEQ`: the identity of a life of the store's file in 8 hexadecimal digits, then the
+//! sequence. A cursor that another history gave (a restored file, another daemon) is thereby noticed.
 
 use crate::domain::Seq;
 

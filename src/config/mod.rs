@@ -11,6 +11,7 @@ mod feed;
 mod key;
 mod load;
 mod mapping;
+pub mod private;
 mod raw;
 mod settings;
 mod units;

@@ -11,6 +11,7 @@ use crate::actors::{
     SupervisorArguments, SupervisorHandle, Surroundings, start_storage,
 };
 use crate::clock::Clock;
+use crate::config::private::create_directory;
 use crate::config::{PartnerSettings, Settings};
 use crate::feed::{FetchError, Fetcher, Reserve};
 use crate::http::{App, AppParts, Face, Health, Listener, ServerHandle};
@@ -18,6 +19,7 @@ use crate::store::{self, Reader, StoreError, StoreOptions};
 use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -94,9 +96,7 @@ impl Daemon {
         clock: Clock,
     ) -> Result<Daemon, StartError> {
         let metrics = Metrics::install();
-        let spool = settings.store.directory.join("spool");
-        std::fs::create_dir_all(&spool)
-            .map_err(|cause| StartError::Spool { path: spool.display().to_string(), cause })?;
+        let spool = make_spool(&settings)?;
         let recovery = &opened.recovery;
         metrics.recovered(recovery.changes, recovery.took);
         tracing::info!(
@@ -226,6 +226,14 @@ impl Daemon {
                 Ok(())
             }
         }
+    }
+}
+
+fn make_spool(settings: &Settings) -> Result<PathBuf, StartError> {
+    let spool = settings.store.directory.join("spool");
+    match create_directory(&spool) {
+        Ok(()) => Ok(spool),
+        Err(cause) => Err(StartError::Spool { path: spool.display().to_string(), cause }),
     }
 }
 

@@ -14,7 +14,13 @@ pub struct Signals {
     terminate: unix::Signal,
     interrupt: unix::Signal,
     hangup: unix::Signal,
+    /// Of a file that reaches the limit of the process: taken, it makes the write fail as at the
+    /// end of the disk instead of ending the process.
+    _file_limit: unix::Signal,
 }
+
+/// SIGXFSZ, which has this number on Linux (MIPS aside), macOS and the BSDs.
+const FILE_LIMIT: i32 = 25;
 
 impl Signals {
     /// From here on the signals no longer end the process by themselves.
@@ -23,6 +29,7 @@ impl Signals {
             terminate: unix::signal(SignalKind::terminate())?,
             interrupt: unix::signal(SignalKind::interrupt())?,
             hangup: unix::signal(SignalKind::hangup())?,
+            _file_limit: unix::signal(SignalKind::from_raw(FILE_LIMIT))?,
         })
     }
 

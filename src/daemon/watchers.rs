@@ -6,7 +6,7 @@ use crate::domain::{Micros, Seq};
 use crate::feed::Reserve;
 use crate::http::{App, Health};
 use crate::store::Reader;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, logs};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -15,12 +15,15 @@ use tokio::task::JoinHandle;
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(5);
 const DISK_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// What is acknowledged after the file was removed is lost, so this is short.
+const PLACE_LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Everything that is looked at, each by a task of its own.
 pub fn all(app: &Arc<App>, storage: &StorageHandle, reserve: Reserve) -> Vec<JoinHandle<()>> {
     vec![
         upkeep(app.metrics.clone(), app.reader.clone(), storage.clone()),
         guard_writes(app.health.clone(), storage.clone(), reserve),
+        guard_place(app.reader.clone(), storage.clone(), app.health.clone()),
         watch_clock(app.clock.clone(), app.clone()),
     ]
 }
@@ -31,6 +34,8 @@ fn upkeep(metrics: Metrics, reader: Reader, storage: StorageHandle) -> JoinHandl
             metrics.run_upkeep();
             metrics.overlay_stands_at(reader.overlay_bytes());
             metrics.queue_stands_at(storage.queue_bytes());
+            reader.damage().for_each(|(table, times)| metrics.damage_stands_at(table, times));
+            metrics.log_dropped_stands_at(logs::dropped());
             sleep(UPKEEP_EVERY).await;
         }
     })
@@ -90,6 +95,20 @@ fn guard_writes(health: Arc<Health>, storage: StorageHandle, reserve: Reserve) -
                 moved = state.changed() => if moved.is_err() { return },
                 () = sleep(DISK_LOOK_EVERY) => {}
             }
+        }
+    })
+}
+
+/// Ends the store when its file has been removed or replaced: what is written to it then goes nowhere.
+fn guard_place(reader: Reader, storage: StorageHandle, health: Arc<Health>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        while storage.is_running() {
+            if reader.is_displaced() {
+                health.set_storage_failed(true);
+                storage.close().await;
+                return;
+            }
+            sleep(PLACE_LOOK_EVERY).await;
         }
     })
 }

@@ -6,11 +6,11 @@
 
 use super::FetchError;
 use super::disk::{Headroom, free_bytes_beside};
+use crate::config::private::{create_directory, create_file};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Large enough that the hop to the blocking pool costs nothing, small enough for hundreds of
@@ -82,11 +82,10 @@ impl Spool {
 
 /// Creates the file, and the directory where it has been removed: it holds nothing that is missed.
 fn create_within(path: &Path) -> io::Result<File> {
-    let create = || File::options().write(true).create(true).truncate(true).mode(0o600).open(path);
-    match create() {
+    match create_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-            create()
+            path.parent().map_or(Ok(()), create_directory)?;
+            create_file(path)
         }
         created => created,
     }

@@ -175,6 +175,11 @@ impl Window {
                     |error| match error {
                         // the cursor before the oldest change is the oldest that still leads on
                         ReadError::Trimmed { oldest } => self.gone(Seq(oldest.0.saturating_sub(1))),
+                        // what is damaged stays so: its reader has to begin anew behind it
+                        damaged if damaged.is_damage() => {
+                            tracing::error!(error = %damaged, after = piece.at.0, "changes cannot be read");
+                            self.gone(self.reader.durable())
+                        }
                         other => Fault::from(other),
                     },
                 )?;
@@ -198,7 +203,8 @@ impl Window {
         let partner = committed.change.partner;
         let is_mine = self.partners.as_ref().is_none_or(|partners| partners.contains(&partner));
         let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine) else { return false };
-        let journal = self.reader.journal();
+        // by the life that committed it, so that a change has one cursor for ever
+        let journal = self.reader.journal_of(committed.seq);
         let mut change = Vec::with_capacity(512);
         let Some(kind) = view::change(&mut change, journal, (&partner, self.audience), committed) else {
             return false;

@@ -103,6 +103,8 @@ pub enum Fault {
     CursorNotReached,
     /// The cause has been logged where it was met.
     StoreFailed,
+    /// What is asked for is stored, and is not what was written.
+    Damaged,
 }
 
 struct Words {
@@ -194,7 +196,7 @@ impl Fault {
                 .hint("Read the catalogue anew by GET /api/assets, and follow from the cursor it names."),
             Fault::CursorNotReached =>
                 words(S::SERVICE_UNAVAILABLE, "cursor_not_reached", "The cursor was not reached in time"),
-            Fault::StoreFailed => words(S::SERVICE_UNAVAILABLE, "store_failed", "The store cannot be read"),
+            Fault::StoreFailed | Fault::Damaged => store_words(matches!(self, Fault::Damaged)),
         }
     }
 
@@ -324,6 +326,15 @@ fn id_words(why: AssetIdError) -> Words {
     }
 }
 
+fn store_words(is_damage: bool) -> Words {
+    if !is_damage {
+        return words(StatusCode::SERVICE_UNAVAILABLE, "store_failed", "The store cannot be read");
+    }
+    // without Retry-After: trying again does not mend it
+    words(StatusCode::INTERNAL_SERVER_ERROR, "damaged", "What is stored here is damaged, and is not shown")
+        .hint("Tell the operator: the log names the table, and a backup has to be restored.")
+}
+
 fn cannot(why: Cannot) -> &'static str {
     match why {
         Cannot::Cut => "raw_cut",
@@ -414,7 +425,7 @@ impl From<NotDecided> for Fault {
 impl From<ReadError> for Fault {
     fn from(error: ReadError) -> Fault {
         tracing::error!(%error, "cannot read the store");
-        Fault::StoreFailed
+        if error.is_damage() { Fault::Damaged } else { Fault::StoreFailed }
     }
 }
 

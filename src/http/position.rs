@@ -63,16 +63,16 @@ pub async fn reach(call: &Call<'_>) -> Result<(), Fault> {
 
 fn of_this_journal(reader: &Reader, text: &str) -> Result<Seq, Fault> {
     let (journal, seq) = cursor::decode(text).ok_or(Fault::BadCursor)?;
-    if journal != reader.journal() {
+    if !reader.has_given(journal, seq) {
         return Err(Fault::CursorGone { oldest: cursor::encode(reader.journal(), reader.durable()) });
     }
     Ok(seq)
 }
 
-/// The sequence of a cursor to go on from. One of another journal, or from beyond our end, was not
-/// given by the journal that we have: something is missing, and the client must know.
+/// The sequence of a cursor to go on from. One that was not given by the history that we have, or is
+/// from beyond our end, knows of changes that are not here: the client must begin anew.
 pub fn going_on(reader: &Reader, (journal, seq): (u32, Seq)) -> Result<Seq, Fault> {
-    if journal != reader.journal() || seq > reader.durable() {
+    if !reader.has_given(journal, seq) || seq > reader.durable() {
         return Err(Fault::CursorGone { oldest: cursor::encode(reader.journal(), Seq(0)) });
     }
     Ok(seq)

@@ -110,7 +110,9 @@ async fn pushed(
     }
     let status = status_of(shape, atomic, &done.items);
     let style = ReplyStyle { minimal, dry_run };
-    let body = view::push_reply(app.reader.journal(), shape, &ids, &done, style);
+    // by the life that committed it: a repeat in a later one gets the same reply
+    let journal = app.reader.journal_of(done.durable);
+    let body = view::push_reply(journal, shape, &ids, &done, style);
     let mut response = reply::json(status, body);
     if done.decision == DeliveryDecision::Replay {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));

@@ -74,7 +74,7 @@ pub fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let now = call.app().clock.now();
     let still_kept = |record: &DeliveryRecord| !is_expired(record.received_at, record.prices_only, now);
     let (seq, record) = found.filter(|(_, record)| still_kept(record)).ok_or(Fault::NoSuchDelivery)?;
-    let view = view(call.app().reader.journal(), names, seq, &record).ok_or(Fault::NoSuchDelivery)?;
+    let view = view(call.app().reader.journal_of(seq), names, seq, &record).ok_or(Fault::NoSuchDelivery)?;
     let body = serde_json::to_vec(&view).expect("plain structs serialise");
     Ok(reply::json(StatusCode::OK, body))
 }

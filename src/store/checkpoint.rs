@@ -7,13 +7,14 @@
 //! up to which it is applied, so writing one twice, in this life or after a crash, changes nothing.
 
 use super::StoreError;
+use super::damage::Damage;
 use super::overlay::{Family, Generation, Overlay, SlotBlock, SlotEntry, SlotMap};
 use super::tables::block::{Block, BlockWriter};
 use super::tables::documents::DocumentRow;
 use super::tables::{assets, documents, meta, prices, records};
 use super::writer::Writer;
 use crate::clock::Mark;
-use crate::codec::log::{LogError, holds_emptied, replaces_whole, settle_quote_rows};
+use crate::codec::log::{FrameKey, LogError, holds_emptied, replaces_whole, settle_quote_rows};
 use crate::domain::{AssetId, PartnerNo, RecordKind, Seq};
 use redb::{Durability, ReadableTable, Table, WriteTransaction};
 use std::sync::Arc;
@@ -113,14 +114,14 @@ impl Writer {
         };
         let Some(mut checkpoint) = checkpoint else { return Ok(Progress::Idle) };
         let txn = self.begin(Durability::None)?;
-        checkpoint.write_slice(&txn, self.options.overlay_bytes_max)?;
+        checkpoint.write_slice(&txn, &self.shared.damage, self.options.overlay_bytes_max)?;
         if !matches!(checkpoint.next, Next::Nothing) {
             txn.commit()?;
             self.checkpoint = Some(checkpoint);
             return Ok(Progress::Slice);
         }
         let position = checkpoint.generation.last;
-        txn.open_table(meta::TABLE)?.insert(meta::CHECKPOINT, position.0)?;
+        meta::change(&txn, |meta| meta.checkpoint = position)?;
         txn.commit()?;
         self.position = position;
         drop(checkpoint);
@@ -170,14 +171,25 @@ impl Spent {
 }
 
 impl Checkpoint {
-    fn write_slice(&mut self, txn: &WriteTransaction, overlay_bytes_max: usize) -> Result<(), StoreError> {
+    fn write_slice(
+        &mut self,
+        txn: &WriteTransaction,
+        damage: &Damage,
+        overlay_bytes_max: usize,
+    ) -> Result<(), StoreError> {
         let mut spent = Spent::nothing(overlay_bytes_max);
         let generation = &*self.generation;
         while !spent.enough() {
             self.next = match &self.next {
                 Next::Prices(partner, number) => {
                     let mut table = txn.open_table(prices::TABLE)?;
-                    let target = Target { name: "prices", applied: generation.last, row: price_row };
+                    let target = Target {
+                        name: "prices",
+                        applied: generation.last,
+                        row: price_row,
+                        key_of: prices::key_of,
+                        damage,
+                    };
                     match target.write(&generation.prices, &mut table, (*partner, *number), &mut spent)? {
                         Some((partner, number)) => Next::Prices(partner, number),
                         None => Next::Heads(PartnerNo(0), 0),
@@ -185,17 +197,25 @@ impl Checkpoint {
                 }
                 Next::Heads(partner, number) => {
                     let mut table = txn.open_table(assets::TABLE)?;
-                    let target = Target { name: "assets", applied: generation.last, row: head_row };
+                    let target = Target {
+                        name: "assets",
+                        applied: generation.last,
+                        row: head_row,
+                        key_of: assets::key_of,
+                        damage,
+                    };
                     match target.write(&generation.heads, &mut table, (*partner, *number), &mut spent)? {
                         Some((partner, number)) => Next::Heads(partner, number),
                         None => Next::Documents(PartnerNo(0), None),
                     }
                 }
                 Next::Documents(partner, after) => {
-                    write_documents(generation, txn, (*partner, after.as_ref()), &mut spent)?
+                    let rows = Rows { generation, txn, damage };
+                    rows.write_documents((*partner, after.as_ref()), &mut spent)?
                 }
                 Next::Records(family, after) => {
-                    write_records(generation, txn, (*family, after.as_deref()), &mut spent)?
+                    let rows = Rows { generation, txn, damage };
+                    rows.write_records((*family, after.as_deref()), &mut spent)?
                 }
                 Next::Nothing => break,
             };
@@ -208,10 +228,12 @@ impl Checkpoint {
 type MakeRow = for<'a> fn(&'a [u8], &'a SlotEntry, &'a mut Vec<u8>) -> Result<&'a [u8], LogError>;
 
 /// A table of packed blocks, and how an entry and the row in the table make the new row.
-struct Target {
+struct Target<'a> {
     name: &'static str,
     applied: Seq,
     row: MakeRow,
+    key_of: fn((u32, u32)) -> FrameKey,
+    damage: &'a Damage,
 }
 
 fn head_row<'a>(_: &'a [u8], entry: &'a SlotEntry, _: &'a mut Vec<u8>) -> Result<&'a [u8], LogError> {
@@ -231,7 +253,7 @@ fn price_row<'a>(
     Ok(scratch)
 }
 
-impl Target {
+impl Target<'_> {
     /// Rewrites blocks from the one named on; returns the block to go on with, `None` at the end.
     fn write<const WIDTH: usize>(
         &self,
@@ -248,10 +270,12 @@ impl Target {
             }
             let key = (partner.0, number);
             let old = table.get(key)?;
-            self.pack(old.as_ref().map(|guard| guard.value()), entries, &mut packed)
-                .map_err(StoreError::corrupt(self.name))?;
+            let made = self.pack(old.as_ref().map(|guard| guard.value()), key, entries, &mut packed);
             drop(old);
-            table.insert(key, packed.as_slice())?;
+            match made {
+                Ok(()) => drop(table.insert(key, packed.as_slice())?),
+                Err(source) => leave_damaged(self.damage, self.name, source),
+            }
             spent.add(packed.len());
             from = (partner, number + 1);
         }
@@ -261,10 +285,12 @@ impl Target {
     fn pack<const WIDTH: usize>(
         &self,
         old: Option<&[u8]>,
+        key: (u32, u32),
         entries: &SlotBlock<WIDTH>,
         packed: &mut Vec<u8>,
     ) -> Result<(), LogError> {
-        let mut block = old.map_or(Ok(Block::absent()), Block::new)?;
+        let key = (self.key_of)(key);
+        let mut block = old.map_or(Ok(Block::absent()), |old| Block::new(old, key))?;
         let mut writer = BlockWriter::new(packed, self.applied.max(block.applied));
         let mut scratch = Vec::new();
         for place in 0..WIDTH {
@@ -276,66 +302,86 @@ impl Target {
                 _ => writer.push(row),
             }
         }
+        writer.finish(key);
         Ok(())
     }
 }
 
-fn write_documents(
-    generation: &Generation,
-    txn: &WriteTransaction,
-    (partner, after): (PartnerNo, Option<&AssetId>),
-    spent: &mut Spent,
-) -> Result<Next, StoreError> {
-    let mut table = txn.open_table(documents::TABLE)?;
-    let mut bytes = Vec::new();
-    for (partner, id, patch) in generation.documents.from(partner, after) {
-        let key = (partner.0, id.as_bytes());
-        let old = table.get(key)?.map(|row| DocumentRow::take(row.value())).transpose();
-        let old = old.map_err(StoreError::corrupt("documents"))?;
-        if old.as_ref().is_none_or(|row| row.applied < patch.seq) {
-            match patch.apply(old) {
-                Some(row) => {
-                    row.put(&mut bytes);
-                    table.insert(key, bytes.as_slice())?;
-                }
-                None => drop(table.remove(key)?),
-            }
-        }
-        spent.add(bytes.len());
-        if spent.enough() {
-            return Ok(Next::Documents(partner, Some(id.clone())));
-        }
-    }
-    Ok(Next::Records((RecordKind::ALL[0], PartnerNo(0)), None))
+/// What is damaged stays as it is, an error for whoever reads it: written over with the part that
+/// is known, it would look whole. What should have gone into it stands in the log.
+fn leave_damaged(damage: &Damage, table: &'static str, source: LogError) {
+    let error = StoreError::Corrupt { table, source };
+    damage.note(&error);
+    tracing::error!(table, cause = %source, "a checkpoint leaves damaged rows as they are: restore a backup");
 }
 
-fn write_records(
-    generation: &Generation,
-    txn: &WriteTransaction,
-    (family, after): (Family, Option<&[u8]>),
-    spent: &mut Spent,
-) -> Result<Next, StoreError> {
-    let mut table = txn.open_table(records::TABLE)?;
-    let mut bytes = Vec::new();
-    for (family, key, entry) in generation.records.from(family, after) {
-        let place = (family.0 as u8, family.1.0, key);
-        let applied = table.get(place)?.map(|row| records::take(row.value()).map(|(seq, _)| seq)).transpose();
-        let applied = applied.map_err(StoreError::corrupt("records"))?;
-        if applied.is_none_or(|applied| applied < entry.seq) {
-            match &entry.value {
-                Some(value) => {
-                    records::put(&mut bytes, entry.seq, value);
-                    table.insert(place, bytes.as_slice())?;
-                }
-                None => drop(table.remove(place)?),
+/// The rows of a generation that are kept one by one.
+struct Rows<'a> {
+    generation: &'a Generation,
+    txn: &'a WriteTransaction,
+    damage: &'a Damage,
+}
+
+impl Rows<'_> {
+    fn write_documents(
+        &self,
+        (partner, after): (PartnerNo, Option<&AssetId>),
+        spent: &mut Spent,
+    ) -> Result<Next, StoreError> {
+        let mut table = self.txn.open_table(documents::TABLE)?;
+        let mut bytes = Vec::new();
+        for (partner, id, patch) in self.generation.documents.from(partner, after) {
+            let key = (partner.0, id.as_bytes());
+            let frame_key = documents::key_of(key.0, key.1);
+            let old = table.get(key)?.map(|row| DocumentRow::take(row.value(), frame_key)).transpose();
+            match old {
+                Err(source) => leave_damaged(self.damage, "documents", source),
+                Ok(Some(row)) if row.applied >= patch.seq => {}
+                Ok(old) => match patch.apply(old) {
+                    Some(row) => {
+                        row.put(&mut bytes, frame_key);
+                        table.insert(key, bytes.as_slice())?;
+                    }
+                    None => drop(table.remove(key)?),
+                },
+            }
+            spent.add(bytes.len());
+            if spent.enough() {
+                return Ok(Next::Documents(partner, Some(id.clone())));
             }
         }
-        spent.add(bytes.len());
-        if spent.enough() {
-            return Ok(Next::Records(family, Some(key.into())));
-        }
+        Ok(Next::Records((RecordKind::ALL[0], PartnerNo(0)), None))
     }
-    Ok(Next::Nothing)
+
+    fn write_records(
+        &self,
+        (family, after): (Family, Option<&[u8]>),
+        spent: &mut Spent,
+    ) -> Result<Next, StoreError> {
+        let mut table = self.txn.open_table(records::TABLE)?;
+        let mut bytes = Vec::new();
+        for (family, key, entry) in self.generation.records.from(family, after) {
+            let place = (family.0 as u8, family.1.0, key);
+            let frame_key = records::key_of(place);
+            let old = table.get(place)?;
+            // one that is damaged is replaced: the new value stands for itself
+            let applied = old.and_then(|row| records::take(row.value(), frame_key).map(|(seq, _)| seq).ok());
+            if applied.is_none_or(|applied| applied < entry.seq) {
+                match &entry.value {
+                    Some(value) => {
+                        records::put(&mut bytes, frame_key, entry.seq, value);
+                        table.insert(place, bytes.as_slice())?;
+                    }
+                    None => drop(table.remove(place)?),
+                }
+            }
+            spent.add(bytes.len());
+            if spent.enough() {
+                return Ok(Next::Records(family, Some(key.into())));
+            }
+        }
+        Ok(Next::Nothing)
+    }
 }
 
 #[cfg(test)]
@@ -400,12 +446,20 @@ mod tests {
             map.update(Seq(seq), PartnerNo(1), Slot(slot), |entry| entry.set_row(b"from the log"));
         }
         let mut stored = Vec::new();
+        let (key, damage) = ((1, 0), Damage::default());
         let mut writer = BlockWriter::new(&mut stored, Seq(80));
         [&b""[..], b"stored", b"stored", b"untouched"].into_iter().for_each(|row| writer.push(row));
+        writer.finish(assets::key_of(key));
         let (_, _, entries) = map.block_from(PartnerNo(1), 0).unwrap();
-        let target = Target { name: "assets", applied: Seq(90), row: head_row };
-        target.pack(Some(&stored), entries, &mut packed).unwrap();
-        let block = || Block::new(&packed).unwrap();
+        let target = Target {
+            name: "assets",
+            applied: Seq(90),
+            row: head_row,
+            key_of: assets::key_of,
+            damage: &damage,
+        };
+        target.pack(Some(&stored), key, entries, &mut packed).unwrap();
+        let block = || Block::new(&packed, assets::key_of(key)).unwrap();
         assert_eq!(block().applied, Seq(90));
         assert_eq!(block().row(1), Ok(&b"stored"[..]));
         assert_eq!(block().row(2), Ok(&b"from the log"[..]));

@@ -28,6 +28,21 @@ pub enum StoreError {
     Newer { found: u64, known: u64 },
     #[error("the table {table} holds bytes that are not ours: restore a backup")]
     Corrupt { table: &'static str, source: LogError },
+    /// Rows that are missing, doubled, or under keys that are not theirs.
+    #[error("the rows of the table {table} are not in order: restore a backup")]
+    Disordered { table: &'static str },
+    /// What redb does with pages that make no sense.
+    #[error("reading the database panicked ({cause}): restore a backup")]
+    Panicked { cause: String },
+    /// A file that cannot be opened for what its bytes are.
+    #[error("{place} is damaged: restore it from a backup")]
+    Damaged { place: String, source: Box<StoreError> },
+    /// Its path leads elsewhere, or nowhere.
+    #[error(
+        "{path} was removed or replaced while it was open, and nothing more is written: put the right file \
+         there, or restore a backup, and start again"
+    )]
+    Displaced { path: PathBuf },
     #[error("the log has a hole: change {expected} should follow, {found} does: restore a backup")]
     Gap { expected: u64, found: u64 },
     /// A change that could not be read back is not written.
@@ -48,6 +63,20 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The table whose bytes are not what was written, or `file`; `None` for any other failure.
+    pub fn damaged(&self) -> Option<&'static str> {
+        match self {
+            StoreError::Corrupt { table, .. } | StoreError::Disordered { table } => Some(table),
+            StoreError::Gap { .. } => Some("log"),
+            StoreError::Panicked { .. } => Some("file"),
+            StoreError::Damaged { source, .. } => source.damaged(),
+            StoreError::Database { source } | StoreError::Open { source, .. } => {
+                matches!(**source, redb::Error::Corrupted(_)).then_some("file")
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn corrupt(table: &'static str) -> impl Fn(LogError) -> StoreError {
         move |source| StoreError::Corrupt { table, source }
     }
@@ -86,6 +115,13 @@ impl From<redb::CommitError> for StoreError {
 impl From<redb::SetDurabilityError> for StoreError {
     fn from(error: redb::SetDurabilityError) -> StoreError {
         redb::Error::from(error).into()
+    }
+}
+
+impl ReadError {
+    /// Whether what should be read is damaged, which trying again does not mend.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, ReadError::Store(error) if error.damaged().is_some())
     }
 }
 

@@ -1,15 +1,13 @@
 //! The high-water mark: a file beside the database that says how far its log is known to have come.
 //!
-//! The journal's identity lies inside the database, so an older copy put in its place brings the
-//! identity along: cursors that were given since that copy would be taken for its own, and what
-//! comes next under their numbers would never reach whoever holds them. The mark lies outside. A
-//! log that ends below it, or is of another journal, has been put there, and gets a new identity.
+//! A log that ends below it, or has not had the life that it names, was put there in place of ours.
+//! Followers need no mark for that, since their cursors tell; it is for the operator, who should
+//! know that what was acknowledged since that copy is lost.
 //!
 //! - The mark is never ahead of what is durable: what it says was synced before it is written.
 //! - It is replaced as a whole. One that is lost, torn or behind lets us notice less, no more.
-//! - Not noticed: a copy of the whole directory, the mark among it; and a copy that lacks only what
-//!   was committed since the mark was last written.
 
+use crate::config::private::create_file;
 use crate::domain::Seq;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -17,11 +15,12 @@ use std::path::{Path, PathBuf};
 
 const FILE: &str = "tidegate.reached";
 const NEW_FILE: &str = "tidegate.reached.new";
-const TEXT: &str = "Above: the journal of tidegate.redb, and the change that it had reached. A file that ends \
-    before it is an older one, and Tidegate then gives no one a change under a number that had another.\n";
+const TEXT: &str = "Above: the life of tidegate.redb, and the change that it had reached. A file that ends \
+    before it is an older one, which Tidegate then says in its log.\n";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HighWater {
+    /// Identity of the life that was under way.
     pub journal: u32,
     pub reached: Seq,
 }
@@ -45,7 +44,7 @@ impl HighWaterFile {
     /// Replaces the mark. Without `sync` it may be lost with the power, whole.
     pub fn write(&self, mark: HighWater, sync: bool) -> io::Result<()> {
         let new = self.directory.join(NEW_FILE);
-        let mut file = File::create(&new)?;
+        let mut file = create_file(&new)?;
         file.write_all(format!("{} {}\n{TEXT}", mark.journal, mark.reached.0).as_bytes())?;
         if sync {
             file.sync_all()?;

@@ -6,21 +6,26 @@
 //!
 //! - A change is visible, and acknowledged, only after the sync of its record.
 //! - A slot's prices are seen once an asset's change has named the slot; `Forgotten` frees it.
+//! - What is read is verified: damaged bytes are an error, never a value.
 //! - Deliberately absent: rules. The store applies facts and compares nothing but sequences.
 
 mod checkpoint;
+mod damage;
 mod error;
 mod high_water;
 mod open;
 mod overlay;
+mod place;
 mod read;
 mod recovery;
 mod shared;
 mod tables;
 mod trim;
+mod verify;
 mod writer;
 
 pub use checkpoint::Progress;
+pub use damage::PLACES;
 pub use error::{ReadError, StoreError};
 pub use open::{Opened, Recovery, StoreOptions, open, open_backend};
 pub use read::{AssetRow, AssetsPage, ChangesPage, Reader, RecordRow, Span};

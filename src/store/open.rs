@@ -2,21 +2,32 @@
 //!
 //! Beside the redb file lies a marker that says that it exists. A file that is missing although
 //! the marker is there has been lost, and is never silently begun anew. A second one says how far
-//! the file had come, so that an older copy of it is noticed.
+//! the file had come, so that an older copy of it is told. Each opening begins a life of the file,
+//! which is what cursors rest on.
 
 use super::high_water::{HighWater, HighWaterFile};
+use super::place::FilePlace;
 use super::shared::Shared;
-use super::tables::{self, log, meta};
+use super::tables::lives::{self, Lives};
+use super::tables::meta::{self, Meta};
+use super::tables::{self, log};
 use super::writer::Writer;
-use super::{Reader, StoreError, recovery};
+use super::{Reader, StoreError, recovery, verify};
 use crate::codec::log::record_head;
 use crate::config::StoreSettings;
+use crate::config::private::{self, create_directory, create_file};
 use crate::domain::Seq;
-use redb::{Builder, Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable};
+use crate::telemetry::caught;
+use redb::backends::FileBackend;
+use redb::{
+    Builder, Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
+    TableError,
+};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const FILE: &str = "tidegate.redb";
@@ -74,7 +85,7 @@ pub struct Opened {
 /// Opens the store in `directory`, making both where they are not there yet.
 pub fn open(directory: &Path, options: &StoreOptions) -> Result<Opened, StoreError> {
     let in_directory = |source| StoreError::Directory { path: directory.into(), source };
-    fs::create_dir_all(directory).map_err(in_directory)?;
+    create_directory(directory).map_err(in_directory)?;
     let (path, marker) = (directory.join(FILE), directory.join(MARKER));
     let there = fs::metadata(&path).is_ok_and(|found| found.len() > 0);
     let existed = marker.exists();
@@ -89,17 +100,52 @@ pub fn open(directory: &Path, options: &StoreOptions) -> Result<Opened, StoreErr
         high_water.forget().map_err(in_directory)?;
         make(directory, &path, options)?;
     }
-    let db = builder(options).create(&path).map_err(|error| open_error(error, &path))?;
-    if existed && !options.init && meta::read(&db.begin_read()?)?.is_none() {
-        return Err(StoreError::Missing { path, marker });
-    }
-    let mut opened = open_database(db, options, high_water.read())?;
+    let mut opened = unless_damaged(&path, || {
+        let (db, found) = open_file(&path, options)?;
+        if existed && !options.init && meta::read(&db.begin_read()?)?.is_none() {
+            return Err(StoreError::Missing { path: path.clone(), marker: marker.clone() });
+        }
+        open_database(db, options, Found { known: high_water.read(), ..found })
+    })?;
     mark(directory, &marker).map_err(in_directory)?;
     // what recovery read may be on its way to the disk still, and the mark must not be ahead of it
     opened.writer.begin(Durability::Immediate)?.commit()?;
     opened.writer.high_water_file = Some(high_water);
     opened.writer.note_high_water(true);
     Ok(opened)
+}
+
+/// Opens; where the bytes of the file make that fail or panic, says that it is damaged.
+fn unless_damaged<T>(path: &Path, open: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let result = caught(open).unwrap_or_else(|cause| Err(StoreError::Panicked { cause }));
+    result.map_err(|error| match error.damaged() {
+        Some(_) => StoreError::Damaged { place: path.display().to_string(), source: Box::new(error) },
+        None => error,
+    })
+}
+
+/// What is known of a file beside what it says itself.
+#[derive(Default)]
+struct Found {
+    /// How far the file that is expected here had come.
+    known: Option<HighWater>,
+    place: Option<FilePlace>,
+    /// redb has verified every page of it just now.
+    is_verified: bool,
+}
+
+fn open_file(path: &Path, options: &StoreOptions) -> Result<(Database, Found), StoreError> {
+    let in_directory = |source| StoreError::Directory { path: path.parent().unwrap_or(path).into(), source };
+    let file = private::open_file(path).map_err(in_directory)?;
+    let place = FilePlace::of(&file, path).map_err(in_directory)?;
+    let repaired = Arc::new(AtomicBool::new(false));
+    let mut builder = builder(options);
+    let notice = repaired.clone();
+    builder.set_repair_callback(move |_| notice.store(true, Ordering::Relaxed));
+    let backend = FileBackend::new(file).map_err(|error| open_error(error, path))?;
+    let db = builder.create_with_backend(backend).map_err(|error| open_error(error, path))?;
+    let is_verified = repaired.load(Ordering::Relaxed);
+    Ok((db, Found { known: None, place: Some(place), is_verified }))
 }
 
 /// Makes a whole, empty store under another name, then gives it the real one.
@@ -110,8 +156,8 @@ fn make(directory: &Path, path: &Path, options: &StoreOptions) -> Result<(), Sto
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(in_directory(error)),
         _ => {}
     }
-    let db = builder(options).create(&new).map_err(|error| open_error(error, &new))?;
-    begin_journal(&db)?;
+    let (db, _) = open_file(&new, options)?;
+    begin_file(&db)?;
     drop(db);
     fs::rename(&new, path).and_then(|()| sync_directory(directory)).map_err(in_directory)
 }
@@ -121,10 +167,11 @@ pub fn open_backend<B: redb::StorageBackend>(
     backend: B,
     options: &StoreOptions,
 ) -> Result<Opened, StoreError> {
-    let db = builder(options)
-        .create_with_backend(backend)
-        .map_err(|error| open_error(error, Path::new("the given backend")))?;
-    open_database(db, options, None)
+    let place = Path::new("the given backend");
+    unless_damaged(place, || {
+        let db = builder(options).create_with_backend(backend).map_err(|error| open_error(error, place))?;
+        open_database(db, options, Found::default())
+    })
 }
 
 fn builder(options: &StoreOptions) -> Builder {
@@ -152,7 +199,7 @@ fn mark(directory: &Path, marker: &Path) -> io::Result<()> {
     if marker.exists() {
         return Ok(());
     }
-    let mut file = File::create(marker)?;
+    let mut file = create_file(marker)?;
     file.write_all(MARKER_TEXT.as_bytes())?;
     file.sync_all()?;
     sync_directory(directory)
@@ -163,30 +210,32 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// `known`: how far the file that is expected here had come.
-fn open_database(
-    db: Database,
-    options: &StoreOptions,
-    known: Option<HighWater>,
-) -> Result<Opened, StoreError> {
-    let found = meta::read(&db.begin_read()?)?;
-    let mut meta = match found {
+fn open_database(db: Database, options: &StoreOptions, found: Found) -> Result<Opened, StoreError> {
+    let meta = match meta::read(&db.begin_read()?)? {
         Some(meta) => meta,
-        None => begin_journal(&db)?,
+        None => begin_file(&db)?,
     };
     let end = log_end(&db.begin_read()?)?;
-    let position = Seq(meta.checkpoint);
-    let last = end.map_or(position, |end| end.last.max(position));
-    if let Some(known) = known.filter(|known| known.journal != meta.journal || last < known.reached) {
-        meta.journal = renew_journal(&db)?;
+    let last = end.map_or(meta.checkpoint, |end| end.last.max(meta.checkpoint));
+    let mut lives = history(&db, &meta)?;
+    if let Some(known) = found.known
+        && (last < known.reached || !lives.admit(known.journal, known.reached))
+    {
         tracing::warn!(
             ends_at = last.0,
             reached = known.reached.0,
-            "older database file put in place of ours, refusing the cursors given before"
+            "an older database file was put in place of ours: what came since is lost, and cursors of \
+             followers that are ahead of it are refused"
         );
     }
-    let shared = Arc::new(Shared::new(db, meta.journal, last));
-    let mut writer = Writer::new(shared.clone(), *options, position);
+    begin_life(&db, &mut lives, meta, last)?;
+    let mut shared = Shared::new(db, lives, last);
+    shared.place = found.place;
+    if !found.is_verified {
+        verify::walk(&shared.db, &shared.damage)?;
+    }
+    let shared = Arc::new(shared);
+    let mut writer = Writer::new(shared.clone(), *options, meta.checkpoint);
     writer.log_bytes = end.map_or(0, |end| end.bytes);
     let recovery = recovery::run(&mut writer)?;
     Ok(Opened { writer, reader: Reader::new(shared), recovery })
@@ -196,28 +245,45 @@ fn new_identity() -> Result<u32, StoreError> {
     getrandom::u32().map_err(|source| StoreError::Random { source })
 }
 
-/// Gives a journal that goes on from an earlier point another identity, durably.
-fn renew_journal(db: &Database) -> Result<u32, StoreError> {
-    let journal = new_identity()?;
-    let txn = db.begin_write()?;
-    txn.open_table(meta::TABLE)?.insert(meta::JOURNAL, u64::from(journal))?;
-    txn.commit()?;
-    Ok(journal)
+/// The lives that the file has had. A history that cannot be read is begun anew: then every cursor
+/// given so far is refused.
+fn history(db: &Database, meta: &Meta) -> Result<Lives, StoreError> {
+    let table = match db.begin_read()?.open_table(lives::TABLE) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(Lives::of_one(meta.journal)),
+        other => other?,
+    };
+    let row = table.get(lives::ROW)?;
+    let Some(row) = row else { return Ok(Lives::of_one(meta.journal)) };
+    Lives::take(row.value()).or_else(|cause| {
+        tracing::error!(%cause, "the history of the database is damaged: all cursors are refused");
+        Ok(Lives::default())
+    })
 }
 
-/// Makes all tables and gives the journal its identity.
-fn begin_journal(db: &Database) -> Result<meta::Meta, StoreError> {
-    let journal = new_identity()?;
+/// Begins a life after `last`, durably. Only then may anything be given out under its name.
+fn begin_life(db: &Database, lives: &mut Lives, meta: Meta, last: Seq) -> Result<(), StoreError> {
+    let mut identity = new_identity()?;
+    while lives.holds(identity) {
+        identity = new_identity()?;
+    }
+    lives.begin(identity, Seq(last.0 + 1), meta.oldest);
+    let mut row = Vec::new();
+    lives.put(&mut row);
+    let txn = db.begin_write()?;
+    txn.open_table(lives::TABLE)?.insert(lives::ROW, row.as_slice())?;
+    meta::put(&txn, &Meta { journal: identity, ..meta })?;
+    txn.commit()?;
+    Ok(())
+}
+
+/// Makes all tables, in which nothing stands yet.
+fn begin_file(db: &Database) -> Result<Meta, StoreError> {
+    let meta = Meta { journal: new_identity()?, checkpoint: Seq(0), oldest: Seq(1) };
     let txn = db.begin_write()?;
     tables::create_all(&txn)?;
-    let mut table = txn.open_table(meta::TABLE)?;
-    table.insert(meta::SCHEMA, meta::SCHEMA_VERSION)?;
-    table.insert(meta::JOURNAL, u64::from(journal))?;
-    table.insert(meta::CHECKPOINT, 0)?;
-    table.insert(meta::OLDEST, 1)?;
-    drop(table);
+    meta::put(&txn, &meta)?;
     txn.commit()?;
-    Ok(meta::Meta { journal, checkpoint: 0 })
+    Ok(meta)
 }
 
 /// Where the log ends: its last change, and the bytes of all its records.
@@ -230,7 +296,7 @@ struct LogEnd {
 fn log_end(txn: &ReadTransaction) -> Result<Option<LogEnd>, StoreError> {
     let table = txn.open_table(log::TABLE)?;
     let Some((first, record)) = table.last()? else { return Ok(None) };
-    let head = record_head(record.value()).map_err(StoreError::corrupt("log"))?;
+    let head = record_head(record.value(), Seq(first.value())).map_err(StoreError::corrupt("log"))?;
     let bytes = head.bytes_before.saturating_add(record.value().len() as u64);
     Ok(Some(LogEnd { last: log::last_seq(first.value(), head.count), bytes }))
 }

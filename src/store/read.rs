@@ -10,11 +10,12 @@ mod index;
 mod records;
 mod slot;
 
-use super::ReadError;
 use super::shared::Shared;
+use super::{ReadError, StoreError};
 use crate::domain::{
     AssetHead, AssetId, Committed, Document, Micros, Origin, PartnerNo, Quote, RecordKind, Seq, Slot,
 };
+use crate::telemetry::caught;
 use compact_str::CompactString;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -78,9 +79,42 @@ impl Reader {
         Reader { shared }
     }
 
-    /// The identity of this journal, made at creation: part of every cursor.
+    /// The identity of the file's present life: part of every cursor that is given now.
     pub fn journal(&self) -> u32 {
-        self.shared.journal
+        self.shared.lives.current()
+    }
+
+    /// The identity of the life in which a change was committed: who names a change by it says
+    /// the same in every life to come.
+    pub fn journal_of(&self, seq: Seq) -> u32 {
+        self.shared.lives.of(seq)
+    }
+
+    /// Whether a cursor was given by the history that this file goes on with. Where it was not,
+    /// some changes that its owner knows are not here, and others may bear their numbers.
+    pub fn has_given(&self, journal: u32, seq: Seq) -> bool {
+        self.shared.lives.admit(journal, seq)
+    }
+
+    /// How often damage was met since the file was opened, by table.
+    pub fn damage(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.shared.damage.counts().into_iter()
+    }
+
+    /// Looks whether the path of the file still leads to it. Once it did not, nothing more is
+    /// written or acknowledged, and the store must be opened again.
+    pub fn is_displaced(&self) -> bool {
+        self.shared.look_at_place()
+    }
+
+    /// Reads; what turns out to be damaged is an error, and counted.
+    fn told<T>(&self, read: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
+        let panicked = |cause| Err(StoreError::Panicked { cause }.into());
+        let result = caught(read).unwrap_or_else(panicked);
+        if let Err(ReadError::Store(error)) = &result {
+            self.shared.damage.note(error);
+        }
+        result
     }
 
     /// Everything up to here is on disk and visible.
@@ -99,7 +133,7 @@ impl Reader {
     }
 
     pub fn asset(&self, partner: PartnerNo, id: &AssetId) -> Result<Option<AssetRow>, ReadError> {
-        assets::one(&self.shared, partner, id, None)
+        self.told(|| assets::one(&self.shared, partner, id, None))
     }
 
     /// The same with these members of the document alone.
@@ -109,7 +143,7 @@ impl Reader {
         id: &AssetId,
         members: &[&str],
     ) -> Result<Option<AssetRow>, ReadError> {
-        assets::one(&self.shared, partner, id, Some(members))
+        self.told(|| assets::one(&self.shared, partner, id, Some(members)))
     }
 
     /// Rows in order of id after `after` (from the first where `None`), dead ones included, as far as
@@ -120,7 +154,7 @@ impl Reader {
         after: Option<&AssetId>,
         span: Span<'_>,
     ) -> Result<AssetsPage, ReadError> {
-        assets::within(&self.shared, partner, after, span)
+        self.told(|| assets::within(&self.shared, partner, after, span))
     }
 
     /// The same without a bound of bytes. Fewer than `limit` rows only at the end.
@@ -136,7 +170,7 @@ impl Reader {
 
     /// Quotes alone, by name, without reading the document.
     pub fn quotes(&self, partner: PartnerNo, id: &AssetId) -> Result<Option<(Slot, Vec<Quote>)>, ReadError> {
-        assets::quotes(&self.shared, partner, id)
+        self.told(|| assets::quotes(&self.shared, partner, id))
     }
 
     /// Every asset of a partner in order of slot, for building its index. Short transactions
@@ -146,7 +180,7 @@ impl Reader {
         partner: PartnerNo,
         visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
     ) -> Result<(), ReadError> {
-        index::visit_all(&self.shared, partner, visit)
+        self.told(|| index::visit_all(&self.shared, partner, visit))
     }
 
     /// Some of them, from a slot on: without their documents, so that a few thousand are little.
@@ -157,7 +191,7 @@ impl Reader {
         from: u32,
         visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
     ) -> Result<Option<u32>, ReadError> {
-        index::visit_from(&self.shared, partner, from, visit)
+        self.told(|| index::visit_from(&self.shared, partner, from, visit))
     }
 
     pub fn record(
@@ -176,7 +210,7 @@ impl Reader {
         partner: PartnerNo,
         key: &[u8],
     ) -> Result<Option<(Seq, Box<[u8]>)>, ReadError> {
-        records::one(&self.shared, (kind, partner), key)
+        self.told(|| records::one(&self.shared, (kind, partner), key))
     }
 
     /// Records in order of key, after `after`, or before it where `newest_first`. Fewer than
@@ -189,7 +223,7 @@ impl Reader {
         newest_first: bool,
         limit: usize,
     ) -> Result<Vec<RecordRow>, ReadError> {
-        records::page(&self.shared, (kind, partner), after, newest_first, limit)
+        self.told(|| records::page(&self.shared, (kind, partner), after, newest_first, limit))
     }
 
     /// The first keys of a kind, without their values, which may be large.
@@ -204,11 +238,11 @@ impl Reader {
 
     /// Changes after `since`, internal ones included; at most `limit`, and some megabytes.
     pub fn changes(&self, since: Seq, limit: usize) -> Result<ChangesPage, ReadError> {
-        changes::page(&self.shared, since, limit, changes::PAGE_BYTES)
+        self.told(|| changes::page(&self.shared, since, limit, changes::PAGE_BYTES))
     }
 
     /// The same; ends behind the change with which the page takes so many bytes of the log.
     pub fn changes_within(&self, since: Seq, limit: usize, bytes: usize) -> Result<ChangesPage, ReadError> {
-        changes::page(&self.shared, since, limit, bytes)
+        self.told(|| changes::page(&self.shared, since, limit, bytes))
     }
 }

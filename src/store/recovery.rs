@@ -63,7 +63,7 @@ impl Tail {
 
     fn absorb_record(&mut self, writer: &Writer, record: &[u8]) -> Result<(), StoreError> {
         let corrupt = StoreError::corrupt("log");
-        let mut changes = Changes::new(record).map_err(&corrupt)?;
+        let mut changes = Changes::new(record, Seq(self.next)).map_err(&corrupt)?;
         let committed_at = changes.head.committed_at;
         let mut overlay = writer.shared.overlay_mut()?;
         while let Some((change, place)) = changes.read().map_err(&corrupt)? {

@@ -1,10 +1,13 @@
 //! What writer and readers share: the database, the overlay, the durable sequence.
 
+use super::damage::Damage;
 use super::overlay::Overlay;
+use super::place::FilePlace;
+use super::tables::lives::Lives;
 use super::{ReadError, StoreError};
 use crate::domain::Seq;
 use redb::{Database, ReadTransaction, ReadableDatabase};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
 
@@ -13,24 +16,45 @@ const ATTEMPTS: usize = 3;
 
 pub struct Shared {
     pub db: Database,
-    pub journal: u32,
+    pub lives: Lives,
+    pub damage: Damage,
+    /// Where the file is; `None` for one that has no path.
+    pub place: Option<FilePlace>,
     pub durable: watch::Sender<Seq>,
     pub overlay_bytes: AtomicUsize,
     overlay: RwLock<Overlay>,
     /// Mirrors `Overlay::finished`, for a look before the lock is taken.
     finished: AtomicU64,
+    displaced: AtomicBool,
 }
 
 impl Shared {
-    pub fn new(db: Database, journal: u32, durable: Seq) -> Shared {
+    pub fn new(db: Database, lives: Lives, durable: Seq) -> Shared {
         Shared {
             db,
-            journal,
+            lives,
+            damage: Damage::default(),
+            place: None,
             durable: watch::Sender::new(durable),
             overlay_bytes: AtomicUsize::new(0),
             overlay: RwLock::default(),
             finished: AtomicU64::new(0),
+            displaced: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the file has been found removed or replaced: it is written no more.
+    pub fn displaced(&self) -> Option<StoreError> {
+        let place = self.place.as_ref().filter(|_| self.displaced.load(Ordering::Acquire))?;
+        Some(StoreError::Displaced { path: place.path.clone() })
+    }
+
+    /// Looks whether the file is still in its place. Once it was not, it stays so.
+    pub fn look_at_place(&self) -> bool {
+        if self.place.as_ref().is_some_and(FilePlace::is_lost) {
+            self.displaced.store(true, Ordering::Release);
+        }
+        self.displaced.load(Ordering::Acquire)
     }
 
     pub fn overlay(&self) -> Result<RwLockReadGuard<'_, Overlay>, StoreError> {

@@ -4,7 +4,7 @@ use super::StoreError;
 use super::tables::{log, meta};
 use super::writer::Writer;
 use crate::codec::log::record_head;
-use crate::domain::Micros;
+use crate::domain::{Micros, Seq};
 use redb::{Durability, ReadableTable};
 
 /// One call removes at most this much: group commits wait behind it.
@@ -29,29 +29,40 @@ impl Writer {
             table.remove(key)?;
         }
         drop(table);
-        txn.open_table(meta::TABLE)?.insert(meta::OLDEST, oldest)?;
+        meta::change(&txn, |meta| meta.oldest = oldest)?;
         txn.commit()?;
         Ok(keys.len() as u64)
     }
 
     /// The records that may go, and the first sequence that then stays.
-    fn trimmable(&self, now: Micros) -> Result<(Vec<u64>, u64), StoreError> {
+    fn trimmable(&self, now: Micros) -> Result<(Vec<u64>, Seq), StoreError> {
         let table = self.shared.begin_read()?.open_table(log::TABLE)?;
         let keep_from = now.plus(-self.options.log_keep);
-        let (mut keys, mut bytes, mut oldest) = (Vec::new(), 0, 0);
-        for row in table.iter()? {
+        let (mut keys, mut bytes, mut oldest) = (Vec::new(), 0, Seq(0));
+        let mut rows = table.iter()?.peekable();
+        while let Some(row) = rows.next() {
             let (key, value) = row?;
             let (first, record) = (key.value(), value.value());
-            let head = record_head(record).map_err(StoreError::corrupt("log"))?;
-            let last = log::last_seq(first, head.count);
-            let too_many = self.log_bytes.saturating_sub(head.bytes_before) > self.options.log_bytes_max;
             let done = keys.len() == RECORDS_MAX || bytes >= BYTES_MAX;
-            if done || last > self.position || !(too_many || head.committed_at < keep_from) {
+            let (last, may_go) = match record_head(record, Seq(first)) {
+                Ok(head) => {
+                    let too_many =
+                        self.log_bytes.saturating_sub(head.bytes_before) > self.options.log_bytes_max;
+                    (log::last_seq(first, head.count), too_many || head.committed_at < keep_from)
+                }
+                // nobody can read it: it goes as soon as it is the oldest, and it ends before the next
+                Err(source) => {
+                    self.shared.damage.note(&StoreError::Corrupt { table: "log", source });
+                    let Some(Ok((next, _))) = rows.peek() else { break };
+                    (Seq(next.value().saturating_sub(1)), true)
+                }
+            };
+            if done || last > self.position || !may_go {
                 break;
             }
             keys.push(first);
             bytes += record.len();
-            oldest = last.0 + 1;
+            oldest = Seq(last.0 + 1);
         }
         Ok((keys, oldest))
     }

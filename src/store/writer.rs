@@ -11,8 +11,9 @@ use super::overlay::{Commit, WARM_MAX};
 use super::shared::Shared;
 use super::tables::log;
 use super::{StoreError, StoreOptions};
-use crate::codec::log::{RowPlace, put_record};
+use crate::codec::log::{RecordStart, RowPlace, put_record};
 use crate::domain::{Micros, PartnerNo, Seq, WriteSet};
+use crate::telemetry::caught;
 use redb::{Durability, WriteTransaction};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -66,7 +67,7 @@ impl Writer {
         self.guarded(|writer| writer.commit_group(sets, now))
     }
 
-    /// Runs `act` unless the writer is latched, and latches it where that fails.
+    /// Runs `act` unless the writer is latched or its file is gone, and latches it where that fails.
     pub(super) fn guarded<T>(
         &mut self,
         act: impl FnOnce(&mut Writer) -> Result<T, StoreError>,
@@ -74,9 +75,15 @@ impl Writer {
         if std::mem::replace(&mut self.latched, true) {
             return Err(StoreError::Latched);
         }
-        let result = act(self)?; // a panic in here leaves the latch closed as well
-        self.latched = false;
-        Ok(result)
+        if let Some(displaced) = self.shared.displaced() {
+            return Err(displaced);
+        }
+        let result = caught(|| act(self)).unwrap_or_else(|cause| Err(StoreError::Panicked { cause }));
+        match &result {
+            Ok(_) => self.latched = false,
+            Err(error) => self.shared.damage.note(error),
+        }
+        result
     }
 
     fn commit_group(&mut self, sets: &mut Vec<WriteSet>, now: Micros) -> Result<Group, StoreError> {
@@ -85,7 +92,8 @@ impl Writer {
             sets.clear();
             return Ok(Group { first, last: self.last, bytes: 0 });
         }
-        let count = put_record(&mut self.record, &mut self.places, now, self.log_bytes, sets)
+        let start = RecordStart { first, committed_at: now, bytes_before: self.log_bytes };
+        let count = put_record(&mut self.record, &mut self.places, start, sets)
             .map_err(|source| StoreError::Unwritable { source })?;
         let txn = self.begin(Durability::Immediate)?;
         txn.open_table(log::TABLE)?.insert(first.0, self.record.as_slice())?;
@@ -113,7 +121,7 @@ impl Writer {
     /// durable. Where that fails the note stays behind, which harms nothing.
     pub(super) fn note_high_water(&self, sync: bool) {
         let Some(file) = &self.high_water_file else { return };
-        let mark = HighWater { journal: self.shared.journal, reached: self.last };
+        let mark = HighWater { journal: self.shared.lives.current(), reached: self.last };
         if let Err(error) = file.write(mark, sync) {
             tracing::warn!(%error, "high-water mark not written");
         }

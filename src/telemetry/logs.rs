@@ -1,6 +1,10 @@
-//! The set-up of logs: lines on standard error, as text for people or JSON for collectors.
+//! The set-up of logs: lines on standard error, as text for people or JSON for collectors. A reader
+//! of them that has stopped reading stops nothing else (A2).
 
+use super::lines::Lines;
 use std::io::IsTerminal;
+use std::sync::OnceLock;
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -23,7 +27,12 @@ pub enum LogError {
     Filter { filter: String, cause: String },
     #[error("logs have been set up already")]
     Twice,
+    #[error("cannot start the thread that writes the log")]
+    Thread(#[source] std::io::Error),
 }
+
+/// The program's lines, once they have been set up.
+static LINES: OnceLock<Lines> = OnceLock::new();
 
 /// What a verb shows that draws its own picture on the terminal: only what went wrong.
 pub const QUIET_FILTER: &str = "warn";
@@ -34,15 +43,41 @@ pub const QUIET_FILTER: &str = "warn";
 /// Standard output stays free for what a verb prints.
 pub fn install(format: Format, default_filter: &str) -> Result<(), LogError> {
     let filter = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| default_filter.to_owned());
+    let lines_out = Lines::to(std::io::stderr()).map_err(LogError::Thread)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(events(filter)?)
         .with_span_events(FmtSpan::NONE)
-        .with_writer(std::io::stderr);
+        .with_writer(lines_out.clone());
     let installed = match format {
         Format::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
         Format::Json => lines.json().flatten_event(true).with_ansi(false).try_init(),
     };
-    installed.map_err(|_| LogError::Twice)
+    installed.map_err(|_| LogError::Twice)?;
+    // nobody else sets it where the subscriber was set by this call
+    let _ = LINES.set(lines_out);
+    super::tell_in_the_log();
+    Ok(())
+}
+
+/// Lines that were dropped because nobody took them in time.
+pub fn dropped() -> u64 {
+    LINES.get().map_or(0, Lines::dropped)
+}
+
+/// Says something on standard error that is no event, in line with the log.
+pub fn say(text: &str) {
+    use std::io::Write;
+    let _ = match LINES.get() {
+        Some(lines) => lines.clone().write_all(text.as_bytes()),
+        None => std::io::stderr().write_all(text.as_bytes()),
+    };
+}
+
+/// Waits until what was logged has been written, at most so long.
+pub fn flush(most: Duration) {
+    if let Some(lines) = LINES.get() {
+        lines.flush(most);
+    }
 }
 
 fn events(filter: String) -> Result<EnvFilter, LogError> {

@@ -6,6 +6,7 @@
 
 mod feed;
 mod pushes;
+mod store;
 
 pub use feed::FeedMetrics;
 pub use pushes::{DeliveryMetrics, GapMetrics};
@@ -81,10 +82,12 @@ const GAPS_OPEN: &str = "tidegate_gaps_open";
 const AMBIGUOUS: &str = "tidegate_ambiguous_order_total";
 const PRICE_DRIFT: &str = "tidegate_price_drift_total";
 const CLOCK_BEHIND: &str = "tidegate_clock_behind_seconds";
+const STORE_DAMAGED: &str = "tidegate_store_damaged_total";
+const LOG_DROPPED: &str = "tidegate_log_dropped_total";
 const BUILD_INFO: &str = "tidegate_build_info";
 
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 40] = [
+pub const CATALOGUE: [Metric; 42] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -124,6 +127,8 @@ pub const CATALOGUE: [Metric; 40] = [
     counter(AMBIGUOUS, &["partner"], "Writes that only their order of arrival put before others of the same stamp."),
     counter(PRICE_DRIFT, &["partner"], "Undated prices of feeds that differed from the dated ones."),
     metric(CLOCK_BEHIND, Kind::Gauge, "How far our clock is behind a time that it has shown before; 0 where it was not set back."),
+    counter(STORE_DAMAGED, &["table"], "Damaged rows, blocks and records of the database that were met, and not shown."),
+    metric(LOG_DROPPED, Kind::Counter, "Lines of the log that nobody took in time."),
     gauge(BUILD_INFO, &["version"], "Always 1; the labels say what runs."),
 ];
 
@@ -196,6 +201,8 @@ struct Inner {
     shed: ByReason,
     sse_streams: Gauge,
     sse_disconnects: ByReason,
+    store_damaged: ByReason,
+    log_dropped: Counter,
 }
 
 impl Metrics {
@@ -222,6 +229,8 @@ impl Metrics {
             shed: by(SHED, "reason", &SHED_REASONS),
             sse_streams: new_gauge(&recorder, SSE_STREAMS, &[]),
             sse_disconnects: by(SSE_DISCONNECTS, "reason", &SSE_REASONS),
+            store_damaged: by(STORE_DAMAGED, "table", &["log", "documents", "assets", "prices", "records"]),
+            log_dropped: new_counter(&recorder, LOG_DROPPED, &[]),
             recorder,
         };
         new_gauge(&inner.recorder, BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
@@ -258,31 +267,9 @@ impl Metrics {
         self.0.push_durable.record(took);
     }
 
-    pub fn commit_finished(&self, took: Duration, changes: usize) {
-        self.0.commit_seconds.record(took);
-        self.0.commit_changes.record(changes as f64);
-    }
-
-    pub fn commit_failed(&self, reason: &'static str) {
-        self.0.commit_failures.of(&self.0.recorder, reason).increment(1);
-    }
-
     /// Bytes admitted and not yet answered are now this many.
     pub fn queue_stands_at(&self, bytes: usize) {
         self.0.queue_bytes.set(bytes as f64);
-    }
-
-    pub fn overlay_stands_at(&self, bytes: usize) {
-        self.0.overlay_bytes.set(bytes as f64);
-    }
-
-    pub fn checkpoint_finished(&self, took: Duration) {
-        self.0.checkpoint_seconds.record(took);
-    }
-
-    pub fn recovered(&self, changes: u64, took: Duration) {
-        self.0.recovery_changes.set(changes as f64);
-        self.0.recovery_seconds.set(took.as_secs_f64());
     }
 
     pub fn clock_is_behind(&self, behind: Duration) {

@@ -3,9 +3,12 @@
 //! No recorder is installed for the whole program: a daemon owns its own, so that several daemons
 //! live beside each other in one test.
 
+mod lines;
 pub mod logs;
 mod metrics;
+mod panics;
 
 pub use metrics::{
     CATALOGUE, FeedMetrics, GapMetrics, ItemKind, Kind, Metric, Metrics, NAMES, PartnerMetrics, RouteMetrics,
 };
+pub use panics::{caught, tell_in_the_log};

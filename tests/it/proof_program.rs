@@ -15,6 +15,7 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_tidegate");
 pub struct Program {
     child: Child,
     pub address: SocketAddr,
+    pub admin_address: SocketAddr,
 }
 
 /// Resident bytes of a process.
@@ -55,7 +56,7 @@ impl Program {
     /// fail, as at the end of a disk.
     pub async fn start_with_files_up_to(directory: &Path, bytes: u64) -> Program {
         // a shell counts blocks of 512 bytes, or of 1024
-        let limited = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", bytes / 512);
+        let limited = format!("ulimit -f {}; exec \"$0\" \"$@\"", bytes / 512);
         let mut shell = Command::new("sh");
         shell.args(["-c", &limited, BINARY]);
         Program::follow(Program::spawn_by(shell, directory, &[])).await
@@ -65,9 +66,32 @@ impl Program {
         let lines = BufReader::new(child.stderr.take().expect("it is piped"));
         let (ready, address) = oneshot::channel();
         std::thread::spawn(move || follow(lines, ready));
-        let address = tokio::time::timeout(PATIENCE, address).await;
-        let address = address.expect("the program takes too long to start");
-        Program { child, address: address.expect("the program ends without being ready") }
+        let addresses = tokio::time::timeout(PATIENCE, address).await;
+        let addresses = addresses.expect("the program takes too long to start");
+        let (address, admin_address) = addresses.expect("the program ends without being ready");
+        Program { child, address, admin_address }
+    }
+
+    /// Starts the program, and reads its log no further than to where it is ready. The pipe stays open as long as
+    /// what is given back beside the program.
+    pub async fn start_with_an_unread_log(directory: &Path) -> (Program, BufReader<ChildStderr>) {
+        let mut child = Program::spawn(directory, &[]);
+        let mut lines = BufReader::new(child.stderr.take().expect("it is piped"));
+        let mut line = String::new();
+        let (address, admin_address) = loop {
+            line.clear();
+            assert!(lines.read_line(&mut line).unwrap() > 0, "the program ends without being ready");
+            if let Some(addresses) = addresses(&serde_json::from_str(&line).unwrap_or_default()) {
+                break addresses;
+            }
+        };
+        (Program { child, address, admin_address }, lines)
+    }
+
+    /// Runs the program until it ends by itself; gives its log.
+    pub fn run_to_its_end(directory: &Path) -> (ExitStatus, String) {
+        let output = Program::spawn(directory, &[]).wait_with_output().unwrap();
+        (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     /// Starts the program and kills it within its recovery: so many looks after it has opened the
@@ -118,6 +142,10 @@ impl Program {
         format!("http://{}{path}", self.address)
     }
 
+    pub fn admin_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.admin_address)
+    }
+
     /// What a partner reads at a path; a read that is refused ends the test.
     pub async fn read(&self, client: &reqwest::Client, partner: &str, path: &str) -> serde_json::Value {
         let request = client.get(self.url(path)).bearer_auth(crate::daemon::key(partner));
@@ -141,10 +169,19 @@ impl Program {
 
     /// SIGTERM; gives back how the program ended.
     pub async fn terminate(self) -> ExitStatus {
-        // every shell has a `kill` of its own
-        let kill = format!("kill -TERM {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        self.signal("TERM");
         self.ended().await
+    }
+
+    /// SIGHUP: the program reads its configuration again.
+    pub fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    fn signal(&self, name: &str) {
+        // every shell has a `kill` of its own
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 }
 
@@ -163,17 +200,25 @@ fn has_opened_the_store(id: u32) -> bool {
     names.any(|name| name.ends_with("store/tidegate.redb"))
 }
 
+/// Where partners and operators call, once the program is ready.
+fn addresses(event: &Value) -> Option<(SocketAddr, SocketAddr)> {
+    let address = |name: &str| {
+        let address = event[name].as_str().and_then(|text| text.parse().ok());
+        address.expect("the log names the address")
+    };
+    (event["message"] == "daemon ready").then(|| (address("partners"), address("admin")))
+}
+
 /// Reads the log to its end, so that the program never waits for a reader; tells when it is ready.
-fn follow(lines: BufReader<ChildStderr>, ready: oneshot::Sender<SocketAddr>) {
+fn follow(lines: BufReader<ChildStderr>, ready: oneshot::Sender<(SocketAddr, SocketAddr)>) {
     let mut ready = Some(ready);
     for line in lines.lines().map_while(Result::ok) {
         let event: Value = serde_json::from_str(&line).unwrap_or_default();
-        if event["message"] == "daemon ready"
+        if let Some(addresses) = addresses(&event)
             && let Some(ready) = ready.take()
         {
-            let address = event["partners"].as_str().and_then(|text| text.parse().ok());
             // a test that has given up needs no address
-            let _ = ready.send(address.expect("the log names the address"));
+            let _ = ready.send(addresses);
         } else if event["level"] != "INFO" {
             eprintln!("{line}");
         }

@@ -1,16 +1,18 @@
 //! The bytes that are persisted, pinned: one record of the log for each kind of change, and one row of each table.
 //!
-//! They stand as hex in `tests/golden/store.txt`. A difference means that a file written before may no longer be read:
+//! They stand as hex in `tests/golden/store.txt`, those of the first schema in `store.1.txt`, which no release writes any
+//! more and every release reads. A difference means that a file written before may no longer be read:
 //! once a version is released, the layout changes only together with its version byte. Where the change is meant,
 //! `TIDEGATE_REFRESH_GOLDEN=1 cargo test golden` writes the file anew.
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use std::fmt::Write;
 use std::path::Path;
 use tidegate::domain::*;
-use tidegate::store::{StoreOptions, open};
+use tidegate::store::{AssetRow, Opened, Reader, StoreOptions, open};
 
 const GOLDEN: &str = include_str!("../golden/store.txt");
+const FIRST: &str = include_str!("../golden/store.1.txt");
 const PARTNER: PartnerNo = PartnerNo(7);
 /// 2026-01-01T00:00:00Z
 const START: Micros = Micros(1_767_225_600_000_000);
@@ -153,10 +155,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// All that a file holds which has taken these changes, each in a commit of its own, and a checkpoint.
-fn persisted(directory: &Path) -> String {
+fn persisted(directory: &Path, changes: Vec<(&'static str, ChangeKind)>) -> String {
     let mut writer = open(directory, &OPTIONS).unwrap().writer;
-    let names: Vec<_> = changes().iter().map(|(name, _)| *name).collect();
-    for (_, kind) in changes() {
+    let names: Vec<_> = changes.iter().map(|(name, _)| *name).collect();
+    for (_, kind) in changes {
         writer.commit(&mut vec![WriteSet { partner: PARTNER, changes: vec![kind] }], START).unwrap();
     }
     writer.checkpoint_all().unwrap();
@@ -194,7 +196,7 @@ fn persisted(directory: &Path) -> String {
 #[test]
 fn the_golden_bytes_of_each_change_and_each_table_stay_as_they_are() {
     let directory = tempfile::tempdir().unwrap();
-    let found = persisted(directory.path());
+    let found = persisted(directory.path(), changes());
     if std::env::var_os("TIDEGATE_REFRESH_GOLDEN").is_some_and(|value| value == "1") {
         let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/store.txt");
         std::fs::write(golden, &found).unwrap();
@@ -204,4 +206,103 @@ fn the_golden_bytes_of_each_change_and_each_table_stay_as_they_are() {
         assert_eq!(line, golden, "the layout has changed: see the head of this file");
     }
     assert_eq!(found.lines().count(), GOLDEN.lines().count());
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
+}
+
+/// Puts a line of the first schema back into its table.
+fn restore_line(txn: &WriteTransaction, line: &str) {
+    let (place, value) = line.split_once(": ").unwrap();
+    let (table, key) = place.split_once(' ').unwrap();
+    let value = bytes(value);
+    let parts: Vec<&str> = key.trim_matches(['(', ')']).split(", ").collect();
+    let number = |part: usize| parts[part].split(' ').next().unwrap().parse::<u32>().unwrap();
+    match table {
+        "log" => {
+            let mut log = txn.open_table(TableDefinition::<u64, &[u8]>::new("log")).unwrap();
+            log.insert(u64::from(number(0)), value.as_slice()).unwrap();
+        }
+        "assets" | "prices" => {
+            let mut blocks = txn.open_table(TableDefinition::<(u32, u32), &[u8]>::new(table)).unwrap();
+            blocks.insert((number(0), number(1)), value.as_slice()).unwrap();
+        }
+        "documents" => {
+            let mut rows = txn.open_table(TableDefinition::<(u32, &[u8]), &[u8]>::new("documents")).unwrap();
+            rows.insert((number(0), bytes(parts[1]).as_slice()), value.as_slice()).unwrap();
+        }
+        "records" => {
+            let mut rows =
+                txn.open_table(TableDefinition::<(u8, u32, &[u8]), &[u8]>::new("records")).unwrap();
+            let key = bytes(parts[2]);
+            rows.insert((number(0) as u8, number(1), key.as_slice()), value.as_slice()).unwrap();
+        }
+        other => panic!("{other} is no table"),
+    }
+}
+
+/// A file of the first schema; with `checkpoint` 0 its tables are not there yet, and the log says it all.
+fn first_schema(directory: &Path, checkpoint: u64) {
+    let db = Database::create(directory.join("tidegate.redb")).unwrap();
+    let txn = db.begin_write().unwrap();
+    let wanted = |line: &&str| checkpoint > 0 || line.starts_with("log ");
+    FIRST.lines().filter(wanted).for_each(|line| restore_line(&txn, line));
+    txn.open_table(TableDefinition::<(u32, u32), &[u8]>::new("assets")).unwrap();
+    txn.open_table(TableDefinition::<(u32, u32), &[u8]>::new("prices")).unwrap();
+    txn.open_table(TableDefinition::<(u32, &[u8]), &[u8]>::new("documents")).unwrap();
+    txn.open_table(TableDefinition::<(u8, u32, &[u8]), &[u8]>::new("records")).unwrap();
+    let mut meta = txn.open_table(TableDefinition::<&str, u64>::new("meta")).unwrap();
+    for (name, value) in [("schema", 1), ("journal", 0xfeed), ("checkpoint", checkpoint), ("oldest", 1)] {
+        meta.insert(name, value).unwrap();
+    }
+    drop(meta);
+    txn.commit().unwrap();
+}
+
+fn shown(reader: &Reader) -> (Vec<AssetRow>, Vec<Committed>, Option<Box<[u8]>>) {
+    let assets = reader.assets(PARTNER, None, 100).unwrap();
+    let changes = reader.changes(Seq(0), 100).unwrap().changes;
+    (assets, changes, reader.record(RecordKind::Delivery, PARTNER, b"key").unwrap())
+}
+
+/// A file of the first schema shows what one of today shows that took the same changes, and goes on from there.
+#[test]
+fn a_file_of_the_first_schema_is_read_and_its_rows_are_rewritten_as_they_change() {
+    let today = tempfile::tempdir().unwrap();
+    let count = FIRST.lines().filter(|line| line.starts_with("log ")).count();
+    persisted(today.path(), changes().into_iter().take(count).collect());
+    let expected = shown(&open(today.path(), &OPTIONS).unwrap().reader);
+    assert_eq!(expected.1.len(), count);
+    for checkpoint in [0, count as u64] {
+        let directory = tempfile::tempdir().unwrap();
+        first_schema(directory.path(), checkpoint);
+        let Opened { mut writer, reader, .. } = open(directory.path(), &OPTIONS).unwrap();
+        assert_eq!(shown(&reader), expected, "checkpoint {checkpoint}");
+        let end = Seq(count as u64);
+        assert!(
+            reader.has_given(0xfeed, end) && !reader.has_given(0xfeed, Seq(end.0 + 1)),
+            "its cursors hold"
+        );
+        let kind = ChangeKind::Price(PriceChange {
+            slot: Slot(1),
+            id: AssetId::new("ibc/27394").unwrap(),
+            visible: true,
+            quote: Quote { amount: Decimal::from_parts(7, 0), ..quote("price") },
+        });
+        writer.commit(&mut vec![WriteSet { partner: PARTNER, changes: vec![kind] }], START).unwrap();
+        writer.checkpoint_all().unwrap();
+        let then = shown(&reader);
+        assert_ne!(then.0, expected.0);
+        drop((writer, reader));
+        assert_eq!(shown(&open(directory.path(), &OPTIONS).unwrap().reader), then);
+        let db = Database::open(directory.path().join("tidegate.redb")).unwrap();
+        let txn = db.begin_read().unwrap();
+        let version = |name| {
+            let table = txn.open_table(TableDefinition::<(u32, u32), &[u8]>::new(name)).unwrap();
+            table.get((7, 0)).unwrap().unwrap().value()[0]
+        };
+        let heads = if checkpoint > 0 { 1 } else { 2 };
+        assert_eq!((version("prices"), version("assets")), (2, heads), "what changed is written anew");
+    }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use tidegate::domain::{Micros, Seq};
-use tidegate::store::{Opened, Progress, StoreError, StoreOptions, open, open_backend};
+use tidegate::store::{Opened, StoreError, StoreOptions, open, open_backend};
 
 const OPTIONS: StoreOptions = StoreOptions {
     cache_bytes: 1 << 20,
@@ -66,77 +66,92 @@ fn go_on(opened: &mut Opened, world: &mut World, groups: usize) {
     }
 }
 
-fn journal_of(directory: &Path) -> u32 {
-    open(directory, &OPTIONS).unwrap().reader.journal()
+/// A cursor at the store's end, as it is given out.
+fn given(opened: &Opened) -> (u32, Seq) {
+    (opened.reader.journal(), opened.reader.durable())
 }
 
 #[test]
-fn an_older_copy_put_in_place_gets_another_identity_once_and_loses_nothing_that_it_holds() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("tidegate.redb");
-    let mut world = fill(directory.path());
-    let (journal, backup) = (journal_of(directory.path()), fs::read(&file).unwrap());
-    let backed_up = world.clone();
-    let mut opened = open(directory.path(), &OPTIONS).unwrap();
-    go_on(&mut opened, &mut world, 5);
-    opened.writer.checkpoint_all().unwrap();
-    assert_eq!(opened.reader.journal(), journal);
-    drop(opened);
-
-    fs::write(&file, &backup).unwrap();
-    let mut opened = open(directory.path(), &OPTIONS).unwrap();
-    let renewed = opened.reader.journal();
-    assert_ne!(renewed, journal, "the cursors given since the copy was made are not of this journal");
-    backed_up.assert_shown_by(&opened.reader, &mut Random(4));
-    let mut world = backed_up;
-    go_on(&mut opened, &mut world, 3);
-    drop(opened);
-    let opened = open(directory.path(), &OPTIONS).unwrap();
-    assert_eq!(opened.reader.journal(), renewed, "it is ours now");
-    world.assert_shown_by(&opened.reader, &mut Random(4));
-    drop(opened);
-
-    fs::write(&file, &backup).unwrap();
-    let again = journal_of(directory.path());
-    assert!(again != renewed && again != journal, "the same copy a second time");
-}
-
-#[test]
-fn a_finished_checkpoint_notes_how_far_the_log_has_come() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("tidegate.redb");
-    let mut world = fill(directory.path());
-    let (journal, backup) = (journal_of(directory.path()), fs::read(&file).unwrap());
-    let mut opened = open(directory.path(), &OPTIONS).unwrap();
-    go_on(&mut opened, &mut world, 5);
-    while opened.writer.checkpoint_slice().unwrap() != Progress::Finished {}
-    drop(opened); // as a kill would: nothing more is noted
-    fs::write(&file, &backup).unwrap();
-    assert_ne!(journal_of(directory.path()), journal);
-}
-
-#[test]
-fn a_file_that_was_killed_at_any_point_keeps_its_identity_whatever_became_of_the_mark() {
+fn a_plain_start_keeps_every_cursor_whatever_became_of_the_mark() {
     let directory = tempfile::tempdir().unwrap();
     let mark = directory.path().join("tidegate.reached");
     let mut world = fill(directory.path());
-    let journal = journal_of(directory.path());
+    let mut cursors = Vec::new();
     for groups in 0..4 {
         let mut opened = open(directory.path(), &OPTIONS).unwrap();
         go_on(&mut opened, &mut world, groups);
         opened.writer.checkpoint_slice().unwrap();
         go_on(&mut opened, &mut world, groups);
-        drop(opened);
-        assert_eq!(journal_of(directory.path()), journal);
+        cursors.push(given(&opened));
     }
-    for torn in ["", "12", "nonsense\n"] {
-        fs::write(&mark, torn).unwrap();
-        assert_eq!(journal_of(directory.path()), journal);
+    for torn in [Some(""), Some("12"), Some("nonsense\n"), None] {
+        match torn {
+            Some(torn) => fs::write(&mark, torn).unwrap(),
+            None => fs::remove_file(&mark).unwrap(),
+        }
+        let opened = open(directory.path(), &OPTIONS).unwrap();
+        for (journal, seq) in &cursors {
+            assert!(opened.reader.has_given(*journal, *seq), "{cursors:?}");
+        }
+        cursors.push(given(&opened));
     }
-    fs::remove_file(&mark).unwrap();
     let opened = open(directory.path(), &OPTIONS).unwrap();
-    assert_eq!(opened.reader.journal(), journal);
     world.assert_shown_by(&opened.reader, &mut Random(5));
+}
+
+#[test]
+fn a_change_keeps_the_cursor_of_the_life_that_committed_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut world = fill(directory.path());
+    let mut opened = open(directory.path(), &OPTIONS).unwrap();
+    let (before, life) = (opened.reader.durable(), opened.reader.journal());
+    go_on(&mut opened, &mut world, 3);
+    let last = opened.reader.durable();
+    let first_life = opened.reader.journal_of(before);
+    assert!(first_life != life && opened.reader.journal_of(last) == life);
+    drop(opened);
+    let reader = open(directory.path(), &OPTIONS).unwrap().reader;
+    assert_eq!((reader.journal_of(before), reader.journal_of(last)), (first_life, life));
+    assert_ne!(reader.journal(), life, "each opening begins a life");
+}
+
+#[test]
+fn the_store_s_files_are_for_its_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("store");
+    fill(&directory);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&directory), 0o700);
+    let files: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 3, "{files:?}");
+    files.iter().for_each(|file| assert_eq!(mode(file), 0o600, "{}", file.display()));
+}
+
+#[test]
+fn a_file_that_was_removed_or_replaced_while_it_is_open_is_written_no_more() {
+    let lose: [fn(&Path); 3] = [
+        |file| fs::remove_file(file).unwrap(),
+        |file| fs::rename(file, file.with_extension("away")).unwrap(),
+        |file| {
+            let copy = file.with_extension("copy");
+            fs::copy(file, &copy).unwrap();
+            fs::rename(&copy, file).unwrap();
+        },
+    ];
+    for lose in lose {
+        let directory = tempfile::tempdir().unwrap();
+        let mut world = fill(directory.path());
+        let mut opened = open(directory.path(), &OPTIONS).unwrap();
+        go_on(&mut opened, &mut world, 1);
+        assert!(!opened.reader.is_displaced());
+        lose(&directory.path().join("tidegate.redb"));
+        assert!(opened.reader.is_displaced());
+        let mut sets = world.random_sets(&mut Random(7), Micros(1));
+        let refused = opened.writer.commit(&mut sets, Micros(1)).unwrap_err();
+        assert!(matches!(refused, StoreError::Displaced { .. }), "{refused}");
+        assert!(matches!(opened.writer.checkpoint_all(), Err(StoreError::Latched)));
+    }
 }
 
 #[test]
@@ -167,11 +182,11 @@ fn c10_a_newer_schema_is_refused_with_what_to_do() {
         txn.open_table(META).unwrap().insert("schema", schema).unwrap();
         txn.commit().unwrap();
     };
-    set_schema(2);
+    set_schema(3);
     let error = error_of(directory.path(), &OPTIONS);
-    assert!(matches!(error, StoreError::Newer { found: 2, known: 1 }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 3, known: 2 }), "{error}");
     assert!(error.to_string().contains("restore a backup"));
-    set_schema(1);
+    set_schema(2);
     let opened = open(directory.path(), &OPTIONS).unwrap();
     world.assert_shown_by(&opened.reader, &mut Random(2));
 }
@@ -237,10 +252,13 @@ fn tables_and_keys_are_pinned() {
     txn.open_table(TableDefinition::<(u32, u32), &[u8]>::new("assets")).unwrap();
     txn.open_table(TableDefinition::<(u32, u32), &[u8]>::new("prices")).unwrap();
     txn.open_table(TableDefinition::<(u8, u32, &[u8]), &[u8]>::new("records")).unwrap();
+    txn.open_table(TableDefinition::<u8, &[u8]>::new("lives")).unwrap();
     let meta = txn.open_table(META).unwrap();
-    for (name, value) in [("schema", 1), ("checkpoint", 0), ("oldest", 1)] {
+    for (name, value) in [("schema", 2), ("checkpoint", 0), ("oldest", 1)] {
         assert_eq!(meta.get(name).unwrap().unwrap().value(), value, "{name}");
     }
-    assert!(meta.get("journal").unwrap().is_some());
-    assert_eq!(txn.list_tables().unwrap().count(), 6);
+    for name in ["journal", "check"] {
+        assert!(meta.get(name).unwrap().is_some(), "{name}");
+    }
+    assert_eq!(txn.list_tables().unwrap().count(), 7);
 }

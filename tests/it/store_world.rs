@@ -219,6 +219,39 @@ impl World {
         self.assert_log(reader, random);
     }
 
+    /// Whatever the store shows is of this world; what it cannot show is told as damage.
+    pub fn assert_never_wrong(&self, reader: &Reader) -> Told {
+        let mut told = Told::default();
+        assert_eq!(reader.durable(), self.last());
+        for partner in PARTNERS {
+            for number in 0..IDS {
+                let id = id(number);
+                let row = self.row(partner, &id);
+                let quotes = row.as_ref().map(|row| (row.slot, row.quotes.clone()));
+                told.compare(reader.quotes(partner, &id), quotes);
+                told.compare(reader.asset(partner, &id), row);
+            }
+            let ids = self.assets.keys().filter(|(p, _)| *p == partner).map(|(_, id)| id);
+            told.compare(
+                reader.assets(partner, None, IDS + 1),
+                ids.filter_map(|id| self.row(partner, id)).collect(),
+            );
+            for kind in KINDS {
+                let ours = self.records.iter().filter(|((k, p, _), _)| (*k, *p) == (kind, partner));
+                for ((_, _, key), value) in ours.clone() {
+                    told.compare(reader.record(kind, partner, key), Some(value[..].into()));
+                }
+                let all = ours.map(|((_, _, key), value)| (key[..].into(), value[..].into())).collect();
+                told.compare(reader.records(kind, partner, None, false, 100), all);
+            }
+        }
+        for since in (0..self.last().0).step_by(3) {
+            let page = reader.changes(Seq(since), 1).map(|page| page.changes);
+            told.compare(page, self.log[since as usize..since as usize + 1].to_vec());
+        }
+        told
+    }
+
     fn assert_assets(&self, reader: &Reader, partner: PartnerNo, random: &mut Random) {
         let ids = self.assets.keys().filter(|(p, _)| *p == partner).map(|(_, id)| id);
         let expected: Vec<AssetRow> = ids.filter_map(|id| self.row(partner, id)).collect();
@@ -290,6 +323,28 @@ impl World {
             since = page.next;
         }
         assert!(reader.changes(since, limit).unwrap().changes.is_empty());
+    }
+}
+
+/// What a damaged store had to say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    pub right: u64,
+    pub errors: u64,
+}
+
+impl Told {
+    fn compare<T: PartialEq + std::fmt::Debug>(&mut self, read: Result<T, ReadError>, expected: T) {
+        match read {
+            Ok(read) => {
+                assert_eq!(read, expected);
+                self.right += 1;
+            }
+            Err(error) => {
+                assert!(error.is_damage(), "{error:?}");
+                self.errors += 1;
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::message::PartnerMessage;
 use super::state::PartnerState;
+use crate::config::private::create_directory;
 use crate::domain::{Micros, RecordKind, RunId, RunReport, RunStatus};
 use crate::feed::Spooled;
 use ractor::ActorRef;
@@ -138,7 +139,7 @@ fn body_of(bodies: &Path, run: RunId) -> PathBuf {
 /// Keeps the body of an applied run, and removes those that are too many or too large, and the
 /// oldest while the disk `is_short`. Blocking.
 pub fn keep_body(bodies: &Path, run: RunId, spooled: &Path, is_short: impl Fn() -> bool) -> io::Result<()> {
-    fs::create_dir_all(bodies)?;
+    create_directory(bodies)?;
     fs::rename(spooled, body_of(bodies, run))?;
     let mut kept = kept_bodies(bodies)?;
     let mut bytes = 0;

@@ -17,6 +17,12 @@ pub enum LogError {
     Bounds(&'static str),
     #[error("bytes are left over")]
     Trailing,
+    /// Something changed the bytes since they were written.
+    #[error("the checksum is not that of the bytes")]
+    Checksum,
+    /// The bytes are whole, and were written under another key.
+    #[error("the bytes belong to another key")]
+    Misplaced,
 }
 
 /// Bytes being read, from front to back.

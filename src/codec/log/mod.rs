@@ -1,12 +1,14 @@
 //! The log's bytes: one record for each group commit, and the rows that tables and overlay share.
 //!
-//! A record is `version:u8 committed_at:i64 bytes_before:u64 count:u32` and its changes one after
-//! the other. `bytes_before` counts the bytes of all records before it, so that the size of any
-//! stretch of the log is a subtraction. What a released version wrote is read for ever: a layout
-//! changes only together with its version byte. Encoding allocates nothing per change.
+//! A record is a frame (version and checksum) around `committed_at:i64 bytes_before:u64 count:u32`
+//! and its changes one after the other. `bytes_before` counts the bytes of all records before it,
+//! so that the size of any stretch of the log is a subtraction. What a released version wrote is
+//! read for ever: a layout changes only together with its version byte. Encoding allocates nothing
+//! per change.
 
 mod bytes;
 mod change;
+mod frame;
 mod head;
 mod quote;
 #[cfg(test)]
@@ -14,15 +16,14 @@ mod tests;
 
 pub use bytes::{Input, LogError, put_prefixed, put_varint};
 pub use change::{RowPlace, SLOT_END, put_members, take_members, take_members_of};
+pub use frame::{FRAME_LEN, FrameKey, begin_frame, open_frame, seal_frame};
 pub use head::{head_row, put_head_row, put_origin, take_origin};
 pub use quote::{holds_emptied, merge_quote_rows, put_quote_row, quotes, replaces_whole, settle_quote_rows};
 
-use crate::domain::{Change, Micros, PartnerNo, WriteSet};
-
-const VERSION: u8 = 1;
+use crate::domain::{Change, Micros, PartnerNo, Seq, WriteSet};
 
 /// Bytes of a record before its first change.
-const HEAD_LEN: usize = 1 + 8 + 8 + 4;
+const HEAD_LEN: usize = FRAME_LEN + 8 + 8 + 4;
 
 /// What a record says beside its changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,20 +35,28 @@ pub struct RecordHead {
     pub count: u32,
 }
 
+/// Where a record begins.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordStart {
+    /// The sequence of its first change, under which it is kept.
+    pub first: Seq,
+    pub committed_at: Micros,
+    /// Bytes of all records before this one.
+    pub bytes_before: u64,
+}
+
 /// Writes the record of a group over what is in `out`, and the place of each change's row over
 /// what is in `places`. Returns the number of changes.
 pub fn put_record(
     out: &mut Vec<u8>,
     places: &mut Vec<RowPlace>,
-    committed_at: Micros,
-    bytes_before: u64,
+    start: RecordStart,
     sets: &[WriteSet],
 ) -> Result<u32, LogError> {
-    out.clear();
+    begin_frame(out);
     places.clear();
-    out.push(VERSION);
-    out.extend_from_slice(&committed_at.0.to_le_bytes());
-    out.extend_from_slice(&bytes_before.to_le_bytes());
+    out.extend_from_slice(&start.committed_at.0.to_le_bytes());
+    out.extend_from_slice(&start.bytes_before.to_le_bytes());
     out.extend_from_slice(&[0; 4]);
     let mut last = None;
     for set in sets {
@@ -59,19 +68,16 @@ pub fn put_record(
     }
     let count = u32::try_from(places.len()).map_err(|_| LogError::Bounds("count of changes"))?;
     out[HEAD_LEN - 4..HEAD_LEN].copy_from_slice(&count.to_le_bytes());
+    seal_frame(out, FrameKey::of_record(start.first.0));
     Ok(count)
 }
 
-/// Reads a record's head alone.
-pub fn record_head(record: &[u8]) -> Result<RecordHead, LogError> {
-    take_head(&mut Input::new(record))
+/// Verifies a record whole, and reads its head alone.
+pub fn record_head(record: &[u8], first: Seq) -> Result<RecordHead, LogError> {
+    take_head(&mut open_frame(record, FrameKey::of_record(first.0))?)
 }
 
 fn take_head(input: &mut Input<'_>) -> Result<RecordHead, LogError> {
-    match input.u8()? {
-        VERSION => {}
-        other => return Err(LogError::Version(other)),
-    }
     Ok(RecordHead { committed_at: Micros(input.i64()?), bytes_before: input.u64()?, count: input.u32()? })
 }
 
@@ -84,8 +90,9 @@ pub struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    pub fn new(record: &'a [u8]) -> Result<Changes<'a>, LogError> {
-        let mut input = Input::new(record);
+    /// Verifies the record that is kept under `first`, and makes ready to read it.
+    pub fn new(record: &'a [u8], first: Seq) -> Result<Changes<'a>, LogError> {
+        let mut input = open_frame(record, FrameKey::of_record(first.0))?;
         let head = take_head(&mut input)?;
         Ok(Changes { head, input, partner: None, left: head.count })
     }

@@ -184,8 +184,14 @@ fn sets() -> impl Strategy<Value = Vec<WriteSet>> {
     vec(set, 0..4)
 }
 
+const FIRST: Seq = Seq(41);
+
+fn start(committed_at: i64, bytes_before: u64) -> RecordStart {
+    RecordStart { first: FIRST, committed_at: Micros(committed_at), bytes_before }
+}
+
 fn read_all(record: &[u8]) -> Result<Vec<(Change, RowPlace)>, LogError> {
-    let mut changes = Changes::new(record)?;
+    let mut changes = Changes::new(record, FIRST)?;
     let mut all = Vec::new();
     while let Some(change) = changes.read()? {
         all.push(change);
@@ -197,8 +203,8 @@ proptest! {
     #[test]
     fn a_record_gives_back_what_was_put_in(sets in sets(), at in any::<i64>(), before in any::<u64>()) {
         let (mut out, mut places) = (Vec::new(), Vec::new());
-        let count = put_record(&mut out, &mut places, Micros(at), before, &sets).unwrap();
-        let head = record_head(&out).unwrap();
+        let count = put_record(&mut out, &mut places, start(at, before), &sets).unwrap();
+        let head = record_head(&out, FIRST).unwrap();
         prop_assert_eq!(head, RecordHead { committed_at: Micros(at), bytes_before: before, count });
         let sent: Vec<Change> = sets
             .iter()
@@ -220,7 +226,7 @@ proptest! {
             }
         }
         for skipped in 0..=sent.len() {
-            let mut changes = Changes::new(&out).unwrap();
+            let mut changes = Changes::new(&out, FIRST).unwrap();
             changes.skip(skipped as u64).unwrap();
             let next = changes.read().unwrap().map(|(change, _)| change);
             prop_assert_eq!(next.as_ref(), sent.get(skipped));
@@ -241,13 +247,28 @@ proptest! {
         sets in sets(), flips in vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), cut in any::<prop::sample::Index>()
     ) {
         let (mut out, mut places) = (Vec::new(), Vec::new());
-        put_record(&mut out, &mut places, Micros(0), 0, &sets).unwrap();
+        put_record(&mut out, &mut places, start(0, 0), &sets).unwrap();
         let _ = read_all(&out[..cut.index(out.len())]);
         for (place, value) in flips {
             let place = place.index(out.len());
             out[place] = value;
         }
         let _ = read_all(&out);
+        // with a checksum that fits, so that what lies behind it is reached too
+        out[0] = 2;
+        seal_frame(&mut out, FrameKey::of_record(FIRST.0));
+        let _ = read_all(&out);
+    }
+
+    #[test]
+    fn a_record_of_which_one_bit_is_flipped_is_no_record(
+        sets in sets(), bit in any::<prop::sample::Index>()
+    ) {
+        let (mut out, mut places) = (Vec::new(), Vec::new());
+        put_record(&mut out, &mut places, start(0, 0), &sets).unwrap();
+        let bit = bit.index(out.len() * 8);
+        out[bit / 8] ^= 1 << (bit % 8);
+        prop_assert!(read_all(&out).is_err() && record_head(&out, FIRST).is_err());
     }
 
     #[test]
@@ -285,7 +306,7 @@ fn a_price_of_a_twenty_byte_id_takes_about_fifty_bytes() {
     let price = PriceChange { slot: Slot(900_000), id, visible: true, quote };
     let sets = [WriteSet { partner: PartnerNo(1), changes: vec![ChangeKind::Price(price); 2] }];
     let (mut out, mut places) = (Vec::new(), Vec::new());
-    put_record(&mut out, &mut places, Micros(0), 0, &sets).unwrap();
+    put_record(&mut out, &mut places, start(0, 0), &sets).unwrap();
     assert!((out.len() - HEAD_LEN - 4) / 2 <= 52, "{} bytes", out.len());
 }
 
@@ -303,7 +324,7 @@ fn a_slot_beyond_the_bound_is_not_written() {
         origin: Origin::Admin { action: 1 },
     };
     let sets = [WriteSet { partner: PartnerNo(1), changes: vec![ChangeKind::Asset(Box::new(change))] }];
-    let result = put_record(&mut Vec::new(), &mut Vec::new(), Micros(0), 0, &sets);
+    let result = put_record(&mut Vec::new(), &mut Vec::new(), start(0, 0), &sets);
     assert_eq!(result, Err(LogError::Bounds("slot")));
 }
 

@@ -2,7 +2,7 @@
 
 use super::slot::{SlotTables, SlotView};
 use super::{AssetRow, AssetsPage, Span};
-use crate::codec::log::LogError;
+use crate::codec::log::{FrameKey, LogError};
 use crate::domain::{AssetId, PartnerNo, Quote, Slot};
 use crate::store::overlay::{DocumentPatch, Overlay};
 use crate::store::shared::Shared;
@@ -24,7 +24,9 @@ pub fn one(
     id: &AssetId,
     members: Option<&[&str]>,
 ) -> Result<Option<AssetRow>, ReadError> {
-    let scout = |txn: &ReadTransaction| stored(txn, partner, id, |row| DocumentRow::take_with(row, members));
+    let scout = |txn: &ReadTransaction| {
+        stored(txn, partner, id, |row, key| DocumentRow::take_with(row, key, members))
+    };
     let collect = |overlay: &Overlay, row: &Option<DocumentRow>| {
         let patches: Patches = patches(overlay, partner, id).collect();
         let slot = current_slot(&patches, row.as_ref().map(|row| row.slot));
@@ -56,11 +58,12 @@ fn stored<T>(
     txn: &ReadTransaction,
     partner: PartnerNo,
     id: &AssetId,
-    take: impl Fn(&[u8]) -> Result<T, LogError>,
+    take: impl Fn(&[u8], FrameKey) -> Result<T, LogError>,
 ) -> Result<Option<T>, StoreError> {
     let table = txn.open_table(documents::TABLE)?;
     let row = table.get((partner.0, id.as_bytes()))?;
-    row.map(|row| take(row.value())).transpose().map_err(StoreError::corrupt("documents"))
+    let key = documents::key_of(partner.0, id.as_bytes());
+    row.map(|row| take(row.value(), key)).transpose().map_err(StoreError::corrupt("documents"))
 }
 
 fn patches(overlay: &Overlay, partner: PartnerNo, id: &AssetId) -> impl Iterator<Item = Arc<DocumentPatch>> {
@@ -219,7 +222,8 @@ impl Stored {
             let id = id.ok_or(LogError::Bounds("asset id")).map_err(&corrupt)?;
             let bytes = row.value();
             stored.bytes += bytes.len();
-            let row = DocumentRow::take_with(bytes, members).map_err(&corrupt)?;
+            let row = DocumentRow::take_with(bytes, documents::key_of(partner.0, key.value().1), members)
+                .map_err(&corrupt)?;
             held += ROW_BYTES + row.members.bytes();
             stored.rows.insert(id, row);
             if stored.rows.len() == room.rows || held >= room.bytes {

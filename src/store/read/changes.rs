@@ -15,10 +15,9 @@ pub fn page(shared: &Shared, since: Seq, limit: usize, bytes_max: usize) -> Resu
     // what is on disk but not yet published is not shown: the overlay may not have it yet
     let durable = *shared.durable.borrow();
     let txn = shared.begin_read()?;
-    let oldest = meta::number(&txn.open_table(meta::TABLE).map_err(StoreError::from)?, meta::OLDEST)?;
-    let oldest = oldest.unwrap_or(1);
-    if since.0.saturating_add(1) < oldest {
-        return Err(ReadError::Trimmed { oldest: Seq(oldest) });
+    let oldest = meta::read(&txn)?.map_or(Seq(1), |meta| meta.oldest);
+    if since.0.saturating_add(1) < oldest.0 {
+        return Err(ReadError::Trimmed { oldest });
     }
     let mut page = ChangesPage { changes: Vec::new(), next: since };
     if since < durable && limit > 0 {
@@ -43,7 +42,7 @@ fn fill(
         let skipped = (page.next.0 + 1).checked_sub(key.value());
         let skipped = skipped.ok_or(StoreError::Gap { expected: page.next.0 + 1, found: key.value() })?;
         let corrupt = StoreError::corrupt("log");
-        let mut changes = Changes::new(record.value()).map_err(&corrupt)?;
+        let mut changes = Changes::new(record.value(), Seq(key.value())).map_err(&corrupt)?;
         changes.skip(skipped).map_err(&corrupt)?;
         let (start, committed_at) = (changes.position(), changes.head.committed_at);
         while let Some((change, _)) = changes.read().map_err(&corrupt)? {

@@ -1,6 +1,7 @@
 //! Every asset of a partner, block by block in order of slot.
 
 use super::slot::{BlockTable, SlotView};
+use crate::codec::log::FrameKey;
 use crate::domain::{AssetHead, AssetId, PartnerNo, Quote, Slot};
 use crate::store::overlay::{Overlay, SlotEntry, SlotMap};
 use crate::store::shared::Shared;
@@ -47,7 +48,7 @@ pub fn visit_from(
     let scout = |txn: &ReadTransaction| Blocks::read(txn, partner, base);
     let collect = |overlay: &Overlay, _: &Blocks| views(overlay, partner, base);
     let (_txn, blocks, (views, overlay_end)) = shared.together(scout, collect)?;
-    visit_chunk(base, &blocks, &views, visit)?;
+    visit_chunk((partner, base), &blocks, &views, visit)?;
     let end = blocks.end.max(overlay_end);
     Ok(base.checked_add(CHUNK).filter(|&next| next < end))
 }
@@ -117,13 +118,15 @@ fn each_entry<const WIDTH: usize>(
 }
 
 fn visit_chunk(
-    base: u32,
+    (partner, base): (PartnerNo, u32),
     blocks: &Blocks,
     views: &[SlotView],
     visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
 ) -> Result<(), StoreError> {
-    let mut heads = Rows::new(&blocks.heads, assets::WIDTH, "assets");
-    let mut prices = Rows::new(&blocks.prices, prices::WIDTH, "prices");
+    let mut heads = Rows::new(&blocks.heads, assets::WIDTH, ("assets", assets::key_of));
+    let mut prices = Rows::new(&blocks.prices, prices::WIDTH, ("prices", prices::key_of));
+    (heads.first, prices.first) =
+        ((partner.0, base / assets::WIDTH as u32), (partner.0, base / prices::WIDTH as u32));
     for (place, view) in views.iter().enumerate() {
         let (head, price) = (heads.next_row(place)?, prices.next_row(place)?);
         if let Some((id, head)) = view.head(head)? {
@@ -138,20 +141,29 @@ struct Rows<'a> {
     blocks: &'a [Option<Guard>],
     width: usize,
     table: &'static str,
+    key_of: fn((u32, u32)) -> FrameKey,
+    /// The key of the first of them.
+    first: (u32, u32),
     block: Block<'a>,
 }
 
 impl<'a> Rows<'a> {
-    fn new(blocks: &'a [Option<Guard>], width: usize, table: &'static str) -> Rows<'a> {
-        Rows { blocks, width, table, block: Block::absent() }
+    fn new(
+        blocks: &'a [Option<Guard>],
+        width: usize,
+        (table, key_of): (&'static str, fn((u32, u32)) -> FrameKey),
+    ) -> Rows<'a> {
+        Rows { blocks, width, table, key_of, first: (0, 0), block: Block::absent() }
     }
 
     /// The row of the slot at `place` in the chunk; places come one after the other.
     fn next_row(&mut self, place: usize) -> Result<&'a [u8], StoreError> {
         let corrupt = StoreError::corrupt(self.table);
         if place.is_multiple_of(self.width) {
-            self.block = match &self.blocks[place / self.width] {
-                Some(guard) => Block::new(guard.value()).map_err(&corrupt)?,
+            let number = place / self.width;
+            let key = (self.key_of)((self.first.0, self.first.1 + number as u32));
+            self.block = match &self.blocks[number] {
+                Some(guard) => Block::new(guard.value(), key).map_err(&corrupt)?,
                 None => Block::absent(),
             };
         }

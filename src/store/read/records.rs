@@ -4,7 +4,7 @@ use super::RecordRow;
 use crate::domain::Seq;
 use crate::store::overlay::{Family, Overlay};
 use crate::store::shared::Shared;
-use crate::store::tables::records::{TABLE, take};
+use crate::store::tables::records::{TABLE, key_of, take};
 use crate::store::{ReadError, StoreError};
 use redb::ReadTransaction;
 use std::collections::BTreeMap;
@@ -12,8 +12,10 @@ use std::ops::Bound;
 
 pub fn one(shared: &Shared, family: Family, key: &[u8]) -> Result<Option<(Seq, Box<[u8]>)>, ReadError> {
     let scout = |txn: &ReadTransaction| {
-        let row = txn.open_table(TABLE)?.get((family.0 as u8, family.1.0, key))?;
-        let value = row.map(|row| take(row.value()).map(|(seq, value)| (seq, Box::<[u8]>::from(value))));
+        let place = (family.0 as u8, family.1.0, key);
+        let row = txn.open_table(TABLE)?.get(place)?;
+        let value = row
+            .map(|row| take(row.value(), key_of(place)).map(|(seq, value)| (seq, Box::<[u8]>::from(value))));
         value.transpose().map_err(StoreError::corrupt("records"))
     };
     let collect = |overlay: &Overlay, _: &Option<(Seq, Box<[u8]>)>| {
@@ -112,7 +114,8 @@ impl Search<'_> {
         let mut stretch = Stretch::default();
         while let Some(row) = if self.backwards { range.next_back() } else { range.next() } {
             let (key, row) = row?;
-            let (_, value) = take(row.value()).map_err(StoreError::corrupt("records"))?;
+            let (_, value) =
+                take(row.value(), key_of(key.value())).map_err(StoreError::corrupt("records"))?;
             let key: Box<[u8]> = key.value().2.into();
             stretch.rows.insert(key.clone(), Some(self.copied(value)));
             if stretch.rows.len() == self.limit {

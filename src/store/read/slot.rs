@@ -1,6 +1,6 @@
 //! Head and quotes of one slot, from overlay and packed blocks.
 
-use crate::codec::log::{head_row, merge_quote_rows, quotes};
+use crate::codec::log::{FrameKey, head_row, merge_quote_rows, quotes};
 use crate::domain::{AssetHead, AssetId, PartnerNo, Quote, Slot};
 use crate::store::StoreError;
 use crate::store::overlay::{Generation, Overlay, SlotEntry};
@@ -101,21 +101,28 @@ impl SlotTables {
             return view.head(&[]);
         }
         let (number, place) = (slot.0 / assets::WIDTH as u32, slot.0 as usize % assets::WIDTH);
-        match self.heads.get((partner.0, number))? {
-            Some(block) => view.head(row(block.value(), place, "assets")?),
+        let key = (partner.0, number);
+        match self.heads.get(key)? {
+            Some(block) => view.head(row(block.value(), assets::key_of(key), place, "assets")?),
             None => view.head(&[]),
         }
     }
 
     pub fn quotes(&self, view: &SlotView, partner: PartnerNo, slot: Slot) -> Result<Vec<Quote>, StoreError> {
         let (number, place) = (slot.0 / prices::WIDTH as u32, slot.0 as usize % prices::WIDTH);
-        match self.prices.get((partner.0, number))? {
-            Some(block) => view.quotes(row(block.value(), place, "prices")?),
+        let key = (partner.0, number);
+        match self.prices.get(key)? {
+            Some(block) => view.quotes(row(block.value(), prices::key_of(key), place, "prices")?),
             None => view.quotes(&[]),
         }
     }
 }
 
-fn row<'a>(block: &'a [u8], place: usize, table: &'static str) -> Result<&'a [u8], StoreError> {
-    Block::new(block).and_then(|block| block.row(place)).map_err(StoreError::corrupt(table))
+fn row<'a>(
+    block: &'a [u8],
+    key: FrameKey,
+    place: usize,
+    table: &'static str,
+) -> Result<&'a [u8], StoreError> {
+    Block::new(block, key).and_then(|block| block.row(place)).map_err(StoreError::corrupt(table))
 }

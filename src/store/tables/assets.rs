@@ -1,6 +1,8 @@
 //! `assets`: id and head of each slot, in packed blocks. Row: `codec::log::put_head_row`; an
 //! empty row is a free slot.
 
+use super::{frame_key, tag};
+use crate::codec::log::FrameKey;
 use redb::TableDefinition;
 
 /// (partner, slot / WIDTH) → block.
@@ -8,3 +10,7 @@ pub const TABLE: TableDefinition<'static, (u32, u32), &'static [u8]> = TableDefi
 
 /// Slots in a block: about 16 kB of heads with 20-byte ids.
 pub const WIDTH: usize = 128;
+
+pub fn key_of(key: (u32, u32)) -> FrameKey {
+    frame_key(tag::ASSETS, key)
+}

@@ -1,8 +1,10 @@
 //! `documents`: members of each asset, and who wrote them. A dead asset keeps a row without
 //! members, so that it is known to have lived.
 
+use super::tag;
 use crate::codec::log::{
-    Input, LogError, put_members, put_origin, put_prefixed, put_varint, take_members_of, take_origin,
+    FrameKey, Input, LogError, begin_frame, open_frame, put_members, put_origin, put_prefixed, put_varint,
+    seal_frame, take_members_of, take_origin,
 };
 use crate::domain::{Document, Micros, Origin, Seq, Slot};
 use compact_str::CompactString;
@@ -12,7 +14,12 @@ use redb::TableDefinition;
 pub const TABLE: TableDefinition<'static, (u32, &'static [u8]), &'static [u8]> =
     TableDefinition::new("documents");
 
-const VERSION: u8 = 1;
+pub fn key_of(partner: u32, id: &[u8]) -> FrameKey {
+    let mut key = Vec::with_capacity(4 + id.len());
+    key.extend_from_slice(&partner.to_le_bytes());
+    key.extend_from_slice(id);
+    FrameKey::new(tag::DOCUMENTS, &key)
+}
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct DocumentRow {
@@ -28,9 +35,8 @@ pub struct DocumentRow {
 
 impl DocumentRow {
     /// Writes the row over what is in `out`.
-    pub fn put(&self, out: &mut Vec<u8>) {
-        out.clear();
-        out.push(VERSION);
+    pub fn put(&self, out: &mut Vec<u8>, key: FrameKey) {
+        begin_frame(out);
         out.extend_from_slice(&self.applied.0.to_le_bytes());
         put_varint(out, u64::from(self.slot.0));
         put_varint(out, self.changed.0);
@@ -41,15 +47,16 @@ impl DocumentRow {
             put_prefixed(out, name.as_bytes());
             put_origin_at(out, (*origin, *at));
         }
+        seal_frame(out, key);
     }
 
-    pub fn take(row: &[u8]) -> Result<DocumentRow, LogError> {
-        DocumentRow::take_with(row, None)
+    pub fn take(row: &[u8], key: FrameKey) -> Result<DocumentRow, LogError> {
+        DocumentRow::take_with(row, key, None)
     }
 
     /// The same with the members of these names alone; `None`: all.
-    pub fn take_with(row: &[u8], wanted: Option<&[&str]>) -> Result<DocumentRow, LogError> {
-        let (applied, slot, mut input) = take_front(row)?;
+    pub fn take_with(row: &[u8], key: FrameKey, wanted: Option<&[&str]>) -> Result<DocumentRow, LogError> {
+        let (applied, slot, mut input) = take_front(row, key)?;
         let changed = Seq(input.varint()?);
         let base_origin = take_origin_at(&mut input)?;
         let members = Document::from_members(take_members_of(&mut input, wanted)?);
@@ -64,17 +71,13 @@ impl DocumentRow {
     }
 
     /// The slot alone.
-    pub fn take_slot(row: &[u8]) -> Result<Slot, LogError> {
-        take_front(row).map(|(_, slot, _)| slot)
+    pub fn take_slot(row: &[u8], key: FrameKey) -> Result<Slot, LogError> {
+        take_front(row, key).map(|(_, slot, _)| slot)
     }
 }
 
-fn take_front(row: &[u8]) -> Result<(Seq, Slot, Input<'_>), LogError> {
-    let mut input = Input::new(row);
-    match input.u8()? {
-        VERSION => {}
-        other => return Err(LogError::Version(other)),
-    }
+fn take_front(row: &[u8], key: FrameKey) -> Result<(Seq, Slot, Input<'_>), LogError> {
+    let mut input = open_frame(row, key)?;
     let applied = Seq(input.u64()?);
     let slot = u32::try_from(input.varint()?).map_err(|_| LogError::Bounds("slot"))?;
     Ok((applied, Slot(slot), input))
@@ -105,12 +108,13 @@ mod tests {
             members: Document::from_members(vec![member]),
             exceptions: vec![("title".into(), Origin::Push { delivery: 8 }, Micros(5))],
         };
-        let mut out = Vec::new();
-        row.put(&mut out);
-        assert_eq!(DocumentRow::take(&out).unwrap(), row);
-        assert_eq!(DocumentRow::take_slot(&out), Ok(Slot(700_000)));
+        let (mut out, key) = (Vec::new(), key_of(3, b"a"));
+        row.put(&mut out, key);
+        assert_eq!(DocumentRow::take(&out, key).unwrap(), row);
+        assert_eq!(DocumentRow::take_slot(&out, key), Ok(Slot(700_000)));
+        assert_eq!(DocumentRow::take(&out, key_of(4, b"a")), Err(LogError::Misplaced));
         for cut in 0..out.len() {
-            assert!(DocumentRow::take(&out[..cut]).is_err());
+            assert!(DocumentRow::take(&out[..cut], key).is_err());
         }
     }
 }

@@ -1,51 +1,93 @@
-//! `meta`: what the file says about itself.
+//! `meta`: what the file says about itself, with one checksum over all of it.
 
-use crate::codec::log::LogError;
+use super::tag;
+use crate::codec::log::{FrameKey, LogError};
+use crate::domain::Seq;
 use crate::store::StoreError;
-use redb::{ReadTransaction, ReadableTable, TableDefinition, TableError};
+use redb::{ReadTransaction, ReadableTable, TableDefinition, TableError, WriteTransaction};
 
 /// Name → number.
 pub const TABLE: TableDefinition<'static, &'static str, u64> = TableDefinition::new("meta");
 
 /// Version of tables and layouts as a whole.
 pub const SCHEMA: &str = "schema";
-/// Identity of this journal, part of every cursor: a random u32 made with the file.
+/// Identity of the file's present life; its history is in the table `lives`. In files of the first
+/// schema the only one: a random u32 made with the file.
 pub const JOURNAL: &str = "journal";
 /// Everything up to this sequence is in the tables.
 pub const CHECKPOINT: &str = "checkpoint";
 /// The first sequence that the log still holds, or will hold.
 pub const OLDEST: &str = "oldest";
+/// The checksum of the others. Files of the first schema have none.
+pub const CHECK: &str = "check";
 
-/// The schema that this release writes.
-pub const SCHEMA_VERSION: u64 = 1;
+/// The schema that this release writes. The second one has checksums and lives; a file of the
+/// first is read as it is, and each value of it gets its checksum when it is written again.
+pub const SCHEMA_VERSION: u64 = 2;
+const UNCHECKED_SCHEMA: u64 = 1;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meta {
     pub journal: u32,
-    pub checkpoint: u64,
+    pub checkpoint: Seq,
+    pub oldest: Seq,
+}
+
+impl Meta {
+    /// Of the schema that this release writes.
+    fn check(&self) -> u64 {
+        let words = [SCHEMA_VERSION, u64::from(self.journal), self.checkpoint.0, self.oldest.0];
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        FrameKey::new(tag::META, &[]).check(&bytes)
+    }
 }
 
 /// Reads what the file says about itself; `None` where it has said nothing yet.
 pub fn read(txn: &ReadTransaction) -> Result<Option<Meta>, StoreError> {
-    let table = match txn.open_table(TABLE) {
-        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-        other => other?,
-    };
-    let Some(found) = number(&table, SCHEMA)? else { return Ok(None) };
-    if found > SCHEMA_VERSION {
-        return Err(StoreError::Newer { found, known: SCHEMA_VERSION });
+    match txn.open_table(TABLE) {
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        other => take(&other?),
     }
-    let missing = |what| StoreError::Corrupt { table: "meta", source: LogError::Bounds(what) };
-    let journal = number(&table, JOURNAL)?.and_then(|journal| u32::try_from(journal).ok());
-    Ok(Some(Meta {
-        journal: journal.ok_or(missing("journal"))?,
-        checkpoint: number(&table, CHECKPOINT)?.ok_or(missing("checkpoint"))?,
-    }))
 }
 
-pub fn number(
-    table: &impl ReadableTable<&'static str, u64>,
-    name: &'static str,
-) -> Result<Option<u64>, StoreError> {
-    Ok(table.get(name)?.map(|value| value.value()))
+fn take(table: &impl ReadableTable<&'static str, u64>) -> Result<Option<Meta>, StoreError> {
+    let number = |name| table.get(name).map(|value| value.map(|value| value.value()));
+    let Some(schema) = number(SCHEMA)? else { return Ok(None) };
+    if schema > SCHEMA_VERSION {
+        return Err(StoreError::Newer { found: schema, known: SCHEMA_VERSION });
+    }
+    let corrupt = |source| StoreError::Corrupt { table: "meta", source };
+    let missing = |what| corrupt(LogError::Bounds(what));
+    let journal = number(JOURNAL)?.and_then(|journal| u32::try_from(journal).ok());
+    let meta = Meta {
+        journal: journal.ok_or(missing("journal"))?,
+        checkpoint: Seq(number(CHECKPOINT)?.ok_or(missing("checkpoint"))?),
+        oldest: Seq(number(OLDEST)?.ok_or(missing("oldest"))?),
+    };
+    match schema {
+        UNCHECKED_SCHEMA => Ok(Some(meta)),
+        SCHEMA_VERSION if number(CHECK)? == Some(meta.check()) => Ok(Some(meta)),
+        SCHEMA_VERSION => Err(corrupt(LogError::Checksum)),
+        _ => Err(missing("schema")),
+    }
+}
+
+/// Writes all of it, in the schema of this release.
+pub fn put(txn: &WriteTransaction, meta: &Meta) -> Result<(), StoreError> {
+    let mut table = txn.open_table(TABLE)?;
+    table.insert(SCHEMA, SCHEMA_VERSION)?;
+    table.insert(JOURNAL, u64::from(meta.journal))?;
+    table.insert(CHECKPOINT, meta.checkpoint.0)?;
+    table.insert(OLDEST, meta.oldest.0)?;
+    table.insert(CHECK, meta.check())?;
+    Ok(())
+}
+
+/// Changes what is written.
+pub fn change(txn: &WriteTransaction, change: impl FnOnce(&mut Meta)) -> Result<(), StoreError> {
+    let found = take(&txn.open_table(TABLE)?)?;
+    let corrupt = StoreError::Corrupt { table: "meta", source: LogError::Truncated };
+    let mut meta = found.ok_or(corrupt)?;
+    change(&mut meta);
+    put(txn, &meta)
 }

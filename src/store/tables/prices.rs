@@ -1,5 +1,7 @@
 //! `prices`: the quotes of each slot, in packed blocks. Row: `codec::log::put_quote_row`.
 
+use super::{frame_key, tag};
+use crate::codec::log::FrameKey;
 use redb::TableDefinition;
 
 /// (partner, slot / WIDTH) → block.
@@ -7,3 +9,7 @@ pub const TABLE: TableDefinition<'static, (u32, u32), &'static [u8]> = TableDefi
 
 /// Slots in a block: with one quote each about 6 kB, which fits two pages.
 pub const WIDTH: usize = 256;
+
+pub fn key_of(key: (u32, u32)) -> FrameKey {
+    frame_key(tag::PRICES, key)
+}

@@ -5,12 +5,15 @@ use super::steps::{Step, Values, any_steps};
 use super::world::{Held, World};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use tidegate::codec::log::{Changes, put_record};
+use tidegate::codec::log::{Changes, RecordStart, put_record};
 use tidegate::domain::{
-    AssetChange, AssetEvent, AssetId, ChangeKind, Micros, PartnerNo, Quote, QuoteName, WriteSet,
+    AssetChange, AssetEvent, AssetId, ChangeKind, Micros, PartnerNo, Quote, QuoteName, Seq, WriteSet,
 };
 
 type Assets = BTreeMap<AssetId, Held>;
+
+/// Each record is read by itself, so all may stand under the same key.
+const FIRST: Seq = Seq(1);
 
 /// A log record for each step that told something, and the assets after it.
 fn commits(steps: &[Step]) -> (World, Vec<(Vec<u8>, Assets)>) {
@@ -23,7 +26,8 @@ fn commits(steps: &[Step]) -> (World, Vec<(Vec<u8>, Assets)>) {
             continue;
         }
         let (mut record, mut places) = (Vec::new(), Vec::new());
-        put_record(&mut record, &mut places, Micros(place as i64), bytes_before, &[set]).expect("in bounds");
+        let start = RecordStart { first: FIRST, committed_at: Micros(place as i64), bytes_before };
+        put_record(&mut record, &mut places, start, &[set]).expect("in bounds");
         bytes_before += record.len() as u64;
         records.push((record, world.assets.clone()));
     }
@@ -31,7 +35,7 @@ fn commits(steps: &[Step]) -> (World, Vec<(Vec<u8>, Assets)>) {
 }
 
 fn changes(record: &[u8]) -> Vec<ChangeKind> {
-    let mut read = Changes::new(record).expect("a head");
+    let mut read = Changes::new(record, FIRST).expect("a head");
     let mut changes = Vec::new();
     while let Some((change, _)) = read.read().expect("a change") {
         assert_eq!(change.partner, PartnerNo(1));
@@ -122,7 +126,7 @@ proptest! {
             changes(record).into_iter().for_each(|change| apply(&mut rebuilt, change));
             prop_assert_eq!(&rebuilt, then);
             let torn = &record[..(record.len() as f64 * cut) as usize];
-            let read = Changes::new(torn).and_then(|mut read| {
+            let read = Changes::new(torn, FIRST).and_then(|mut read| {
                 while read.read()?.is_some() {}
                 Ok(())
             });

@@ -1,0 +1,40 @@
+//! What is counted of the store, and of the log of the program.
+
+use super::Metrics;
+use std::time::Duration;
+
+impl Metrics {
+    pub fn commit_finished(&self, took: Duration, changes: usize) {
+        self.0.commit_seconds.record(took);
+        self.0.commit_changes.record(changes as f64);
+    }
+
+    pub fn commit_failed(&self, reason: &'static str) {
+        self.0.commit_failures.of(&self.0.recorder, reason).increment(1);
+    }
+
+    pub fn overlay_stands_at(&self, bytes: usize) {
+        self.0.overlay_bytes.set(bytes as f64);
+    }
+
+    pub fn checkpoint_finished(&self, took: Duration) {
+        self.0.checkpoint_seconds.record(took);
+    }
+
+    pub fn recovered(&self, changes: u64, took: Duration) {
+        self.0.recovery_changes.set(changes as f64);
+        self.0.recovery_seconds.set(took.as_secs_f64());
+    }
+
+    /// Damage has been met so often in `table` since the start.
+    pub fn damage_stands_at(&self, table: &'static str, times: u64) {
+        if times > 0 {
+            self.0.store_damaged.of(&self.0.recorder, table).absolute(times);
+        }
+    }
+
+    /// So many lines of the log have been dropped since the start.
+    pub fn log_dropped_stands_at(&self, lines: u64) {
+        self.0.log_dropped.absolute(lines);
+    }
+}
