@@ -17,7 +17,7 @@ enum Fate {
     Phantom,
     /// F4: its plan is held, or was turned down and the file has not changed since.
     Spoken,
-    /// X3: first absence under an undated file.
+    /// X3, F1, F6: first absence under a file that does not prove it.
     Once,
     Delete,
 }
@@ -60,9 +60,10 @@ impl Model {
             return;
         }
         let count = candidates.len();
-        if !file.on_purpose && (file.empty || self.guard.exceeded(now, count, baseline)) {
+        let exceeded = !self.policy.unguarded && self.guard.exceeded(now, count, baseline);
+        if !file.on_purpose && (file.empty || exceeded) {
             report.held = count;
-            report.plan = Some(self.guard.open(now, file.s, candidates, baseline));
+            report.plan = self.guard.hold(now, file, candidates, baseline);
             return;
         }
         for id in &candidates {
@@ -78,23 +79,53 @@ impl Model {
 
     /// X3 for one id; false where it is kept.
     pub(super) fn remove_by_absence(&mut self, now: i64, id: &str, s: i64) -> bool {
-        let commit = self.next_commit();
+        let write = self.absence(s);
         let Some(asset) = self.assets.get_mut(id) else { return false };
-        if !asset.alive() || asset.status() != "active" || spoken_after(asset, s) {
-            return false;
+        let goes = absence_takes(asset, s);
+        if goes {
+            asset.add(write, now);
         }
+        goes
+    }
+
+    /// Property 1: a push from before the last file that proves absence, and of an asset that this
+    /// file did not hold, comes too late: absence has been said of it.
+    pub(super) fn hide_if_late(
+        &mut self,
+        now: i64,
+        (id, stamp): (&str, Stamp),
+        before: &Asset,
+        after: &mut Asset,
+    ) {
+        // F2: an id is present whose record could not be applied.
+        let Some(file) = self.feed.proven.as_ref().filter(|file| !file.present.contains(id)) else { return };
+        let s = file.s;
+        let late = stamp <= feed_stamp(s);
+        if late && !before.alive() && after.alive() && absence_takes(after, s) {
+            after.add(self.absence(s), now);
+        }
+    }
+
+    fn absence(&mut self, s: i64) -> Write {
         let kind = match self.policy.absent {
-            Absent::Delete => Kind::Delete,
+            Absent::Delete => Kind::Absence,
             // X5.
             Absent::Inactive => {
                 let status = Value::String("inactive".into());
                 Kind::Patch(Arc::new(Members::from([("status".to_string(), status)])))
             }
         };
-        let stamp = Stamp { at: s, lane: Lane::Feed, sequence: 0 };
-        asset.add(Write { stamp, commit, kind }, now);
-        true
+        Write { stamp: feed_stamp(s), commit: self.next_commit(), kind }
     }
+}
+
+/// X3, X5: of what lives, what is active and of which nothing is stamped after S.
+fn absence_takes(asset: &Asset, s: i64) -> bool {
+    asset.alive() && asset.status() == "active" && !spoken_after(asset, s)
+}
+
+fn feed_stamp(s: i64) -> Stamp {
+    Stamp { at: s, lane: Lane::Feed, sequence: 0 }
 }
 
 fn fate(asset: &mut Asset, file: &Accepted, spoken: bool) -> Fate {
@@ -109,6 +140,6 @@ fn fate(asset: &mut Asset, file: &Accepted, spoken: bool) -> Fate {
     }
     asset.absences += 1;
     // F4: an empty file is held at the first absence, dated or not.
-    let at_once = !file.undated || (file.empty && !file.on_purpose);
+    let at_once = file.proves || (file.empty && !file.on_purpose);
     if at_once || asset.absences >= 2 { Fate::Delete } else { Fate::Once }
 }

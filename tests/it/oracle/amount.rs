@@ -1,10 +1,10 @@
 //! P4: amounts are exact decimals read from the text.
 
 /// P4: the limits.
-const DIGITS_MAX: usize = 28;
-const SCALE_MAX: usize = 18;
+const DIGITS_MAX: usize = 38;
+const SCALE_MAX: usize = 60;
 /// Far beyond both limits; keeps an absurd exponent from being spelled out.
-const EXPONENT_MAX: i32 = 64;
+const EXPONENT_MAX: i32 = 128;
 
 /// The normalised decimal text of an amount: no exponent, no needless zeros, `0` without sign.
 ///
@@ -80,18 +80,24 @@ mod tests {
 
     #[test]
     fn what_is_no_amount_is_refused() {
-        for text in ["", "-", ".5", "5.", "1,5", "+1", " 1", "0x1", "NaN", "1e", "1e99"] {
+        for text in ["", "-", ".5", "5.", "1,5", "+1", " 1", "0x1", "NaN", "1e", "1e999"] {
             assert_eq!(normal(text), None, "{text}");
         }
     }
 
     #[test]
-    fn the_limits_are_28_digits_and_scale_18() {
-        assert!(normal(&"9".repeat(28)).is_some());
-        assert!(normal(&"9".repeat(29)).is_none());
-        assert!(normal("0.000000000000000001").is_some());
-        assert!(normal("0.0000000000000000001").is_none());
-        assert!(normal("1234567890.123456789012345678").is_some());
-        assert!(normal("12345678901.123456789012345678").is_none());
+    fn the_limits_are_38_digits_and_scale_60() {
+        assert!(normal(&"9".repeat(38)).is_some());
+        assert!(normal(&"9".repeat(39)).is_none());
+        let small = |zeros: usize, digits: usize| format!("0.{}{}", "0".repeat(zeros), "7".repeat(digits));
+        assert!(normal(&small(59, 1)).is_some() && normal("7e-60").is_some());
+        assert!(normal(&small(60, 1)).is_none() && normal("7e-61").is_none());
+        assert!(normal(&small(22, 38)).is_some());
+        assert!(normal(&small(21, 39)).is_none() && normal(&small(23, 38)).is_none());
+        assert!(normal("12345678901234567890.123456789012345678").is_some());
+        assert!(normal("123456789012345678901.123456789012345678").is_none());
+        // as real token prices come
+        assert!(normal("24.03353223898417117634582253598019").is_some());
+        assert!(normal("0.0000000006208932128878219505510341564126764").is_some());
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::price::{DatedPrice, Parked, UndatedPrice};
 use super::types::{Members, Stamp};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// PUT or a feed record: speaks for all members and gives life.
     Full(Arc<Members>),
@@ -17,7 +17,12 @@ pub enum Kind {
     Post(Arc<Members>),
     /// PATCH, and `inactive` by absence (X5): the members named, no life.
     Patch(Arc<Members>),
+    /// Said: what it is newer than is gone.
     Delete,
+    /// X3: hides, and takes nothing.
+    Absence,
+    /// T3: a snapshot holds it, whose record is stamped by a time of its own.
+    Presence,
 }
 
 /// An accepted write; `commit` counts the writes of the partner.
@@ -45,8 +50,27 @@ impl Write {
         matches!(self.kind, Kind::Delete)
     }
 
-    fn gives_life(&self) -> bool {
+    fn hides(&self) -> bool {
+        matches!(self.kind, Kind::Delete | Kind::Absence)
+    }
+
+    pub fn writes_life(&self) -> bool {
         matches!(self.kind, Kind::Full(_) | Kind::Post(_))
+    }
+
+    fn shows_life(&self) -> bool {
+        self.writes_life() || matches!(self.kind, Kind::Presence)
+    }
+
+    /// D3: what the write says of a member, if it says anything; `None` inside is "it has none".
+    fn says_of(&self, member: &str) -> Option<Option<&Value>> {
+        match &self.kind {
+            Kind::Full(members) => Some(members.get(member)),
+            Kind::Post(members) | Kind::Patch(members) => {
+                members.get(member).map(|v| (!v.is_null()).then_some(v))
+            }
+            Kind::Delete | Kind::Absence | Kind::Presence => None,
+        }
     }
 
     fn speaks_for_all(&self) -> bool {
@@ -63,6 +87,11 @@ pub struct Registers<'a> {
 }
 
 impl<'a> Registers<'a> {
+    /// The members that there are.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.named.iter().filter(|(_, (_, value))| value.is_some()).map(|(name, _)| *name)
+    }
+
     pub fn last_word(&self, member: &str) -> (Option<Order>, Option<&'a Value>) {
         match self.named.get(member) {
             Some((order, value)) => (Some(*order), *value),
@@ -85,7 +114,7 @@ impl<'a> Registers<'a> {
                 let said = |v: &'a Value| (!v.is_null()).then_some(v);
                 self.named.extend(members.iter().map(|(k, v)| (k.as_str(), (order, said(v)))));
             }
-            Kind::Delete => {}
+            Kind::Delete | Kind::Absence | Kind::Presence => {}
         }
     }
 }
@@ -93,32 +122,53 @@ impl<'a> Registers<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Asset {
     pub writes: Vec<Write>,
-    /// Dated prices accepted while the asset lived.
+    /// Dated prices accepted while the asset lived or was absent.
     pub prices: Vec<DatedPrice>,
     /// Prices of feed records without `as_of`, in order of S.
     pub undated: Vec<UndatedPrice>,
     /// P3: by quote.
     pub parked: BTreeMap<String, Parked>,
-    /// X3: absences in a row under undated files.
+    /// X3: absences in a row under files that do not prove them.
     pub absences: u32,
     /// X4: when the newest delete was taken.
     pub died: Option<i64>,
 }
 
 impl Asset {
-    /// Its newest delete.
+    /// Its newest delete, said or by absence.
     pub fn death(&self) -> Option<Stamp> {
-        self.writes.iter().filter(|w| w.is_delete()).map(|w| w.stamp).max()
+        self.newest(Write::hides)
+    }
+
+    /// Its newest said delete.
+    pub fn end(&self) -> Option<Stamp> {
+        self.newest(Write::is_delete)
     }
 
     /// Its newest PUT, POST or presence in a snapshot.
     pub fn life(&self) -> Option<Stamp> {
-        self.writes.iter().filter(|w| w.gives_life()).map(|w| w.stamp).max()
+        self.newest(Write::shows_life)
     }
 
-    /// Life above death; at equal stamps delete beats write (D3).
+    fn newest(&self, which: impl Fn(&Write) -> bool) -> Option<Stamp> {
+        self.writes.iter().filter(|w| which(w)).map(|w| w.stamp).max()
+    }
+
+    /// Written after its newest said delete: it lives, or is hidden by absence. At equal stamps
+    /// delete beats write (D3). Presence does not count here: in a file whose records have times of
+    /// their own, one from before the delete says nothing after it.
+    fn held(&self) -> bool {
+        self.newest(Write::writes_life) > self.end()
+    }
+
+    /// Life above death.
     pub fn alive(&self) -> bool {
-        self.life() > self.death()
+        self.held() && self.life() > self.death()
+    }
+
+    /// Dead, and by an absence: what it holds waits with its tombstone.
+    pub fn absent(&self) -> bool {
+        !self.alive() && self.death() > self.end()
     }
 
     /// Ever written or deleted; parked prices alone do not make an asset known.
@@ -126,14 +176,14 @@ impl Asset {
         !self.writes.is_empty()
     }
 
-    /// X1: what is stamped at or below the newest delete is gone.
+    /// X1: what is stamped at or below the newest said delete is gone.
     pub fn buries(&self, stamp: Stamp) -> bool {
-        self.death().is_some_and(|death| stamp <= death)
+        self.end().is_some_and(|end| stamp <= end)
     }
 
     /// X1: prices compare `at` alone.
     pub fn buries_price(&self, as_of: i64) -> bool {
-        self.death().is_some_and(|death| as_of <= death.at)
+        self.end().is_some_and(|end| as_of <= end.at)
     }
 
     /// All writes heard in their order, the newest last.
@@ -151,9 +201,11 @@ impl Asset {
 
     /// The visible members; none unless it lives.
     pub fn document(&self) -> BTreeMap<&str, &Value> {
-        if !self.alive() {
-            return BTreeMap::new();
-        }
+        if self.alive() { self.held_document() } else { BTreeMap::new() }
+    }
+
+    /// What is kept of its members, hidden or not.
+    fn held_document(&self) -> BTreeMap<&str, &Value> {
         let registers = self.registers();
         registers.named.into_iter().filter_map(|(k, (_, v))| Some((k, v?))).collect()
     }
@@ -171,13 +223,50 @@ impl Asset {
     }
 
     pub fn text_member(&self, member: &str) -> Option<String> {
-        Some(self.document().get(member)?.as_str()?.to_string())
+        Some(self.held_document().get(member)?.as_str()?.to_string())
+    }
+
+    /// D3: whether this was said of the member at this very stamp; it has lost since, or it stands.
+    pub fn said_before(&self, write: &Write, member: &str) -> bool {
+        if matches!(write.kind, Kind::Full(_)) {
+            return self.repeats(write);
+        }
+        let same_stamp = self.writes.iter().filter(|w| w.stamp == write.stamp);
+        write.says_of(member).is_some_and(|said| {
+            let mut others = same_stamp.filter_map(|w| w.says_of(member));
+            others.any(|other| other == said)
+        })
+    }
+
+    /// D3: a full write is one content: it repeats another if all of it is the same.
+    fn repeats(&self, write: &Write) -> bool {
+        let mut same_stamp = self.writes.iter().filter(|w| w.stamp == write.stamp);
+        same_stamp.any(|w| w.kind == write.kind)
+    }
+
+    /// D3: a value that comes again at its stamp takes the place of none that came after it.
+    fn news(&self, mut write: Write) -> Option<Write> {
+        if self.repeats(&write) {
+            return None;
+        }
+        let unsaid = |members: &Members| {
+            let new = members.iter().filter(|(name, _)| !self.said_before(&write, name));
+            Arc::new(new.map(|(name, value)| (name.clone(), value.clone())).collect::<Members>())
+        };
+        let kind = match &write.kind {
+            Kind::Post(members) => Kind::Post(unsaid(members)),
+            Kind::Patch(members) => Kind::Patch(unsaid(members)),
+            _ => return Some(write),
+        };
+        write.kind = kind;
+        Some(write)
     }
 
     /// Adds a write, and lets prices park or join as the asset died or came to life (P3).
     pub fn add(&mut self, write: Write, now: i64) {
+        let Some(write) = self.news(write) else { return };
         let lived = self.alive();
-        if write.is_delete() && Some(write.stamp) > self.death() {
+        if write.hides() && Some(write.stamp) > self.death() {
             self.died = Some(now);
         }
         self.writes.push(self.shared(write));

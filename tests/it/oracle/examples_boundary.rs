@@ -2,7 +2,8 @@
 
 use super::fixture::*;
 use super::types::{
-    Lane, Members, Outcome, Policy, PriceIn, PushIn, PushKind, QuoteState, RecordIn, RunStatus, Visible,
+    Absent, Lane, Members, Outcome, Policy, PriceIn, PushIn, PushKind, QuoteState, RecordIn, RunStatus,
+    SnapshotIn, Visible,
 };
 use super::{BEGINNING, Model};
 
@@ -122,6 +123,180 @@ fn x3_a_push_at_exactly_s_keeps_the_asset_and_a_price_does_not() {
         m.price(oclock(3), usd("a", "1", oclock(3)));
         let report = run(&mut m, dated(s, oclock(3), vec![record("b", &[])]));
         assert_eq!(report.deleted, deleted);
+    }
+}
+
+#[test]
+fn what_is_above_the_end_is_held_in_every_order_in_which_the_patch_is_taken() {
+    // The words' own example: PUT at 1, PATCH `n` at 15, DELETE at 10, POST `b` at 20.
+    let mut taken = 0;
+    for order in orders(4) {
+        let mut m = model();
+        let mut patched = false;
+        for step in order {
+            match step {
+                0 => m.put(oclock(1), "a", Some(1), &doc(&[("p", "1")]), None),
+                1 => {
+                    let verdict = m.patch(oclock(1), "a", Some(15), &doc(&[("n", "15")]), None);
+                    patched = verdict.outcome == Outcome::Updated;
+                    verdict
+                }
+                2 => m.delete(oclock(1), "a", Some(10)),
+                _ => post_at_20(&mut m),
+            };
+        }
+        taken += usize::from(patched);
+        let expected = if patched { doc(&[("b", "20"), ("n", "15")]) } else { doc(&[("b", "20")]) };
+        assert_eq!(members(&m, "a"), expected);
+    }
+    assert!(taken > 12);
+}
+
+fn post_at_20(m: &mut Model) -> super::types::Verdict {
+    m.post(oclock(1), "a", Some(20), &doc(&[("b", "20")]), None)
+}
+
+#[test]
+fn d3_content_that_has_lost_at_its_stamp_never_comes_back() {
+    let mut m = model();
+    put(&mut m, 5, &[("t", "1"), ("u", "1")]);
+    assert_eq!(put(&mut m, 5, &[("t", "2")]), Outcome::Updated);
+    assert_eq!(put(&mut m, 5, &[("t", "1"), ("u", "1")]), Outcome::Duplicate);
+    assert_eq!((members(&m, "a"), m.ambiguous_order()), (doc(&[("t", "2")]), 1));
+    assert_eq!(post(&mut m, 5, &[("t", "3")]), Outcome::Updated);
+    for (t, v) in [("t", "2"), ("t", "1"), ("t", "3")] {
+        assert_eq!(post(&mut m, 5, &[(t, v)]), Outcome::Duplicate);
+    }
+    assert_eq!(put(&mut m, 5, &[("t", "2")]), Outcome::Duplicate);
+    assert_eq!((members(&m, "a"), m.ambiguous_order()), (doc(&[("t", "3")]), 2));
+    // A newer stamp asks nobody.
+    assert_eq!(post(&mut m, 6, &[("t", "1")]), Outcome::Updated);
+}
+
+#[test]
+fn p1_a_price_that_lost_while_it_was_parked_or_hidden_does_not_come_back_either() {
+    for absent in [true, false] {
+        let mut m = model();
+        let send = |m: &mut Model, amount: &str| m.price(oclock(1), usd("a", amount, SECOND)).outcome;
+        if absent {
+            put(&mut m, 5, &[]);
+            run(&mut m, dated(oclock(1), oclock(1), vec![record("b", &[])]));
+        }
+        assert_eq!((send(&mut m, "1"), send(&mut m, "2")), (Outcome::Parked, Outcome::Parked));
+        assert_eq!(send(&mut m, "1"), Outcome::Duplicate);
+        m.post(oclock(2), "a", Some(oclock(2)), &doc(&[]), None);
+        assert_eq!((send(&mut m, "1"), send(&mut m, "2")), (Outcome::Duplicate, Outcome::Duplicate));
+        assert_eq!((amount(&m, "a").as_deref(), m.ambiguous_order()), (Some("2"), 1));
+    }
+}
+
+#[test]
+fn x3_a_push_at_or_below_the_s_of_the_last_file_that_lacked_it_is_hidden_by_that_absence() {
+    let s = oclock(2);
+    for kind in [PushKind::Put, PushKind::Post] {
+        for (lane, at, hidden) in [(Lane::Feed, s, true), (Lane::Push, s - 1, true), (Lane::Push, s, false)] {
+            for was_known in [true, false] {
+                let mut m = model();
+                if was_known {
+                    m.put(oclock(1), "a", Some(oclock(1)), &doc(&[("t", "1")]), None);
+                }
+                run(&mut m, dated(s, oclock(3), vec![record("b", &[])]));
+                let late = PushIn { kind, at: Some(at), lane, ..put_in("a", &[("u", "1")]) };
+                let verdict = m.push(oclock(3), late);
+                let expected = if hidden { Outcome::Superseded } else { Outcome::Created };
+                assert_eq!(verdict.outcome, expected);
+                assert!(!hidden || verdict.rule == "X3");
+                assert_eq!(is_dead(&m, "a"), hidden);
+                // All of it shows when a file holds it; the file speaks for all members.
+                m.post(oclock(3), "a", Some(s + 1), &doc(&[("v", "1")]), None);
+                let all = doc(&[("u", "1"), ("v", "1")]);
+                let old = doc(&[("t", "1")]);
+                let held = if was_known && kind == PushKind::Post {
+                    all.into_iter().chain(old).collect()
+                } else {
+                    all
+                };
+                assert_eq!(members(&m, "a"), held);
+            }
+        }
+    }
+}
+
+fn put_in(id: &str, pairs: &[(&str, &str)]) -> PushIn {
+    let (kind, lane) = (PushKind::Put, Lane::Push);
+    PushIn { kind, id: id.into(), at: None, lane, sequence: 0, members: doc(pairs), price: None }
+}
+
+#[test]
+fn x3_what_no_file_proves_to_be_absent_is_not_late() {
+    let s = oclock(2);
+    let file = || dated(s, oclock(3), vec![record("b", &[])]);
+    let cases: Vec<(SnapshotIn, &str)> = vec![
+        (undated(oclock(3), vec![record("b", &[])]), "undated"),
+        (SnapshotIn { complete: false, ..file() }, "partial"),
+        (SnapshotIn { ndjson: true, ..file() }, "lines"),
+        (dated(s, oclock(3), vec![record("b", &[]), record("b", &[])]), "repeats"),
+        (
+            dated(
+                s,
+                oclock(3),
+                vec![record("b", &[]), RecordIn { id: None, ..record("", &[]) }, record("c", &[])],
+            ),
+            "unreadable",
+        ),
+        (
+            dated(
+                s,
+                oclock(3),
+                vec![record("b", &[]), record("c", &[]), RecordIn { valid: false, ..record("a", &[]) }],
+            ),
+            "invalid",
+        ),
+    ];
+    for (file, why) in cases {
+        let mut m = model();
+        assert_eq!(run(&mut m, file).status, RunStatus::Applied, "{why}");
+        m.put(oclock(3), "a", Some(oclock(1)), &doc(&[]), None);
+        assert!(matches!(m.visible(oclock(3), "a"), Visible::Alive(_)), "{why}");
+    }
+    // X5: nor what comes out inactive.
+    let mut m = model();
+    run(&mut m, file());
+    m.put(oclock(3), "a", Some(oclock(1)), &doc(&[("status", "inactive")]), None);
+    assert!(matches!(m.visible(oclock(3), "a"), Visible::Alive(_)));
+    // And where absence marks as inactive, what comes late is marked too.
+    let mut m = Model::new(Policy { absent: Absent::Inactive, ..Policy::default() });
+    run(&mut m, file());
+    m.put(oclock(3), "a", Some(oclock(1)), &doc(&[("t", "1")]), None);
+    assert_eq!(members(&m, "a"), doc(&[("t", "1"), ("status", "inactive")]));
+}
+
+#[test]
+fn t4_what_bears_no_time_is_never_ahead_whatever_our_clock_did() {
+    let mut m = model();
+    let tomorrow = oclock(1) + DAY;
+    m.put(tomorrow, "a", None, &doc(&[("t", "1")]), None);
+    assert_eq!(m.put(oclock(1), "a", None, &doc(&[("t", "2")]), None).outcome, Outcome::Updated);
+    assert_eq!(m.price(oclock(1), PriceIn::new("a", "1", "USD", None)).outcome, Outcome::Updated);
+    let priced = Some(PriceIn::new("", "2", "USD", None));
+    assert_eq!(m.post(oclock(1), "a", None, &doc(&[]), priced).outcome, Outcome::Updated);
+    assert_eq!(m.delete(oclock(1), "a", None).outcome, Outcome::Deleted);
+}
+
+#[test]
+fn p2_without_a_heartbeat_three_intervals_of_the_feed_or_three_days_outlive_a_push() {
+    for (interval, limit) in [(HOUR, 3 * DAY), (DAY, 3 * DAY), (2 * DAY, 6 * DAY)] {
+        for class in ["", "own"] {
+            for (behind, shown) in [(limit, "101.5"), (limit + 1, "99")] {
+                let mut m = Model::new(Policy { feed_interval_us: interval, ..Policy::default() });
+                let members = doc(&[("class", class)]);
+                m.put(oclock(1), "a", Some(5), &members, None);
+                m.price(oclock(2), usd("a", "101.5", oclock(2) - behind));
+                let fed = RecordIn { members: members.clone(), ..priced("a", "99", None) };
+                run(&mut m, dated(oclock(2), oclock(2), vec![fed]));
+                assert_eq!(amount(&m, "a").as_deref(), Some(shown), "{class} {interval}");
+            }
+        }
     }
 }
 

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use super::snapshot::Accepted;
+
 const HOUR_US: i64 = 3_600_000_000;
 const DAY_US: i64 = 24 * HOUR_US;
 const PLAN_FOR_US: i64 = 72 * HOUR_US;
 /// Accepted runs that the baseline looks back on.
 const RUNS: usize = 7;
+const HELD_MAX: usize = 50;
+/// Ids of a plan that further files can confirm.
+const CONFIRMED_MAX: usize = 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlanState {
@@ -26,6 +31,10 @@ pub struct PlanView {
     pub expires: i64,
     /// The baseline, doubled so that a median between two runs stays whole.
     pub baseline_doubled: usize,
+    /// Its file was dated.
+    pub dated: bool,
+    /// Bodies that lacked its ids, its own file's first.
+    pub bodies: Vec<u64>,
 }
 
 #[derive(Default)]
@@ -52,8 +61,8 @@ impl Guard {
 
     /// More than the limit in this run, twice it in 24 h, or four times it in 7 days.
     pub fn exceeded(&self, now: i64, deletes: usize, baseline_doubled: usize) -> bool {
-        // max(5 % of b, min(20, b / 2)), times 40, with b doubled.
-        let limit = baseline_doubled.max(800.min(10 * baseline_doubled));
+        // max(5 % of b, min(20, max(2, 10 % of b))), times 40, with b doubled.
+        let limit = baseline_doubled.max(800.min(80.max(2 * baseline_doubled)));
         let within = |window: i64| {
             let recent = self.applied.iter().filter(|(at, _)| now - at < window);
             deletes + recent.map(|(_, n)| n).sum::<usize>()
@@ -61,12 +70,58 @@ impl Guard {
         40 * deletes > limit || 40 * within(DAY_US) > 2 * limit || 40 * within(7 * DAY_US) > 4 * limit
     }
 
-    pub fn open(&mut self, now: i64, s: i64, ids: Vec<String>, baseline_doubled: usize) -> u64 {
+    /// Opens a plan and gives its number; beyond so many that are held, the newest of them takes the
+    /// ids.
+    pub fn hold(
+        &mut self,
+        now: i64,
+        file: &Accepted,
+        ids: Vec<String>,
+        baseline_doubled: usize,
+    ) -> Option<u64> {
+        let held: Vec<u64> = self.held().map(|p| p.id).collect();
+        if held.len() >= HELD_MAX {
+            let newest = self.plans.iter_mut().rev().find(|p| p.state == PlanState::Held)?;
+            newest.ids.extend(ids);
+            return None;
+        }
         let id = self.plans.len() as u64 + 1;
-        let expires = now + PLAN_FOR_US;
-        let state = PlanState::Held;
-        self.plans.push(PlanView { id, state, s, ids, expires, baseline_doubled });
-        id
+        self.plans.push(PlanView {
+            id,
+            state: PlanState::Held,
+            s: file.s,
+            ids,
+            expires: now + PLAN_FOR_US,
+            baseline_doubled,
+            // An empty file is meant only where that is said, or approved.
+            dated: !file.undated && !file.empty,
+            bodies: vec![file.body_hash],
+        });
+        Some(id)
+    }
+
+    fn held(&self) -> impl Iterator<Item = &PlanView> {
+        self.plans.iter().filter(|p| p.state == PlanState::Held)
+    }
+
+    /// Notes one more file; gives the plans that it confirms: small ones of dated files, whose ids so
+    /// many further files with bodies of their own have lacked without a break.
+    pub fn confirmed_by(&mut self, file: &Accepted, confirm: usize) -> Vec<u64> {
+        let mut confirmed = Vec::new();
+        let small = |p: &&mut PlanView| p.state == PlanState::Held && p.dated && p.ids.len() <= CONFIRMED_MAX;
+        for plan in self.plans.iter_mut().filter(small) {
+            if plan.ids.iter().any(|id| file.present.contains(id)) {
+                plan.bodies.truncate(1);
+                continue;
+            }
+            if !plan.bodies.contains(&file.body_hash) {
+                plan.bodies.push(file.body_hash);
+            }
+            if confirm > 0 && plan.bodies.len() > confirm {
+                confirmed.push(plan.id);
+            }
+        }
+        confirmed
     }
 
     pub fn plan(&self, id: u64) -> Option<PlanView> {
@@ -84,8 +139,8 @@ impl Guard {
     }
 
     pub fn expire(&mut self, now: i64) {
-        let due = self.plans.iter().filter(|p| p.state == PlanState::Held && p.expires <= now);
-        for id in due.map(|p| p.id).collect::<Vec<_>>() {
+        let due: Vec<u64> = self.held().filter(|p| p.expires <= now).map(|p| p.id).collect();
+        for id in due {
             self.settle(id, PlanState::Expired);
         }
     }
@@ -104,8 +159,7 @@ impl Guard {
 
     /// Ids in a held plan open no second one.
     pub fn holds(&self, id: &str) -> bool {
-        let mut held = self.plans.iter().filter(|p| p.state == PlanState::Held);
-        held.any(|p| p.ids.iter().any(|other| other == id))
+        self.held().any(|p| p.ids.iter().any(|other| other == id))
     }
 
     /// Turned down, and no changed snapshot has come since.

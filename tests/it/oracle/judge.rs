@@ -14,6 +14,8 @@ struct Contest {
     /// The write says what the register already says.
     agrees: bool,
     same_at: bool,
+    /// It has been said at this very stamp before.
+    repeats: bool,
 }
 
 /// How a write fares; computed before it is added.
@@ -28,22 +30,21 @@ pub struct Judgement {
 impl Judgement {
     pub fn of(before: &Asset, write: &Write) -> Judgement {
         let contests = match &write.kind {
-            Kind::Delete => Vec::new(),
+            Kind::Delete | Kind::Absence | Kind::Presence => Vec::new(),
             Kind::Full(members) | Kind::Post(members) | Kind::Patch(members) => {
                 let full = matches!(write.kind, Kind::Full(_));
                 let mut names: Vec<&str> = members.keys().map(String::as_str).collect();
                 if full {
                     // A full write speaks also for what it leaves out: it may lose there too.
-                    names.extend(before.document().keys().filter(|k| !members.contains_key(**k)));
+                    names.extend(before.registers().names().filter(|k| !members.contains_key(*k)));
                 }
                 let wanted = |k: &str| members.get(k).filter(|v| full || !v.is_null());
                 contests(before, write, &names, wanted)
             }
         };
-        let gives_life = matches!(write.kind, Kind::Full(_) | Kind::Post(_));
         Judgement {
             contests,
-            life: gives_life.then(|| Some(write.stamp).cmp(&before.life())),
+            life: write.writes_life().then(|| Some(write.stamp).cmp(&before.life())),
             buried: before.buries(write.stamp),
         }
     }
@@ -64,9 +65,9 @@ impl Judgement {
         self.contests.iter().any(|c| c.same_at && !c.agrees)
     }
 
-    /// D3: only the order of commits decided.
+    /// D3: only the order of commits decided. What comes again decides nothing.
     pub fn ambiguous(&self) -> bool {
-        self.contests.iter().any(|c| c.standing == Ordering::Equal && !c.agrees)
+        self.contests.iter().any(|c| c.standing == Ordering::Equal && !c.agrees && !c.repeats)
     }
 
     /// The outcome of a write that changed nothing visible; `None` for one that says nothing.
@@ -103,11 +104,13 @@ fn contests<'a>(
     let registers = before.registers();
     let contest = |name: &&str| {
         let (last, value) = registers.last_word(name);
+        let standing = standing(write.stamp, last);
         Contest {
             member: name.to_string(),
-            standing: standing(write.stamp, last),
+            standing,
             agrees: wanted(name) == value,
             same_at: last.is_some_and(|o| o.stamp.at == write.stamp.at),
+            repeats: standing == Ordering::Equal && before.said_before(write, name),
         }
     };
     names.iter().map(contest).collect()
@@ -115,8 +118,7 @@ fn contests<'a>(
 
 /// X1: the verdict on a DELETE, seen from before and after.
 pub fn judge_delete(before: &Asset, write: &Write, changed: bool) -> Verdict {
-    let death = before.death();
-    if death == Some(write.stamp) {
+    if before.end() == Some(write.stamp) {
         return Verdict::new(Outcome::Duplicate, "D2");
     }
     if before.buries(write.stamp) {
@@ -126,7 +128,7 @@ pub fn judge_delete(before: &Asset, write: &Write, changed: bool) -> Verdict {
     match () {
         // A DELETE of an unknown id leaves a tombstone too.
         () if dies || !before.known() => Verdict::new(Outcome::Deleted, "X1"),
-        // Dead already: a newer stamp, equal content, as D2 has it of writes.
+        // Dead already, or hidden: a newer stamp, equal content, as D2 has it of writes.
         () if !before.alive() => Verdict::new(Outcome::Unchanged, "D2"),
         () if changed => Verdict::new(Outcome::Updated, "X1"),
         () => Verdict::new(Outcome::Superseded, "X1"),

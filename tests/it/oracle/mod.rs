@@ -31,6 +31,8 @@ mod examples_boundary;
 #[cfg(test)]
 mod examples_feed;
 #[cfg(test)]
+mod examples_guard;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod properties;

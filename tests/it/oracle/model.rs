@@ -41,6 +41,8 @@ pub struct Model {
     pub(super) quarantine: Vec<QuarantineRow>,
     pub(super) ambiguous_order: usize,
     pub(super) pushes_since_run: usize,
+    /// F9: whether the partner has ever pushed a document.
+    pub(super) pushes_documents: bool,
     gaps: Gaps,
     commits: u64,
     last_undated: i64,
@@ -58,6 +60,7 @@ impl Model {
             quarantine: Vec::new(),
             ambiguous_order: 0,
             pushes_since_run: 0,
+            pushes_documents: false,
             gaps: Gaps::default(),
             commits: 0,
             last_undated: i64::MIN,
@@ -100,8 +103,9 @@ impl Model {
 
     pub fn delete(&mut self, now: i64, id: &str, at: Option<i64>) -> Verdict {
         self.expire(now);
+        let said = at.is_some();
         let at = self.source_time(now, at);
-        if at > now + DOCUMENT_AHEAD_MAX_US {
+        if said && at > now + DOCUMENT_AHEAD_MAX_US {
             let verdict = Verdict::because(Outcome::Quarantined, "T4", "future_time");
             return self.keep_aside(id, verdict);
         }
@@ -124,7 +128,7 @@ impl Model {
         self.expire(now);
         let at = self.source_time(now, price.as_of);
         let mut asset = self.assets.get(&price.id).cloned().unwrap_or_default();
-        let arrival = self.arrival(now, at, lane);
+        let arrival = self.arrival(now, at, price.as_of.is_some(), lane);
         self.note_stream(&price, &arrival);
         // Else a price could outlive the forgotten death of its asset.
         let verdict = match !asset.known() && self.at_or_before_floor(at) {
@@ -199,7 +203,7 @@ impl Model {
     /// X4: forgets the tombstones that may be forgotten. Never happens by itself, as the rule
     /// gives the least age only.
     pub fn collect_tombstones(&mut self, now: i64) {
-        let age = TOMBSTONE_FOR_US.max(3 * self.policy.asset_interval_us);
+        let age = TOMBSTONE_FOR_US.max(3 * self.policy.feed_interval_us);
         let old = |asset: &Asset| {
             !asset.alive() && asset.parked.is_empty() && asset.died.is_some_and(|t| t + age <= now)
         };
@@ -234,9 +238,9 @@ impl Model {
         self.commits
     }
 
-    pub(super) fn arrival(&mut self, now: i64, at: i64, lane: Lane) -> Arrival {
+    pub(super) fn arrival(&mut self, now: i64, at: i64, said: bool, lane: Lane) -> Arrival {
         let room = self.parked() < self.policy.parked_max;
-        Arrival { now, commit: self.next_commit(), lane, at, room }
+        Arrival { now, commit: self.next_commit(), lane, at, said, run_s: None, room }
     }
 
     pub(super) fn at_or_before_floor(&self, at: i64) -> bool {
@@ -277,7 +281,7 @@ impl Model {
     /// P4: prices held for their currency try again; what is still refused stays.
     pub(super) fn release_currencies(&mut self, now: i64, id: &str) {
         for held in std::mem::take(&mut self.currency_held) {
-            let arrival = self.arrival(now, held.at, held.lane);
+            let arrival = self.arrival(now, held.at, true, held.lane);
             let known = (held.price.id == id).then(|| self.assets.get_mut(id)).flatten();
             let still = known.is_none_or(|asset| {
                 let verdict = apply_dated(&self.policy, asset, &held.price, arrival);

@@ -24,6 +24,8 @@ pub struct DatedPrice {
     pub stamp: Stamp,
     pub commit: u64,
     pub received: i64,
+    /// P2: S of the newest run that said it, if a feed did.
+    pub run_s: Option<i64>,
     pub stream: Option<String>,
     pub closed: bool,
 }
@@ -41,14 +43,16 @@ pub struct UndatedPrice {
     pub amount: Option<String>,
     pub currency: Option<String>,
     pub s: i64,
+    /// What its record is stamped by: S, or a time of its own (T3).
+    pub at: i64,
     pub fetch_start: i64,
     pub closed: bool,
 }
 
-/// P3.
+/// P3: the newest price of a quote, and before it those that have lost to it at its stamp.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parked {
-    pub price: DatedPrice,
+    pub prices: Vec<DatedPrice>,
     pub since: i64,
 }
 
@@ -60,21 +64,40 @@ pub struct Arrival {
     pub lane: Lane,
     /// T2: the price's `as_of`, or what stands in for it.
     pub at: i64,
+    /// T4: that time was said, by the price or by its item.
+    pub said: bool,
+    /// S of the run that holds it, in the feed's lane.
+    pub run_s: Option<i64>,
     /// P3: the partner may park one more.
     pub room: bool,
 }
 
+impl Parked {
+    pub fn newest(&self) -> &DatedPrice {
+        self.prices.last().expect("there is one")
+    }
+}
+
 impl Asset {
-    /// The dated register of a quote: the greatest stamp above death.
+    /// The dated register of a quote: the greatest stamp above the end.
     pub fn dated(&self, quote: &str) -> Option<&DatedPrice> {
-        let mine = self.prices.iter().filter(|p| p.quote == quote);
-        mine.filter(|p| !self.buries_price(p.stamp.at)).max_by_key(|p| (p.stamp, p.commit))
+        self.contenders(quote).last()
+    }
+
+    /// The prices of the greatest stamp above the end, in order of their commits: the last of them
+    /// shows, the others have lost to it at that stamp.
+    fn contenders(&self, quote: &str) -> impl Iterator<Item = &DatedPrice> {
+        let mine = self.prices.iter().filter(move |p| p.quote == quote && !self.buries_price(p.stamp.at));
+        let top = mine.clone().map(|p| p.stamp).max();
+        let mut contenders: Vec<&DatedPrice> = mine.filter(|p| Some(p.stamp) == top).collect();
+        contenders.sort_by_key(|p| p.commit);
+        contenders.into_iter()
     }
 
     /// The undated register of a quote: that of the newest run.
     pub fn undated(&self, quote: &str) -> Option<&UndatedPrice> {
         let mine = self.undated.iter().filter(|p| p.quote == quote);
-        mine.filter(|p| !self.buries_price(p.s)).max_by_key(|p| p.s)
+        mine.filter(|p| !self.buries_price(p.at)).max_by_key(|p| p.s)
     }
 
     /// P2: the first fetch that held what the undated register holds, without a break.
@@ -91,21 +114,32 @@ impl Asset {
         dated.chain(undated).chain(self.parked.keys()).cloned().collect()
     }
 
-    /// P3: as the asset dies, its quotes newer than the death park; as it lives, they join.
+    /// P3: as the asset is said dead, its quotes newer than that park; as it is written again, they
+    /// join. Absence leaves the quotes where they are.
     pub fn settle_prices(&mut self, now: i64) {
-        if self.alive() {
+        if self.alive() || self.absent() {
             let joining = std::mem::take(&mut self.parked);
-            self.prices.extend(joining.into_values().map(|p| p.price));
+            self.prices.extend(joining.into_values().flat_map(|p| p.prices));
             return;
         }
         for quote in self.quotes() {
-            if let Some(price) = self.dated(&quote).cloned() {
-                self.parked.insert(quote, Parked { price, since: now });
+            let prices: Vec<DatedPrice> = self.contenders(&quote).cloned().collect();
+            if !prices.is_empty() {
+                self.parked.insert(quote, Parked { prices, since: now });
             }
         }
         self.prices.clear();
-        let death = self.death();
-        self.parked.retain(|_, p| death.is_none_or(|d| p.price.stamp.at > d.at));
+        let end = self.end();
+        self.parked.retain(|_, p| end.is_none_or(|end| p.newest().stamp.at > end.at));
+    }
+
+    /// P2: a later run of the feed says the price that stands: that run has written it.
+    fn hear_again(&mut self, arriving: &DatedPrice) {
+        let (stamp, amount) = (arriving.stamp, &arriving.amount);
+        let same = |p: &&mut DatedPrice| p.quote == arriving.quote && p.stamp == stamp && p.amount == *amount;
+        for standing in self.prices.iter_mut().filter(same) {
+            standing.run_s = standing.run_s.max(arriving.run_s);
+        }
     }
 
     /// P4: the currency that a quote has, and since when.
@@ -123,9 +157,7 @@ impl Asset {
     fn document_names(&self, currency: &str, since: i64) -> bool {
         let registers = self.registers();
         let (order, value) = registers.last_word("currency");
-        self.alive()
-            && value.and_then(|v| v.as_str()) == Some(currency)
-            && order.is_some_and(|o| o.stamp.at > since)
+        value.and_then(|v| v.as_str()) == Some(currency) && order.is_some_and(|o| o.stamp.at > since)
     }
 }
 
@@ -145,8 +177,8 @@ pub fn fault(policy: &Policy, price: &PriceIn) -> Option<&'static str> {
 }
 
 /// T4.
-pub fn future(price: &PriceIn, at: i64, now: i64) -> bool {
-    price.as_of.unwrap_or(at) > now + PRICE_AHEAD_MAX_US
+pub fn future(at: i64, now: i64) -> bool {
+    at > now + PRICE_AHEAD_MAX_US
 }
 
 /// P4: the price's own, the stored one, the document's, the partner's default.
@@ -182,7 +214,7 @@ fn admit(policy: &Policy, asset: &Asset, price: &PriceIn) -> Result<Option<Strin
 
 /// One dated price, from any lane. The asset changes only where the verdict says so.
 pub fn apply_dated(policy: &Policy, asset: &mut Asset, price: &PriceIn, by: Arrival) -> Verdict {
-    if future(price, by.at, by.now) {
+    if by.said && future(by.at, by.now) {
         return Verdict::because(Outcome::Quarantined, "T4", "future_time");
     }
     let currency = match admit(policy, asset, price) {
@@ -196,24 +228,36 @@ pub fn apply_dated(policy: &Policy, asset: &mut Asset, price: &PriceIn, by: Arri
         stamp: Stamp { at: by.at, lane: by.lane, sequence: price.sequence },
         commit: by.commit,
         received: by.now,
+        run_s: by.run_s,
         stream: price.stream.as_ref().map(|(name, _)| name.clone()),
         closed: price.closed,
     };
     if asset.buries_price(by.at) {
         return Verdict::new(Outcome::Superseded, "X1");
     }
-    if asset.alive() { apply_living(asset, arriving) } else { park(asset, arriving, by) }
+    if !asset.alive() && !asset.absent() {
+        return park(asset, arriving, by);
+    }
+    let verdict = apply_held(asset, arriving);
+    match verdict.outcome {
+        // Into its register, hidden.
+        Outcome::Updated | Outcome::Unchanged if !asset.alive() => {
+            Verdict { tied: verdict.tied, ..Verdict::new(Outcome::Parked, "P3") }
+        }
+        _ => verdict,
+    }
 }
 
-fn apply_living(asset: &mut Asset, arriving: DatedPrice) -> Verdict {
+fn apply_held(asset: &mut Asset, arriving: DatedPrice) -> Verdict {
     let stored = asset.dated(&arriving.quote);
-    let contest = contest(stored, &arriving);
+    let contest = contest(asset.contenders(&arriving.quote), &arriving);
     // A price that loses anyway is superseded whatever its currency.
     let loses = contest.as_ref().is_some_and(|v| v.outcome == Outcome::Superseded);
     if !loses && currency_changed(asset, &arriving.quote, arriving.currency.as_deref()) {
         return Verdict::because(Outcome::Quarantined, "P4", "currency_changed");
     }
     if let Some(verdict) = contest {
+        asset.hear_again(&arriving);
         return verdict;
     }
     let unchanged = stored.is_some_and(|s| s.same_content(&arriving));
@@ -227,13 +271,15 @@ fn apply_living(asset: &mut Asset, arriving: DatedPrice) -> Verdict {
     Verdict { tied, ..verdict }
 }
 
-/// P1: the verdict on a price that does not apply.
-fn contest(stored: Option<&DatedPrice>, arriving: &DatedPrice) -> Option<Verdict> {
-    let stored = stored?;
-    match arriving.stamp.cmp(&stored.stamp) {
+/// P1: the verdict on a price that does not apply. `stored` are of one stamp; the last stands, the
+/// others have lost there, and do not come back.
+fn contest<'a>(stored: impl Iterator<Item = &'a DatedPrice>, arriving: &DatedPrice) -> Option<Verdict> {
+    let stored: Vec<&DatedPrice> = stored.collect();
+    let said_before = || stored.iter().any(|s| s.amount == arriving.amount);
+    match arriving.stamp.cmp(&stored.last()?.stamp) {
         Ordering::Greater => None,
         Ordering::Less => Some(Verdict::new(Outcome::Superseded, "P1")),
-        Ordering::Equal if stored.amount == arriving.amount => Some(Verdict::new(Outcome::Duplicate, "P1")),
+        Ordering::Equal if said_before() => Some(Verdict::new(Outcome::Duplicate, "P1")),
         Ordering::Equal if arriving.stamp.at % SECOND_US == 0 => None,
         Ordering::Equal => Some(Verdict::because(Outcome::Rejected, "P1", "value_conflict")),
     }
@@ -242,16 +288,19 @@ fn contest(stored: Option<&DatedPrice>, arriving: &DatedPrice) -> Option<Verdict
 /// P3: the newest one per quote. Currencies are not compared here: the
 /// document that names one is yet to come.
 fn park(asset: &mut Asset, arriving: DatedPrice, by: Arrival) -> Verdict {
-    let parked = asset.parked.get(&arriving.quote).map(|p| &p.price);
-    if let Some(verdict) = contest(parked, &arriving) {
+    let parked = asset.parked.get(&arriving.quote);
+    if let Some(verdict) = contest(parked.iter().flat_map(|p| &p.prices), &arriving) {
         return verdict;
     }
     if parked.is_none() && !by.room {
         // P3 caps what is parked and says not of the price that comes then: it is not lost.
         return Verdict::because(Outcome::Quarantined, "P3", "parked_full");
     }
-    let tied = parked.is_some_and(|parked| parked.stamp == arriving.stamp);
-    asset.parked.insert(arriving.quote.clone(), Parked { price: arriving, since: by.now });
+    let tied = parked.is_some_and(|parked| parked.newest().stamp == arriving.stamp);
+    let lost = parked.filter(|_| tied).map(|p| p.prices.clone()).unwrap_or_default();
+    let quote = arriving.quote.clone();
+    let prices = lost.into_iter().chain([arriving]).collect();
+    asset.parked.insert(quote, Parked { prices, since: by.now });
     Verdict { tied, ..Verdict::new(Outcome::Parked, "P3") }
 }
 
@@ -260,7 +309,7 @@ pub fn apply_undated(
     policy: &Policy,
     asset: &mut Asset,
     price: &PriceIn,
-    s: i64,
+    (s, at): (i64, i64),
     fetch_start: i64,
 ) -> Result<bool, Verdict> {
     let currency = admit(policy, asset, price)?;
@@ -272,6 +321,7 @@ pub fn apply_undated(
         amount: price.amount.as_deref().and_then(normal),
         currency,
         s,
+        at,
         fetch_start,
         closed: price.closed,
     };

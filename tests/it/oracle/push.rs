@@ -33,8 +33,10 @@ impl Model {
         let judgement = Judgement::of(&before, &write);
         let mut after = before.clone();
         after.add(write, now);
+        self.hide_if_late(now, (&item.id, stamp), &before, &mut after);
         let priced = item.price.as_ref().map(|price| {
-            let arrival = self.arrival(now, price.as_of.unwrap_or(at), item.lane);
+            let said = price.as_of.or(item.at).is_some();
+            let arrival = self.arrival(now, price.as_of.unwrap_or(at), said, item.lane);
             self.note_stream(price, &arrival);
             apply_dated(&self.policy, &mut after, price, arrival)
         });
@@ -44,6 +46,7 @@ impl Model {
         let ties = usize::from(priced.as_ref().is_some_and(|p| p.tied));
         self.ambiguous_order += usize::from(judgement.ambiguous()) + ties;
         let verdict = self.judge_item(&before, &after, &judgement, priced);
+        self.pushes_documents = true;
         self.commit_push(now, &item.id, after);
         verdict
     }
@@ -58,7 +61,7 @@ impl Model {
             let outcome = if before.known() { Outcome::Gone } else { Outcome::NotFound };
             return Some(Verdict::new(outcome, "X1"));
         }
-        if at > now + DOCUMENT_AHEAD_MAX_US {
+        if item.at.is_some() && at > now + DOCUMENT_AHEAD_MAX_US {
             return Some(Verdict::because(Outcome::Quarantined, "T4", "future_time"));
         }
         if !before.known() && self.at_or_before_floor(at) {
@@ -78,6 +81,8 @@ impl Model {
         let priced = priced.map(|p| (p.outcome, p.rule));
         let plain = judgement.without_change().map(|outcome| match outcome {
             Outcome::Superseded => (outcome, judgement.lost_by()),
+            // X3: held, and hidden.
+            Outcome::Unchanged if !after.alive() => (Outcome::Superseded, "X3"),
             _ => (outcome, "D2"),
         });
         let changed = reading::content(&self.policy, before) != reading::content(&self.policy, after);

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::asset::Asset;
 use super::price::{DatedPrice, UndatedPrice};
-use super::types::{Policy, QuoteState, Visible, VisibleAsset, VisibleQuote};
+use super::types::{Lane, Policy, QuoteState, Visible, VisibleAsset, VisibleQuote};
+
+/// P2: what outlives a push whose class has no heartbeat, at least.
+const OUTLIVED_MIN_US: i64 = 3 * 86_400_000_000;
 
 /// A quote as chosen by P2, before the clock comes into it.
 pub struct Shown<'a> {
@@ -25,23 +28,28 @@ fn heartbeat(policy: &Policy, asset: &Asset) -> Option<i64> {
     policy.heartbeats.get(&asset.text_member("class")?).copied()
 }
 
-/// P2: the dated price, unless a feed wrote it before S, or it is older than S by more than three
-/// heartbeats.
-fn prefers_undated(dated: &DatedPrice, undated: &UndatedPrice, heartbeat: Option<i64>) -> bool {
-    let by_feed_before = dated.stamp.lane == super::types::Lane::Feed && dated.stamp.at < undated.s;
-    let outlived = heartbeat.is_some_and(|h| undated.s - dated.stamp.at > 3 * h);
-    by_feed_before || outlived
+/// P2: the dated price, unless an earlier run of the feed wrote it, or it is older than S by more
+/// than three heartbeats, or intervals of the feed where its class has no heartbeat.
+///
+/// Of two prices of the feed the runs alone decide: a feed that begins to date its prices shows them
+/// at once, however old their `as_of`.
+fn prefers_undated(policy: &Policy, asset: &Asset, dated: &DatedPrice, undated: &UndatedPrice) -> bool {
+    if dated.stamp.lane == Lane::Feed {
+        return dated.run_s < Some(undated.s);
+    }
+    let of_feed = || OUTLIVED_MIN_US.max(3 * policy.feed_interval_us);
+    let outlived = heartbeat(policy, asset).map_or_else(of_feed, |h| 3 * h);
+    undated.s - dated.stamp.at > outlived
 }
 
 pub fn shown_quotes<'a>(policy: &Policy, asset: &'a Asset) -> BTreeMap<String, Shown<'a>> {
     if !asset.alive() {
         return BTreeMap::new();
     }
-    let heartbeat = heartbeat(policy, asset);
     let mut shown = BTreeMap::new();
     for quote in asset.quotes() {
         let pick = match (asset.dated(&quote), asset.undated(&quote)) {
-            (Some(d), Some(u)) if prefers_undated(d, u, heartbeat) => from_undated(asset, u),
+            (Some(d), Some(u)) if prefers_undated(policy, asset, d, u) => from_undated(asset, u),
             (Some(d), _) => from_dated(d),
             (None, Some(u)) => from_undated(asset, u),
             (None, None) => continue,

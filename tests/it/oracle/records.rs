@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::DOCUMENT_AHEAD_MAX_US;
-use super::price;
 use super::push::member_fault;
 use super::types::{Policy, QuarantineRow, RecordIn};
 
@@ -23,6 +22,8 @@ pub struct Sorted<'a> {
     pub unreadable: bool,
     /// F6: left aside without harm.
     pub repeated: usize,
+    /// F6: an id stands more than once, alike or not.
+    pub repeats: bool,
 }
 
 impl<'a> Sorted<'a> {
@@ -30,6 +31,7 @@ impl<'a> Sorted<'a> {
         let mut sorted = Sorted::default();
         let mut by_id: BTreeMap<&str, Vec<&RecordIn>> = BTreeMap::new();
         for record in records {
+            sorted.repeats |= record.id.as_ref().is_some_and(|id| sorted.present.contains(id));
             sorted.present.extend(record.id.clone());
             match (record_fault(policy, now, record), &record.id) {
                 (None, Some(id)) => by_id.entry(id).or_default().push(record),
@@ -42,9 +44,12 @@ impl<'a> Sorted<'a> {
         sorted
     }
 
-    /// F3: more than 5 %, and at least 20.
+    /// F3: more than 5 % and at least 20, or more than half.
+    ///
+    /// A file of whose records none can be applied is refused too, by whatever rule they were kept aside.
     pub fn too_many_invalid(&self, total: usize) -> bool {
-        self.invalid >= INVALID_MIN && self.invalid * 20 > total
+        let none_is_good = total > 0 && self.good.is_empty();
+        none_is_good || (self.invalid >= INVALID_MIN && self.invalid * 20 > total) || self.invalid * 2 > total
     }
 
     fn refuse(&mut self, record: &RecordIn, reason: &'static str) {
@@ -75,7 +80,7 @@ fn all_equal(records: &[&RecordIn]) -> bool {
     records.iter().all(|r| content(r) == content(records[0]))
 }
 
-/// F2: why a record is invalid by itself.
+/// F2: why a record is invalid by itself; its price is another matter.
 fn record_fault(policy: &Policy, now: i64, record: &RecordIn) -> Option<&'static str> {
     if !record.valid {
         return Some("invalid_record");
@@ -87,9 +92,5 @@ fn record_fault(policy: &Policy, now: i64, record: &RecordIn) -> Option<&'static
     if record.updated_at.is_some_and(|at| at > now + DOCUMENT_AHEAD_MAX_US) {
         return Some("future_time");
     }
-    let priced = record.price.as_ref().and_then(|p| {
-        let future = p.as_of.is_some_and(|as_of| price::future(p, as_of, now));
-        price::fault(policy, p).or(future.then_some("future_time"))
-    });
-    member_fault(policy, &record.members, false).or(priced)
+    member_fault(policy, &record.members, false)
 }

@@ -7,20 +7,28 @@ use std::sync::Arc;
 use super::asset::{Asset, Kind, Write};
 use super::judge::Judgement;
 use super::model::{BEGINNING, Model};
-use super::price::{apply_dated, apply_undated};
+use super::price::{Arrival, apply_dated, apply_undated};
 use super::reading::content;
 use super::records::Sorted;
 use super::types::{
-    Lane, Outcome, PriceIn, QuarantineRow, RecordIn, RunReport, RunStatus, SnapshotIn, Stamp, Verdict,
+    Lane, Outcome, PriceIn, QuarantineRow, RecordIn, RecordTime, RunReport, RunStatus, SnapshotIn, Stamp,
 };
 
 /// T4.
 const ENVELOPE_AHEAD_MAX_US: i64 = 60_000_000;
+/// T3: runs in a row that are refused for their time.
+const REFUSED_FOR_TIME_MAX: usize = 3;
 
 /// What a partner's feed has done so far.
 #[derive(Default)]
 pub struct Feed {
     pub last: Option<Accepted>,
+    /// Property 1: the newest file that proves absences and of whose none was held.
+    pub proven: Option<Accepted>,
+    /// T3: the time that the newest file stated which stated one.
+    last_stated: Option<i64>,
+    /// T3: in a row.
+    refused_for_time: usize,
     /// Start and body of each fetch that brought a whole body: of others it is not known what they differ
     /// from.
     fetches: Vec<(i64, u64)>,
@@ -32,6 +40,8 @@ pub struct Accepted {
     pub s: i64,
     pub body_hash: u64,
     pub undated: bool,
+    /// X3, F1, F6: what it lacks is absent at once.
+    pub proves: bool,
     pub present: BTreeSet<String>,
     /// F2, F8: absence may delete.
     pub deletes: bool,
@@ -42,13 +52,21 @@ pub struct Accepted {
 
 /// Where S comes from.
 enum Source {
-    Envelope(i64),
+    /// The envelope, or `Last-Modified` where it is the data's time.
+    Stated(i64),
     Record(i64),
-    Modified(i64),
     Floor(i64),
 }
 
-/// How one record fared; `None` of a verdict is quarantine.
+/// S, and where it is from.
+#[derive(Clone, Copy)]
+struct SnapshotTime {
+    s: i64,
+    undated: bool,
+    stated: Option<i64>,
+}
+
+/// How one record fared.
 struct Fared {
     verdict: &'static str,
     created: bool,
@@ -62,8 +80,12 @@ struct Fared {
 enum PriceFared {
     Well,
     Drifted,
+    /// P1: `duplicate`, also where it shows again over an undated one of a run in between (P2).
+    Repeated,
     LostToNewer,
     Conflict,
+    /// F2: kept aside, while the document applies.
+    Aside(&'static str),
 }
 
 impl Model {
@@ -79,45 +101,66 @@ impl Model {
         // F1: nothing happens unless the body closed and its count agrees.
         let counted = snapshot.count.is_none_or(|count| count == snapshot.records.len());
         if !snapshot.closed || !counted || snapshot.not_modified {
-            return ended(RunStatus::Failed, "F1", None);
+            return RunReport { failure: true, ..ended(RunStatus::Failed, "F1", None) };
         }
         self.feed.fetches.push((snapshot.fetch_start, snapshot.body_hash));
         let policy = self.policy.clone();
         let sorted = Sorted::new(&policy, now, &snapshot.records);
         if sorted.too_many_invalid(snapshot.records.len()) {
-            return ended(RunStatus::Refused, "F3", None);
+            return RunReport { failure: true, ..ended(RunStatus::Refused, "F3", None) };
         }
-        let (s, undated) = self.snapshot_time(snapshot, &sorted);
-        if self.feed.last.as_ref().is_some_and(|last| s < last.s) {
-            return ended(RunStatus::SkippedOlder, "F5", Some(s));
+        let time = self.snapshot_time(snapshot, &sorted);
+        let lints = lints(snapshot);
+        if self.feed.last.as_ref().is_some_and(|last| time.s < last.s) {
+            return self.refused_for_time(RunStatus::SkippedOlder, "F5", time.s, lints);
         }
-        if self.at_or_before_floor(s) {
+        if self.at_or_before_floor(time.s) {
             let reason = "older_than_history";
             self.quarantine.push(QuarantineRow { id: None, reason, price: None });
-            return ended(RunStatus::Refused, "X4", Some(s));
+            return self.refused_for_time(RunStatus::Refused, "X4", time.s, lints);
         }
-        self.accept(now, snapshot, sorted, s, undated)
+        let report = RunReport { lints, ..ended(RunStatus::Applied, "F1", Some(time.s)) };
+        self.accept(now, snapshot, sorted, time, report)
+    }
+
+    /// T3: the third in a row counts as a failure, and each after it.
+    fn refused_for_time(
+        &mut self,
+        status: RunStatus,
+        rule: &'static str,
+        s: i64,
+        lints: Vec<&'static str>,
+    ) -> RunReport {
+        self.feed.refused_for_time += 1;
+        let failure = self.feed.refused_for_time >= REFUSED_FOR_TIME_MAX;
+        RunReport { lints, failure, ..ended(status, rule, Some(s)) }
     }
 
     /// T3: the first that is sane.
-    fn snapshot_time(&self, snapshot: &SnapshotIn, sorted: &Sorted<'_>) -> (i64, bool) {
-        // T4 names the bound for the envelope; the others are no more to be believed.
-        let sane = |t: &i64| *t <= snapshot.fetch_start + ENVELOPE_AHEAD_MAX_US;
+    fn snapshot_time(&self, snapshot: &SnapshotIn, sorted: &Sorted<'_>) -> SnapshotTime {
+        let sane = |t: &i64| is_sane(snapshot, *t);
         let newest = sorted.good.values().filter_map(|r| r.updated_at).max();
         let modified = snapshot.last_modified.filter(|_| self.policy.last_modified_is_data_time);
+        // T2, T4: with an envelope that cannot be believed the run is undated, whatever else it bears.
+        let wrong = !lints(snapshot).is_empty();
         let source = None
-            .or(snapshot.generated_at.filter(sane).map(Source::Envelope))
+            .or(snapshot.generated_at.filter(sane).map(Source::Stated))
             .or(newest.filter(sane).map(Source::Record))
-            .or(modified.filter(sane).map(Source::Modified))
+            .or(modified.filter(sane).map(Source::Stated))
+            .filter(|_| !wrong)
             .unwrap_or_else(|| Source::Floor(self.floor(snapshot.body_hash)));
         let last = self.feed.last.as_ref().map(|l| l.s);
         let barrier = last.max(self.history_floor);
         let raised = |s: i64| if Some(s) <= barrier { barrier.map_or(s, |b| b + 1) } else { s };
-        let unequal = |s: i64| if Some(s) == last { s + 1 } else { s };
+        let stands_still = |s: i64| Some(s) == self.feed.last_stated || Some(s) == last;
         match source {
-            Source::Envelope(s) | Source::Modified(s) => (unequal(s), false),
-            Source::Record(s) => (raised(s), false),
-            Source::Floor(s) => (raised(s), true),
+            Source::Stated(s) => SnapshotTime {
+                s: if stands_still(s) { raised(s) } else { s },
+                undated: false,
+                stated: Some(s),
+            },
+            Source::Record(s) => SnapshotTime { s: raised(s), undated: false, stated: None },
+            Source::Floor(s) => SnapshotTime { s: raised(s), undated: true, stated: None },
         }
     }
 
@@ -133,7 +176,14 @@ impl Model {
         report.undated = last.undated;
         let baseline = self.baseline();
         self.absent(now, last, baseline, &mut report);
+        self.note_proven(last, &report);
         report
+    }
+
+    fn note_proven(&mut self, file: &Accepted, report: &RunReport) {
+        if file.deletes && file.proves && report.held == 0 {
+            self.feed.proven = Some(file.clone());
+        }
     }
 
     fn accept(
@@ -141,11 +191,10 @@ impl Model {
         now: i64,
         snapshot: &SnapshotIn,
         sorted: Sorted<'_>,
-        s: i64,
-        undated: bool,
+        SnapshotTime { s, undated, stated }: SnapshotTime,
+        mut report: RunReport,
     ) -> RunReport {
         let baseline = self.baseline();
-        let mut report = ended(RunStatus::Applied, "F1", Some(s));
         report.undated = undated;
         report.repeated = sorted.repeated;
         report.pushes_before = std::mem::take(&mut self.pushes_since_run);
@@ -168,30 +217,43 @@ impl Model {
             s,
             body_hash: snapshot.body_hash,
             undated,
+            proves: !undated && !sorted.repeats && (!snapshot.ndjson || snapshot.count.is_some()),
             present: sorted.present,
             deletes: snapshot.complete && !sorted.unreadable,
             empty,
             on_purpose: snapshot.allow_empty && snapshot.complete && snapshot.count == Some(0),
         };
         self.absent(now, &accepted, baseline, &mut report);
+        self.confirm(now, &accepted, &mut report);
+        self.note_proven(&accepted, &report);
+        self.feed.refused_for_time = 0;
+        self.feed.last_stated = stated.or(self.feed.last_stated);
         if snapshot.complete {
             // F4; partial files say nothing about the size of the whole. Different ids are
-            // counted, as deletes are of ids: so does the daemon, and the rule says no more than "count".
+            // counted, as deletes are of ids.
             self.guard.note_count(accepted.present.len());
         }
         self.feed.last = Some(accepted);
         report
     }
 
-    fn count(&mut self, report: &mut RunReport, record: &RecordIn, fared: Result<Fared, Verdict>) {
-        let fared = match fared {
-            Ok(fared) => fared,
-            Err(refusal) => {
-                report.quarantined += 1;
-                let row = QuarantineRow { id: record.id.clone(), reason: refusal.reason, price: None };
-                return self.quarantine.push(row);
-            }
-        };
+    /// F4: approves the plans that this file confirms.
+    fn confirm(&mut self, now: i64, file: &Accepted, report: &mut RunReport) {
+        if !file.deletes {
+            return;
+        }
+        report.confirmed = self.guard.confirmed_by(file, self.policy.confirm);
+        for plan in report.confirmed.clone() {
+            self.approve(now, plan);
+        }
+    }
+
+    fn count(&mut self, report: &mut RunReport, record: &RecordIn, (fared, price): (Fared, PriceFared)) {
+        if let PriceFared::Aside(reason) = price {
+            report.prices_aside += 1;
+            let price = record.price.clone();
+            self.quarantine.push(QuarantineRow { id: record.id.clone(), reason, price });
+        }
         match fared {
             Fared { created: true, .. } => report.created += 1,
             Fared { changed: true, .. } => report.updated += 1,
@@ -202,87 +264,114 @@ impl Model {
         *report.verdicts.entry(fared.verdict).or_default() += 1;
     }
 
-    /// All that a record says is stamped `(S, feed)`; it applies as a whole or is quarantined.
-    fn apply_record(
-        &mut self,
-        now: i64,
-        s: i64,
-        fetch_start: i64,
-        record: &RecordIn,
-    ) -> Result<Fared, Verdict> {
+    /// All that a record says is stamped `(S, feed)`, or by its own time (T3); a bad price stays
+    /// behind (F2).
+    fn apply_record(&mut self, now: i64, s: i64, fetch_start: i64, record: &RecordIn) -> (Fared, PriceFared) {
         let id = record.id.as_deref().unwrap_or_default();
         let before = self.assets.get(id).cloned().unwrap_or_default();
-        let write = Write {
-            stamp: Stamp { at: s, lane: Lane::Feed, sequence: 0 },
-            commit: self.next_commit(),
-            kind: Kind::Full(Arc::new(record.members.clone())),
-        };
+        let own = record.updated_at.filter(|_| self.policy.record_time == RecordTime::Record);
+        let at = own.map_or(s, |own| own.min(s));
+        let stamp = |at| Stamp { at, lane: Lane::Feed, sequence: 0 };
+        let kind = Kind::Full(Arc::new(record.members.clone()));
+        let write = Write { stamp: stamp(at), commit: self.next_commit(), kind };
         let judgement = Judgement::of(&before, &write);
         let mut after = before.clone();
         after.add(write, now);
+        if at < s {
+            // It is there as of S, however old its record is: an absence before S is over.
+            let presence = Write { stamp: stamp(s), commit: self.next_commit(), kind: Kind::Presence };
+            after.add(presence, now);
+        }
         // A feed never deletes a price: a price without amount says nothing (P2).
         let price = record.price.as_ref().filter(|p| p.amount.is_some());
         let priced = match price {
             None => PriceFared::Well,
-            Some(price) => self.apply_record_price(now, s, fetch_start, price, &mut after)?,
+            Some(price) => self.apply_record_price(now, (s, at), fetch_start, price, &mut after),
         };
+        let (said, shown) = content(&self.policy, &before);
+        let (says, shows) = content(&self.policy, &after);
         let fared = Fared {
             created: after.alive() && !before.alive(),
-            changed: content(&self.policy, &before) != content(&self.policy, &after),
+            changed: said != says || (shown != shows && priced != PriceFared::Repeated),
             suppressed: !after.alive(),
             drift: priced == PriceFared::Drifted,
             verdict: "",
         };
-        let verdict = verdict(&fared, &before, &judgement, priced);
+        // F9: it can be no missed push where there are no pushes, or none was to come yet.
+        let could_miss = self.pushes_documents && self.feed.last.is_some();
+        let verdict = verdict(&fared, &before, &judgement, priced, could_miss);
         self.ambiguous_order += usize::from(judgement.ambiguous());
         self.assets.insert(id.to_string(), after);
         self.release_currencies(now, id);
-        Ok(Fared { verdict, ..fared })
+        (Fared { verdict, ..fared }, priced)
     }
 
     fn apply_record_price(
         &mut self,
         now: i64,
-        s: i64,
+        (s, at): (i64, i64),
         fetch_start: i64,
         price: &PriceIn,
         asset: &mut Asset,
-    ) -> Result<PriceFared, Verdict> {
+    ) -> PriceFared {
         let Some(as_of) = price.as_of else {
-            let drift = apply_undated(&self.policy, asset, price, s, fetch_start)?;
-            return Ok(if drift { PriceFared::Drifted } else { PriceFared::Well });
+            return match apply_undated(&self.policy, asset, price, (s, at), fetch_start) {
+                Err(refusal) => PriceFared::Aside(refusal.reason),
+                Ok(true) => PriceFared::Drifted,
+                Ok(false) => PriceFared::Well,
+            };
         };
-        let arrival = self.arrival(now, as_of, Lane::Feed);
+        let arrival = self.arrival(now, as_of, true, Lane::Feed);
         let stored = asset.dated(&price.quote).cloned();
-        let verdict = apply_dated(&self.policy, asset, price, arrival);
+        let verdict = apply_dated(&self.policy, asset, price, Arrival { run_s: Some(s), ..arrival });
         if verdict.reason == "value_conflict" {
-            // The record stands, its price does not: F9 has a verdict for it, so it is not invalid.
-            return Ok(PriceFared::Conflict);
+            // F9 has a verdict for it.
+            return PriceFared::Conflict;
         }
         if !verdict.stands() {
-            return Err(verdict);
+            return PriceFared::Aside(verdict.reason);
         }
         self.ambiguous_order += usize::from(verdict.tied);
         let amount = price.amount.as_deref().and_then(super::amount::normal);
-        Ok(match (verdict.outcome, stored) {
+        match (verdict.outcome, stored) {
             (Outcome::Superseded, Some(stored)) if stored.amount == amount => PriceFared::Well,
             (Outcome::Superseded, Some(stored)) if stored.stamp.at == as_of => PriceFared::Conflict,
             (Outcome::Superseded, _) => PriceFared::LostToNewer,
+            (Outcome::Duplicate, _) => PriceFared::Repeated,
             _ => PriceFared::Well,
-        })
+        }
     }
 }
 
 /// F9; where several fit, the one that says most of what went wrong.
-fn verdict(fared: &Fared, before: &Asset, judgement: &Judgement, priced: PriceFared) -> &'static str {
+fn verdict(
+    fared: &Fared,
+    before: &Asset,
+    judgement: &Judgement,
+    priced: PriceFared,
+    could_miss: bool,
+) -> &'static str {
     match () {
         () if fared.suppressed => "feed_stale",
         () if fared.created && before.known() => "resurrected",
         () if judgement.conflicts() || priced == PriceFared::Conflict => "value_conflict",
         () if judgement.lost_to_newer() || priced == PriceFared::LostToNewer => "feed_stale",
+        () if fared.created && !could_miss => "new",
         () if fared.created || fared.changed => "missed_push",
         () => "agree",
     }
+}
+
+fn is_sane(snapshot: &SnapshotIn, time: i64) -> bool {
+    // T4 names the bound for the envelope; the others are no more to be believed.
+    time <= snapshot.fetch_start + ENVELOPE_AHEAD_MAX_US
+}
+
+/// T2, T4: a stated time that could not be used never passes in silence.
+fn lints(snapshot: &SnapshotIn) -> Vec<&'static str> {
+    let ahead = snapshot.generated_at.is_some_and(|t| !is_sane(snapshot, t));
+    let found = [(snapshot.time_unreadable, "time_unreadable"), (ahead, "time_ahead")];
+    found.into_iter().filter(|(is, _)| *is).map(|(_, lint)| lint).collect()
 }
 
 fn ended(status: RunStatus, rule: &'static str, s: Option<i64>) -> RunReport {

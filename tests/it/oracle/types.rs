@@ -16,6 +16,14 @@ pub enum Absent {
     Inactive,
 }
 
+/// T3: what the records of a dated file are stamped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordTime {
+    Snapshot,
+    /// By their own `updated_at` where they have one, never above S.
+    Record,
+}
+
 /// What a partner's configuration says.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -29,10 +37,15 @@ pub struct Policy {
     pub heartbeats: BTreeMap<String, i64>,
     /// T3: `Last-Modified` is the data's time.
     pub last_modified_is_data_time: bool,
+    pub record_time: RecordTime,
     /// P3: how many prices may be parked.
     pub parked_max: usize,
-    /// X4: the feed's interval.
-    pub asset_interval_us: i64,
+    /// X4, P2.
+    pub feed_interval_us: i64,
+    /// F4: further files that confirm a small plan; 0: none does.
+    pub confirm: usize,
+    /// F4: no plan is ever opened, for properties that speak of what the guard would hold.
+    pub unguarded: bool,
 }
 
 impl Default for Policy {
@@ -48,8 +61,11 @@ impl Default for Policy {
             allow_negative: false,
             heartbeats: presets.iter().map(|(class, s)| (class.to_string(), s * 1_000_000)).collect(),
             last_modified_is_data_time: false,
+            record_time: RecordTime::Snapshot,
             parked_max: 10_000,
-            asset_interval_us: 3_600_000_000,
+            feed_interval_us: 3_600_000_000,
+            confirm: 2,
+            unguarded: false,
         }
     }
 }
@@ -128,8 +144,12 @@ pub struct SnapshotIn {
     pub fetch_start: i64,
     pub body_hash: u64,
     pub generated_at: Option<i64>,
+    /// T2: the envelope states a time that cannot be read.
+    pub time_unreadable: bool,
     pub last_modified: Option<i64>,
     pub complete: bool,
+    /// F1: lines, which without a count cannot prove that they are all there.
+    pub ndjson: bool,
     pub count: Option<usize>,
     pub allow_empty: bool,
     pub records: Vec<RecordIn>,
@@ -145,8 +165,10 @@ impl Default for SnapshotIn {
             fetch_start: 0,
             body_hash: 0,
             generated_at: None,
+            time_unreadable: false,
             last_modified: None,
             complete: true,
+            ndjson: false,
             count: None,
             allow_empty: false,
             records: Vec::new(),
@@ -226,7 +248,8 @@ pub enum RunStatus {
 }
 
 /// What one run did. `created + updated + unchanged + quarantined` are its records; those
-/// suppressed by X2 stand under `unchanged` too.
+/// suppressed by X2 stand under `unchanged` too, and those whose price alone was kept aside where
+/// their document belongs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunReport {
     pub status: RunStatus,
@@ -242,9 +265,11 @@ pub struct RunReport {
     /// Deletes that went to a plan opened by this run.
     pub held: usize,
     pub quarantined: usize,
+    /// F2: prices kept aside while their record applied.
+    pub prices_aside: usize,
     /// X2.
     pub suppressed: usize,
-    /// X3: first absence under an undated file, neither deleted nor held.
+    /// X3, F1, F6: first absence under a file that does not prove it, neither deleted nor held.
     pub absent_once: usize,
     /// F6: repeated records left aside (same content, or the lower `updated_at`).
     pub repeated: usize,
@@ -254,6 +279,12 @@ pub struct RunReport {
     pub plan: Option<u64>,
     /// Plans that this run cancelled.
     pub cancelled: Vec<u64>,
+    /// Plans that this run confirmed; what they delete is not counted in `deleted`.
+    pub confirmed: Vec<u64>,
+    /// T2, T4: what was strange about the file's time.
+    pub lints: Vec<&'static str>,
+    /// F1, F3, and the third run in a row that was refused for its time (T3).
+    pub failure: bool,
     /// F9.
     pub verdicts: BTreeMap<&'static str, usize>,
     /// F9: pushes applied since the last run.
