@@ -2,7 +2,7 @@
 
 use super::config;
 use super::steps::asset;
-use super::world::{File, World};
+use super::world::{File, World, full};
 use proptest::prelude::*;
 use tidegate::domain::{Document, Micros};
 use tidegate::rules::snapshot::SnapshotTimes;
@@ -15,7 +15,7 @@ fn limit_in_fortieths(counts: &[u64], living: u64) -> u64 {
         0 => 2 * living,
         n => last[(n - 1) / 2] + last[n / 2],
     };
-    doubled.max(800.min(10 * doubled))
+    doubled.max(800.min(80.max(2 * doubled)))
 }
 
 fn living(world: &World) -> u64 {
@@ -36,7 +36,7 @@ proptest! {
         for (lost, hours, count) in runs {
             now = now.plus(hours * Micros::HOUR);
             from += lost;
-            let ids = (from..from + count).map(|n| (asset(n), Some((Document::default(), None))));
+            let ids = (from..from + count).map(|n| (asset(n), Some(full(asset(n), Document::default()))));
             let times = SnapshotTimes {
                 generated_at: Some(now), fetch_started_at: now, ..SnapshotTimes::default()
             };

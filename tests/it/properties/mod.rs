@@ -8,6 +8,7 @@ mod feeds;
 mod guards;
 mod logs;
 mod orders;
+mod spelling;
 mod steps;
 mod world;
 

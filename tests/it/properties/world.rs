@@ -1,10 +1,13 @@
 //! A partner's catalogue in memory, moved by the pure functions of `rules` alone: what the ledger
 //! and the reconciler do, without index, store or clock.
 
+use super::spelling::Spelling;
 use std::collections::{BTreeMap, BTreeSet};
+use tidegate::codec::json;
+use tidegate::codec::render::heartbeat;
 use tidegate::domain::{
-    AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, Currency, Decimal, Document, FeedState, Lane,
-    Member, Micros, Origin, Outcome, PriceChange, PriceWrite, Quote, QuoteName, Slot, Stamp, Verb,
+    AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Currency, Document, FeedState, Lane,
+    Micros, Origin, Outcome, PriceChange, PriceWrite, Quote, QuoteName, Slot, Stamp, Verb,
 };
 use tidegate::rules::absence::{self, Absence};
 use tidegate::rules::document::{self, Effect, StampedWrite};
@@ -17,20 +20,13 @@ use tidegate::rules::snapshot::{self, SnapshotDecision, SnapshotTimes};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Held {
     pub head: AssetHead,
+    /// What is kept of its members, hidden or not.
     pub document: Document,
     pub quotes: BTreeMap<QuoteName, Quote>,
 }
 
-/// A price as an item or a record bears it; without `as_of` it takes the item's time, or stands in
-/// the undated register of a feed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Priced {
-    pub amount: u64,
-    pub as_of: Option<Micros>,
-}
-
 /// A record of a file; `None` where it is invalid and only its id could be read.
-pub type Fed = (AssetId, Option<(Document, Option<Priced>)>);
+pub type Fed = (AssetId, Option<AssetWrite>);
 
 #[derive(Clone, Debug)]
 pub struct File {
@@ -50,68 +46,84 @@ pub struct Ran {
     pub held: u64,
 }
 
-/// Members and quotes that a reader sees, without ages.
-pub type Visible = BTreeMap<AssetId, (BTreeMap<String, u128>, BTreeMap<QuoteName, Shown>)>;
+/// The run that holds a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    pub snapshot: Micros,
+    pub fetch_started_at: Micros,
+}
+
+/// Members, in their canonical form, and quotes that a reader sees, without ages.
+pub type Visible = BTreeMap<AssetId, (BTreeMap<String, String>, BTreeMap<QuoteName, Shown>)>;
 
 #[derive(Clone, Debug, Default)]
 pub struct World {
     pub policy: Policy,
     pub assets: BTreeMap<AssetId, Held>,
     pub feed: FeedState,
+    /// How the next string is written.
+    pub spelling: Spelling,
+    /// Without the guard: it counts what has arrived, and so looks at the order.
+    pub unguarded: bool,
     /// S of the files that have run, by their place, and whether it was theirs.
     pub replayed: BTreeMap<usize, (Micros, bool)>,
+    /// The newest run that said a dated price of the feed, by asset and `as_of`.
+    pub fed: BTreeMap<(AssetId, Micros), Micros>,
     /// What a store would be told, in order.
     pub log: Vec<ChangeKind>,
 }
 
 impl World {
     pub fn new() -> World {
-        let policy = Policy { default_currency: Currency::new("EUR").ok(), ..Policy::default() };
+        let mut policy = Policy { default_currency: Currency::new("EUR").ok(), ..Policy::default() };
+        policy.heartbeats.insert("real/estate".into(), 5 * 60 * Micros::SECOND);
         World { policy, ..World::default() }
     }
 
-    /// A full or partial write, or a delete, with the price that it bears.
-    pub fn write(
-        &mut self,
-        now: Micros,
-        id: &AssetId,
-        (verb, stamp): (Verb, Stamp),
-        (members, removed): (&Document, &[compact_str::CompactString]),
-        priced: Option<Priced>,
-    ) -> Outcome {
-        let write = StampedWrite { verb, stamp, members, removed };
-        let outcome = self.document(id, write);
-        match priced {
-            Some(Priced { amount, as_of: None }) if stamp.lane() == Lane::Feed => {
-                self.undated(now, id, amount, stamp.at);
+    /// A full or partial write, or a delete, with the prices that it bears.
+    pub fn write(&mut self, now: Micros, write: &AssetWrite, stamp: Stamp) -> Outcome {
+        self.item(now, write, (stamp, None))
+    }
+
+    fn item(&mut self, now: Micros, write: &AssetWrite, (stamp, run): (Stamp, Option<Run>)) -> Outcome {
+        let outcome = self.document(write, stamp);
+        for price in &write.prices {
+            match run.filter(|_| price.at.is_none()) {
+                Some(run) => self.undated(now, price, run),
+                None => {
+                    let stamp = Stamp::new(price.at.unwrap_or(stamp.at), stamp.lane(), price.sequence);
+                    self.dated(now, price, (stamp, run));
+                }
             }
-            Some(Priced { amount, as_of }) => {
-                let run = (stamp.lane() == Lane::Feed).then_some(stamp.at);
-                let stamp = Stamp::new(as_of.unwrap_or(stamp.at), stamp.lane(), 0);
-                self.said(now, id, amount, (stamp, run));
-            }
-            None => {}
         }
         outcome
     }
 
-    fn document(&mut self, id: &AssetId, write: StampedWrite<'_>) -> Outcome {
-        let known = self.assets.get(id);
+    fn document(&mut self, write: &AssetWrite, stamp: Stamp) -> Outcome {
+        let known = self.assets.get(&write.id);
         let unborn = (AssetHead::unborn(), Document::default());
-        let (head, document) = known.map_or(unborn, |held| (held.head.clone(), held.document.clone()));
-        let decision = document::decide(&head, &document, write);
+        let (head, held) = known.map_or(unborn, |held| (held.head.clone(), held.document.clone()));
+        let stamped =
+            StampedWrite { verb: write.verb, stamp, members: &write.members, removed: &write.removed };
+        let lacked =
+            self.feed.last_absence_at.map_or(Stamp::NEVER, |at| Stamp::new(Micros(at), Lane::Feed, 0));
+        let decision = document::decide_after(&head, &held, stamped, lacked);
         if let Some(effect) = decision.effect {
-            let died = effect.head.death > head.death;
-            self.tell_document(id, &effect, write.stamp);
-            let held = self.held(id);
-            held.head = effect.head;
-            held.document = effect.document;
-            let born = effect.event == AssetEvent::Created;
-            let gone = if died { held.bury(write.stamp) } else { Vec::new() };
-            self.class_moved(id, born);
-            self.tell_prices(id, gone, born);
+            self.exist(&write.id, &head, effect, stamp);
         }
         decision.outcome
+    }
+
+    fn exist(&mut self, id: &AssetId, before: &AssetHead, effect: Effect, stamp: Stamp) {
+        let ended = effect.head.end > before.end;
+        let born = effect.event == AssetEvent::Created;
+        self.tell_document(id, &effect, stamp);
+        let held = self.held(id);
+        held.head = effect.head;
+        held.document = effect.document;
+        let gone = if ended { held.bury(stamp) } else { Vec::new() };
+        self.class_moved(id, born);
+        self.tell_prices(id, gone, born);
     }
 
     /// P2: the class decides anew which prices show.
@@ -131,46 +143,35 @@ impl World {
     }
 
     fn outlives_after(&self, id: &AssetId) -> i64 {
-        let heartbeat = self.assets.get(id).and_then(|held| self.heartbeat(held));
+        let heartbeat = self.assets.get(id).and_then(|held| heartbeat(&held.document, &self.policy));
         reading::outlives_after(heartbeat, &self.policy)
     }
 
-    pub fn price(&mut self, now: Micros, id: &AssetId, amount: u64, stamp: Stamp) -> Outcome {
-        self.said(now, id, amount, (stamp, None))
+    /// A price by itself.
+    pub fn price(&mut self, now: Micros, write: &PriceWrite, stamp: Stamp) -> Outcome {
+        self.dated(now, write, (stamp, None))
     }
 
-    fn said(
-        &mut self,
-        now: Micros,
-        id: &AssetId,
-        amount: u64,
-        (stamp, run): (Stamp, Option<Micros>),
-    ) -> Outcome {
-        let write = PriceWrite {
-            id: id.clone(),
-            quote: QuoteName::PRICE,
-            amount: Decimal::from_parts(i128::from(amount), 0),
-            currency: None,
-            at: Some(stamp.at),
-            sequence: stamp.sequence(),
-            market: Default::default(),
-            stream: None,
-            extra: None,
-        };
-        let decision = price::decide(&write, stamp, PriceContext { run, ..self.context(now, id) });
-        self.priced(id, decision)
+    fn dated(&mut self, now: Micros, write: &PriceWrite, (stamp, run): (Stamp, Option<Run>)) -> Outcome {
+        if let Some(run) = run {
+            let newest = self.fed.entry((write.id.clone(), stamp.at)).or_insert(run.snapshot);
+            *newest = run.snapshot.max(*newest);
+        }
+        let run = run.map(|run| run.snapshot);
+        let decision = price::decide(write, stamp, PriceContext { run, ..self.context(now, &write.id) });
+        self.priced(&write.id, decision)
     }
 
-    fn undated(&mut self, now: Micros, id: &AssetId, amount: u64, snapshot: Micros) {
+    fn undated(&mut self, now: Micros, write: &PriceWrite, run: Run) {
         let price = UndatedPrice {
-            quote: QuoteName::PRICE,
-            amount: Decimal::from_parts(i128::from(amount), 0).expect("a small number is an amount"),
-            currency: None,
-            snapshot,
-            fetch_started_at: now,
+            quote: write.quote,
+            amount: write.amount.expect("a feed withdraws nothing"),
+            currency: write.currency,
+            snapshot: run.snapshot,
+            fetch_started_at: run.fetch_started_at,
         };
-        let decision = price::decide_undated(price, self.context(now, id));
-        self.priced(id, decision);
+        let decision = price::decide_undated(price, self.context(now, &write.id));
+        self.priced(&write.id, decision);
     }
 
     fn context<'a>(&'a self, now: Micros, id: &AssetId) -> PriceContext<'a> {
@@ -196,6 +197,13 @@ impl World {
         decision.item.outcome
     }
 
+    pub fn visible(&self) -> Visible {
+        let living = self.assets.iter().filter(|(_, held)| held.head.is_alive());
+        living.map(|(id, held)| (id.clone(), (held.members(), held.shown()))).collect()
+    }
+}
+
+impl World {
     /// One run of the feed, from the decision on its time to the guard.
     pub fn run(&mut self, now: Micros, file: &File) -> Ran {
         let SnapshotDecision::Apply { snapshot, dated } = snapshot::decide(file.times, &self.feed) else {
@@ -213,10 +221,11 @@ impl World {
     /// Applies a file at a given S.
     pub fn apply(&mut self, now: Micros, file: &File, snapshot: Micros, dated: bool) -> Ran {
         let stamp = Stamp::new(snapshot, Lane::Feed, 0);
+        let run = Run { snapshot, fetch_started_at: now };
         let living = self.assets.values().filter(|held| held.head.is_alive()).count() as u64;
         for (id, record) in &file.records {
-            if let Some((members, priced)) = record {
-                self.write(now, id, (Verb::Put, stamp), (members, &[]), *priced);
+            if let Some(write) = record {
+                self.item(now, write, (stamp, Some(run)));
             }
             self.absences_are(id, 0);
         }
@@ -224,17 +233,11 @@ impl World {
         if !file.complete {
             return ran;
         }
-        self.absent(now, file, living, (snapshot, dated), ran)
+        self.absent(now, file, living, ran)
     }
 
-    fn absent(
-        &mut self,
-        now: Micros,
-        file: &File,
-        living: u64,
-        (snapshot, dated): (Micros, bool),
-        ran: Ran,
-    ) -> Ran {
+    fn absent(&mut self, now: Micros, file: &File, living: u64, ran: Ran) -> Ran {
+        let snapshot = ran.snapshot.expect("it was applied");
         let present: BTreeSet<&AssetId> = file.records.iter().map(|(id, _)| id).collect();
         let mut deletes = Vec::new();
         let mut first = Vec::new();
@@ -242,7 +245,7 @@ impl World {
             if !held.head.is_alive() || present.contains(id) {
                 continue;
             }
-            match absence::decide(&held.head, snapshot, dated) {
+            match absence::decide(&held.head, snapshot, ran.dated) {
                 Absence::Delete => deletes.push(id.clone()),
                 Absence::First if file.records.is_empty() && !file.allow_empty => deletes.push(id.clone()),
                 Absence::First => first.push((id.clone(), held.head.absences + 1)),
@@ -260,34 +263,30 @@ impl World {
             allow_empty: file.allow_empty,
             now,
         };
-        if let GuardDecision::Held { .. } = guard::decide(question, &self.feed) {
+        let passes = self.unguarded || guard::decide(question, &self.feed) == GuardDecision::Pass;
+        if !passes {
             return Ran { held: count, ..ran };
         }
-        let stamp = Stamp::new(snapshot, Lane::Feed, 0);
-        for id in deletes {
-            self.write(now, &id, (Verb::Delete, stamp), (&Document::default(), &[]), None);
+        if ran.dated {
+            self.feed.last_absence_at = self.feed.last_absence_at.max(Some(snapshot.0));
         }
+        deletes.iter().for_each(|id| self.hide(id, Stamp::new(snapshot, Lane::Feed, 0)));
         Ran { deleted: count, ..ran }
     }
 
-    pub fn visible(&self) -> Visible {
-        let living = self.assets.iter().filter(|(_, held)| held.head.is_alive());
-        living.map(|(id, held)| (id.clone(), (held.members(), self.shown(held)))).collect()
+    /// X3: an absence raises the death, and takes nothing.
+    fn hide(&mut self, id: &AssetId, stamp: Stamp) {
+        let held = self.held(id);
+        held.head = absence::hide(&held.head, stamp);
+        self.tell_head(id, AssetEvent::Deleted, stamp);
     }
 
-    /// The heartbeat of its class (P5).
-    pub fn heartbeat(&self, held: &Held) -> Option<i64> {
-        self.policy.heartbeats.get(&*held.document.text_of("class")?).copied()
-    }
-
-    fn shown(&self, held: &Held) -> BTreeMap<QuoteName, Shown> {
-        let shown = |quote: &Quote| {
-            let shown = reading::shown(quote)?;
-            // an undated price's age counts from a fetch, which is no part of the state
-            let since = shown.as_of.unwrap_or_default();
-            Some((quote.name, Shown { since, ..shown }))
+    fn absences_are(&mut self, id: &AssetId, absences: u8) {
+        let Some(held) = self.assets.get_mut(id).filter(|held| held.head.absences != absences) else {
+            return;
         };
-        held.quotes.values().filter_map(shown).collect()
+        held.head.absences = absences;
+        self.tell_head(id, AssetEvent::Stamped, Stamp::NEVER);
     }
 }
 
@@ -296,15 +295,11 @@ impl World {
         self.assets.entry(id.clone()).or_insert_with(Held::unborn)
     }
 
-    fn absences_are(&mut self, id: &AssetId, absences: u8) {
-        let Some(held) = self.assets.get_mut(id).filter(|held| held.head.absences != absences) else {
-            return;
-        };
-        held.head.absences = absences;
-        let (head, document) = (held.head.clone(), Document::default());
-        let (set, removed) = (Vec::new(), Vec::new());
-        let effect = Effect { head, event: AssetEvent::Stamped, document, set, removed };
-        self.tell_document(id, &effect, Stamp::NEVER);
+    /// The head alone has moved.
+    fn tell_head(&mut self, id: &AssetId, event: AssetEvent, stamp: Stamp) {
+        let (head, document) = (self.held(id).head.clone(), Document::default());
+        let effect = Effect { head, event, document, set: Vec::new(), removed: Vec::new() };
+        self.tell_document(id, &effect, stamp);
     }
 
     fn tell_document(&mut self, id: &AssetId, effect: &Effect, stamp: Stamp) {
@@ -320,7 +315,7 @@ impl World {
         })));
     }
 
-    /// The quotes that a death took, and those that were waiting for a birth (P3).
+    /// The quotes that an end took, and those that were waiting for a birth (P3).
     fn tell_prices(&mut self, id: &AssetId, gone: Vec<Quote>, born: bool) {
         let lives = self.held(id).head.is_alive();
         gone.into_iter().for_each(|quote| self.tell_price(id, quote, lives));
@@ -348,28 +343,38 @@ impl Held {
     }
 
     /// Gives the quotes that it leaves less of.
-    fn bury(&mut self, death: Stamp) -> Vec<Quote> {
+    fn bury(&mut self, end: Stamp) -> Vec<Quote> {
         let mut gone = Vec::new();
         for (name, quote) in std::mem::take(&mut self.quotes) {
-            let left = match price::after_death(&quote, death) {
-                None => {
-                    self.quotes.insert(name, quote);
-                    continue;
-                }
-                Some(left) => left,
+            let Some(left) = price::after_death(&quote, end) else {
+                self.quotes.insert(name, quote);
+                continue;
             };
-            let blank = Quote { stamp: Stamp::NEVER, amount: None, undated: None, ..quote };
-            gone.push(left.clone().unwrap_or(blank));
+            gone.push(left.clone().unwrap_or_else(|| quote.emptied()));
             self.quotes.extend(left.map(|left| (name, left)));
         }
         gone
     }
 
-    pub fn members(&self) -> BTreeMap<String, u128> {
-        self.document.members().iter().map(|m| (m.name.to_string(), m.hash)).collect()
+    /// Whether they are visible is another matter.
+    pub fn members(&self) -> BTreeMap<String, String> {
+        let canonical = |text: &str| json::canonical(text).expect("it was read before");
+        self.document.members().iter().map(|m| (m.name.to_string(), canonical(&m.text))).collect()
+    }
+
+    pub fn shown(&self) -> BTreeMap<QuoteName, Shown> {
+        self.quotes.values().filter_map(|quote| Some((quote.name, shown(quote)?))).collect()
     }
 }
 
-pub fn member(name: &str, value: u64) -> Member {
-    Member { name: name.into(), text: value.to_string().into(), hash: u128::from(value) }
+/// The price on top. An undated one's age counts from a fetch, which is no part of the state.
+pub fn shown(quote: &Quote) -> Option<Shown> {
+    let shown = reading::shown(quote)?;
+    Some(Shown { since: shown.as_of.unwrap_or_default(), ..shown })
+}
+
+/// A full write of these members.
+pub fn full(id: AssetId, members: Document) -> AssetWrite {
+    let (removed, prices) = (Vec::new(), Vec::new());
+    AssetWrite { verb: Verb::Put, id, at: None, sequence: 0, members, removed, prices }
 }

@@ -1,0 +1,85 @@
+//! JSON as different programs write it: a string is spelt with escapes at random, in names and values
+//! alike, and every spelling is one content.
+
+use tidegate::codec::record;
+use tidegate::codec::request::{self, BodyLimits, Decoded};
+use tidegate::domain::{AssetWrite, Mapping, Verb, Write};
+use tidegate::rules::policy::Policy;
+
+/// A small generator of its own, so that no two occurrences of a string are spelt alike but by
+/// chance, in whatever order they come.
+#[derive(Clone, Debug)]
+pub struct Spelling(u64);
+
+impl Default for Spelling {
+    fn default() -> Spelling {
+        Spelling(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl Spelling {
+    pub fn seeded(seed: u64) -> Spelling {
+        Spelling(seed | 1)
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.is_multiple_of(n)
+    }
+
+    /// A JSON string of this text.
+    pub fn text(&mut self, text: &str) -> String {
+        let mut spelt = String::from("\"");
+        for char in text.chars() {
+            match char {
+                _ if self.one_in(5) => {
+                    let mut units = [0; 2];
+                    for unit in char.encode_utf16(&mut units) {
+                        let digits = format!("{unit:04x}");
+                        let digits = if self.one_in(2) { digits.to_uppercase() } else { digits };
+                        spelt.push_str("\\u");
+                        spelt.push_str(&digits);
+                    }
+                }
+                '/' if self.one_in(2) => spelt.push_str("\\/"),
+                '"' | '\\' => spelt.extend(['\\', char]),
+                '\n' => spelt.push_str("\\n"),
+                _ => spelt.push(char),
+            }
+        }
+        spelt.push('"');
+        spelt
+    }
+
+    /// `"name":value`, the value as it is given.
+    pub fn member(&mut self, name: &str, value: &str) -> String {
+        format!("{}:{value}", self.text(name))
+    }
+
+    pub fn object(&mut self, members: &[(&str, String)]) -> String {
+        let members: Vec<String> = members.iter().map(|(name, value)| self.member(name, value)).collect();
+        format!("{{{}}}", members.join(","))
+    }
+}
+
+/// The one write of a body, as a push's is read.
+pub fn read_asset(body: &str, verb: Verb, policy: &Policy) -> Write {
+    one(request::assets(body.as_bytes(), false, verb, None, policy, &LIMITS).expect("a body"))
+}
+
+pub fn read_price(body: &str, policy: &Policy) -> Write {
+    one(request::prices(body.as_bytes(), false, policy, &LIMITS).expect("a body"))
+}
+
+const LIMITS: BodyLimits = BodyLimits { items_max: 1 };
+
+fn one(decoded: Decoded) -> Write {
+    decoded.writes.into_iter().next().expect("one item").expect("it can be read")
+}
+
+/// A record of a feed, as it is read through the default mapping.
+pub fn read_record(text: &str, policy: &Policy) -> AssetWrite {
+    record::decode(text, &Mapping::default(), policy).expect("a record").write
+}
