@@ -1,7 +1,8 @@
 //! What readers see of the daemon against what the model says.
 
 use super::Scenario;
-use crate::oracle::{Outcome, QuoteState, Verdict, Visible, VisibleAsset, VisibleQuote};
+use crate::daemon::House;
+use crate::oracle::{Model, Outcome, QuoteState, Verdict, Visible, VisibleAsset, VisibleQuote};
 use reqwest::Method;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,11 +19,14 @@ const OURS: [&str; 6] = ["id", "partner", "updated_at", "cursor", "price", "quot
 /// `superseded` a write gets that changed nothing, some of it repeated and some of it lost, is not
 /// said. A newer `as_of` with the same amount is `updated` here, as readers see another time, and
 /// `unchanged` to the model; so is a late delete after which an undated price of the same amount
-/// shows.
+/// shows. A delete said of an absent asset is `deleted` here, and changes nothing that shows.
 pub fn outcomes_agree(model: &Verdict, daemon: &Value) -> bool {
     let late_delete = model.outcome == Outcome::Superseded && model.rule == "X1" && daemon["rule"] == "X1";
+    let hidden_delete = model.rule == "D2" || model.rule == "X1";
     let daemon = daemon["outcome"].as_str().unwrap_or_default();
-    (late_delete && daemon == "updated") || words_agree(model.outcome, daemon)
+    (late_delete && daemon == "updated")
+        || (hidden_delete && model.outcome != Outcome::Updated && daemon == "deleted")
+        || words_agree(model.outcome, daemon)
 }
 
 fn words_agree(model: Outcome, daemon: &str) -> bool {
@@ -45,18 +49,7 @@ fn words_agree(model: Outcome, daemon: &str) -> bool {
 impl Scenario {
     pub(super) async fn compare(&self) {
         for partner in &self.partners {
-            let expected = partner.model.catalogue(self.now.0);
-            let shown = self.house.catalogue(&partner.name).await;
-            let (theirs, ours): (Vec<_>, Vec<_>) = (expected.keys().collect(), shown.keys().collect());
-            assert_eq!(theirs, ours, "who lives, of {}: the model, the daemon", partner.name);
-            for (id, asset) in &expected {
-                let view = &shown[id];
-                assert!(
-                    self.agrees(asset, view),
-                    "{id} of {}: the model {asset:?}, the daemon {view}",
-                    partner.name
-                );
-            }
+            assert_shows(&self.house, &partner.name, &partner.model).await;
         }
     }
 
@@ -87,21 +80,34 @@ impl Scenario {
             assert_eq!(counted, expected.to_string(), "ambiguous_order of {}", partner.name);
         }
     }
+}
 
-    fn agrees(&self, asset: &VisibleAsset, view: &Value) -> bool {
-        let own = view.as_object().into_iter().flatten().filter(|(name, _)| !OURS.contains(&name.as_str()));
-        let own: BTreeMap<String, Value> = own.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let quotes = quotes_of(view);
-        let same_quotes = quotes.len() == asset.quotes.len()
-            && asset
-                .quotes
-                .iter()
-                .all(|(name, quote)| quotes.get(name).is_some_and(|view| quote_agrees(quote, view)));
-        own == asset.members && same_quotes
+/// What readers see of a partner is what the model says.
+pub async fn assert_shows(house: &House, partner: &str, model: &Model) {
+    let expected = model.catalogue(house.now().0);
+    let shown = house.catalogue(partner).await;
+    let (theirs, ours): (Vec<_>, Vec<_>) = (expected.keys().collect(), shown.keys().collect());
+    assert_eq!(theirs, ours, "who lives, of {partner}: the model, the daemon");
+    for (id, asset) in &expected {
+        let view = &shown[id];
+        assert!(agrees(asset, view), "{id} of {partner}: the model {asset:?}, the daemon {view}");
     }
 }
 
-pub fn quotes_of(view: &Value) -> BTreeMap<String, Value> {
+/// What a reader is shown of an asset is what the model shows.
+fn agrees(asset: &VisibleAsset, view: &Value) -> bool {
+    let own = view.as_object().into_iter().flatten().filter(|(name, _)| !OURS.contains(&name.as_str()));
+    let own: BTreeMap<String, Value> = own.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let quotes = quotes_of(view);
+    let same_quotes = quotes.len() == asset.quotes.len()
+        && asset
+            .quotes
+            .iter()
+            .all(|(name, quote)| quotes.get(name).is_some_and(|view| quote_agrees(quote, view)));
+    own == asset.members && same_quotes
+}
+
+fn quotes_of(view: &Value) -> BTreeMap<String, Value> {
     let others = view["quotes"].as_object().into_iter().flatten();
     let mut quotes: BTreeMap<String, Value> =
         others.map(|(name, quote)| (name.clone(), quote.clone())).collect();

@@ -7,8 +7,9 @@
 //! TIDEGATE_SEED=n runs one; TIDEGATE_MODEL_SEEDS=n runs the first n. Outside by design (property 1):
 //! a PATCH followed by an older DELETE, a change of currency, caps.
 
-mod compare;
+pub mod compare;
 mod deliveries;
+pub mod follow;
 mod partner;
 mod plans;
 mod proofs;
@@ -167,7 +168,8 @@ impl Partner {
         if self.feed.is_some() {
             let mut feed = daemon::feed(&feeds.url(&self.path()));
             feed.retries.clear();
-            settings.feed = Some(feed);
+            // the policy learns the feed's interval with it (P2)
+            settings = settings.with_feed(feed);
         }
         settings
     }

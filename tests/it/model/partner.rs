@@ -4,6 +4,9 @@ use crate::oracle::{Absent, Model, Policy, SnapshotIn};
 use crate::store_world::Random;
 use serde_json::Value;
 
+/// A day, as the feeds of tests are fetched.
+pub const FEED_INTERVAL_US: i64 = 86_400_000_000;
+
 /// How a partner's files are dated (T3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dating {
@@ -18,6 +21,8 @@ pub struct Feed {
     pub dating: Dating,
     /// The file as it lies there, for the model.
     pub published: Option<SnapshotIn>,
+    /// The time that an envelope stated last (T3).
+    pub stated: Option<i64>,
     /// Runs so far, and how often the file was asked for.
     pub runs: u64,
 }
@@ -28,6 +33,10 @@ pub struct Partner {
     pub feed: Option<Feed>,
     /// Pushes that may come again: method, path and body, and the same for the model.
     pub said: Vec<super::push::Push>,
+    /// What follows its changes.
+    pub follower: super::follow::Follower,
+    /// Source times that two writes have: no third one gets it.
+    pub tied: std::collections::BTreeSet<i64>,
     /// Recent deliveries that have an id.
     pub delivered: Vec<super::deliveries::Delivered>,
     /// Plans that the model has opened.
@@ -45,15 +54,22 @@ pub struct Partner {
 impl Partner {
     pub fn new(number: usize, random: &mut Random) -> Partner {
         let dating = [Dating::Envelope, Dating::Records, Dating::Not][random.below(3)];
-        let feed = random.chance(80).then_some(Feed { dating, published: None, runs: 0 });
+        let feed = random.chance(80).then_some(Feed { dating, published: None, stated: None, runs: 0 });
         let marks_inactive = random.chance(25);
         let absent = if marks_inactive { Absent::Inactive } else { Absent::Delete };
-        let policy = Policy { default_currency: Some("EUR".into()), absent, ..Policy::default() };
+        let policy = Policy {
+            default_currency: Some("EUR".into()),
+            absent,
+            feed_interval_us: FEED_INTERVAL_US,
+            ..Policy::default()
+        };
         Partner {
             name: super::name_of(number),
             model: Model::new(policy),
             feed,
             said: Vec::new(),
+            follower: Default::default(),
+            tied: Default::default(),
             delivered: Vec::new(),
             plans: 0,
             marks_inactive,

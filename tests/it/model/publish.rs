@@ -17,6 +17,8 @@ const MINUTE: i64 = 60 * Micros::SECOND;
 /// What a file says beside its records.
 struct Manner {
     generated_at: Option<Micros>,
+    /// Its time is written so that nobody can read it (T2).
+    unreadable: bool,
     complete: bool,
     empty_meant: bool,
 }
@@ -35,7 +37,8 @@ impl Scenario {
 
     fn new_file(&mut self, number: usize, dating: Dating) {
         let manner = Manner {
-            generated_at: (dating == Dating::Envelope).then(|| self.generated_at()),
+            generated_at: (dating == Dating::Envelope).then(|| self.generated_at(number)),
+            unreadable: dating != Dating::Envelope && self.random.chance(10),
             complete: !self.random.chance(15),
             empty_meant: self.random.chance(20),
         };
@@ -55,6 +58,7 @@ impl Scenario {
         let published = SnapshotIn {
             body_hash: hasher.finish(),
             generated_at: manner.generated_at.map(|at| at.0),
+            time_unreadable: manner.unreadable,
             complete: manner.complete,
             count: allow_empty.then_some(0),
             allow_empty,
@@ -62,11 +66,17 @@ impl Scenario {
             closed: cut.is_none(),
             ..SnapshotIn::default()
         };
-        partner.feed.as_mut().expect("it has one").published = Some(published);
+        let feed = partner.feed.as_mut().expect("it has one");
+        feed.stated = manner.generated_at.map(|at| at.0).or(feed.stated);
+        feed.published = Some(published);
     }
 
-    /// Some minutes old; now and then much older, from a cache.
-    fn generated_at(&mut self) -> Micros {
+    /// Some minutes old; now and then much older, from a cache; now and then it stands still.
+    fn generated_at(&mut self, number: usize) -> Micros {
+        let stated = self.partners[number].feed.as_ref().and_then(|feed| feed.stated);
+        if let Some(stated) = stated.filter(|_| self.random.chance(20)) {
+            return Micros(stated);
+        }
         let minutes = if self.random.chance(8) { 60 } else { self.random.below(6) as i64 };
         self.times += 1;
         self.now.plus(-minutes * MINUTE - 1_000 + self.times % 1_000)
@@ -114,7 +124,11 @@ impl Scenario {
             body["updated_at"] = time::format(at).into();
         }
         let as_of = self.random.chance(40).then(|| self.fed_as_of(number));
-        let price = self.random.chance(60).then(|| fed_price(&mut self.random, &id, as_of));
+        let mut price = self.random.chance(60).then(|| fed_price(&mut self.random, &id, as_of));
+        if let Some(price) = price.as_mut().filter(|_| self.random.chance(6)) {
+            // F2: nobody sells for nothing
+            price.amount = Some("0".into());
+        }
         let valid = !self.random.chance(5);
         if let Some(price) = &price {
             body["price"] = json!({ "amount": price.amount, "currency": "EUR" });
@@ -179,6 +193,7 @@ impl Scenario {
             !ran || ours == theirs.map(|count| Some(count as u64)),
             "the model says {expected:?}, the daemon {report}"
         );
+        self.assert_followed(number).await;
     }
 }
 
@@ -197,6 +212,9 @@ fn document(manner: &Manner, records: &[(RecordIn, Value)]) -> String {
     let mut document = json!({});
     if let Some(at) = manner.generated_at {
         document["generated_at"] = time::format(at).into();
+    }
+    if manner.unreadable {
+        document["generated_at"] = "yesterday, about noon".into();
     }
     if !manner.complete {
         document["complete"] = false.into();
