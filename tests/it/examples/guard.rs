@@ -49,6 +49,34 @@ async fn f4_six_hundred_deletes_of_ten_thousand_are_held_while_upserts_apply() {
 }
 
 #[tokio::test]
+async fn f4_page_one_of_two_of_forty_assets_is_held() {
+    let mut scene = stocked(40).await;
+    let run = scene.publish(&dated("12 02:00", numbered(20, "t"))).await;
+    assert_eq!((&run["counts"]["deleted"], &run["counts"]["held"]), (&json!(0), &json!(20)), "{run}");
+    assert_eq!(living(&scene).await, 40);
+    assert_plan_waits(&scene, 20).await;
+}
+
+#[tokio::test]
+async fn f4_three_of_ten_are_held_and_approved_as_confirmed_by_two_later_files() {
+    let mut scene = stocked(10).await;
+    for (day, lives) in [("13", 10), ("14", 10), ("15", 7)] {
+        scene.set_clock(&format!("{day} 03:00"));
+        let run = scene.publish(&dated(&format!("{day} 02:00"), numbered(7, day))).await;
+        let held = if day == "13" { 3 } else { 0 };
+        assert_eq!((&run["status"], &run["counts"]["held"]), (&json!("applied"), &json!(held)), "{run}");
+        if day == "13" {
+            assert_plan_waits(&scene, 3).await;
+        }
+        assert_eq!(living(&scene).await, lives, "{day}");
+    }
+    let (_, plans) = answer(scene.house.admin(Method::GET, "/admin/partners/acme/plans")).await;
+    let plan = &plans["items"][0];
+    assert_eq!((&plan["state"], &plan["count"]), (&json!("approved"), &json!(3)), "{plan}");
+    assert!(plan.to_string().contains("confirmed"), "{plan}");
+}
+
+#[tokio::test]
 async fn f4_one_delete_of_eight_applies() {
     let mut scene = stocked(8).await;
     let run = scene.publish(&dated("12 02:00", numbered(7, "t"))).await;

@@ -2,6 +2,7 @@
 //! over HTTP, feeds fetched over HTTP, the clock moved by hand.
 
 mod absence;
+mod dating;
 mod feeds;
 mod guard;
 mod pushes;

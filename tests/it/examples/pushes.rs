@@ -121,6 +121,18 @@ async fn g1_a_gap_holds_nothing_back_and_its_late_message_applies() {
 }
 
 #[tokio::test]
+async fn p1_of_two_prices_of_one_whole_second_the_first_never_comes_back() {
+    let scene = Scene::start("12 12:00").await;
+    scene.put("a", json!({ "updated_at": at("12 01:00") })).await;
+    let price =
+        |amount: &str| json!({ "id": "a", "amount": amount, "currency": "EUR", "as_of": at("12 02:00") });
+    assert_eq!(scene.price(price("101")).await, is("updated", "P1"));
+    assert_eq!(scene.price(price("102")).await, is("updated", "P1"));
+    assert_eq!(scene.price(price("101")).await, is("duplicate", "P1"));
+    assert_eq!(scene.amount("a").await.as_deref(), Some("102"));
+}
+
+#[tokio::test]
 async fn t4_a_price_as_of_next_year_is_quarantined() {
     let scene = Scene::start("12 12:00").await;
     scene.put("a", json!({ "updated_at": at("12 01:00") })).await;
