@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const UNIT_BYTES: usize = 1024;
 /// Beside the bytes of requests, a partner may have one in so many of stored documents worked on, and
 /// so may the daemon.
-const DOCUMENTS_SHARE: usize = 2;
+const DOCUMENTS_SHARE: usize = 4;
 
 /// Why a request is not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn a1_the_documents_that_a_push_is_about_are_paid_for_before_they_are_taken() {
-        let (daemon, partner) = (Admission::new(64 * UNIT_BYTES), Admission::new(16 * UNIT_BYTES));
+        let (daemon, partner) = (Admission::new(64 * UNIT_BYTES), Admission::new(32 * UNIT_BYTES));
         let mut first = Admission::admit(&daemon, &partner, 10).unwrap();
         for _ in 0..10 {
             first.weigh(600).unwrap(); // many small ones make one unit

@@ -27,7 +27,7 @@ use tokio::sync::{Semaphore, oneshot};
 /// Documents of a push that are read on its connection's task; more of them go beside it.
 const READ_IN_PLACE_MAX: usize = 16;
 /// Large pushes read at once: of each partner, and of all. Each holds a thread while it reads.
-const LARGE_EACH: usize = 2;
+const LARGE_EACH: usize = 1;
 static LARGE: Semaphore = Semaphore::const_new(4);
 
 /// A partner may ask for so much of its feed's server, and of the queue before it.

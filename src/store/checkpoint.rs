@@ -28,6 +28,8 @@ use std::time::Duration;
 const SLICE_VALUES_MIN: usize = 64;
 const SLICE_TIME: Duration = Duration::from_micros(1_200);
 const SLICE_BYTES: usize = 1 << 20;
+/// However few rows it has: what a slice writes is in memory until it is committed.
+const SLICE_BYTES_MOST: usize = 4 << 20;
 /// An overlay smaller than this has slices smaller in proportion.
 const OVERLAY_BYTES_USUAL: usize = 64 << 20;
 
@@ -166,7 +168,9 @@ impl Spent {
     }
 
     fn enough(&self) -> bool {
-        self.values >= self.values_min && (self.bytes >= self.bytes_max || self.since.elapsed() >= SLICE_TIME)
+        let is_worth_it = self.values >= self.values_min;
+        self.bytes >= SLICE_BYTES_MOST
+            || is_worth_it && (self.bytes >= self.bytes_max || self.since.elapsed() >= SLICE_TIME)
     }
 }
 

@@ -115,7 +115,7 @@ fn touches(from: usize, to: usize, n: usize) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a1_a_push_that_is_about_more_than_its_partner_may_hold_is_refused_whole() {
     let mut acme = partner("acme");
-    acme.limits.bytes_in_flight_max = 4 * MIB;
+    acme.limits.bytes_in_flight_max = 8 * MIB;
     let house = House::start(vec![acme], Clock::system()).await;
     put_large(&house, 14).await;
     let (status, reply) = house.post("acme", "/api/assets", &touches(0, 14, 1)).await;

@@ -17,6 +17,8 @@ use tokio::task::JoinSet;
 /// Beyond what the daemon takes at rest.
 const ABOVE_REST_MAX: u64 = 64 << 20;
 const ASSETS: usize = 80;
+/// As many of them as one push may be about.
+const BATCH: usize = 60;
 /// As many as one key may have open, and fewer than one address may.
 const STREAMS: usize = 190;
 
@@ -173,7 +175,7 @@ async fn a1_lists_and_pages_of_large_assets_by_one_key_leave_memory_and_others_a
 async fn a1_batches_of_small_upserts_over_large_assets_leave_memory_and_others_alone() {
     let stage = Stage::with(None).await;
     let batch = |round: usize| -> Value {
-        (0..ASSETS).map(|n| json!({"id": format!("a{n:03}"), "t": round})).collect()
+        (0..BATCH).map(|n| json!({"id": format!("a{n:03}"), "t": round})).collect()
     };
     let attack = async {
         let mut applied = 0;
@@ -187,7 +189,7 @@ async fn a1_batches_of_small_upserts_over_large_assets_leave_memory_and_others_a
         }
         applied
     };
-    assert!(stage.attacked("24 batches of 80 upserts", attack).await > 0);
+    assert!(stage.attacked("24 batches of 60 upserts", attack).await > 0);
     let taken = wait_for("a batch to be taken afterwards", async || {
         let (status, reply) = stage.send("acme", Method::POST, "/api/assets", &batch(7)).await;
         (status == StatusCode::OK).then_some(reply)

@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a1_the_right_to_hold_documents_falls_when_the_last_of_them_is_let_go() {
-        let (daemon, partner) = (Admission::new(1 << 30), Admission::new(1 << 20));
+        let (daemon, partner) = (Admission::new(1 << 30), Admission::new(2 << 20));
         let right = || {
             let mut permit = Admission::admit(&daemon, &partner, 1).unwrap();
             permit.weigh(200 << 10).map(|()| permit.take_documents().unwrap())
