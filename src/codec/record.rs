@@ -135,9 +135,15 @@ impl<'a> Record<'a> {
         {
             currency = Some(reserved::currency(&raw, policy).map_err(|refusal| pointed(refusal, field))?);
         }
+        let mut quote = QuoteName::PRICE;
+        if let Some(field) = &mapping.price_quote
+            && let Some(raw) = self.value(field)?
+        {
+            quote = reserved::quote_name(&raw).map_err(|refusal| pointed(refusal, field))?;
+        }
         Ok(Some(PriceWrite {
             id: id.clone(),
-            quote: QuoteName::PRICE,
+            quote,
             amount: Some(amount),
             currency,
             at: self.time(mapping.price_as_of.as_ref(), mapping.time_format)?,
@@ -307,6 +313,17 @@ mod tests {
         assert_eq!((price.amount.unwrap().to_string().as_str(), price.at), ("5.5", Some(Micros(2_000_000))));
         assert_eq!(own_shape(r#"{"id":"a","price":null}"#).unwrap().prices, []);
         assert_eq!(own_shape(r#"{"id":"a","price":{"amount":1}}"#).unwrap().prices[0].at, None);
+    }
+
+    #[test]
+    fn p1_a_price_is_of_the_quote_that_its_record_names() {
+        let of = |text| own_shape(text).unwrap().prices[0].quote.as_str().to_owned();
+        assert_eq!(of(r#"{"id":"a","price":{"amount":1,"quote":"nav"}}"#), "nav");
+        assert_eq!(of(r#"{"id":"a","price":{"amount":1,"quote":null}}"#), "price");
+        assert_eq!(of(r#"{"id":"a","price":{"amount":1}}"#), "price");
+        let bad = r#"{"id":"a","price":{"amount":1,"quote":"Net Asset Value"}}"#;
+        let told = ("quote_name".to_owned(), "/price/quote".to_owned());
+        assert_eq!(aside(bad, &Mapping::default()), Some(told), "never taken for the market price");
     }
 
     #[test]

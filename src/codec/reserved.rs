@@ -5,8 +5,8 @@
 use super::{json, time};
 use crate::domain::iso4217;
 use crate::domain::{
-    AssetId, AssetIdError, Currency, Decimal, DecimalError, ItemOutcome, Member, Micros, Outcome, Rule,
-    TimeFormat,
+    AssetId, AssetIdError, Currency, Decimal, DecimalError, ItemOutcome, Member, Micros, Outcome, QuoteName,
+    Rule, TimeFormat,
 };
 use crate::rules::policy::Policy;
 use json::Kind;
@@ -142,6 +142,16 @@ pub(super) fn currency_text(code: &str, policy: &Policy) -> Result<Currency, Ref
             .into(),
     };
     Err(Refusal::new(Rule::P4, "currency_unknown", hint))
+}
+
+/// The name of a quote.
+pub(super) fn quote_name(raw: &str) -> Result<QuoteName, Refusal> {
+    quote_name_text(&text(raw, Rule::P1)?)
+}
+
+pub(super) fn quote_name_text(name: &str) -> Result<QuoteName, Refusal> {
+    let hint = "name the quote with 1 to 12 characters of a-z, 0-9, - and _";
+    QuoteName::new(name).map_err(|_| Refusal::new(Rule::P1, "quote_name", hint))
 }
 
 /// A time of RFC 3339; `None` where the value is null.

@@ -14,6 +14,9 @@ pub(super) fn mapping(mut section: Section<'_>) -> Mapping {
     let default = Mapping::default();
     let s = &mut section;
     let mut price = s.section("price");
+    let price_amount = optional(&mut price, "amount", field, default.price_amount.clone());
+    // beside an amount from elsewhere the partner's own `price` may mean anything
+    let price_quote = default.price_quote.filter(|_| price_amount == default.price_amount);
     let mapping = Mapping {
         records: s.read("records", pointer).unwrap_or(default.records),
         id: s.read("id", field).unwrap_or(default.id),
@@ -22,9 +25,10 @@ pub(super) fn mapping(mut section: Section<'_>) -> Mapping {
         class: optional(s, "class", field, default.class),
         status: optional(s, "status", field, default.status),
         legal_status: optional(s, "legal_status", field, default.legal_status),
-        price_amount: optional(&mut price, "amount", field, default.price_amount),
+        price_amount,
         price_currency: optional(&mut price, "currency", field, default.price_currency),
         price_as_of: optional(&mut price, "as_of", field, default.price_as_of),
+        price_quote: optional(&mut price, "quote", field, price_quote),
         generated_at: optional(s, "generated_at", pointer, default.generated_at),
         count: optional(s, "count", pointer, default.count),
         time_format: s.choice(

@@ -62,6 +62,8 @@ pub struct Mapping {
     pub price_amount: Option<Field>,
     pub price_currency: Option<Field>,
     pub price_as_of: Option<Field>,
+    /// The quote that the price is of; `price` where there is none.
+    pub price_quote: Option<Field>,
     pub generated_at: Option<Pointer>,
     pub count: Option<Pointer>,
     pub time_format: TimeFormat,
@@ -80,6 +82,7 @@ impl Default for Mapping {
             price_amount: Some(Field::path(&["price", "amount"])),
             price_currency: Some(Field::path(&["price", "currency"])),
             price_as_of: Some(Field::path(&["price", "as_of"])),
+            price_quote: Some(Field::path(&["price", "quote"])),
             generated_at: Some(Pointer(vec!["generated_at".into()])),
             count: Some(Pointer(vec!["count".into()])),
             time_format: TimeFormat::Rfc3339,

@@ -150,10 +150,7 @@ impl Parts<'_> {
 
     fn quote_name(&self) -> Result<QuoteName, Refusal> {
         let Some(name) = &self.quote else { return Ok(QuoteName::PRICE) };
-        QuoteName::new(name).map_err(|_| {
-            let hint = "name the quote with 1 to 12 characters of a-z, 0-9, - and _";
-            Refusal::new(Rule::P1, "quote_name", hint).within("quote")
-        })
+        reserved::quote_name_text(name).map_err(|refusal| refusal.within("quote"))
     }
 
     fn at(&self) -> Result<Option<Micros>, Refusal> {

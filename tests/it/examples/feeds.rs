@@ -207,6 +207,19 @@ async fn f2_a_record_with_a_bad_currency_leaves_its_asset_untouched() {
 }
 
 #[tokio::test]
+async fn p1_a_feeds_price_of_another_quote_is_not_the_market_price() {
+    let mut scene = Scene::start("12 03:00").await;
+    let nav = json!({ "amount": "101.25", "currency": "EUR", "quote": "nav" });
+    scene.publish(&dated("12 02:00", json!([{ "id": "fund", "price": nav }]))).await;
+    let fund = scene.asset("fund").await;
+    assert_eq!(
+        (&fund["quotes"]["nav"]["amount"], &fund["price"]),
+        (&json!("101.25"), &Value::Null),
+        "{fund}"
+    );
+}
+
+#[tokio::test]
 async fn f2_a_record_that_redeems_its_asset_at_a_price_of_zero_is_taken_without_the_price() {
     let mut scene = Scene::start("12 03:00").await;
     let record = |status: &str, legal: &str, amount: &str| {
