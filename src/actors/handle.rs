@@ -202,7 +202,8 @@ impl PartnerEntry {
         let assets = push.writes.iter().flatten().filter(|write| matches!(write, Write::Asset(_)));
         let (push, prefetched) = if assets.take(READ_IN_PLACE_MAX + 1).count() > READ_IN_PLACE_MAX {
             let (reader, no) = (self.reader.clone(), self.no);
-            self.beside(move || prefetch(&reader, no, push)).await??
+            // boxed: each push, however small, is moved with the room that this would take
+            Box::pin(self.beside(move || prefetch(&reader, no, push))).await??
         } else {
             prefetch(&self.reader, self.no, push)?
         };

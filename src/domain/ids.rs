@@ -54,13 +54,12 @@ pub enum AssetIdError {
 
 impl AssetId {
     pub const BYTES_MAX: usize = 256;
-    /// What JavaScript makes of an id that is not there.
-    const PLACEHOLDERS: [&str; 4] = ["undefined", "null", "NaN", "[object Object]"];
 
     /// An id that a caller or a feed names. One that was stored may still be a placeholder, and is
     /// read by [`AssetId::new`].
     pub fn named(text: &str) -> Result<Self, AssetIdError> {
-        if Self::PLACEHOLDERS.contains(&text) {
+        // what JavaScript makes of an id that is not there
+        if matches!(text, "undefined" | "null" | "NaN" | "[object Object]") {
             return Err(AssetIdError::Placeholder);
         }
         Self::new(text)

@@ -161,7 +161,8 @@ async fn take_in(
         task.decode(&bytes, announced.ndjson, partner, items_max)?
     } else {
         let (task, bytes, decoder) = (task.clone(), bytes.clone(), Arc::clone(partner));
-        partner.beside(move || task.decode(&bytes, announced.ndjson, &decoder, items_max)).await??
+        let decode = move || task.decode(&bytes, announced.ndjson, &decoder, items_max);
+        Box::pin(partner.beside(decode)).await??
     };
     if announced.merge_patch {
         merge_patch::refuse_nested(&mut decoded);

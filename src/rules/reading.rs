@@ -76,6 +76,13 @@ pub fn shown(quote: &Quote) -> Option<Shown> {
 
 /// Whether readers are told the same of both registers, as long as time stands still.
 pub fn reads_alike(before: Option<&Quote>, after: &Quote) -> bool {
+    // nearly all: a price with a newer time of its own
+    let said = |quote: &&Quote| quote.stamp.happened() && !quote.by_arrival && quote.undated.is_none();
+    if let (Some(before), Some(after)) = (before.filter(said), Some(after).filter(said))
+        && before.stamp.at != after.stamp.at
+    {
+        return false;
+    }
     let told = |quote: &Quote| {
         let shown = shown(quote)?;
         let beside = shown.as_of.map(|_| {
