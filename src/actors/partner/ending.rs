@@ -8,12 +8,12 @@
 //! nothing. A plan that the run opens comes first, page by page.
 
 use super::absences::{Absences, Silence};
-use super::ledger::LedgerError;
 use super::lints;
 use super::message::FetchedFile;
 use super::plan_orders::PlanError;
 use super::run::{self, ActiveRun, SlotSet, UNAPPLIED_KEPT};
 use super::state::PartnerState;
+use crate::actors::partner::ledger::LedgerError;
 use crate::domain::{
     AssetId, ChangeKind, Lane, Micros, RunCounts, RunId, RunReport, RunStatus, Seq, Slot, Stamp, WriteSet,
 };

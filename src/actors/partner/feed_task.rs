@@ -4,10 +4,10 @@
 use super::ending::RunPart;
 use super::fetching::{FeedGates, Turn, Whole};
 use super::file_survey::{Batches, survey};
-use super::ledger::Prefetched;
 use super::lints;
 use super::message::{FeedRecord, FetchedFile, PartnerMessage, RunFailure, RunStart, SnapshotFacts};
 use super::rebuild::{Again, Rebuild, StoredRun, give_up_oldest_body, keep_body};
+use crate::actors::partner::ledger::Prefetched;
 use crate::clock::{Clock, sleep};
 use crate::config::{FeedSettings, PartnerSettings};
 use crate::domain::{AssetId, FeedState, Micros, PartnerNo, RunId};

@@ -5,12 +5,12 @@
 //! A plan is `held` until its last part is decided. What ends an approval half-way leaves a held
 //! plan, which can be approved again: ids that are gone already are passed over.
 
-use super::ledger::{LedgerError, Prefetched};
 use super::message::PartnerMessage;
 use super::plan_pages::read_page;
 use super::plans::Applying;
 use super::run::ActiveRun;
 use super::state::PartnerState;
+use crate::actors::partner::ledger::{LedgerError, Prefetched};
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::domain::{AssetId, ChangeKind, Lane, Micros, Origin, Seq, Stamp, WriteSet};

@@ -4,10 +4,10 @@
 //! Every move of a plan is a record in the write set of what moved it: a run, a look, an order. The
 //! slots stay those of their ids: one that is forgotten leaves its plan.
 
-use super::index::Index;
 use super::plan_draft::Draft;
 use super::plan_pages::{head_record, no_head, no_page, read_page};
 use super::run::SlotSet;
+use crate::actors::partner::index::Index;
 use crate::domain::{AssetId, ChangeKind, FeedState, Micros, PartnerNo, RecordKind, Slot};
 use crate::rules::plan::{CONFIRMED, Plan, PlanState, page_key, plan_of_page};
 use crate::store::{ReadError, Reader};

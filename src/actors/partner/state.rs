@@ -2,22 +2,22 @@
 
 use super::deliveries::{Decided, Deliveries, Fresh};
 use super::ending::Ending;
-use super::existence::Lacked;
 use super::fetching::FeedGates;
 use super::gap_watch::{GapWatch, Numbered, OpenGap, note_numbers};
-use super::index::Index;
-use super::ledger::{Lanes, Ledger, LedgerError, Prefetched};
 use super::lost::{Loss, LostBook};
 use super::operator;
 use super::parked::Parked;
 use super::plans::Plans;
 use super::pushes::{self, PushCount};
 use super::quarantine::{self, Batch, Quarantine, Refused};
-use super::recent::RecentDocuments;
 use super::run::ActiveRun;
 use super::streams::Streams;
 use crate::actors::delivery::Delivery;
 use crate::actors::handle::{Push, PushReply, Unavailable};
+use crate::actors::partner::index::Index;
+use crate::actors::partner::ledger::existence::Lacked;
+use crate::actors::partner::ledger::recent::RecentDocuments;
+use crate::actors::partner::ledger::{Lanes, Ledger, LedgerError, Prefetched};
 use crate::actors::poison::Poison;
 use crate::actors::storage::{Ack, PendingSet, StorageHandle, approximate_bytes};
 use crate::clock::{Clock, Mark};

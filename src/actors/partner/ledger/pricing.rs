@@ -1,10 +1,10 @@
 //! The ledger's half that decides prices: those pushed by themselves, and those that an asset's
 //! write or a feed's record carries.
 
-use super::index::Index;
-use super::items::{at_the_price, is_refused, louder, merge_price, older_than_history, too_many_assets};
-use super::ledger::{Decided, Lanes, Ledger};
-use super::lost;
+use super::outcomes::{at_the_price, is_refused, louder, merge_price, older_than_history, too_many_assets};
+use super::{Decided, Lanes, Ledger};
+use crate::actors::partner::index::Index;
+use crate::actors::partner::lost;
 use crate::codec::render::heartbeat;
 use crate::domain::{
     AssetHead, AssetId, AssetWrite, Currency, Document, ItemOutcome, Lane, Micros, PriceWrite, Quote,

@@ -3,12 +3,15 @@
 //! It holds the newest *decided* state, which may be ahead of what is durable. Contents of
 //! documents are not here; a slot keeps its number for the asset's life.
 
-use super::held_quotes::{HeldQuote, QuoteKind, Quotes, RareQuote};
-use super::interned::Interned;
+mod held_quotes;
+mod interned;
+
 use crate::domain::{AssetHead, AssetId, Beaten, Currency, Exception, Micros, Quote, QuoteName, Slot, Stamp};
 use crate::rules::price::PricedAsset;
 use compact_str::CompactString;
 use hashbrown::{DefaultHashBuilder, HashTable};
+use held_quotes::{HeldQuote, QuoteKind, Quotes, RareQuote};
+use interned::Interned;
 use std::hash::BuildHasher;
 
 /// Names of members and kinds of quotes are forgotten from this many on where nothing bears them any more: a
@@ -424,5 +427,4 @@ impl Index {
 }
 
 #[cfg(test)]
-#[path = "index_tests.rs"]
 mod tests;

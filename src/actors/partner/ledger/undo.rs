@@ -1,7 +1,7 @@
 //! Decisions taken back: how a batch or an item leaves no trace where it must not apply.
 
-use super::index::Entry;
-use super::ledger::Ledger;
+use super::Ledger;
+use crate::actors::partner::index::Entry;
 use crate::domain::{Document, Slot};
 
 /// One step back.

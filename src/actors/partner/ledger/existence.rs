@@ -3,8 +3,8 @@
 //! Absence hides: the document is neither read nor touched, and the quotes stay in their registers.
 //! A said delete ends: what is at or below it leaves both.
 
-use super::items::inactive_status;
-use super::ledger::{Lanes, Ledger, LedgerError};
+use super::outcomes::inactive_status;
+use super::{Lanes, Ledger, LedgerError};
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Document, FeedState, Lane, Member,
     Micros, PriceChange, Quote, Slot, Stamp, Verb,

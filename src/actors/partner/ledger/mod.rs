@@ -1,14 +1,14 @@
 //! The ledger: applies the rules to one write after another, keeps the index in step with what is
 //! decided, and gathers the changes of the write set that is being made.
 
-use super::existence::Lacked;
-use super::index::Index;
-use super::items::{
-    absent_from_file, holds_too_much, is_refused, long_forgotten, older_than_history, too_many_assets,
-};
-use super::lost::{self, Loss, Source};
-use super::recent::RecentDocuments;
-use super::undo::Undo;
+pub mod existence;
+pub mod outcomes;
+mod pricing;
+pub mod recent;
+mod undo;
+
+use crate::actors::partner::index::Index;
+use crate::actors::partner::lost::{self, Loss, Source};
 use crate::domain::{
     AssetEvent, AssetHead, AssetId, AssetWrite, Document, ItemOutcome, Lane, LostWrite, Micros, Origin,
     Outcome, PartnerNo, Rule, Slot, Stamp, Verb, Write, WriteSet,
@@ -19,7 +19,13 @@ use crate::rules::policy::Policy;
 use crate::rules::source_time::{DOCUMENT_AHEAD_MAX, is_future};
 use crate::rules::verdict::RecordFacts;
 use crate::store::Reader;
+use existence::Lacked;
+use outcomes::{
+    absent_from_file, holds_too_much, is_refused, long_forgotten, older_than_history, too_many_assets,
+};
+use recent::RecentDocuments;
 use std::collections::HashMap;
+use undo::Undo;
 
 /// Batches from this size on are worth warming the index for.
 const WARM_FROM: usize = 8;
