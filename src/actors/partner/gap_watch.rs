@@ -4,7 +4,7 @@
 use super::message::PartnerMessage;
 use super::run::ActiveRun;
 use super::state::PartnerState;
-use super::streams::Streams;
+use crate::actors::partner::books::streams::Streams;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::domain::{ChangeKind, ItemOutcome, Micros, Outcome, Write, WriteSet};

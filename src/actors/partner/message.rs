@@ -2,11 +2,11 @@
 
 use super::ending::RunPart;
 use super::operator::{Operated, Order};
-use super::parked::{ParkedPlace, ParkedPrice};
 use super::plan_orders::{PlanOrder, PlanPart, PlanReply};
 use super::rebuild::{Again, RebuildFrom, RebuildRefused};
 use super::release::{Kept, Verdict};
 use crate::actors::handle::{Push, PushBody, PushReply};
+use crate::actors::partner::books::parked::{ParkedPlace, ParkedPrice};
 use crate::actors::partner::ledger::Prefetched;
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, AssetWrite, ItemOutcome, Micros, QuarantineRow, RecordFault, RunId, Seq};

@@ -6,7 +6,7 @@
 //! loads its index from what is durable.
 
 mod absences;
-mod deliveries;
+mod books;
 mod ending;
 mod feed_task;
 mod fetching;
@@ -16,16 +16,10 @@ mod index;
 mod kept_records;
 mod ledger;
 mod lints;
-mod lost;
 mod message;
 mod operator;
-mod parked;
-mod plan_draft;
 mod plan_orders;
-mod plan_pages;
-mod plans;
 mod pushes;
-mod quarantine;
 mod rebuild;
 mod reconcile;
 mod release;
@@ -33,18 +27,17 @@ mod run;
 mod schedule;
 mod spool;
 mod state;
-mod streams;
 mod sweep;
 
-pub use deliveries::stored_delivery;
+pub use books::deliveries::stored_delivery;
+pub use books::parked::{ParkedPlace, ParkedPrice};
+pub use books::plans::pages::{page_of as plan_page, pages_of as plan_pages};
 pub use fetching::FeedGates;
 pub use gap_watch::OpenGap;
 pub use ledger::Prefetched;
 pub use message::{Blamed, PartnerMessage};
 pub use operator::{Deed, Operated, Order};
-pub use parked::{ParkedPlace, ParkedPrice};
 pub use plan_orders::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
-pub use plan_pages::{page_of as plan_page, pages_of as plan_pages};
 pub use rebuild::{RebuildFrom, RebuildRefused};
 pub use release::{Cannot, Kept, Released, Verdict};
 pub use state::Surroundings;
@@ -85,7 +78,7 @@ impl Actor for PartnerActor {
         // what an earlier life decided stands in line before this empty set: once it is through,
         // the index can be loaded from what is durable
         around.storage.commit_and_wait(WriteSet::new(no)).await?;
-        plan_pages::convert(&around, no).await?;
+        books::plans::pages::convert(&around, no).await?;
         let load = move || {
             spool::clean(&around.spool, settings.name.as_str());
             PartnerState::load(no, settings, around, metrics, gap)

@@ -6,10 +6,10 @@
 //! plan, which can be approved again: ids that are gone already are passed over.
 
 use super::message::PartnerMessage;
-use super::plan_pages::read_page;
-use super::plans::Applying;
 use super::run::ActiveRun;
 use super::state::PartnerState;
+use crate::actors::partner::books::plans::Applying;
+use crate::actors::partner::books::plans::pages::read_page;
 use crate::actors::partner::ledger::{LedgerError, Prefetched};
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;

@@ -2,9 +2,9 @@
 //! applied (T3, X2, F1–F3, F5). What follows on the last record is `ending`'s.
 
 use super::message::{FeedRecord, RunFailure, RunStart, SnapshotFacts};
-use super::quarantine::{RefusedRecord, row_of_record, row_of_snapshot};
 use super::run::{self, ActiveRun, SlotSet};
 use super::state::PartnerState;
+use crate::actors::partner::books::quarantine::{RefusedRecord, row_of_record, row_of_snapshot};
 use crate::actors::partner::ledger::outcomes::is_refused;
 use crate::actors::partner::ledger::{Lanes, Ledger, LedgerError, Prefetched};
 use crate::codec::time;

@@ -1,19 +1,19 @@
 //! What a partner's actor owns, and what it does with pushes.
 
-use super::deliveries::{Decided, Deliveries, Fresh};
 use super::ending::Ending;
 use super::fetching::FeedGates;
 use super::gap_watch::{GapWatch, Numbered, OpenGap, note_numbers};
-use super::lost::{Loss, LostBook};
 use super::operator;
-use super::parked::Parked;
-use super::plans::Plans;
 use super::pushes::{self, PushCount};
-use super::quarantine::{self, Batch, Quarantine, Refused};
 use super::run::ActiveRun;
-use super::streams::Streams;
 use crate::actors::delivery::Delivery;
 use crate::actors::handle::{Push, PushReply, Unavailable};
+use crate::actors::partner::books::deliveries::{Decided, Deliveries, Fresh};
+use crate::actors::partner::books::lost::{Loss, LostBook};
+use crate::actors::partner::books::parked::Parked;
+use crate::actors::partner::books::plans::Plans;
+use crate::actors::partner::books::quarantine::{self, Batch, Quarantine, Refused};
+use crate::actors::partner::books::streams::Streams;
 use crate::actors::partner::index::Index;
 use crate::actors::partner::ledger::existence::Lacked;
 use crate::actors::partner::ledger::recent::RecentDocuments;

@@ -7,8 +7,8 @@ mod pricing;
 pub mod recent;
 mod undo;
 
+use crate::actors::partner::books::lost::{self, Loss, Source};
 use crate::actors::partner::index::Index;
-use crate::actors::partner::lost::{self, Loss, Source};
 use crate::domain::{
     AssetEvent, AssetHead, AssetId, AssetWrite, Document, ItemOutcome, Lane, LostWrite, Micros, Origin,
     Outcome, PartnerNo, Rule, Slot, Stamp, Verb, Write, WriteSet,

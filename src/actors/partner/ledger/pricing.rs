@@ -3,8 +3,8 @@
 
 use super::outcomes::{at_the_price, is_refused, louder, merge_price, older_than_history, too_many_assets};
 use super::{Decided, Lanes, Ledger};
+use crate::actors::partner::books::lost;
 use crate::actors::partner::index::Index;
-use crate::actors::partner::lost;
 use crate::codec::render::heartbeat;
 use crate::domain::{
     AssetHead, AssetId, AssetWrite, Currency, Document, ItemOutcome, Lane, Micros, PriceWrite, Quote,

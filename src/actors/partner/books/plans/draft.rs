@@ -2,8 +2,8 @@
 //! the last. Until then it is no plan: nothing can be decided on it, and what ends in between leaves
 //! pages of no plan.
 
-use super::plan_pages::{head_record, page_record, take_page};
-use super::plans::{HELD_MAX, HeldPlan, Plans};
+use super::pages::{head_record, page_record, take_page};
+use super::{HELD_MAX, HeldPlan, Plans};
 use crate::actors::partner::index::Index;
 use crate::domain::{ChangeKind, Micros, RunId, Slot};
 use crate::rules::plan::{EXPIRY, Plan, PlanState, SAMPLE_IDS};

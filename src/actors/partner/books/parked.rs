@@ -5,8 +5,8 @@
 //! Every write set passes `settle` before it is put in line: what it made wait or freed is noted,
 //! and what has waited too long, or is too much, moves to the quarantine in the same commit.
 
-use super::state::PartnerState;
 use crate::actors::partner::index::Index;
+use crate::actors::partner::state::PartnerState;
 use crate::codec::{json, time};
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, Market, Micros, Origin, PriceChange,

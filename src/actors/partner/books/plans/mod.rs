@@ -4,13 +4,16 @@
 //! Every move of a plan is a record in the write set of what moved it: a run, a look, an order. The
 //! slots stay those of their ids: one that is forgotten leaves its plan.
 
-use super::plan_draft::Draft;
-use super::plan_pages::{head_record, no_head, no_page, read_page};
-use super::run::SlotSet;
+pub mod draft;
+pub mod pages;
+
 use crate::actors::partner::index::Index;
+use crate::actors::partner::run::SlotSet;
 use crate::domain::{AssetId, ChangeKind, FeedState, Micros, PartnerNo, RecordKind, Slot};
 use crate::rules::plan::{CONFIRMED, Plan, PlanState, page_key, plan_of_page};
 use crate::store::{ReadError, Reader};
+use draft::Draft;
+use pages::{head_record, no_head, no_page, read_page};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
@@ -297,5 +300,4 @@ fn slots_of(plan: &Plan, reader: &Reader, no: PartnerNo, index: &Index) -> Resul
 }
 
 #[cfg(test)]
-#[path = "plans_tests.rs"]
 mod tests;

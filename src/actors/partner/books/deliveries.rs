@@ -2,9 +2,9 @@
 //! newest. What is known here decides; the store's records are only read where outcomes have left
 //! memory.
 
-use super::state::PartnerState;
 use crate::actors::delivery::{Delivery, DeliveryKey, Standing};
 use crate::actors::handle::{Push, PushReply, Unavailable};
+use crate::actors::partner::state::PartnerState;
 use crate::actors::storage::{Ack, PendingSet};
 use crate::domain::{
     ChangeKind, ItemOutcome, Micros, PartnerNo, RecordChange, RecordKind, Seq, Write, WriteSet,

@@ -1,6 +1,6 @@
 //! Plans as the actor keeps them: opened, joined, confirmed, turned down, loaded.
 
-use super::super::plan_draft::Opening;
+use super::draft::Opening;
 use super::*;
 use crate::domain::{RecordChange, RunId};
 use crate::rules::plan::{EXPIRY, PlanPage};
