@@ -5,35 +5,25 @@
 //! messages. A handler that fails or panics ends the actor; the supervisor starts it again, and it
 //! loads its index from what is durable.
 
-mod absences;
 mod books;
-mod ending;
-mod feed_task;
-mod fetching;
-mod file_survey;
-mod gap_watch;
+mod feed;
 mod index;
-mod kept_records;
 mod ledger;
-mod lints;
 mod message;
 mod operator;
 mod plan_orders;
 mod pushes;
 mod rebuild;
-mod reconcile;
 mod release;
 mod run;
-mod schedule;
-mod spool;
 mod state;
 mod sweep;
 
 pub use books::deliveries::stored_delivery;
 pub use books::parked::{ParkedPlace, ParkedPrice};
 pub use books::plans::pages::{page_of as plan_page, pages_of as plan_pages};
-pub use fetching::FeedGates;
-pub use gap_watch::OpenGap;
+pub use feed::fetching::FeedGates;
+pub use feed::gaps::OpenGap;
 pub use ledger::Prefetched;
 pub use message::{Blamed, PartnerMessage};
 pub use operator::{Deed, Operated, Order};
@@ -46,6 +36,7 @@ use crate::actors::poison::{Poison, RunWatch};
 use crate::config::PartnerSettings;
 use crate::domain::{PartnerNo, WriteSet};
 use crate::telemetry::PartnerMetrics;
+use feed::spool;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use state::PartnerState;
 use std::sync::Arc;

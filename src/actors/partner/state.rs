@@ -1,11 +1,7 @@
 //! What a partner's actor owns, and what it does with pushes.
 
-use super::ending::Ending;
-use super::fetching::FeedGates;
-use super::gap_watch::{GapWatch, Numbered, OpenGap, note_numbers};
 use super::operator;
 use super::pushes::{self, PushCount};
-use super::run::ActiveRun;
 use crate::actors::delivery::Delivery;
 use crate::actors::handle::{Push, PushReply, Unavailable};
 use crate::actors::partner::books::deliveries::{Decided, Deliveries, Fresh};
@@ -14,10 +10,14 @@ use crate::actors::partner::books::parked::Parked;
 use crate::actors::partner::books::plans::Plans;
 use crate::actors::partner::books::quarantine::{self, Batch, Quarantine, Refused};
 use crate::actors::partner::books::streams::Streams;
+use crate::actors::partner::feed::ending::Ending;
+use crate::actors::partner::feed::fetching::FeedGates;
+use crate::actors::partner::feed::gaps::{GapWatch, Numbered, OpenGap, note_numbers};
 use crate::actors::partner::index::Index;
 use crate::actors::partner::ledger::existence::Lacked;
 use crate::actors::partner::ledger::recent::RecentDocuments;
 use crate::actors::partner::ledger::{Lanes, Ledger, LedgerError, Prefetched};
+use crate::actors::partner::run::ActiveRun;
 use crate::actors::poison::Poison;
 use crate::actors::storage::{Ack, PendingSet, StorageHandle, approximate_bytes};
 use crate::clock::{Clock, Mark};

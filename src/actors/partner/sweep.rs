@@ -4,8 +4,8 @@
 //! A collected death raises the partner's history floor, in the same commit and for ever: what is
 //! stamped at or below it is refused from then on, so forgetting brings nothing back.
 
-use super::message::PartnerMessage;
 use super::state::{PartnerState, RunningFeed};
+use crate::actors::partner::message::PartnerMessage;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::domain::{ChangeKind, Micros, RecordChange, RecordKind, Slot, WriteSet};

@@ -1,8 +1,8 @@
 //! The invalid records of a run on their way to the quarantine: their texts are read again from
 //! the spooled file, some at a time.
 
-use super::feed_task::{FeedTask, Gone, on_blocking_pool};
-use super::message::PartnerMessage;
+use super::task::{FeedTask, Gone, on_blocking_pool};
+use crate::actors::partner::message::PartnerMessage;
 use crate::domain::{Micros, QuarantineRow, RefusedKind, RefusedOrigin, RunId};
 use crate::rules::survey::InvalidRecord;
 use std::fs::File;

@@ -3,8 +3,8 @@
 //! Between the two nothing may have touched the file: a record that is not what the survey found at
 //! its place fails the run, since something else would be applied under its id.
 
-use super::message::{FeedRecord, RunFailure};
 use crate::actors::partner::ledger::Prefetched;
+use crate::actors::partner::message::{FeedRecord, RunFailure};
 use crate::codec::record::Decoded;
 use crate::codec::{record, snapshot};
 use crate::config::PartnerSettings;

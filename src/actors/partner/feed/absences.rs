@@ -3,10 +3,10 @@
 //! The guard decides once, over the whole count; what it lets through is applied part by part. The
 //! slots stay those of their assets meanwhile: nothing is forgotten while a run is applied.
 
-use super::run::SlotSet;
-use super::state::PartnerState;
 use crate::actors::partner::books::plans::draft::Opening;
 use crate::actors::partner::ledger::{LedgerError, Prefetched};
+use crate::actors::partner::run::SlotSet;
+use crate::actors::partner::state::PartnerState;
 use crate::domain::{AssetHead, Lane, Micros, Origin, RunCounts, RunId, Slot, Stamp, WriteSet};
 use crate::rules::absence::{self, Absence};
 use crate::rules::guard::{self, GuardDecision, GuardQuestion};

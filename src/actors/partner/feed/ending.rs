@@ -9,11 +9,11 @@
 
 use super::absences::{Absences, Silence};
 use super::lints;
-use super::message::FetchedFile;
-use super::plan_orders::PlanError;
-use super::run::{self, ActiveRun, SlotSet, UNAPPLIED_KEPT};
-use super::state::PartnerState;
 use crate::actors::partner::ledger::LedgerError;
+use crate::actors::partner::message::FetchedFile;
+use crate::actors::partner::plan_orders::PlanError;
+use crate::actors::partner::run::{self, ActiveRun, SlotSet, UNAPPLIED_KEPT};
+use crate::actors::partner::state::PartnerState;
 use crate::domain::{
     AssetId, ChangeKind, Lane, Micros, RunCounts, RunId, RunReport, RunStatus, Seq, Slot, Stamp, WriteSet,
 };

@@ -1,8 +1,8 @@
 //! The state of a run that is being applied, and how its end is recorded.
 
-use super::absences::Silence;
-use super::message::{FeedRecord, FetchedFile, RunFailure, SnapshotFacts};
-use super::rebuild::Again;
+use crate::actors::partner::feed::absences::Silence;
+use crate::actors::partner::message::{FeedRecord, FetchedFile, RunFailure, SnapshotFacts};
+use crate::actors::partner::rebuild::Again;
 use crate::domain::{
     AssetId, ChangeKind, FeedState, ItemOutcome, Micros, RecordChange, RecordFault, RecordKind, RunCounts,
     RunId, RunReport, RunStatus, Slot,

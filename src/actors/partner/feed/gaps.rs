@@ -1,10 +1,10 @@
 //! Gaps of numbered price streams as the actor sees them (G1, P5): noted with each push, healed by
 //! late messages or by the feed, which is fetched early where one stays open.
 
-use super::message::PartnerMessage;
-use super::run::ActiveRun;
-use super::state::PartnerState;
 use crate::actors::partner::books::streams::Streams;
+use crate::actors::partner::message::PartnerMessage;
+use crate::actors::partner::run::ActiveRun;
+use crate::actors::partner::state::PartnerState;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::domain::{ChangeKind, ItemOutcome, Micros, Outcome, Write, WriteSet};

@@ -4,7 +4,7 @@
 //! goes on beside it, so that slow servers hold up nobody but themselves; what follows, and needs
 //! cores and the disk, waits for a turn again.
 
-use super::feed_task::FeedTask;
+use super::task::FeedTask;
 use crate::clock::sleep;
 use crate::config::FeedSettings;
 use crate::feed::{FetchError, FetchRequest, Fetched, Spooled};

@@ -1,12 +1,12 @@
 //! A run of the feed, as the actor decides it: begin, records, and the end of one that is not
 //! applied (T3, X2, F1–F3, F5). What follows on the last record is `ending`'s.
 
-use super::message::{FeedRecord, RunFailure, RunStart, SnapshotFacts};
-use super::run::{self, ActiveRun, SlotSet};
-use super::state::PartnerState;
 use crate::actors::partner::books::quarantine::{RefusedRecord, row_of_record, row_of_snapshot};
 use crate::actors::partner::ledger::outcomes::is_refused;
 use crate::actors::partner::ledger::{Lanes, Ledger, LedgerError, Prefetched};
+use crate::actors::partner::message::{FeedRecord, RunFailure, RunStart, SnapshotFacts};
+use crate::actors::partner::run::{self, ActiveRun, SlotSet};
+use crate::actors::partner::state::PartnerState;
 use crate::codec::time;
 use crate::domain::{
     AssetHead, AssetWrite, Micros, Origin, Outcome, QuarantineRow, Rule, RunCounts, RunId, RunReport,

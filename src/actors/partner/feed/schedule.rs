@@ -1,11 +1,11 @@
 //! The feed's schedule: when the next run starts, and what happens when one has ended.
 
-use super::feed_task::FeedTask;
-use super::message::{PartnerMessage, RunFailure};
-use super::rebuild::{Rebuild, bodies_of};
-use super::run;
 use super::spool;
-use super::state::{PartnerState, RunningFeed};
+use super::task::FeedTask;
+use crate::actors::partner::message::{PartnerMessage, RunFailure};
+use crate::actors::partner::rebuild::{Rebuild, bodies_of};
+use crate::actors::partner::run;
+use crate::actors::partner::state::{PartnerState, RunningFeed};
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::{Mark, sleep};
 use crate::config::PartnerSettings;

@@ -1,13 +1,13 @@
 //! What a partner's actor is told.
 
-use super::ending::RunPart;
-use super::operator::{Operated, Order};
-use super::plan_orders::{PlanOrder, PlanPart, PlanReply};
-use super::rebuild::{Again, RebuildFrom, RebuildRefused};
-use super::release::{Kept, Verdict};
 use crate::actors::handle::{Push, PushBody, PushReply};
 use crate::actors::partner::books::parked::{ParkedPlace, ParkedPrice};
+use crate::actors::partner::feed::ending::RunPart;
 use crate::actors::partner::ledger::Prefetched;
+use crate::actors::partner::operator::{Operated, Order};
+use crate::actors::partner::plan_orders::{PlanOrder, PlanPart, PlanReply};
+use crate::actors::partner::rebuild::{Again, RebuildFrom, RebuildRefused};
+use crate::actors::partner::release::{Kept, Verdict};
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, AssetWrite, ItemOutcome, Micros, QuarantineRow, RecordFault, RunId, Seq};
 use crate::rules::snapshot::SnapshotTimes;

@@ -3,11 +3,13 @@
 
 use super::ending::RunPart;
 use super::fetching::{FeedGates, Turn, Whole};
-use super::file_survey::{Batches, survey};
 use super::lints;
-use super::message::{FeedRecord, FetchedFile, PartnerMessage, RunFailure, RunStart, SnapshotFacts};
-use super::rebuild::{Again, Rebuild, StoredRun, give_up_oldest_body, keep_body};
+use super::survey::{Batches, survey};
 use crate::actors::partner::ledger::Prefetched;
+use crate::actors::partner::message::{
+    FeedRecord, FetchedFile, PartnerMessage, RunFailure, RunStart, SnapshotFacts,
+};
+use crate::actors::partner::rebuild::{Again, Rebuild, StoredRun, give_up_oldest_body, keep_body};
 use crate::clock::{Clock, sleep};
 use crate::config::{FeedSettings, PartnerSettings};
 use crate::domain::{AssetId, FeedState, Micros, PartnerNo, RunId};
