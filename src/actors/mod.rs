@@ -3,11 +3,10 @@
 
 mod admission;
 mod delivery;
-mod handle;
-mod kept;
 mod partner;
 mod poison;
 mod purge;
+mod registry;
 mod starts;
 mod storage;
 mod supervisor;
@@ -15,11 +14,11 @@ mod tasks;
 
 pub use admission::{Admission, Bucket, Limits, Permit, Shed};
 pub use delivery::{Delivery, DeliveryKey, Repeats};
-pub use handle::{NotDecided, PartnerEntry, Push, PushBody, PushReply, Registry, Unavailable};
-pub use kept::{KeptError, Release};
 pub use partner::{Cannot, Deed, FeedGates, Operated, Order, ParkedPlace, ParkedPrice};
 pub use partner::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, Surroundings};
 pub use partner::{plan_page, plan_pages};
 pub use purge::{Leftovers, Purge, count as count_leftovers};
+pub use registry::entry::{NotDecided, PartnerEntry, Push, PushBody, PushReply, Registry, Unavailable};
+pub use registry::quarantine::{KeptError, Release};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
 pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle, partner_numbers};

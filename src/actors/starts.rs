@@ -1,7 +1,7 @@
 //! A partner's start and stop, each in a task of its own that tells the supervisor how it ended.
 
-use super::handle::PartnerEntry;
 use super::partner::{PartnerActor, PartnerArguments, PartnerMessage, Surroundings};
+use super::registry::entry::PartnerEntry;
 use super::supervisor::{ConfigureError, SupervisorMessage};
 use super::tasks::{TaskKind, spawn};
 use crate::config::PartnerSettings;

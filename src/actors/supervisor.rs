@@ -5,8 +5,8 @@
 //! Partners start and stop in tasks of their own, which come back by message: neither a failure nor
 //! a large index of one holds up another.
 
-use super::handle::{PartnerEntry, Registry};
 use super::partner::{PartnerMessage, Surroundings};
+use super::registry::entry::{PartnerEntry, Registry};
 use super::starts::{self, Starting, Step, Waiting};
 use super::tasks::{TaskKind, spawn};
 use crate::clock::sleep;

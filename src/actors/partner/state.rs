@@ -1,9 +1,7 @@
 //! What a partner's actor owns, and what it does with pushes.
 
-use super::operator;
 use super::pushes::{self, PushCount};
 use crate::actors::delivery::Delivery;
-use crate::actors::handle::{Push, PushReply, Unavailable};
 use crate::actors::partner::books::deliveries::{Decided, Deliveries, Fresh};
 use crate::actors::partner::books::lost::{Loss, LostBook};
 use crate::actors::partner::books::parked::Parked;
@@ -17,8 +15,10 @@ use crate::actors::partner::index::Index;
 use crate::actors::partner::ledger::existence::Lacked;
 use crate::actors::partner::ledger::recent::RecentDocuments;
 use crate::actors::partner::ledger::{Lanes, Ledger, LedgerError, Prefetched};
+use crate::actors::partner::operate::assets::last_action;
 use crate::actors::partner::run::ActiveRun;
 use crate::actors::poison::Poison;
+use crate::actors::registry::entry::{Push, PushReply, Unavailable};
 use crate::actors::storage::{Ack, PendingSet, StorageHandle, approximate_bytes};
 use crate::clock::{Clock, Mark};
 use crate::config::PartnerSettings;
@@ -164,7 +164,7 @@ impl PartnerState {
             lost: LostBook::default(),
             poison: Poison::default(),
             generation: 0,
-            last_action: operator::last_action(&reader, no)?,
+            last_action: last_action(&reader, no)?,
             feed,
             plans,
             running: None,

@@ -3,7 +3,7 @@
 
 use super::queue::{Ack, PendingSet, Queue};
 use super::{StorageMessage, StorageState};
-use crate::actors::handle::Unavailable;
+use crate::actors::registry::entry::Unavailable;
 use crate::domain::{Seq, WriteSet};
 use ractor::ActorRef;
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 //! memory.
 
 use crate::actors::delivery::{Delivery, DeliveryKey, Standing};
-use crate::actors::handle::{Push, PushReply, Unavailable};
 use crate::actors::partner::state::PartnerState;
+use crate::actors::registry::entry::{Push, PushReply, Unavailable};
 use crate::actors::storage::{Ack, PendingSet};
 use crate::domain::{
     ChangeKind, ItemOutcome, Micros, PartnerNo, RecordChange, RecordKind, Seq, Write, WriteSet,

@@ -5,8 +5,8 @@
 //! A row is committed with the write set of the batch that it came in. Keys rise for ever: a row's
 //! number never names another.
 
-use crate::actors::handle::PushBody;
 use crate::actors::partner::state::PartnerState;
+use crate::actors::registry::entry::PushBody;
 use crate::codec::request::again::{self, Texts};
 use crate::domain::{
     AssetId, ChangeKind, ItemOutcome, Micros, Origin, Outcome, PartnerNo, QuarantineRow, QuoteName,

@@ -11,7 +11,7 @@ use super::absences::{Absences, Silence};
 use super::lints;
 use crate::actors::partner::ledger::LedgerError;
 use crate::actors::partner::message::FetchedFile;
-use crate::actors::partner::plan_orders::PlanError;
+use crate::actors::partner::operate::plans::PlanError;
 use crate::actors::partner::run::{self, ActiveRun, SlotSet, UNAPPLIED_KEPT};
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{

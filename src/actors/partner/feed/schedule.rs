@@ -3,7 +3,7 @@
 use super::spool;
 use super::task::FeedTask;
 use crate::actors::partner::message::{PartnerMessage, RunFailure};
-use crate::actors::partner::rebuild::{Rebuild, bodies_of};
+use crate::actors::partner::operate::rebuild::{Rebuild, bodies_of};
 use crate::actors::partner::run;
 use crate::actors::partner::state::{PartnerState, RunningFeed};
 use crate::actors::tasks::{TaskKind, spawn};

@@ -9,7 +9,7 @@ use crate::actors::partner::ledger::Prefetched;
 use crate::actors::partner::message::{
     FeedRecord, FetchedFile, PartnerMessage, RunFailure, RunStart, SnapshotFacts,
 };
-use crate::actors::partner::rebuild::{Again, Rebuild, StoredRun, give_up_oldest_body, keep_body};
+use crate::actors::partner::operate::rebuild::{Again, Rebuild, StoredRun, give_up_oldest_body, keep_body};
 use crate::clock::{Clock, sleep};
 use crate::config::{FeedSettings, PartnerSettings};
 use crate::domain::{AssetId, FeedState, Micros, PartnerNo, RunId};

@@ -1,13 +1,13 @@
 //! What a partner's actor is told.
 
-use crate::actors::handle::{Push, PushBody, PushReply};
 use crate::actors::partner::books::parked::{ParkedPlace, ParkedPrice};
 use crate::actors::partner::feed::ending::RunPart;
 use crate::actors::partner::ledger::Prefetched;
-use crate::actors::partner::operator::{Operated, Order};
-use crate::actors::partner::plan_orders::{PlanOrder, PlanPart, PlanReply};
-use crate::actors::partner::rebuild::{Again, RebuildFrom, RebuildRefused};
-use crate::actors::partner::release::{Kept, Verdict};
+use crate::actors::partner::operate::assets::{Operated, Order};
+use crate::actors::partner::operate::plans::{PlanOrder, PlanPart, PlanReply};
+use crate::actors::partner::operate::quarantine::{Kept, Verdict};
+use crate::actors::partner::operate::rebuild::{Again, RebuildFrom, RebuildRefused};
+use crate::actors::registry::entry::{Push, PushBody, PushReply};
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, AssetWrite, ItemOutcome, Micros, QuarantineRow, RecordFault, RunId, Seq};
 use crate::rules::snapshot::SnapshotTimes;

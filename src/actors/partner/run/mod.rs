@@ -2,7 +2,7 @@
 
 use crate::actors::partner::feed::absences::Silence;
 use crate::actors::partner::message::{FeedRecord, FetchedFile, RunFailure, SnapshotFacts};
-use crate::actors::partner::rebuild::Again;
+use crate::actors::partner::operate::rebuild::Again;
 use crate::domain::{
     AssetId, ChangeKind, FeedState, ItemOutcome, Micros, RecordChange, RecordFault, RecordKind, RunCounts,
     RunId, RunReport, RunStatus, Slot,

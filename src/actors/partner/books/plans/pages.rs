@@ -5,8 +5,8 @@
 //! Pages are written before their plan's head and dropped after it: what ends in between leaves
 //! pages that belong to no plan, which are dropped at the next start.
 
-use crate::actors::handle::Unavailable;
 use crate::actors::partner::state::Surroundings;
+use crate::actors::registry::entry::Unavailable;
 use crate::domain::{ChangeKind, PartnerNo, RecordChange, RecordKind, WriteSet};
 use crate::rules::plan::{Plan, PlanPage, page_key};
 use crate::store::{ReadError, Reader};

@@ -5,8 +5,8 @@
 //! While an asset is hidden readers do not find it; for their change stream it is deleted when it
 //! is hidden, and created when it is shown again.
 
-use super::state::PartnerState;
 use crate::actors::partner::ledger::{Lanes, Ledger, LedgerError, Prefetched};
+use crate::actors::partner::state::PartnerState;
 use crate::domain::{
     ActionKind, AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, ItemOutcome, Lane,
     Micros, OperatorAction, Origin, Outcome, PartnerNo, RecordChange, RecordKind, Rule, Seq, Stamp, WriteSet,

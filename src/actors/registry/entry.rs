@@ -1,12 +1,12 @@
 //! What the edge holds of the actors: a registry by partner, and typed calls.
 
-use super::admission::{Admission, Limits, Permit, Shed};
-use super::delivery::{Delivery, DeliveryKey};
-use super::partner::{
+use crate::actors::admission::{Admission, Limits, Permit, Shed};
+use crate::actors::delivery::{Delivery, DeliveryKey};
+use crate::actors::partner::{
     Blamed, OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched,
     RebuildFrom, RebuildRefused, stored_delivery,
 };
-use super::poison::{self, Poison, Verdict};
+use crate::actors::poison::{self, Poison, Verdict};
 use crate::codec::request::again::Form;
 use crate::config::PartnerSettings;
 use crate::domain::{
@@ -53,7 +53,7 @@ pub struct Push {
 
 impl Push {
     /// What its changes name as their origin.
-    pub(super) fn origin(&self) -> Origin {
+    pub(in crate::actors) fn origin(&self) -> Origin {
         Origin::Push { delivery: self.delivery.as_ref().map_or(0, |delivery| delivery.key.short()) }
     }
 }
@@ -123,14 +123,14 @@ pub struct PartnerEntry {
     /// Set by the actor: prices received before read as `gap`.
     pub gap: OpenGap,
     /// Pushes under which the actor has died.
-    pub(super) poison: Poison,
+    pub(in crate::actors) poison: Poison,
     /// When a run was last asked for.
     run_asked_at: AtomicI64,
     generations: AtomicU64,
     /// Starts that a test wants to fail, and where it wants them to wait.
     failing_starts: AtomicU32,
     starts_held: ArcSwapOption<Semaphore>,
-    pub(super) reader: Reader,
+    pub(in crate::actors) reader: Reader,
     mailbox: ArcSwapOption<ActorRef<PartnerMessage>>,
     /// No longer configured: readers may read on, nobody decides.
     removed: AtomicBool,
@@ -140,7 +140,7 @@ pub struct PartnerEntry {
 }
 
 impl PartnerEntry {
-    pub(super) fn new(no: PartnerNo, settings: PartnerSettings, reader: Reader) -> PartnerEntry {
+    pub(in crate::actors) fn new(no: PartnerNo, settings: PartnerSettings, reader: Reader) -> PartnerEntry {
         PartnerEntry {
             name: settings.name.clone(),
             no,
@@ -162,7 +162,12 @@ impl PartnerEntry {
     }
 
     /// A partner that is no longer configured, but whose assets are still here.
-    pub(super) fn removed(no: PartnerNo, name: PartnerName, reader: Reader, purged: bool) -> PartnerEntry {
+    pub(in crate::actors) fn removed(
+        no: PartnerNo,
+        name: PartnerName,
+        reader: Reader,
+        purged: bool,
+    ) -> PartnerEntry {
         let entry = PartnerEntry::new(no, PartnerSettings::unknown(name), reader);
         entry.removed.store(true, Ordering::Release);
         entry.purged.store(purged, Ordering::Release);
@@ -341,7 +346,7 @@ impl PartnerEntry {
         }
     }
 
-    pub(super) async fn hold_start_for_test(&self) {
+    pub(in crate::actors) async fn hold_start_for_test(&self) {
         if let Some(gate) = self.starts_held.load_full() {
             // a gate that was closed holds nobody
             let _ = gate.acquire().await;
@@ -349,47 +354,47 @@ impl PartnerEntry {
     }
 
     /// Of the life that is about to begin.
-    pub(super) fn next_generation(&self) -> u64 {
+    pub(in crate::actors) fn next_generation(&self) -> u64 {
         self.generations.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    pub(super) fn must_fail_to_start(&self) -> bool {
+    pub(in crate::actors) fn must_fail_to_start(&self) -> bool {
         let fewer = |left: u32| left.checked_sub(1);
         self.failing_starts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
     }
 
-    pub(super) fn prefetch_one(&self, id: &AssetId, prefetched: &mut Prefetched) {
+    pub(in crate::actors) fn prefetch_one(&self, id: &AssetId, prefetched: &mut Prefetched) {
         if let Ok(Some(row)) = self.reader.asset(self.no, id) {
             prefetched.insert(id.clone(), (row.head.version, row.document));
         }
     }
 
-    pub(super) fn tell(&self, message: PartnerMessage) -> Result<(), Unavailable> {
+    pub(in crate::actors) fn tell(&self, message: PartnerMessage) -> Result<(), Unavailable> {
         let mailbox = self.mailbox.load();
         let mailbox = mailbox.as_ref().ok_or(Unavailable)?;
         mailbox.cast(message).map_err(|_| Unavailable)
     }
 
-    pub(super) fn connect(&self, actor: ActorRef<PartnerMessage>) {
+    pub(in crate::actors) fn connect(&self, actor: ActorRef<PartnerMessage>) {
         self.mailbox.store(Some(Arc::new(actor)));
     }
 
     /// An actor takes what it is told.
-    pub(super) fn is_connected(&self) -> bool {
+    pub(in crate::actors) fn is_connected(&self) -> bool {
         self.mailbox.load().is_some()
     }
 
     /// It is this actor that takes what it is told.
-    pub(super) fn is_served_by(&self, actor: ActorId) -> bool {
+    pub(in crate::actors) fn is_served_by(&self, actor: ActorId) -> bool {
         self.mailbox.load().as_ref().is_some_and(|mailbox| mailbox.get_id() == actor)
     }
 
     /// The actor is down: callers see "unknown".
-    pub(super) fn disconnect(&self) {
+    pub(in crate::actors) fn disconnect(&self) {
         self.mailbox.store(None);
     }
 
-    pub(super) fn reconfigure(&self, settings: PartnerSettings) {
+    pub(in crate::actors) fn reconfigure(&self, settings: PartnerSettings) {
         let before = self.settings.load().limits.clone();
         let settings = Arc::new(settings);
         self.settings.store(settings.clone());
@@ -405,20 +410,20 @@ impl PartnerEntry {
     }
 
     /// It is no longer configured; gives its actor, which has to stop.
-    pub(super) fn retire(&self) -> Option<ActorRef<PartnerMessage>> {
+    pub(in crate::actors) fn retire(&self) -> Option<ActorRef<PartnerMessage>> {
         self.removed.store(true, Ordering::Release);
         self.mailbox.swap(None).map(|actor| ActorRef::clone(&actor))
     }
 
     /// It is configured again; its actor is about to start.
-    pub(super) fn restore(&self, settings: PartnerSettings) {
+    pub(in crate::actors) fn restore(&self, settings: PartnerSettings) {
         self.reconfigure(settings);
         self.purged.store(false, Ordering::Release);
         self.removed.store(false, Ordering::Release);
     }
 
     /// Ends when the actor has handled what was in its mailbox.
-    pub(super) async fn drain(&self) {
+    pub(in crate::actors) async fn drain(&self) {
         let Some(actor) = self.mailbox.swap(None) else { return };
         // an actor that has gone has nothing left to handle
         let _ = actor.drain_and_wait(None).await;
@@ -461,7 +466,7 @@ impl Registry {
         self.0.load().by_no.get(&no).cloned()
     }
 
-    pub(super) fn insert(&self, entry: Arc<PartnerEntry>) {
+    pub(in crate::actors) fn insert(&self, entry: Arc<PartnerEntry>) {
         self.0.rcu(|partners| {
             let mut partners = Partners::clone(partners);
             partners.by_name.insert(entry.name.clone(), entry.clone());

@@ -3,9 +3,9 @@
 //!
 //! The row is read and its text decoded on the caller's task; the actor decides.
 
-use super::state::PartnerState;
 use crate::actors::partner::ledger::outcomes::is_refused;
 use crate::actors::partner::ledger::{Lanes, LedgerError, Prefetched};
+use crate::actors::partner::state::PartnerState;
 use crate::codec::record;
 use crate::codec::request::again::{self, Named};
 use crate::config::PartnerSettings;

@@ -1,7 +1,7 @@
 //! The quarantine as the edge asks for it: rows released or dropped, parked prices listed.
 
-use super::handle::{PartnerEntry, Unavailable};
-use super::partner::{Cannot, Kept, ParkedPlace, ParkedPrice, PartnerMessage, Released, Verdict};
+use super::entry::{PartnerEntry, Unavailable};
+use crate::actors::partner::{Cannot, Kept, ParkedPlace, ParkedPrice, PartnerMessage, Released, Verdict};
 use crate::domain::{ItemOutcome, QuarantineRow, RecordKind, Seq};
 use crate::store::ReadError;
 use tokio::sync::oneshot;

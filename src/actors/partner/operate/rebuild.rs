@@ -4,8 +4,8 @@
 //!
 //! The bodies of the last applied runs are kept for this, bounded by count and bytes.
 
-use super::state::PartnerState;
 use crate::actors::partner::message::PartnerMessage;
+use crate::actors::partner::state::PartnerState;
 use crate::config::private::create_directory;
 use crate::domain::{Micros, RecordKind, RunId, RunReport, RunStatus};
 use crate::feed::Spooled;

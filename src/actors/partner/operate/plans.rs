@@ -5,12 +5,12 @@
 //! A plan is `held` until its last part is decided. What ends an approval half-way leaves a held
 //! plan, which can be approved again: ids that are gone already are passed over.
 
-use super::state::PartnerState;
 use crate::actors::partner::books::plans::Applying;
 use crate::actors::partner::books::plans::pages::read_page;
 use crate::actors::partner::ledger::{LedgerError, Prefetched};
 use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::run::ActiveRun;
+use crate::actors::partner::state::PartnerState;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::domain::{AssetId, ChangeKind, Lane, Micros, Origin, Seq, Stamp, WriteSet};
