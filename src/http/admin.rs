@@ -1,11 +1,10 @@
 //! The admin listener: health, metrics, the status page and what feeds it.
 
 use super::app::App;
-use super::auth;
-use super::body::Body;
 use super::connection::Client;
-use super::fault::Fault;
-use super::{admin_plans, operator, quarantine, reply, status};
+use super::gate::auth;
+use super::reply::{self, Body, Fault};
+use super::{admin_plans, operator, quarantine, status};
 use crate::config::Settings;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_SECURITY_POLICY, HOST, HeaderValue, ORIGIN};

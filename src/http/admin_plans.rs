@@ -1,15 +1,14 @@
 //! What an operator does about a partner's feed: plans of held deletes (F4), and having a snapshot
 //! read again. Partners read their own plans with the words of this file too.
 
-use super::body::Body;
 use super::connection::Client;
-use super::fault::Fault;
 use super::feed::{self, json, parsed};
-use super::gate::{Lane, Reading, Share};
+use super::gate::path::{self, Query};
+use super::gate::shares::{Lane, Reading, Share};
 use super::intake::{self, Accept};
 use super::partner::Call;
-use super::path::{self, Query};
-use super::{read, reply};
+use super::read;
+use super::reply::{self, Body, Fault};
 use crate::actors::{PartnerEntry, PlanOrder, PlanVerdict, RebuildFrom, plan_page, plan_pages};
 use crate::codec::request::{self, BodyError};
 use crate::codec::time;

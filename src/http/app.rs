@@ -1,9 +1,9 @@
 //! What all connections share.
 
-use super::auth::Keys;
-use super::fault::Fault;
-use super::gate::Gate;
-use super::route::Routes;
+use super::gate::auth::Keys;
+use super::gate::route::Routes;
+use super::gate::shares::Gate;
+use super::reply::Fault;
 use crate::actors::{Admission, PartnerEntry, Registry, Shed};
 use crate::clock::Clock;
 use crate::config::Settings;

@@ -1,12 +1,10 @@
 //! The change stream: where to begin, what to show, and a page of it as JSON. `stream` follows it
 //! as server-sent events.
 
-use super::body::Body;
-use super::fault::Fault;
 use super::list::{self, LIMIT_MAX};
 use super::partner::Call;
-use super::read;
-use super::{position, reply, stream, view};
+use super::reply::{self, Body, Fault, view};
+use super::{position, read, stream};
 use crate::actors::Registry;
 use crate::codec::render::{Audience, CHANGE_TYPES};
 use crate::codec::{cursor, json};

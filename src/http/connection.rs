@@ -1,8 +1,8 @@
 //! One connection: hyper, a slow tick that takes its pulse, and the order to stop.
 
 use super::app::App;
-use super::body::{self, Body};
 use super::pulse::{Deadlines, Phase, Pulse, Reason, Verdict, Watch};
+use super::reply::{Body, body};
 use super::wire::Wire;
 use super::{admin, partner};
 use crate::clock::sleep;

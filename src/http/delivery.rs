@@ -1,8 +1,8 @@
 //! Delivery ids (G2) at the edge: read from the headers, with a fingerprint of what they came
 //! with, and looked up before the mailbox.
 
-use super::fault::Fault;
 use super::partner::Call;
+use super::reply::Fault;
 use crate::actors::{Delivery, DeliveryKey, PushReply, Repeats};
 use crate::clock::sleep;
 use crate::domain::{AssetId, AssetIdError};

@@ -1,9 +1,8 @@
 //! `explain`: gathers what the store knows of an asset's history; the codec tells it.
 
-use super::body::Body;
-use super::fault::Fault;
 use super::partner::Call;
-use super::{read, reply};
+use super::read;
+use super::reply::{self, Body, Fault};
 use crate::actors::PartnerEntry;
 use crate::codec::render::{self, ExplainView};
 use crate::domain::{AssetId, Committed, LostWrite, Micros, OperatorAction, Origin, RecordKind, Seq};

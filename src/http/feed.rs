@@ -1,11 +1,10 @@
 //! A partner's feed as the partner sees it: its state, its runs, and a run now.
 
-use super::body::Body;
-use super::fault::Fault;
-use super::limit::Rate;
+use super::gate::limit::Rate;
 use super::list::LIMIT_MAX;
 use super::partner::Call;
-use super::{read, reply};
+use super::read;
+use super::reply::{self, Body, Fault};
 use crate::actors::PartnerEntry;
 use crate::codec::time;
 use crate::domain::{FeedState, Micros, RecordFault, RecordKind, RunCounts, RunReport, RunStatus};

@@ -1,9 +1,9 @@
 //! What the items of a push speak of: assets or prices, charged and counted apart.
 
-use super::auth::Caller;
-use super::fault::Fault;
-use super::limit::Rate;
+use super::gate::auth::Caller;
+use super::gate::limit::Rate;
 use super::partner::Call;
+use super::reply::Fault;
 use crate::actors::{Limits, PushReply};
 use crate::domain::{ItemOutcome, Outcome, Write};
 use crate::telemetry::ItemKind;

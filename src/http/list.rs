@@ -1,13 +1,12 @@
 //! Lists by pages: assets with their prices, and prices alone. Ordered by partner and id, so that
 //! a page's last row says where the next begins, whatever has changed meanwhile.
 
-use super::body::Body;
-use super::fault::Fault;
 use super::partner::Call;
 use super::position::{self, Position};
 use super::push::quote_name;
-use super::view::Scene;
-use super::{read, reply};
+use super::read;
+use super::reply::view::Scene;
+use super::reply::{self, Body, Fault};
 use crate::actors::PartnerEntry;
 use crate::codec::{cursor, json};
 use crate::domain::{AssetId, Micros, QuoteName, Seq};

@@ -1,11 +1,10 @@
 //! The operator's calls about one asset: patch, hide, unhide, each with its reason.
 
-use super::body::Body;
 use super::connection::Client;
-use super::fault::Fault;
+use super::gate::path::{self, Query};
 use super::intake::{self, Accept};
-use super::path::{self, Query};
-use super::{push, reply};
+use super::push;
+use super::reply::{self, Body, Fault};
 use crate::actors::{Deed, Operated, Order, PartnerEntry};
 use crate::codec::cursor;
 use crate::codec::json::{self, Kind};

@@ -1,15 +1,14 @@
 //! The partner listener: from a request to the handler of its route.
 
 use super::app::App;
-use super::auth::Caller;
-use super::body::Body;
 use super::connection::Client;
-use super::fault::Fault;
-use super::gate::{self, Reading, Share};
-use super::limit::Rate;
-use super::path::{self, Query};
-use super::route::{Resource, Route};
-use super::view::Scene;
+use super::gate::auth::Caller;
+use super::gate::limit::Rate;
+use super::gate::path::{self, Query};
+use super::gate::route::{Resource, Route};
+use super::gate::shares::{self, Reading, Share};
+use super::reply::view::Scene;
+use super::reply::{Body, Fault};
 use super::{admin_plans, changes, explain, feed, list, position, push, quarantine, read, receipt};
 use crate::actors::PartnerEntry;
 use crate::domain::{AssetId, AssetIdError};
@@ -140,7 +139,7 @@ impl Call<'_> {
 
     /// The body of a reply that was made in one go.
     pub fn keep(&self, out: Vec<u8>) -> Result<Bytes, Fault> {
-        if gate::is_small(&out) { Ok(out.into()) } else { self.share().keep(out) }
+        if shares::is_small(&out) { Ok(out.into()) } else { self.share().keep(out) }
     }
 
     /// The asset that the path names. A placeholder for an id names none, unless one was stored under

@@ -1,8 +1,8 @@
 //! Positions that clients hand back: a place in a list, and a place in the change stream that a
 //! read must have reached.
 
-use super::fault::Fault;
 use super::partner::Call;
+use super::reply::Fault;
 use crate::clock::sleep;
 use crate::codec::cursor;
 use crate::domain::{AssetId, PartnerName, Seq};

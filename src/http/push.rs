@@ -1,17 +1,15 @@
 //! The write path: admit, read, decode, charge, hand to the partner's actor, answer when it is
 //! durable. Everything that can refuse a push without its body does so before the body is read.
 
-use super::auth::Caller;
-use super::body::Body;
-use super::condition;
-use super::delivery::{Claim, DeliveryId};
-use super::fault::Fault;
+use super::delivery::{self, Claim, DeliveryId};
+use super::gate::auth::Caller;
+use super::gate::limit::Rate;
+use super::gate::route::Resource;
 use super::intake::{self, Accept};
 use super::kinds::{Kinds, rate_of};
-use super::limit::Rate;
 use super::partner::Call;
-use super::route::Resource;
-use super::{delivery, merge_patch, reply, view};
+use super::reply::{self, Body, Fault, view};
+use super::{condition, merge_patch};
 use crate::actors::{Admission, PartnerEntry, Permit, Push, PushBody};
 use crate::clock::Mark;
 use crate::codec::render::ReplyStyle;

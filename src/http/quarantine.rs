@@ -2,13 +2,12 @@
 //! releasing is the operator's.
 
 use super::app::App;
-use super::body::Body;
-use super::fault::Fault;
-use super::gate::{Reading, Share};
+use super::gate::path::{self, Query};
+use super::gate::shares::{Reading, Share};
 use super::list::LIMIT_MAX;
 use super::partner::Call;
-use super::path::Query;
-use super::{path, read, reply, view};
+use super::read;
+use super::reply::{self, Body, Fault, view};
 use crate::actors::{KeptError, ParkedPlace, ParkedPrice, PartnerEntry, PushReply};
 use crate::codec::render::{ReplyStyle, short_hash};
 use crate::codec::request::Shape;

@@ -1,13 +1,11 @@
 //! Single reads: one asset, one price, and who the caller is.
 
-use super::auth::Caller;
-use super::body::Body;
 use super::condition::{self, Answer, Tag};
-use super::fault::Fault;
+use super::gate::auth::Caller;
 use super::partner::Call;
 use super::position::READ_PARAMETERS;
 use super::push::quote_name;
-use super::reply;
+use super::reply::{self, Body, Fault};
 use crate::actors::PartnerEntry;
 use crate::codec::{cursor, json, time};
 use crate::domain::{Micros, Stamp};

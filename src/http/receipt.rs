@@ -1,10 +1,10 @@
 //! Receipts (G2): what became of a delivery, by its id, or by the hash of it that `explain` and the
 //! quarantine tell: `/api/receipts/~?hash=…`.
 
-use super::body::Body;
-use super::fault::Fault;
+use super::gate::path;
 use super::partner::Call;
-use super::{delivery, path, read, reply};
+use super::reply::{self, Body, Fault};
+use super::{delivery, read};
 use crate::actors::DeliveryKey;
 use crate::codec::render::short_hash;
 use crate::codec::{cursor, time};

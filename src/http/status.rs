@@ -1,9 +1,9 @@
 //! What operators see: the daemon and its partners at one glance, as JSON.
 
 use super::app::App;
-use super::fault::Fault;
 use super::feed::{self, StateView};
-use super::gate::{Lane, Reading};
+use super::gate::shares::{Lane, Reading};
+use super::reply::Fault;
 use crate::actors::{Leftovers, PartnerEntry, count_leftovers};
 use crate::codec::{cursor, time};
 use crate::domain::Micros;

@@ -5,14 +5,12 @@
 //! one that takes nothing is cut off by the pulse and resumes by its cursor.
 
 use super::app::App;
-use super::auth::Pass;
-use super::body::{self, Body};
 use super::changes::{FRAME_BYTES_MAX, Piece, Since, Style, Window};
 use super::connection::Client;
-use super::fault::Fault;
-use super::gate::{self, Held, Lane, Share};
+use super::gate::auth::Pass;
+use super::gate::shares::{self, Held, Lane, Share};
 use super::pulse::{Phase, Pulse};
-use super::{reply, view};
+use super::reply::{self, Body, Fault, body, view};
 use crate::clock::{Mark, sleep};
 use crate::codec::{cursor, json};
 use crate::domain::Seq;
@@ -183,7 +181,7 @@ impl Follower {
                         self.next = Next::After(at);
                         if let Some(shown) = piece.shown_to {
                             self.told = shown;
-                            return gate::counted(piece.bytes, held);
+                            return shares::counted(piece.bytes, held);
                         }
                     }
                     // its frames before are still on their way: the silence is told, then it goes on

@@ -2,13 +2,12 @@
 //! echoes what the client sent, nor what the store said.
 
 use super::body::Body;
-use super::limit::Used;
-use super::reply;
 use crate::actors::{Cannot, NotDecided, PlanRefused, RebuildRefused, Shed, Unavailable};
 use crate::codec::json;
 use crate::codec::problem::{self, Problem};
 use crate::codec::request::BodyError;
 use crate::domain::AssetIdError;
+use crate::http::reply;
 use crate::store::ReadError;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -105,6 +104,30 @@ pub enum Fault {
     StoreFailed,
     /// What is asked for is stored, and is not what was written.
     Damaged,
+}
+
+/// A bucket that is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// The bucket's name, as the partner knows it.
+    pub rate: &'static str,
+    pub burst: u32,
+    pub per_second: u32,
+    pub retry_after: Duration,
+}
+
+impl Used {
+    /// The values of `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
+    pub fn headers(&self) -> [(&'static str, String); 2] {
+        let name = self.rate;
+        let seconds = self.retry_after.as_secs() + 1;
+        // what a full bucket holds, and how long an empty one takes to fill
+        let window = self.burst.div_ceil(self.per_second.max(1));
+        [
+            ("ratelimit-policy", format!("\"{name}\";q={};w={window}", self.burst)),
+            ("ratelimit", format!("\"{name}\";r=0;t={seconds}")),
+        ]
+    }
 }
 
 struct Words {

@@ -1,9 +1,9 @@
 //! Who calls: bearer keys of partners, tokens of readers. Looked up by their SHA-256, so that the
 //! time of a look-up says nothing about a key.
 
-use super::fault::Fault;
 use crate::config::{KeyHash, Settings};
 use crate::domain::PartnerName;
+use crate::http::reply::Fault;
 use crate::telemetry::{Metrics, PartnerMetrics};
 use arc_swap::ArcSwap;
 use hyper::HeaderMap;

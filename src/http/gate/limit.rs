@@ -1,8 +1,8 @@
 //! A partner's rates, charged at the edge, and what is said where one is used up.
 
-use super::fault::Fault;
 use crate::actors::{Bucket, Limits, Shed};
-use std::time::Duration;
+use crate::http::reply::Fault;
+use crate::http::reply::fault::Used;
 
 /// The buckets of a partner, by the names that it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,33 +48,10 @@ impl Rate {
         bucket.take(n).map_err(|shed| match shed {
             Shed::PartnerRate { retry_after } => {
                 let (burst, per_second) = (bucket.burst, bucket.rate);
-                Fault::RateLimited(Used { rate: self, burst, per_second, retry_after })
+                Fault::RateLimited(Used { rate: self.as_str(), burst, per_second, retry_after })
             }
             other => Fault::Shed(other),
         })
-    }
-}
-
-/// A bucket that is empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Used {
-    rate: Rate,
-    burst: u32,
-    per_second: u32,
-    pub retry_after: Duration,
-}
-
-impl Used {
-    /// The values of `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
-    pub fn headers(&self) -> [(&'static str, String); 2] {
-        let name = self.rate.as_str();
-        let seconds = self.retry_after.as_secs() + 1;
-        // what a full bucket holds, and how long an empty one takes to fill
-        let window = self.burst.div_ceil(self.per_second.max(1));
-        [
-            ("ratelimit-policy", format!("\"{name}\";q={};w={window}", self.burst)),
-            ("ratelimit", format!("\"{name}\";r=0;t={seconds}")),
-        ]
     }
 }
 
@@ -82,6 +59,7 @@ impl Used {
 mod tests {
     use super::*;
     use crate::config::LimitSettings;
+    use std::time::Duration;
 
     #[test]
     fn a_used_up_rate_names_itself_and_when_it_is_back() {

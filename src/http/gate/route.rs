@@ -1,7 +1,7 @@
 //! The routes of the partner listener. Each stands once, as a resource with its methods, and is
 //! reached by `/api/partners/{p}/…` and by the shorthand `/api/…`.
 
-use super::fault::Fault;
+use crate::http::reply::Fault;
 use crate::telemetry::{Metrics, RouteMetrics};
 use hyper::Method;
 use matchit::Router;

@@ -6,9 +6,9 @@
 //! stream, so that nobody's reads wait for all the reads of one key. What a reply holds is counted
 //! until its last byte is written: a client that takes nothing fills its own share, and no more.
 
-use super::fault::Fault;
 use crate::actors::Shed;
 use crate::domain::PartnerName;
+use crate::http::reply::Fault;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::num::NonZero;

@@ -1,6 +1,12 @@
 //! Replies: status, the headers that all of them bear, body.
 
-use super::body::{self, Body};
+pub mod body;
+pub mod fault;
+pub mod view;
+
+pub use body::Body;
+pub use fault::Fault;
+
 use bytes::Bytes;
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};

@@ -1,8 +1,8 @@
 //! Paths and queries as they stand on the wire: split first, decoded after, so that an id may hold
 //! a `/`, a `&` or a `%`.
 
-use super::fault::Fault;
 use crate::domain::AssetId;
+use crate::http::reply::Fault;
 use std::borrow::Cow;
 
 /// Decodes `%XX`; `None` where an escape is broken or the bytes are no UTF-8.

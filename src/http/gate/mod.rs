@@ -1,0 +1,8 @@
+//! What stands between a request and its handler: who calls, what is asked for, and how much of
+//! it may be taken.
+
+pub mod auth;
+pub mod limit;
+pub mod path;
+pub mod route;
+pub mod shares;
