@@ -1,7 +1,7 @@
 //! The admin listener: health, metrics, the status page and what feeds it.
 
 use super::app::App;
-use super::connection::Client;
+use super::client::Client;
 use super::gate::auth;
 use super::reply::{self, Body, Fault};
 use super::{admin_plans, operator, quarantine, status};

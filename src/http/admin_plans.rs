@@ -1,14 +1,14 @@
 //! What an operator does about a partner's feed: plans of held deletes (F4), and having a snapshot
 //! read again. Partners read their own plans with the words of this file too.
 
-use super::connection::Client;
+use super::client::Client;
 use super::feed::{self, json, parsed};
 use super::gate::path::{self, Query};
 use super::gate::shares::{Lane, Reading, Share};
-use super::intake::{self, Accept};
-use super::partner::Call;
-use super::read;
 use super::reply::{self, Body, Fault};
+use super::request::call::Call;
+use super::request::intake::{self, Accept};
+use super::request::position;
 use crate::actors::{PartnerEntry, PlanOrder, PlanVerdict, RebuildFrom, plan_page, plan_pages};
 use crate::codec::request::{self, BodyError};
 use crate::codec::time;
@@ -173,7 +173,7 @@ impl PlanView {
 
 /// A partner's own plans: what of its feed waits, and for how long.
 pub async fn own(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    read::known(call, &[])?;
+    position::known(call, &[])?;
     let (app, partner) = (call.app(), Arc::clone(call.partner()?));
     list_of(&call.share(), app.reader.clone(), partner, app.clock.now()).await
 }

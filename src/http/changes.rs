@@ -1,10 +1,11 @@
 //! The change stream: where to begin, what to show, and a page of it as JSON. `stream` follows it
 //! as server-sent events.
 
-use super::list::{self, LIMIT_MAX};
-use super::partner::Call;
 use super::reply::{self, Body, Fault, view};
-use super::{position, read, stream};
+use super::request::call::Call;
+use super::request::page::{self, LIMIT_MAX};
+use super::request::position;
+use super::stream;
 use crate::actors::Registry;
 use crate::codec::render::{Audience, CHANGE_TYPES};
 use crate::codec::{cursor, json};
@@ -48,7 +49,7 @@ pub enum Style {
 }
 
 pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    read::known(call, &["since", "cursor", "limit", "partner", "type"])?;
+    position::known(call, &["since", "cursor", "limit", "partner", "type"])?;
     let window = Window::of(call)?;
     let since = since(call)?;
     if wants_events(call) {
@@ -212,7 +213,7 @@ impl Window {
         }
         match style {
             Style::JsonArray => {
-                list::separate(out);
+                page::separate(out);
                 out.extend_from_slice(&change);
             }
             Style::Events => view::sse_frame(out, kind, &cursor::encode(journal, committed.seq), &change),

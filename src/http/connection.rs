@@ -1,6 +1,6 @@
 //! One connection: hyper, a slow tick that takes its pulse, and the order to stop.
 
-use super::app::App;
+use super::client::{Client, Face};
 use super::pulse::{Deadlines, Phase, Pulse, Reason, Verdict, Watch};
 use super::reply::{Body, body};
 use super::wire::Wire;
@@ -19,47 +19,6 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-
-/// Which of the two listeners a connection came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Face {
-    /// Partners and readers.
-    Partner,
-    /// Operators; on loopback by default.
-    Admin,
-}
-
-/// What a request's handler knows of where it came from. One per connection, so that a request
-/// touches no counter that connections share.
-pub struct Client {
-    pub app: Arc<App>,
-    pub face: Face,
-    pub pulse: Arc<Pulse>,
-}
-
-impl Client {
-    /// `keep_alive`: what a client that heeds it is told of the time that we wait for its next request.
-    async fn answer(&self, request: Request<Incoming>, keep_alive: &HeaderValue) -> Response<Body> {
-        self.pulse.enter(Phase::Work);
-        self.pulse.body_awaits(!request.body().is_end_stream());
-        let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
-        let is_last = request.headers().get(CONNECTION).is_some_and(|value| value == "close");
-        let mut response = match self.face {
-            Face::Partner => partner::answer(self, request).await,
-            Face::Admin => admin::answer(self, request).await,
-        };
-        let is_stream = body::is_stream(response.body());
-        if is_chunked {
-            // hyper drops a Content-Length that stood beside it, and we cannot know whether there
-            // was one: a proxy that believed it would see another end of this request than we did
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        } else if !is_stream && !is_last {
-            response.headers_mut().insert(KEEP_ALIVE, keep_alive.clone());
-        }
-        self.pulse.enter(if is_stream { Phase::Stream } else { Phase::Head });
-        response
-    }
-}
 
 /// What a listener gives to all its connections.
 #[derive(Clone)]
@@ -83,9 +42,31 @@ pub async fn serve(client: Client, socket: TcpStream, terms: &Terms, stop: onesh
     let client = Arc::new((client, terms.keep_alive()));
     let answer = move |request| {
         let client = Arc::clone(&client);
-        async move { client.0.answer(request, &client.1).await }
+        async move { self::answer(&client.0, request, &client.1).await }
     };
     drive(socket, &pulse, answer, terms, stop).await;
+}
+
+/// `keep_alive`: what a client that heeds it is told of the time that we wait for its next request.
+async fn answer(client: &Client, request: Request<Incoming>, keep_alive: &HeaderValue) -> Response<Body> {
+    client.pulse.enter(Phase::Work);
+    client.pulse.body_awaits(!request.body().is_end_stream());
+    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
+    let is_last = request.headers().get(CONNECTION).is_some_and(|value| value == "close");
+    let mut response = match client.face {
+        Face::Partner => partner::answer(client, request).await,
+        Face::Admin => admin::answer(client, request).await,
+    };
+    let is_stream = body::is_stream(response.body());
+    if is_chunked {
+        // hyper drops a Content-Length that stood beside it, and we cannot know whether there
+        // was one: a proxy that believed it would see another end of this request than we did
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    } else if !is_stream && !is_last {
+        response.headers_mut().insert(KEEP_ALIVE, keep_alive.clone());
+    }
+    client.pulse.enter(if is_stream { Phase::Stream } else { Phase::Head });
+    response
 }
 
 async fn drive<A, F>(

@@ -1,11 +1,11 @@
 //! One connection against a raw socket: what slow, greedy and deaf clients get.
 
-use crate::http::intake::{self, Accept};
-use crate::http::reply::{self, Fault};
-use crate::http::server;
-use crate::http::testing::{PATIENCE, until, until_closed};
 use super::*;
 use crate::config::ServerSettings;
+use crate::http::reply::{self, Fault};
+use crate::http::request::intake::{self, Accept};
+use crate::http::server;
+use crate::http::testing::{PATIENCE, until, until_closed};
 use bytes::Bytes;
 use futures_util::stream;
 use hyper::StatusCode;

@@ -1,8 +1,8 @@
 //! `explain`: gathers what the store knows of an asset's history; the codec tells it.
 
-use super::partner::Call;
-use super::read;
 use super::reply::{self, Body, Fault};
+use super::request::call::Call;
+use super::request::position;
 use crate::actors::PartnerEntry;
 use crate::codec::render::{self, ExplainView};
 use crate::domain::{AssetId, Committed, LostWrite, Micros, OperatorAction, Origin, RecordKind, Seq};
@@ -23,7 +23,7 @@ struct History {
 }
 
 pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    read::known(call, &["id", "member"])?;
+    position::known(call, &["id", "member"])?;
     let id = call.asset_id()?;
     let member = call.query.one("member")?.map(String::from);
     let partner = Arc::clone(call.partner()?);

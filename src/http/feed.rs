@@ -1,10 +1,10 @@
 //! A partner's feed as the partner sees it: its state, its runs, and a run now.
 
 use super::gate::limit::Rate;
-use super::list::LIMIT_MAX;
-use super::partner::Call;
-use super::read;
 use super::reply::{self, Body, Fault};
+use super::request::call::Call;
+use super::request::page::LIMIT_MAX;
+use super::request::position;
 use crate::actors::PartnerEntry;
 use crate::codec::time;
 use crate::domain::{FeedState, Micros, RecordFault, RecordKind, RunCounts, RunReport, RunStatus};
@@ -97,7 +97,7 @@ impl From<RunReport> for RunView {
 }
 
 pub fn state(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    read::known(call, &[])?;
+    position::known(call, &[])?;
     let view = state_view(&call.app().reader, call.partner()?)?.ok_or(Fault::NoFeed)?;
     Ok(json(&view))
 }
@@ -126,7 +126,7 @@ pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<Stat
 }
 
 pub async fn runs(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    read::known(call, &["limit", "cursor"])?;
+    position::known(call, &["limit", "cursor"])?;
     let partner = Arc::clone(call.partner()?);
     let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(RUNS_DEFAULT) as usize;
     let before = call.query.one("cursor")?.map(|text| run_key(&text).ok_or(Fault::BadCursor)).transpose()?;
@@ -157,7 +157,7 @@ pub async fn runs(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 }
 
 pub fn run(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    read::known(call, &[])?;
+    position::known(call, &[])?;
     run_of(&call.app().reader, call.partner()?, call.route.id.unwrap_or_default())
 }
 

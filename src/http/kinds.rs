@@ -2,8 +2,8 @@
 
 use super::gate::auth::Caller;
 use super::gate::limit::Rate;
-use super::partner::Call;
 use super::reply::Fault;
+use super::request::call::Call;
 use crate::actors::{Limits, PushReply};
 use crate::domain::{ItemOutcome, Outcome, Write};
 use crate::telemetry::ItemKind;

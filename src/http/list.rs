@@ -1,12 +1,11 @@
 //! Lists by pages: assets with their prices, and prices alone. Ordered by partner and id, so that
 //! a page's last row says where the next begins, whatever has changed meanwhile.
 
-use super::partner::Call;
-use super::position::{self, Position};
-use super::push::quote_name;
-use super::read;
 use super::reply::view::Scene;
 use super::reply::{self, Body, Fault};
+use super::request::call::Call;
+use super::request::page::{LIMIT_MAX, separate};
+use super::request::position::{self, Position};
 use crate::actors::PartnerEntry;
 use crate::codec::{cursor, json};
 use crate::domain::{AssetId, Micros, QuoteName, Seq};
@@ -16,7 +15,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const LIMIT_DEFAULT: u64 = 100;
-pub const LIMIT_MAX: u64 = 1000;
 /// Ids in one call for prices.
 const IDS_MAX: usize = 500;
 /// Rows read at once, and their bytes: what one short transaction holds in memory.
@@ -63,14 +61,17 @@ enum Show {
 }
 
 pub async fn assets(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    read::known(call, &["partner", "status", "class", "changed_since", "limit", "cursor", "fields"])?;
+    position::known(call, &["partner", "status", "class", "changed_since", "limit", "cursor", "fields"])?;
     let fields = call.query.one("fields")?.map(|text| text.split(',').map(str::to_owned).collect());
     page(call, filter(call)?, Show::Asset { fields }).await
 }
 
 pub async fn prices(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    read::known(call, &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"])?;
-    let quote = quote_name(call)?;
+    position::known(
+        call,
+        &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"],
+    )?;
+    let quote = call.quote_name()?;
     let ids =
         call.query.all("id").map(AssetId::named).collect::<Result<Vec<_>, _>>().map_err(Fault::BadId)?;
     let filter = filter(call)?;
@@ -278,11 +279,4 @@ async fn prices_of(call: &Call<'_>, ids: Vec<AssetId>, name: QuoteName) -> Resul
         Ok(out)
     });
     Ok(reply::json(StatusCode::OK, out.await?))
-}
-
-/// A comma, unless the array has just been opened.
-pub fn separate(out: &mut Vec<u8>) {
-    if out.last() != Some(&b'[') {
-        out.push(b',');
-    }
 }

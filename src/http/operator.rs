@@ -1,10 +1,10 @@
 //! The operator's calls about one asset: patch, hide, unhide, each with its reason.
 
-use super::connection::Client;
+use super::client::Client;
 use super::gate::path::{self, Query};
-use super::intake::{self, Accept};
 use super::push;
 use super::reply::{self, Body, Fault};
+use super::request::intake::{self, Accept};
 use crate::actors::{Deed, Operated, Order, PartnerEntry};
 use crate::codec::cursor;
 use crate::codec::json::{self, Kind};

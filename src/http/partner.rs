@@ -1,33 +1,20 @@
 //! The partner listener: from a request to the handler of its route.
 
 use super::app::App;
-use super::connection::Client;
+use super::client::Client;
 use super::gate::auth::Caller;
 use super::gate::limit::Rate;
 use super::gate::path::{self, Query};
 use super::gate::route::{Resource, Route};
-use super::gate::shares::{self, Reading, Share};
-use super::reply::view::Scene;
 use super::reply::{Body, Fault};
-use super::{admin_plans, changes, explain, feed, list, position, push, quarantine, read, receipt};
+use super::request::call::Call;
+use super::request::position;
+use super::{admin_plans, changes, explain, feed, list, push, quarantine, read, receipt};
 use crate::actors::PartnerEntry;
-use crate::domain::{AssetId, AssetIdError};
-use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use std::sync::Arc;
-
-/// One request whose caller is known and may use the route.
-pub struct Call<'a> {
-    pub client: &'a Client,
-    pub head: &'a Parts,
-    pub route: &'a Route<'a>,
-    pub query: Query<'a>,
-    pub caller: Caller,
-    /// The partner that the call is about; `None` for all of them, which only readers may ask.
-    pub partner: Option<Arc<PartnerEntry>>,
-}
 
 pub async fn answer(client: &Client, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
@@ -78,8 +65,8 @@ async fn dispatch(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fau
             _ => push::answer(call, body).await,
         };
     }
-    call.charge_read()?;
-    call.check_reader()?;
+    charge_read(call)?;
+    check_reader(call)?;
     position::reach(call).await?;
     match call.route.resource {
         Resource::Asset => read::asset(call),
@@ -100,83 +87,24 @@ async fn dispatch(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fau
     }
 }
 
-impl Call<'_> {
-    pub fn app(&self) -> &Arc<App> {
-        &self.client.app
-    }
+/// A reader's token opens the catalogue, not what is between a partner and us.
+fn check_reader(call: &Call<'_>) -> Result<(), Fault> {
+    let is_private = matches!(
+        call.route.resource,
+        Resource::Feed
+            | Resource::FeedRuns
+            | Resource::FeedRun
+            | Resource::FeedPlans
+            | Resource::Quarantine
+            | Resource::QuarantineRow
+            | Resource::Receipt
+    );
+    if is_private && !call.is_partner() { Err(Fault::PartnerOnly) } else { Ok(()) }
+}
 
-    /// The partner, where the call cannot be about all.
-    pub fn partner(&self) -> Result<&Arc<PartnerEntry>, Fault> {
-        self.partner.as_ref().ok_or(Fault::PartnerNeeded)
-    }
-
-    pub fn scene<'p>(&self, partner: &'p PartnerEntry) -> Scene<'p> {
-        let app = self.app();
-        Scene { partner, journal: app.reader.journal(), now: app.clock.now() }
-    }
-
-    /// The partner whose own key this is.
-    pub fn writer(&self) -> Result<&Arc<PartnerEntry>, Fault> {
-        match self.caller {
-            Caller::Partner { .. } => self.partner(),
-            Caller::Reader { .. } => Err(Fault::ReadOnly),
-        }
-    }
-
-    /// Whether the caller is the partner itself: it sees its assets also where they are hidden.
-    pub fn is_partner(&self) -> bool {
-        matches!(self.caller, Caller::Partner { .. })
-    }
-
-    /// What the caller's reads may take.
-    pub fn share(&self) -> Arc<Share> {
-        let reading = match &self.caller {
-            Caller::Partner { name, .. } => Reading::Partner(name.clone()),
-            Caller::Reader { name } => Reading::Reader(Arc::clone(name)),
-        };
-        self.app().gate.share(&reading)
-    }
-
-    /// The body of a reply that was made in one go.
-    pub fn keep(&self, out: Vec<u8>) -> Result<Bytes, Fault> {
-        if shares::is_small(&out) { Ok(out.into()) } else { self.share().keep(out) }
-    }
-
-    /// The asset that the path names. A placeholder for an id names none, unless one was stored under
-    /// it before placeholders were refused: that may be read, and deleted.
-    pub fn asset_id(&self) -> Result<AssetId, Fault> {
-        let segment = self.route.id.unwrap_or_default();
-        match path::asset_id(segment, &self.query) {
-            Err(Fault::BadId(AssetIdError::Placeholder))
-                if matches!(self.route.method, Method::GET | Method::DELETE) =>
-            {
-                let id = path::stored_id(segment, &self.query)?;
-                let stored = self.app().reader.asset(self.partner()?.no, &id)?;
-                stored.map(|_| id).ok_or(Fault::BadId(AssetIdError::Placeholder))
-            }
-            id => id,
-        }
-    }
-
-    /// A reader's token opens the catalogue, not what is between a partner and us.
-    fn check_reader(&self) -> Result<(), Fault> {
-        let is_private = matches!(
-            self.route.resource,
-            Resource::Feed
-                | Resource::FeedRuns
-                | Resource::FeedRun
-                | Resource::FeedPlans
-                | Resource::Quarantine
-                | Resource::QuarantineRow
-                | Resource::Receipt
-        );
-        if is_private && !self.is_partner() { Err(Fault::PartnerOnly) } else { Ok(()) }
-    }
-
-    fn charge_read(&self) -> Result<(), Fault> {
-        match self.caller {
-            Caller::Partner { .. } => Rate::Reads.charge_first(&self.partner()?.limits.load()),
-            Caller::Reader { .. } => Ok(()),
-        }
+fn charge_read(call: &Call<'_>) -> Result<(), Fault> {
+    match call.caller {
+        Caller::Partner { .. } => Rate::Reads.charge_first(&call.partner()?.limits.load()),
+        Caller::Reader { .. } => Ok(()),
     }
 }

@@ -1,15 +1,17 @@
 //! The write path: admit, read, decode, charge, hand to the partner's actor, answer when it is
 //! durable. Everything that can refuse a push without its body does so before the body is read.
 
-use super::delivery::{self, Claim, DeliveryId};
+use super::delivery::{self, Claim};
 use super::gate::auth::Caller;
 use super::gate::limit::Rate;
 use super::gate::route::Resource;
-use super::intake::{self, Accept};
 use super::kinds::{Kinds, rate_of};
-use super::partner::Call;
+use super::merge_patch;
 use super::reply::{self, Body, Fault, view};
-use super::{condition, merge_patch};
+use super::request::call::Call;
+use super::request::condition;
+use super::request::delivery_id::{self, DeliveryId};
+use super::request::intake::{self, Accept};
 use crate::actors::{Admission, PartnerEntry, Permit, Push, PushBody};
 use crate::clock::Mark;
 use crate::codec::render::ReplyStyle;
@@ -28,7 +30,6 @@ use compact_str::CompactString;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode};
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A larger body is decoded beside the connections' tasks: it takes milliseconds.
@@ -79,7 +80,7 @@ async fn pushed(
         return Err(Fault::Draining);
     }
     app.may_write()?;
-    let id = delivery::id_of(&call.head.headers)?;
+    let id = delivery_id::id_of(&call.head.headers)?;
     let taken = match task.accept() {
         Some(accept) => take_in(call, partner, &task, accept, id.as_ref(), body).await?,
         None => bodyless(call, partner, &task, id.as_ref())?,
@@ -208,7 +209,7 @@ fn delete(call: &Call<'_>, id: &AssetId) -> Result<Write, Fault> {
 fn withdrawal(call: &Call<'_>, id: &AssetId) -> Result<Write, Fault> {
     Ok(Write::Price(PriceWrite {
         id: id.clone(),
-        quote: quote_name(call)?,
+        quote: call.quote_name()?,
         amount: None,
         currency: None,
         at: time_of(call, "at")?,
@@ -217,18 +218,6 @@ fn withdrawal(call: &Call<'_>, id: &AssetId) -> Result<Write, Fault> {
         stream: None,
         extra: None,
     }))
-}
-
-/// `?quote=`, else the quote that is meant where none is named.
-pub fn quote_name(call: &Call<'_>) -> Result<QuoteName, Fault> {
-    Ok(named_quote(call)?.unwrap_or(QuoteName::PRICE))
-}
-
-fn named_quote(call: &Call<'_>) -> Result<Option<QuoteName>, Fault> {
-    let name = |name: Cow<'_, str>| {
-        QuoteName::new(&name).map_err(|_| Fault::query("quote", "cannot be the name of a quote"))
-    };
-    call.query.one("quote")?.map(name).transpose()
 }
 
 fn time_of(call: &Call<'_>, name: &'static str) -> Result<Option<Micros>, Fault> {
@@ -278,7 +267,7 @@ impl Task {
             (Resource::Assets, verb) => Ok(Task::Assets(verb)),
             (Resource::Asset, verb) => Ok(Task::Asset(verb, call.asset_id()?)),
             (Resource::AssetPrice, Verb::Delete) => Ok(Task::Withdraw(call.asset_id()?)),
-            (Resource::AssetPrice, _) => Ok(Task::AssetPrice(call.asset_id()?, named_quote(call)?)),
+            (Resource::AssetPrice, _) => Ok(Task::AssetPrice(call.asset_id()?, call.named_quote()?)),
             _ => Err(Fault::NoSuchPath), // the route table has no other writes
         }
     }

@@ -4,10 +4,10 @@
 use super::app::App;
 use super::gate::path::{self, Query};
 use super::gate::shares::{Reading, Share};
-use super::list::LIMIT_MAX;
-use super::partner::Call;
-use super::read;
 use super::reply::{self, Body, Fault, view};
+use super::request::call::Call;
+use super::request::page::LIMIT_MAX;
+use super::request::position;
 use crate::actors::{KeptError, ParkedPlace, ParkedPrice, PartnerEntry, PushReply};
 use crate::codec::render::{ReplyStyle, short_hash};
 use crate::codec::request::Shape;
@@ -146,12 +146,12 @@ impl From<&ParkedPrice> for ParkedView {
 }
 
 pub async fn list(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    read::known(call, &PARAMETERS)?;
+    position::known(call, &PARAMETERS)?;
     page(call.app(), &call.share(), call.partner()?, &call.query).await
 }
 
 pub fn show(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    read::known(call, &[])?;
+    position::known(call, &[])?;
     one(call.partner()?, call.route.id.unwrap_or_default())
 }
 

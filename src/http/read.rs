@@ -1,11 +1,10 @@
 //! Single reads: one asset, one price, and who the caller is.
 
-use super::condition::{self, Answer, Tag};
 use super::gate::auth::Caller;
-use super::partner::Call;
-use super::position::READ_PARAMETERS;
-use super::push::quote_name;
 use super::reply::{self, Body, Fault};
+use super::request::call::Call;
+use super::request::condition::{self, Answer, Tag};
+use super::request::position;
 use crate::actors::PartnerEntry;
 use crate::codec::{cursor, json, time};
 use crate::domain::{Micros, Stamp};
@@ -13,7 +12,7 @@ use crate::store::AssetRow;
 use hyper::{Response, StatusCode};
 
 pub fn asset(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    known(call, &["id", "fields"])?;
+    position::known(call, &["id", "fields"])?;
     let partner = call.partner()?;
     let row = living(call, partner)?;
     let scene = call.scene(partner);
@@ -32,8 +31,8 @@ pub fn asset(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 }
 
 pub fn asset_price(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    known(call, &["id", "quote", "max_age"])?;
-    let name = quote_name(call)?;
+    position::known(call, &["id", "quote", "max_age"])?;
+    let name = call.quote_name()?;
     let max_age = call.query.number("max_age", u64::from(u32::MAX))?;
     let partner = call.partner()?;
     let row = living(call, partner)?;
@@ -65,7 +64,7 @@ fn living(call: &Call<'_>, partner: &PartnerEntry) -> Result<AssetRow, Fault> {
 
 /// Who the caller is, what it may do, and where we stand: what an integrator asks first.
 pub fn me(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    known(call, &[])?;
+    position::known(call, &[])?;
     let app = call.app();
     let mut out = Vec::with_capacity(512);
     match &call.caller {
@@ -106,9 +105,4 @@ fn limits(out: &mut Vec<u8>, partner: &PartnerEntry) {
         settings.feed.is_some(),
     );
     out.extend_from_slice(text.as_bytes());
-}
-
-/// Refuses what neither this read nor reads in general know.
-pub fn known(call: &Call<'_>, parameters: &[&str]) -> Result<(), Fault> {
-    call.query.only(&[parameters, &READ_PARAMETERS].concat())
 }

@@ -2,9 +2,9 @@
 //! quarantine tell: `/api/receipts/~?hash=…`.
 
 use super::gate::path;
-use super::partner::Call;
 use super::reply::{self, Body, Fault};
-use super::{delivery, read};
+use super::request::call::Call;
+use super::request::{delivery_id, position};
 use crate::actors::DeliveryKey;
 use crate::codec::render::short_hash;
 use crate::codec::{cursor, time};
@@ -56,7 +56,7 @@ struct ItemView {
 }
 
 pub fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    read::known(call, &["hash"])?;
+    position::known(call, &["hash"])?;
     let partner = call.partner()?;
     let id = path::decode(call.route.id.unwrap_or_default()).ok_or(Fault::NoSuchDelivery)?;
     let (names, found) = match call.query.one("hash")? {
@@ -65,7 +65,7 @@ pub fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
             (Names { id: None, hash: short }, partner.delivery_by_hash(short)?)
         }
         Some(_) => return Err(Fault::query("hash", "goes with the path /api/receipts/~")),
-        None if delivery::is_plain(&id) => {
+        None if delivery_id::is_plain(&id) => {
             let key = DeliveryKey::of(&id);
             (Names { id: Some(id.into_owned()), hash: key.short() }, partner.delivery(key)?)
         }

@@ -1,7 +1,8 @@
 //! A listener: takes connections within its bounds, and stops by a deadline.
 
 use super::app::App;
-use super::connection::{self, Client, Face, Terms};
+use super::client::{Client, Face};
+use super::connection::{self, Terms};
 use super::files;
 use super::place::Places;
 use super::pulse::{Deadlines, Pulse};

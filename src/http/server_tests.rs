@@ -1,8 +1,8 @@
 //! The two listeners against raw sockets: routes, keys, bounds and stopping.
 
-use crate::http::testing::{self, raw, until, until_closed};
 use super::*;
 use crate::config::{KeyHash, Settings};
+use crate::http::testing::{self, raw, until, until_closed};
 use tokio::io::AsyncWriteExt;
 
 async fn listening(face: Face, change: impl FnOnce(&mut Settings)) -> (Arc<App>, ServerHandle) {

@@ -6,7 +6,7 @@
 
 use super::app::App;
 use super::changes::{FRAME_BYTES_MAX, Piece, Since, Style, Window};
-use super::connection::Client;
+use super::client::Client;
 use super::gate::auth::Pass;
 use super::gate::shares::{self, Held, Lane, Share};
 use super::pulse::{Phase, Pulse};

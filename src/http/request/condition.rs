@@ -1,9 +1,9 @@
 //! Conditional requests (RFC 9110, section 13): If-Match, then If-None-Match. We send no
 //! Last-Modified, so conditions by date are ignored, as the RFC demands.
 
-use super::reply::Fault;
-use super::reply::view::Scene;
 use crate::domain::{Decimal, Quote};
+use crate::http::reply::Fault;
+use crate::http::reply::view::Scene;
 use crate::rules::condition::{Condition, Versions};
 use crate::store::AssetRow;
 use hyper::HeaderMap;

@@ -1,11 +1,11 @@
 //! Positions that clients hand back: a place in a list, and a place in the change stream that a
 //! read must have reached.
 
-use super::partner::Call;
-use super::reply::Fault;
+use super::call::Call;
 use crate::clock::sleep;
 use crate::codec::cursor;
 use crate::domain::{AssetId, PartnerName, Seq};
+use crate::http::reply::Fault;
 use crate::store::Reader;
 use std::time::Duration;
 
@@ -40,8 +40,13 @@ impl Position {
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// The parameters that every read knows.
-pub const READ_PARAMETERS: [&str; 2] = ["min_cursor", "wait"];
+const READ_PARAMETERS: [&str; 2] = ["min_cursor", "wait"];
 const WAIT_SECONDS_MAX: u64 = 30;
+
+/// Refuses what neither this read nor reads in general know.
+pub fn known(call: &Call<'_>, parameters: &[&str]) -> Result<(), Fault> {
+    call.query.only(&[parameters, &READ_PARAMETERS].concat())
+}
 
 /// Waits until what `?min_cursor=` names is readable, at most `?wait=` seconds.
 pub async fn reach(call: &Call<'_>) -> Result<(), Fault> {

@@ -1,8 +1,8 @@
 //! Taking in the body of a push: what its headers promise is judged, and paid for with a permit,
 //! before the first byte of it is read.
 
-use super::pulse::{Phase, Pulse};
-use super::reply::Fault;
+use crate::http::pulse::{Phase, Pulse};
+use crate::http::reply::Fault;
 use bytes::{Bytes, BytesMut};
 use hyper::HeaderMap;
 use hyper::body::{Body as _, Frame, Incoming};
