@@ -11,17 +11,11 @@
 mod admin;
 mod admin_plans;
 mod app;
-mod changes;
 mod client;
 mod connection;
-mod delivery;
-mod explain;
 mod feed;
 mod files;
 mod gate;
-mod kinds;
-mod list;
-mod merge_patch;
 mod operator;
 mod partner;
 mod place;
@@ -34,7 +28,6 @@ mod reply;
 mod request;
 mod server;
 mod status;
-mod stream;
 #[cfg(test)]
 mod testing;
 mod wire;

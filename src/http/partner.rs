@@ -6,10 +6,11 @@ use super::gate::auth::Caller;
 use super::gate::limit::Rate;
 use super::gate::path::{self, Query};
 use super::gate::route::{Resource, Route};
+use super::read::{asset, changes, explain, list, me};
 use super::reply::{Body, Fault};
 use super::request::call::Call;
 use super::request::position;
-use super::{admin_plans, changes, explain, feed, list, push, quarantine, read, receipt};
+use super::{admin_plans, feed, push, quarantine, receipt};
 use crate::actors::PartnerEntry;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
@@ -69,13 +70,13 @@ async fn dispatch(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fau
     check_reader(call)?;
     position::reach(call).await?;
     match call.route.resource {
-        Resource::Asset => read::asset(call),
-        Resource::AssetPrice => read::asset_price(call),
+        Resource::Asset => asset::asset(call),
+        Resource::AssetPrice => asset::asset_price(call),
         Resource::Explain => explain::answer(call).await,
         Resource::Assets => list::assets(call).await,
         Resource::Prices => list::prices(call).await,
         Resource::Changes => changes::answer(call).await,
-        Resource::Me => read::me(call),
+        Resource::Me => me::answer(call),
         Resource::Feed => feed::state(call),
         Resource::FeedRuns => feed::runs(call).await,
         Resource::FeedRun => feed::run(call),

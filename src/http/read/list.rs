@@ -1,14 +1,14 @@
 //! Lists by pages: assets with their prices, and prices alone. Ordered by partner and id, so that
 //! a page's last row says where the next begins, whatever has changed meanwhile.
 
-use super::reply::view::Scene;
-use super::reply::{self, Body, Fault};
-use super::request::call::Call;
-use super::request::page::{LIMIT_MAX, separate};
-use super::request::position::{self, Position};
 use crate::actors::PartnerEntry;
 use crate::codec::{cursor, json};
 use crate::domain::{AssetId, Micros, QuoteName, Seq};
+use crate::http::reply::view::Scene;
+use crate::http::reply::{self, Body, Fault};
+use crate::http::request::call::Call;
+use crate::http::request::page::{LIMIT_MAX, separate};
+use crate::http::request::position::{self, Position};
 use crate::store::{AssetRow, Reader, Span};
 use hyper::{Response, StatusCode};
 use std::collections::BTreeSet;

@@ -1,20 +1,14 @@
-//! The change stream: where to begin, what to show, and a page of it as JSON. `stream` follows it
-//! as server-sent events.
+//! What one reader sees of the change stream: from where, of whom, and a piece of it rendered.
 
-use super::reply::{self, Body, Fault, view};
-use super::request::call::Call;
-use super::request::page::{self, LIMIT_MAX};
-use super::request::position;
-use super::stream;
 use crate::actors::Registry;
+use crate::codec::cursor;
 use crate::codec::render::{Audience, CHANGE_TYPES};
-use crate::codec::{cursor, json};
 use crate::domain::{Committed, PartnerNo, Seq};
+use crate::http::reply::{Fault, view};
+use crate::http::request::call::Call;
+use crate::http::request::{page, position};
 use crate::store::{ReadError, Reader};
-use hyper::header::ACCEPT;
-use hyper::{Response, StatusCode};
 
-const LIMIT_DEFAULT: u64 = 100;
 /// Raw changes looked at in one go: with those of others and internal ones among them.
 const BATCH_CHANGES: usize = 250;
 const BATCHES_MAX: usize = 80;
@@ -48,37 +42,6 @@ pub enum Style {
     Events,
 }
 
-pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    position::known(call, &["since", "cursor", "limit", "partner", "type"])?;
-    let window = Window::of(call)?;
-    let since = since(call)?;
-    if wants_events(call) {
-        let pass = call.app().keys.pass(&call.head.headers).ok_or(Fault::Unauthorized)?;
-        return Ok(stream::open(call.client, call.share(), window, since, pass));
-    }
-    let since = window.seq_of(since)?;
-    let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize;
-    let share = call.share();
-    let out = share.page(move || {
-        let journal = window.reader.journal();
-        let piece = window.piece(since, limit, Style::JsonArray)?;
-        let mut out = piece.bytes;
-        out.extend_from_slice(b"],\"next_cursor\":");
-        json::quote(&mut out, &cursor::encode(journal, piece.at));
-        let more = if piece.at < window.reader.durable() { ",\"more\":true}" } else { ",\"more\":false}" };
-        out.extend_from_slice(more.as_bytes());
-        Ok(out)
-    });
-    Ok(reply::json(StatusCode::OK, out.await?))
-}
-
-fn wants_events(call: &Call<'_>) -> bool {
-    let accepts = call.head.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepts.flat_map(|value| value.split(',')).any(|kind| {
-        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
-    })
-}
-
 /// Where a client wants to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
@@ -93,7 +56,7 @@ pub enum Since {
 }
 
 /// The header of a reconnecting client goes before what its URL said when it began.
-fn since(call: &Call<'_>) -> Result<Since, Fault> {
+pub fn since(call: &Call<'_>) -> Result<Since, Fault> {
     let mut headers = call.head.headers.get_all("last-event-id").iter();
     if let Some(value) = headers.next() {
         let text = value.to_str().map_err(|_| Fault::BadCursor)?;
@@ -118,7 +81,7 @@ fn parse_since(text: &str) -> Result<Since, Fault> {
 }
 
 impl Window {
-    fn of(call: &Call<'_>) -> Result<Window, Fault> {
+    pub fn of(call: &Call<'_>) -> Result<Window, Fault> {
         let app = call.app();
         let named: Vec<&str> = call.query.all("partner").collect();
         let partners = match &call.partner {

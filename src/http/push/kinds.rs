@@ -1,11 +1,11 @@
 //! What the items of a push speak of: assets or prices, charged and counted apart.
 
-use super::gate::auth::Caller;
-use super::gate::limit::Rate;
-use super::reply::Fault;
-use super::request::call::Call;
 use crate::actors::{Limits, PushReply};
 use crate::domain::{ItemOutcome, Outcome, Write};
+use crate::http::gate::auth::Caller;
+use crate::http::gate::limit::Rate;
+use crate::http::reply::Fault;
+use crate::http::request::call::Call;
 use crate::telemetry::ItemKind;
 
 /// One kind for all items, or for each its own.

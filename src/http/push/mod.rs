@@ -1,17 +1,10 @@
 //! The write path: admit, read, decode, charge, hand to the partner's actor, answer when it is
 //! durable. Everything that can refuse a push without its body does so before the body is read.
 
-use super::delivery::{self, Claim};
-use super::gate::auth::Caller;
-use super::gate::limit::Rate;
-use super::gate::route::Resource;
-use super::kinds::{Kinds, rate_of};
-use super::merge_patch;
-use super::reply::{self, Body, Fault, view};
-use super::request::call::Call;
-use super::request::condition;
-use super::request::delivery_id::{self, DeliveryId};
-use super::request::intake::{self, Accept};
+mod delivery;
+mod kinds;
+mod merge_patch;
+
 use crate::actors::{Admission, PartnerEntry, Permit, Push, PushBody};
 use crate::clock::Mark;
 use crate::codec::render::ReplyStyle;
@@ -22,14 +15,24 @@ use crate::domain::{
     AssetId, AssetWrite, Document, ItemOutcome, Market, Micros, Outcome, PriceWrite, QuoteName, RefusedKind,
     TimeFormat, Verb, Write,
 };
+use crate::http::gate::auth::Caller;
+use crate::http::gate::limit::Rate;
+use crate::http::gate::route::Resource;
+use crate::http::reply::{self, Body, Fault, view};
+use crate::http::request::call::Call;
+use crate::http::request::condition;
+use crate::http::request::delivery_id::{self, DeliveryId};
+use crate::http::request::intake::{self, Accept};
 use crate::rules::condition::Condition;
 use crate::rules::deliveries::DeliveryDecision;
 use crate::telemetry::ItemKind;
 use bytes::Bytes;
 use compact_str::CompactString;
+use delivery::Claim;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode};
+use kinds::{Kinds, rate_of};
 use std::sync::Arc;
 
 /// A larger body is decoded beside the connections' tasks: it takes milliseconds.
@@ -401,8 +404,8 @@ pub fn status_of_item(outcome: Outcome) -> StatusCode {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::domain::Rule;
+    use super::*;
 
     fn items(outcomes: &[Outcome]) -> Vec<ItemOutcome> {
         outcomes.iter().map(|&outcome| ItemOutcome::plain(outcome, Rule::D1)).collect()

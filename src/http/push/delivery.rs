@@ -1,11 +1,11 @@
 //! Deliveries (G2) at the edge: an id with a fingerprint of what it came with, looked up before the
 //! mailbox.
 
-use super::reply::Fault;
-use super::request::call::Call;
-use super::request::delivery_id::DeliveryId;
 use crate::actors::{Delivery, DeliveryKey, PushReply, Repeats};
 use crate::clock::sleep;
+use crate::http::reply::Fault;
+use crate::http::request::call::Call;
+use crate::http::request::delivery_id::DeliveryId;
 use crate::rules::deliveries::IdHeader;
 use compact_str::CompactString;
 use hyper::header::CONTENT_TYPE;

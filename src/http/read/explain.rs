@@ -1,11 +1,11 @@
 //! `explain`: gathers what the store knows of an asset's history; the codec tells it.
 
-use super::reply::{self, Body, Fault};
-use super::request::call::Call;
-use super::request::position;
 use crate::actors::PartnerEntry;
 use crate::codec::render::{self, ExplainView};
 use crate::domain::{AssetId, Committed, LostWrite, Micros, OperatorAction, Origin, RecordKind, Seq};
+use crate::http::reply::{self, Body, Fault};
+use crate::http::request::call::Call;
+use crate::http::request::position;
 use crate::store::{AssetRow, Reader};
 use hyper::{Response, StatusCode};
 use std::collections::BTreeMap;

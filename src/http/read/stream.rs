@@ -4,16 +4,16 @@
 //! Frames are made when the client takes them, so a slow one holds no memory but hyper's buffer;
 //! one that takes nothing is cut off by the pulse and resumes by its cursor.
 
-use super::app::App;
-use super::changes::{FRAME_BYTES_MAX, Piece, Since, Style, Window};
-use super::client::Client;
-use super::gate::auth::Pass;
-use super::gate::shares::{self, Held, Lane, Share};
-use super::pulse::{Phase, Pulse};
-use super::reply::{self, Body, Fault, body, view};
+use super::window::{FRAME_BYTES_MAX, Piece, Since, Style, Window};
 use crate::clock::{Mark, sleep};
 use crate::codec::{cursor, json};
 use crate::domain::Seq;
+use crate::http::app::App;
+use crate::http::client::Client;
+use crate::http::gate::auth::Pass;
+use crate::http::gate::shares::{self, Held, Lane, Share};
+use crate::http::pulse::{Phase, Pulse};
+use crate::http::reply::{self, Body, Fault, body, view};
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use hyper::header::{HeaderName, HeaderValue};

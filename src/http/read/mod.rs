@@ -1,0 +1,9 @@
+//! Reads of the catalogue: one asset, lists, the change stream, and what led to a state.
+
+pub mod asset;
+pub mod changes;
+pub mod explain;
+pub mod list;
+pub mod me;
+mod stream;
+mod window;
