@@ -9,25 +9,20 @@
 //! Deliberately absent: HTTP/2 and TLS (a proxy's work for now), compression, cross-origin calls.
 
 mod admin;
-mod admin_plans;
 mod app;
 mod client;
 mod connection;
-mod feed;
 mod files;
 mod gate;
-mod operator;
+mod own;
 mod partner;
 mod place;
 mod pulse;
 mod push;
-mod quarantine;
 mod read;
-mod receipt;
 mod reply;
 mod request;
 mod server;
-mod status;
 #[cfg(test)]
 mod testing;
 mod wire;

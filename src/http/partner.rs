@@ -6,11 +6,12 @@ use super::gate::auth::Caller;
 use super::gate::limit::Rate;
 use super::gate::path::{self, Query};
 use super::gate::route::{Resource, Route};
+use super::own::{feed, plans, quarantine, receipt};
+use super::push;
 use super::read::{asset, changes, explain, list, me};
 use super::reply::{Body, Fault};
 use super::request::call::Call;
 use super::request::position;
-use super::{admin_plans, feed, push, quarantine, receipt};
 use crate::actors::PartnerEntry;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
@@ -82,7 +83,7 @@ async fn dispatch(call: &Call<'_>, body: Incoming) -> Result<Response<Body>, Fau
         Resource::FeedRun => feed::run(call),
         Resource::Quarantine => quarantine::list(call).await,
         Resource::QuarantineRow => quarantine::show(call),
-        Resource::FeedPlans => admin_plans::own(call).await,
+        Resource::FeedPlans => plans::own(call).await,
         Resource::Receipt => receipt::answer(call),
         Resource::Events | Resource::FeedRunNow => Err(Fault::NoSuchPath), // the route table has no GET for it
     }

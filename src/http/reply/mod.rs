@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod fault;
+pub mod stored;
 pub mod view;
 
 pub use body::Body;

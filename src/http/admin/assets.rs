@@ -1,15 +1,15 @@
 //! The operator's calls about one asset: patch, hide, unhide, each with its reason.
 
-use super::client::Client;
-use super::gate::path::{self, Query};
-use super::push;
-use super::reply::{self, Body, Fault};
-use super::request::intake::{self, Accept};
 use crate::actors::{Deed, Operated, Order, PartnerEntry};
 use crate::codec::cursor;
 use crate::codec::json::{self, Kind};
 use crate::codec::request::{self, BodyError, BodyLimits};
 use crate::domain::{AssetId, AssetWrite, Document, ItemOutcome, Outcome, Rule, Verb, Write};
+use crate::http::client::Client;
+use crate::http::gate::path::{self, Query};
+use crate::http::push;
+use crate::http::reply::{self, Body, Fault};
+use crate::http::request::intake::{self, Accept};
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, Response};

@@ -1,13 +1,14 @@
 //! A partner's feed as the partner sees it: its state, its runs, and a run now.
 
-use super::gate::limit::Rate;
-use super::reply::{self, Body, Fault};
-use super::request::call::Call;
-use super::request::page::LIMIT_MAX;
-use super::request::position;
 use crate::actors::PartnerEntry;
 use crate::codec::time;
 use crate::domain::{FeedState, Micros, RecordFault, RecordKind, RunCounts, RunReport, RunStatus};
+use crate::http::gate::limit::Rate;
+use crate::http::reply::stored::{json, parsed, rendered};
+use crate::http::reply::{self, Body, Fault};
+use crate::http::request::call::Call;
+use crate::http::request::page::LIMIT_MAX;
+use crate::http::request::position;
 use crate::rules::verdict::push_loss_rate;
 use crate::store::Reader;
 use hyper::{Response, StatusCode};
@@ -192,21 +193,6 @@ pub fn run_now(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 /// Runs are keyed by their number, big-endian.
 fn run_key(text: &str) -> Option<[u8; 8]> {
     text.parse::<u64>().ok().map(u64::to_be_bytes)
-}
-
-pub fn parsed<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        tracing::error!(%error, "cannot read a record of the store");
-        Fault::StoreFailed
-    })
-}
-
-pub fn json(view: &impl Serialize) -> Response<Body> {
-    reply::json(StatusCode::OK, rendered(view))
-}
-
-fn rendered(view: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(view).expect("texts, numbers and lists of them")
 }
 
 fn without_secrets(url: &str) -> String {

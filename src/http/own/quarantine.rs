@@ -1,28 +1,26 @@
 //! The quarantine over HTTP. A partner sees its rows and its parked prices, and may drop a row;
 //! releasing is the operator's.
 
-use super::app::App;
-use super::gate::path::{self, Query};
-use super::gate::shares::{Reading, Share};
-use super::reply::{self, Body, Fault, view};
-use super::request::call::Call;
-use super::request::page::LIMIT_MAX;
-use super::request::position;
-use crate::actors::{KeptError, ParkedPlace, ParkedPrice, PartnerEntry, PushReply};
-use crate::codec::render::{ReplyStyle, short_hash};
-use crate::codec::request::Shape;
+use crate::actors::{KeptError, ParkedPlace, ParkedPrice, PartnerEntry};
+use crate::codec::render::short_hash;
 use crate::codec::time;
 use crate::domain::{
     Micros, Outcome, QuarantineRow, QuoteName, RecordKind, RefusedKind, RefusedOrigin, Slot,
 };
-use crate::rules::deliveries::DeliveryDecision;
-use hyper::http::request::Parts;
-use hyper::{Method, Response, StatusCode};
+use crate::http::app::App;
+use crate::http::gate::path::Query;
+use crate::http::gate::shares::Share;
+use crate::http::reply::stored::{json, rendered};
+use crate::http::reply::{self, Body, Fault};
+use crate::http::request::call::Call;
+use crate::http::request::page::LIMIT_MAX;
+use crate::http::request::position;
+use hyper::{Response, StatusCode};
 use serde::Serialize;
 use std::sync::Arc;
 
 const LIMIT_DEFAULT: u64 = 100;
-const PARAMETERS: [&str; 3] = ["kind", "limit", "cursor"];
+pub const PARAMETERS: [&str; 3] = ["kind", "limit", "cursor"];
 /// Rows read at once: with their texts some megabytes at most.
 const BATCH_ROWS: usize = 100;
 
@@ -163,7 +161,7 @@ pub async fn drop_own(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     dropped(partner, call.route.id.unwrap_or_default()).await
 }
 
-async fn page(
+pub async fn page(
     app: &Arc<App>,
     share: &Share,
     partner: &Arc<PartnerEntry>,
@@ -232,7 +230,7 @@ async fn parked(
         let (since, slot, quote) = last.place;
         format!("{}.{}.{}", since.0, slot.0, quote.as_str())
     });
-    Ok(json(StatusCode::OK, &Page { items: parked.iter().map(ParkedView::from).collect(), next_cursor }))
+    Ok(json(&Page { items: parked.iter().map(ParkedView::from).collect(), next_cursor }))
 }
 
 fn place_of(text: &str) -> Option<ParkedPlace> {
@@ -242,95 +240,18 @@ fn place_of(text: &str) -> Option<ParkedPlace> {
     Some((since, slot, QuoteName::new(parts.next()?).ok()?))
 }
 
-fn one(partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
+pub fn one(partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
     let key = key_of(row)?;
-    Ok(json(StatusCode::OK, &RowView::of(key, partner.kept_row(key)?, true)))
+    Ok(json(&RowView::of(key, partner.kept_row(key)?, true)))
 }
 
-async fn dropped(partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
+pub async fn dropped(partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
     partner.drop_kept(key_of(row)?).await?;
     Ok(reply::json(StatusCode::OK, &b"{\"dropped\":true}"[..]))
 }
 
-fn key_of(row: &str) -> Result<u64, Fault> {
+pub fn key_of(row: &str) -> Result<u64, Fault> {
     row.parse().map_err(|_| Fault::NoSuchRow)
-}
-
-fn json(status: StatusCode, view: &impl Serialize) -> Response<Body> {
-    reply::json(status, rendered(view))
-}
-
-fn rendered(view: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(view).expect("texts, numbers and lists of them")
-}
-
-/// What an operator asks of a partner's quarantine: `/admin/partners/{p}/quarantine[/{row}[/verb]]`.
-pub struct Request<'a> {
-    partner: &'a str,
-    row: Option<&'a str>,
-    verb: Option<&'a str>,
-    method: &'a Method,
-    query: Option<&'a str>,
-}
-
-impl<'a> Request<'a> {
-    /// `None` where the request is about something else.
-    pub fn of(head: &'a Parts) -> Option<Request<'a>> {
-        let (partner, rest) = head.uri.path().strip_prefix("/admin/partners/")?.split_once('/')?;
-        let mut parts = rest.split('/');
-        if parts.next() != Some("quarantine") {
-            return None;
-        }
-        let (row, verb) = (parts.next(), parts.next());
-        let request = Request { partner, row, verb, method: &head.method, query: head.uri.query() };
-        parts.next().is_none().then_some(request)
-    }
-}
-
-pub async fn operate(app: &Arc<App>, request: Request<'_>) -> Result<Response<Body>, Fault> {
-    let name = path::decode(request.partner).ok_or(Fault::NoSuchPartner)?;
-    let partner = app.registry.by_name(&name).ok_or(Fault::NoSuchPartner)?;
-    let query = Query::parse(request.query)?;
-    let reads = matches!(*request.method, Method::GET | Method::HEAD);
-    query.only(if request.row.is_none() { &PARAMETERS } else { &[] })?;
-    match (request.row, request.verb) {
-        (None, _) if reads => page(app, &app.gate.share(&Reading::Operator), &partner, &query).await,
-        (Some(row), None) if reads => one(&partner, row),
-        (Some(row), None) if *request.method == Method::DELETE => {
-            app.may_order(&partner)?;
-            dropped(&partner, row).await
-        }
-        (Some(row), Some(verb @ ("release" | "drop"))) => {
-            if *request.method != Method::POST {
-                return Err(Fault::MethodNotAllowed { allow: "POST" });
-            }
-            app.may_order(&partner)?;
-            if verb == "drop" { dropped(&partner, row).await } else { released(app, &partner, row).await }
-        }
-        (_, Some(_)) => Err(Fault::NoSuchPath),
-        (None, None) => Err(Fault::MethodNotAllowed { allow: "GET, HEAD" }),
-        (Some(_), None) => Err(Fault::MethodNotAllowed { allow: "GET, HEAD, DELETE" }),
-    }
-}
-
-/// The item as a push would have been told of it; 409 where the rules refuse it still.
-async fn released(app: &App, partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
-    let release = partner.release(key_of(row)?).await?;
-    let refused = matches!(release.item.outcome, Outcome::Quarantined | Outcome::Rejected);
-    let done = PushReply {
-        items: vec![release.item],
-        first: release.durable,
-        durable: release.durable,
-        missing: Vec::new(),
-        decision: DeliveryDecision::New,
-        unmet: false,
-    };
-    let ids = [release.id.as_str().into()];
-    let item = view::push_reply(app.reader.journal(), Shape::Single, &ids, &done, ReplyStyle::default());
-    let mut out = format!("{{\"released\":{},\"item\":", !refused).into_bytes();
-    out.extend_from_slice(&item);
-    out.push(b'}');
-    Ok(reply::json(if refused { StatusCode::CONFLICT } else { StatusCode::OK }, out))
 }
 
 impl From<KeptError> for Fault {

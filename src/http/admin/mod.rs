@@ -1,11 +1,15 @@
 //! The admin listener: health, metrics, the status page and what feeds it.
 
-use super::app::App;
-use super::client::Client;
-use super::gate::auth;
-use super::reply::{self, Body, Fault};
-use super::{admin_plans, operator, quarantine, status};
+mod assets;
+mod plans;
+mod quarantine;
+mod status;
+
 use crate::config::Settings;
+use crate::http::app::App;
+use crate::http::client::Client;
+use crate::http::gate::auth;
+use crate::http::reply::{self, Body, Fault};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_SECURITY_POLICY, HOST, HeaderValue, ORIGIN};
 use hyper::http::request::Parts;
@@ -32,13 +36,13 @@ pub async fn answer(client: &Client, request: Request<Incoming>) -> Response<Bod
 /// What an operator may do comes first: it takes the body, which the rest of the routes never read.
 async fn dispatch(client: &Client, head: &Parts, body: Incoming) -> Result<Response<Body>, Fault> {
     let path = head.uri.path();
-    if let Some(target) = operator::target(path) {
+    if let Some(target) = assets::target(path) {
         check_operator(&client.app.settings.load(), head)?;
-        return operator::answer(client, head, target, body).await;
+        return assets::answer(client, head, target, body).await;
     }
-    if let Some(target) = admin_plans::target(path) {
+    if let Some(target) = plans::target(path) {
         check_operator(&client.app.settings.load(), head)?;
-        return admin_plans::answer(client, head, target, body).await;
+        return plans::answer(client, head, target, body).await;
     }
     route(&client.app, head).await
 }

@@ -1,12 +1,12 @@
 //! What operators see: the daemon and its partners at one glance, as JSON.
 
-use super::app::App;
-use super::feed::{self, StateView};
-use super::gate::shares::{Lane, Reading};
-use super::reply::Fault;
 use crate::actors::{Leftovers, PartnerEntry, count_leftovers};
 use crate::codec::{cursor, time};
 use crate::domain::Micros;
+use crate::http::app::App;
+use crate::http::gate::shares::{Lane, Reading};
+use crate::http::own::feed::{self, StateView};
+use crate::http::reply::Fault;
 use crate::store::Reader;
 use serde::Serialize;
 use std::sync::Arc;

@@ -1,0 +1,6 @@
+//! What is between one partner and us: its deliveries, its feed with its plans, its quarantine.
+
+pub mod feed;
+pub mod plans;
+pub mod quarantine;
+pub mod receipt;

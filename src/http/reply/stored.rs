@@ -1,0 +1,21 @@
+//! What the store keeps as JSON, read; and views of it, written.
+
+use super::{Body, Fault};
+use crate::http::reply;
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+pub fn parsed<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        tracing::error!(%error, "cannot read a record of the store");
+        Fault::StoreFailed
+    })
+}
+
+pub fn json(view: &impl Serialize) -> Response<Body> {
+    reply::json(StatusCode::OK, rendered(view))
+}
+
+pub fn rendered(view: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(view).expect("texts, numbers and lists of them")
+}
