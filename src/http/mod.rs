@@ -3,30 +3,27 @@
 //! hyper 1.x, HTTP/1 only. All that costs CPU per byte happens here, on the connection's task; what
 //! must happen one at a time happens in the partner's actor. Decided here is only whether a request
 //! is taken in: before its body is read it has a key, a permit for its bytes and a place in its
-//! partner's rate. A request's way: `server` → `connection` → `partner` (or `admin`) → `route`,
-//! `auth` → `push`, `read`, `list`, `changes`, `feed` → `reply`, or a `fault`.
+//! partner's rate. A request's way: `listen` → `partner` (or `admin`) → `gate` → `push`, `read` or
+//! `own` → `reply`. Rooms know those that come after them on that way, and `request`, which is what
+//! a handler reads of a request.
 //!
 //! Deliberately absent: HTTP/2 and TLS (a proxy's work for now), compression, cross-origin calls.
 
 mod admin;
 mod app;
 mod client;
-mod connection;
-mod files;
 mod gate;
+mod listen;
 mod own;
 mod partner;
-mod place;
 mod pulse;
 mod push;
 mod read;
 mod reply;
 mod request;
-mod server;
 #[cfg(test)]
 mod testing;
-mod wire;
 
 pub use app::{App, AppParts, Health};
 pub use client::Face;
-pub use server::{Listener, ServerHandle};
+pub use listen::{Listener, ServerHandle};

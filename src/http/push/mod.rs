@@ -404,8 +404,8 @@ pub fn status_of_item(outcome: Outcome) -> StatusCode {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::Rule;
     use super::*;
+    use crate::domain::Rule;
 
     fn items(outcomes: &[Outcome]) -> Vec<ItemOutcome> {
         outcomes.iter().map(|&outcome| ItemOutcome::plain(outcome, Rule::D1)).collect()

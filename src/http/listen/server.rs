@@ -1,13 +1,13 @@
 //! A listener: takes connections within its bounds, and stops by a deadline.
 
-use super::app::App;
-use super::client::{Client, Face};
 use super::connection::{self, Terms};
 use super::files;
-use super::place::Places;
-use super::pulse::{Deadlines, Pulse};
+use super::places::Places;
 use crate::clock::sleep;
 use crate::config::ServerSettings;
+use crate::http::app::App;
+use crate::http::client::{Client, Face};
+use crate::http::pulse::{Deadlines, Pulse};
 use hyper::server::conn::http1;
 use std::collections::HashMap;
 use std::io;

@@ -1,7 +1,7 @@
 //! The socket with a hand on its pulse: counts what is read and written, and marks a write that
 //! the client does not take.
 
-use super::pulse::{Phase, Pulse};
+use crate::http::pulse::{Phase, Pulse};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

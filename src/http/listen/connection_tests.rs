@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::config::ServerSettings;
+use crate::http::listen::server;
 use crate::http::reply::{self, Fault};
 use crate::http::request::intake::{self, Accept};
-use crate::http::server;
 use crate::http::testing::{PATIENCE, until, until_closed};
 use bytes::Bytes;
 use futures_util::stream;

@@ -1,11 +1,11 @@
 //! One connection: hyper, a slow tick that takes its pulse, and the order to stop.
 
-use super::client::{Client, Face};
-use super::pulse::{Deadlines, Phase, Pulse, Reason, Verdict, Watch};
-use super::reply::{Body, body};
 use super::wire::Wire;
-use super::{admin, partner};
 use crate::clock::sleep;
+use crate::http::client::{Client, Face};
+use crate::http::pulse::{Deadlines, Phase, Pulse, Reason, Verdict, Watch};
+use crate::http::reply::{Body, body};
+use crate::http::{admin, partner};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::server::conn::http1;

@@ -1,0 +1,9 @@
+//! Listeners and their connections: how many, for how long, and how they end.
+
+mod connection;
+mod files;
+mod places;
+mod server;
+mod wire;
+
+pub use server::{Listener, ServerHandle};
