@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
+#[path = "tidy/circles.rs"]
+mod circles;
 #[path = "tidy/code.rs"]
 mod code;
 #[path = "tidy/contract.rs"]
@@ -72,6 +74,16 @@ fn held(breaches: Vec<String>) {
 #[test]
 fn rooms_import_only_from_the_floors_below() {
     held(floors::breaches(&repository()));
+}
+
+#[test]
+fn no_two_files_need_each_other() {
+    held(circles::breaches(&repository()));
+}
+
+#[test]
+fn folders_of_code_hold_few_files() {
+    held(shape::crowded(&repository()));
 }
 
 #[test]

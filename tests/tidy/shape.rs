@@ -1,10 +1,15 @@
-//! The size of files and functions, the head of each file, the top level of the repository.
+//! The size of files, functions and folders, the head of each file, the top level of the repository.
 
 use crate::Files;
 use crate::code::{line_of, places_of, without_text, word_at};
+use std::collections::BTreeMap;
 
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
+/// More files in one folder are a list to search, not a room to look around in.
+const FOLDER_FILES_MAX: usize = 16;
+/// Folders that are still to be divided; none may be added.
+const CROWDED: [&str; 2] = ["src/demo", "src/rules"];
 
 /// What may stand at the top beside hidden names and pages in capitals.
 #[rustfmt::skip]
@@ -32,6 +37,24 @@ pub fn too_long(files: &Files) -> Vec<String> {
             }
         }
     }
+    breaches
+}
+
+/// Folders of `src` with too many files, and those that have been divided and still stand here.
+pub fn crowded(files: &Files) -> Vec<String> {
+    let mut folders: BTreeMap<&str, usize> = BTreeMap::new();
+    for (path, _) in code(files).filter(|(path, _)| path.starts_with("src/")) {
+        *folders.entry(path.rsplit_once('/').map_or("", |(folder, _)| folder)).or_default() += 1;
+    }
+    let is_crowded = |folder: &str| folders.get(folder).is_some_and(|count| *count > FOLDER_FILES_MAX);
+    let mut breaches = Vec::new();
+    for (folder, count) in &folders {
+        if is_crowded(folder) && !CROWDED.contains(folder) {
+            breaches.push(format!("{folder}: {count} files, a folder holds at most {FOLDER_FILES_MAX}"));
+        }
+    }
+    let divided = CROWDED.iter().filter(|folder| folders.contains_key(*folder) && !is_crowded(folder));
+    breaches.extend(divided.map(|folder| format!("{folder}: is no longer crowded: mend `CROWDED`")));
     breaches
 }
 
@@ -103,6 +126,17 @@ mod tests {
         assert!(too_long(&files(&[("src/a.rs", &text(499))])).is_empty());
         assert_eq!(too_long(&files(&[("src/a.rs", &text(500))])).len(), 1);
         assert!(too_long(&files(&[("config/a.toml", &text(500))])).is_empty(), "only code is measured");
+    }
+
+    #[test]
+    fn a_folder_of_seventeen_files_is_crowded() {
+        let folder = |name: &str, count: usize| -> Files {
+            (0..count).map(|n| (format!("src/{name}/file_{n}.rs"), String::new())).collect()
+        };
+        assert!(crowded(&folder("a", 16)).is_empty());
+        assert_eq!(crowded(&folder("a", 17)).len(), 1);
+        assert!(crowded(&folder("rules", 17)).is_empty(), "still to be divided");
+        assert_eq!(crowded(&folder("rules", 16)).len(), 1, "divided: to be taken off the list");
     }
 
     #[test]
