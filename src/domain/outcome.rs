@@ -197,6 +197,13 @@ pub struct Note {
 }
 
 impl ItemOutcome {
+    /// The code of what could not be decided because what is stored is damaged (500).
+    pub const DAMAGED: &str = "damaged";
+
+    pub fn is_damaged(&self) -> bool {
+        self.note.as_ref().is_some_and(|note| note.code == ItemOutcome::DAMAGED)
+    }
+
     pub fn plain(outcome: Outcome, rule: Rule) -> ItemOutcome {
         ItemOutcome { outcome, rule, change: None, note: None }
     }

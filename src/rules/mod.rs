@@ -20,6 +20,7 @@ pub mod snapshot;
 pub mod source_time;
 pub mod survey;
 mod ties;
+pub mod unread;
 pub mod verdict;
 
 #[cfg(test)]

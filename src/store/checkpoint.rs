@@ -338,10 +338,13 @@ impl Rows<'_> {
             let key = (partner.0, id.as_bytes());
             let frame_key = documents::key_of(key.0, key.1);
             let old = table.get(key)?.map(|row| DocumentRow::take(row.value(), frame_key)).transpose();
-            match old {
+            let mend =
+                |source| if patch.stands_alone() { Ok(Some(DocumentRow::lost())) } else { Err(source) };
+            let below = old.or_else(mend);
+            match below {
                 Err(source) => leave_damaged(self.damage, "documents", source),
                 Ok(Some(row)) if row.applied >= patch.seq => {}
-                Ok(old) => match patch.apply(old) {
+                Ok(below) => match patch.apply(below) {
                     Some(row) => {
                         row.put(&mut bytes, frame_key);
                         table.insert(key, bytes.as_slice())?;

@@ -121,7 +121,15 @@ impl From<redb::SetDurabilityError> for StoreError {
 impl ReadError {
     /// Whether what should be read is damaged, which trying again does not mend.
     pub fn is_damage(&self) -> bool {
-        matches!(self, ReadError::Store(error) if error.damaged().is_some())
+        self.damaged().is_some()
+    }
+
+    /// The table that is damaged.
+    pub fn damaged(&self) -> Option<&'static str> {
+        match self {
+            ReadError::Store(error) => error.damaged(),
+            ReadError::Trimmed { .. } => None,
+        }
     }
 }
 

@@ -29,13 +29,21 @@ pub struct AssetRow {
     pub id: AssetId,
     pub head: AssetHead,
     pub document: Document,
-    /// Who wrote the base, and when we learned it; the asset's first writer where it has no base.
+    /// Who wrote the base, and when we learned it; the asset's first writer where it has no base. At the
+    /// beginning of time: damage has taken it.
     pub base_origin: (Origin, Micros),
     /// Who wrote each exception, in the order of `head.exceptions`.
     pub exception_origins: Vec<(CompactString, Origin, Micros)>,
     pub quotes: Vec<Quote>,
     /// The last change of the document.
     pub changed: Seq,
+}
+
+/// An asset of which a row or a block is damaged: its id is all that can be said.
+#[derive(Debug)]
+pub struct DamagedRow {
+    pub id: AssetId,
+    pub cause: StoreError,
 }
 
 /// How far one reading of rows goes, and what of each document it brings along.
@@ -51,7 +59,8 @@ pub struct Span<'a> {
 /// Rows in order of id.
 #[derive(Debug, Default)]
 pub struct AssetsPage {
-    pub rows: Vec<AssetRow>,
+    /// Those that are damaged in their places.
+    pub rows: Vec<Result<AssetRow, DamagedRow>>,
     /// The id to go on behind; `None` at the end.
     pub next: Option<AssetId>,
     /// Bytes of the rows as they are stored, members that were not asked for included: what the
@@ -154,10 +163,14 @@ impl Reader {
         after: Option<&AssetId>,
         span: Span<'_>,
     ) -> Result<AssetsPage, ReadError> {
-        self.told(|| assets::within(&self.shared, partner, after, span))
+        let page = self.told(|| assets::within(&self.shared, partner, after, span))?;
+        let damaged = page.rows.iter().filter_map(|row| row.as_ref().err());
+        damaged.for_each(|row| self.shared.damage.note(&row.cause));
+        Ok(page)
     }
 
-    /// The same without a bound of bytes. Fewer than `limit` rows only at the end.
+    /// The same without a bound of bytes, and an error where any of them is damaged. Fewer than `limit`
+    /// rows only at the end.
     pub fn assets(
         &self,
         partner: PartnerNo,
@@ -165,7 +178,8 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<AssetRow>, ReadError> {
         let span = Span { rows: limit, bytes: usize::MAX, members: None };
-        self.assets_within(partner, after, span).map(|page| page.rows)
+        let rows = self.assets_within(partner, after, span)?.rows.into_iter();
+        rows.map(|row| row.map_err(|damaged| damaged.cause.into())).collect()
     }
 
     /// Quotes alone, by name, without reading the document.

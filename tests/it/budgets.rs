@@ -17,7 +17,7 @@ use tidegate::clock::Clock;
 use tidegate::config::Settings;
 use tidegate::daemon::Daemon;
 use tidegate::domain::{AssetId, PartnerNo};
-use tidegate::store::{Span, StoreOptions, open_backend};
+use tidegate::store::{AssetRow, Span, StoreOptions, open_backend};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -51,8 +51,9 @@ async fn a1_a_reading_ends_at_its_rows_and_bytes_and_brings_no_member_that_was_n
         let within = |after: Option<&AssetId>, span: Span<'_>| reader.assets_within(no, after, span).unwrap();
 
         let one = within(None, Span { rows: 1, bytes: MIB, members: Some(&["name"]) });
-        assert_eq!((one.rows.len(), one.rows[0].document.members().len()), (1, 1), "{place}");
-        assert!(one.rows[0].document.bytes() < KIB && one.next.is_some(), "{place}");
+        let small = &one.rows[0].as_ref().unwrap().document;
+        assert_eq!((one.rows.len(), small.members().len()), (1, 1), "{place}");
+        assert!(small.bytes() < KIB && one.next.is_some(), "{place}");
         assert!((LARGE..2 * LARGE + KIB).contains(&one.read_bytes), "{place}: {}", one.read_bytes);
 
         let some = within(None, Span { rows: 100, bytes: MIB, members: None });
@@ -61,9 +62,10 @@ async fn a1_a_reading_ends_at_its_rows_and_bytes_and_brings_no_member_that_was_n
         let mut after = None;
         loop {
             let page = within(after.as_ref(), Span { rows: 5, bytes: MIB / 2, members: None });
-            let held: usize = page.rows.iter().map(|row| row.document.bytes()).sum();
+            let rows: Vec<AssetRow> = page.rows.into_iter().map(Result::unwrap).collect();
+            let held: usize = rows.iter().map(|row| row.document.bytes()).sum();
             assert!(held < MIB / 2 + 2 * LARGE, "{place}: {held}");
-            ids.extend(page.rows.into_iter().map(|row| row.id.to_string()));
+            ids.extend(rows.into_iter().map(|row| row.id.to_string()));
             match page.next {
                 Some(next) => after = Some(next),
                 None => break,

@@ -3,7 +3,7 @@
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 use tidegate::clock::{self, Clock, Mark};
@@ -81,6 +81,13 @@ impl House {
     /// Stops in stages and starts again on the same file.
     pub async fn restart(&mut self) {
         self.stop_daemon().await;
+        self.start_again().await;
+    }
+
+    /// Stops in stages and starts again after something has happened to the file.
+    pub async fn restart_over(&mut self, happens: impl FnOnce(&Path)) {
+        self.stop_daemon().await;
+        happens(&self.store_file());
         self.start_again().await;
     }
 

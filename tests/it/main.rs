@@ -9,6 +9,7 @@ mod budgets;
 mod cli;
 mod config;
 mod daemon;
+mod damage;
 mod decoders;
 mod deliveries;
 mod events;

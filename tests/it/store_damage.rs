@@ -31,7 +31,7 @@ fn closed() -> (Vec<u8>, World) {
     (disk.after_crash(now, Keeps::Everything, &mut random), world)
 }
 
-fn flipped(image: &[u8], bit: usize) -> Vec<u8> {
+pub fn flipped(image: &[u8], bit: usize) -> Vec<u8> {
     let mut image = image.to_vec();
     image[bit / 8] ^= 1 << (bit % 8);
     image
@@ -109,7 +109,7 @@ fn places_of_values(
     places
 }
 
-fn all_places(image: &[u8], wanted: &[u8]) -> Vec<usize> {
+pub fn all_places(image: &[u8], wanted: &[u8]) -> Vec<usize> {
     let (head, mut at, mut found) = (&wanted[..wanted.len().min(9)], 0, Vec::new());
     while let Some(place) = image[at..].windows(head.len()).position(|window| window == head) {
         if image[at + place..].starts_with(wanted) {

@@ -229,13 +229,13 @@ impl World {
                 let row = self.row(partner, &id);
                 let quotes = row.as_ref().map(|row| (row.slot, row.quotes.clone()));
                 told.compare(reader.quotes(partner, &id), quotes);
-                told.compare(reader.asset(partner, &id), row);
+                let read = reader.asset(partner, &id).map(|read| with_known_writers(read, &row));
+                told.compare(read, row.into_iter().collect());
             }
             let ids = self.assets.keys().filter(|(p, _)| *p == partner).map(|(_, id)| id);
-            told.compare(
-                reader.assets(partner, None, IDS + 1),
-                ids.filter_map(|id| self.row(partner, id)).collect(),
-            );
+            let rows: Vec<AssetRow> = ids.filter_map(|id| self.row(partner, id)).collect();
+            let read = reader.assets(partner, None, IDS + 1).map(|read| with_known_writers(read, &rows));
+            told.compare(read, rows);
             for kind in KINDS {
                 let ours = self.records.iter().filter(|((k, p, _), _)| (*k, *p) == (kind, partner));
                 for ((_, _, key), value) in ours.clone() {
@@ -324,6 +324,21 @@ impl World {
         }
         assert!(reader.changes(since, limit).unwrap().changes.is_empty());
     }
+}
+
+/// The rows with the writers of their bases, where damage has taken those and the store says so.
+fn with_known_writers<'a>(
+    read: impl IntoIterator<Item = AssetRow>,
+    rows: impl IntoIterator<Item = &'a AssetRow>,
+) -> Vec<AssetRow> {
+    let mut rows = rows.into_iter();
+    let known = |read: AssetRow| match rows.next() {
+        Some(row) if read.base_origin.1 == Micros::BEGINNING => {
+            AssetRow { base_origin: row.base_origin, ..read }
+        }
+        _ => read,
+    };
+    read.into_iter().map(known).collect()
 }
 
 /// What a damaged store had to say.

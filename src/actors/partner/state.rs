@@ -261,8 +261,11 @@ impl PartnerState {
         if let Some(right) = push.permit.take_documents() {
             self.recent.hold(right);
         }
-        // what was only tried had no effect, and what came under an id that is known leaves the first
-        let delivery = push.delivery.filter(|_| !push.dry_run && decision == DeliveryDecision::New);
+        // what was only tried had no effect, and what came under an id that is known leaves the first;
+        // what damage alone has stopped is decided again once that is mended
+        let stopped = items.iter().any(ItemOutcome::is_damaged) && items.iter().all(|i| i.change.is_none());
+        let is_new = !push.dry_run && !stopped && decision == DeliveryDecision::New;
+        let delivery = push.delivery.filter(|_| is_new);
         let standing = delivery.map(|delivery| {
             self.remember_delivery(delivery, decided, (&items, &missing), &mut set, (&durable, ticket))
         });

@@ -14,7 +14,7 @@ use crate::domain::{
 };
 use crate::rules::condition::Condition;
 use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord, Missing};
-use crate::store::{ReadError, Reader};
+use crate::store::{AssetRow, ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use ractor::{ActorId, ActorRef};
@@ -239,9 +239,7 @@ impl PartnerEntry {
     /// Has the partner's actor decide an operator's order.
     pub async fn operate(&self, order: Order) -> Result<Operated, Unavailable> {
         let mut prefetched = Prefetched::new();
-        if let Ok(Some(row)) = self.reader.asset(self.no, &order.id) {
-            prefetched.insert(order.id.clone(), (row.head.version, row.document));
-        }
+        self.prefetch_one(&order.id, &mut prefetched)?;
         let (reply, answer) = oneshot::channel();
         self.tell(PartnerMessage::Operate { order, prefetched, reply })?;
         answer.await.map_err(|_| Unavailable)
@@ -363,10 +361,15 @@ impl PartnerEntry {
         self.failing_starts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
     }
 
-    pub(in crate::actors) fn prefetch_one(&self, id: &AssetId, prefetched: &mut Prefetched) {
-        if let Ok(Some(row)) = self.reader.asset(self.no, id) {
+    pub(in crate::actors) fn prefetch_one(
+        &self,
+        id: &AssetId,
+        prefetched: &mut Prefetched,
+    ) -> Result<(), Unavailable> {
+        if let Some(row) = row_unless_damaged(&self.reader, self.no, id)? {
             prefetched.insert(id.clone(), (row.head.version, row.document));
         }
+        Ok(())
     }
 
     pub(in crate::actors) fn tell(&self, message: PartnerMessage) -> Result<(), Unavailable> {
@@ -431,19 +434,31 @@ impl PartnerEntry {
 }
 
 /// Reads the documents that the decisions will rest on, each paid for before the next is read.
-fn prefetch(reader: &Reader, no: PartnerNo, mut push: Push) -> Result<(Push, Prefetched), Shed> {
+fn prefetch(reader: &Reader, no: PartnerNo, mut push: Push) -> Result<(Push, Prefetched), NotDecided> {
     let mut prefetched = Prefetched::new();
     for write in push.writes.iter().flatten() {
         let Write::Asset(write) = write else { continue };
         if prefetched.contains_key(&write.id) {
             continue;
         }
-        if let Ok(Some(row)) = reader.asset(no, &write.id) {
+        if let Some(row) = row_unless_damaged(reader, no, &write.id)? {
             push.permit.weigh(row.document.bytes())?;
             prefetched.insert(write.id.clone(), (row.head.version, row.document));
         }
     }
     Ok((push, prefetched))
+}
+
+/// What is stored of an asset. One that is damaged is left to the actor, which decides what its head
+/// alone decides; any other failure leaves the outcome unknown.
+fn row_unless_damaged(reader: &Reader, no: PartnerNo, id: &AssetId) -> Result<Option<AssetRow>, Unavailable> {
+    match reader.asset(no, id) {
+        Err(error) if error.is_damage() => Ok(None),
+        read => read.map_err(|error| {
+            tracing::error!(partner = no.0, %error, "cannot read what a decision rests on");
+            Unavailable
+        }),
+    }
 }
 
 /// Partners by name and number. Cheap to clone.

@@ -50,7 +50,7 @@ impl PartnerEntry {
         let settings = self.settings.load_full();
         let mut released = Released::of(&row, &settings).map_err(KeptError::Cannot)?;
         let mut prefetched = std::mem::take(&mut released.prefetched);
-        self.prefetch_one(released.asset_id(), &mut prefetched);
+        self.prefetch_one(released.asset_id(), &mut prefetched)?;
         released.prefetched = prefetched;
         match self.ask_kept(key, Kept::Release(Box::new(released))).await? {
             (Verdict::Decided(item), durable) => {

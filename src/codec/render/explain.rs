@@ -112,11 +112,16 @@ fn state(head: &AssetHead) -> &'static str {
     }
 }
 
+/// Damage may have taken it.
+fn base_source(view: &ExplainView<'_>) -> Option<Source> {
+    Some(view.base_origin).filter(|(_, learned_at)| *learned_at > Micros::BEGINNING)
+}
+
 /// The write that bore the stamp, where something of it is still known: it wrote the base, or a
 /// member by itself, or was the last that readers saw.
 fn source_of(view: &ExplainView<'_>, stamp: Stamp) -> Option<Source> {
     if view.head.base == stamp {
-        return Some(view.base_origin);
+        return base_source(view);
     }
     if let Some(exception) = view.head.exceptions.iter().find(|exception| exception.stamp == stamp) {
         return standing(view, &exception.name).source;
@@ -189,7 +194,7 @@ fn standing(view: &ExplainView<'_>, member: &str) -> Standing {
             let source = source.map(|(_, origin, learned_at)| (*origin, *learned_at));
             Standing { stamp: exceptions[place].stamp, source, is_exception: true }
         }
-        Err(_) => Standing { stamp: view.head.base, source: Some(view.base_origin), is_exception: false },
+        Err(_) => Standing { stamp: view.head.base, source: base_source(view), is_exception: false },
     }
 }
 

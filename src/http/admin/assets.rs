@@ -102,7 +102,7 @@ fn told(
             said["superseded"] = note.superseded.iter().map(|name| name.as_str()).collect();
         }
     }
-    reply::json(push::status_of_item(item.outcome), said.to_string())
+    reply::json(push::status_of_item(item), said.to_string())
 }
 
 /// What the body asks for; inside, what is wrong with the patch as an item.

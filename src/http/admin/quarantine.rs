@@ -67,6 +67,11 @@ pub async fn operate(app: &Arc<App>, request: Request<'_>) -> Result<Response<Bo
 async fn released(app: &App, partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
     let release = partner.release(key_of(row)?).await?;
     let refused = matches!(release.item.outcome, Outcome::Quarantined | Outcome::Rejected);
+    let status = match refused {
+        _ if release.item.is_damaged() => StatusCode::INTERNAL_SERVER_ERROR,
+        true => StatusCode::CONFLICT,
+        false => StatusCode::OK,
+    };
     let done = PushReply {
         items: vec![release.item],
         first: release.durable,
@@ -80,5 +85,5 @@ async fn released(app: &App, partner: &PartnerEntry, row: &str) -> Result<Respon
     let mut out = format!("{{\"released\":{},\"item\":", !refused).into_bytes();
     out.extend_from_slice(&item);
     out.push(b'}');
-    Ok(reply::json(if refused { StatusCode::CONFLICT } else { StatusCode::OK }, out))
+    Ok(reply::json(status, out))
 }

@@ -378,16 +378,18 @@ fn prefers_minimal(headers: &HeaderMap) -> bool {
 /// apply whole or not at all is refused with its first refusal.
 fn status_of(shape: Shape, atomic: bool, items: &[ItemOutcome]) -> StatusCode {
     match (shape, items) {
-        (Shape::Single, [only]) => status_of_item(only.outcome),
-        _ if atomic && items.iter().any(|item| status_of_item(item.outcome).is_client_error()) => {
+        (Shape::Single, [only]) => status_of_item(only),
+        _ if atomic && items.iter().any(ItemOutcome::is_damaged) => StatusCode::INTERNAL_SERVER_ERROR,
+        _ if atomic && items.iter().any(|item| status_of_item(item).is_client_error()) => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         _ => StatusCode::OK,
     }
 }
 
-pub fn status_of_item(outcome: Outcome) -> StatusCode {
-    match outcome {
+pub fn status_of_item(item: &ItemOutcome) -> StatusCode {
+    match item.outcome {
+        _ if item.is_damaged() => StatusCode::INTERNAL_SERVER_ERROR,
         Outcome::Created => StatusCode::CREATED,
         Outcome::Updated
         | Outcome::Unchanged

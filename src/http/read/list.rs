@@ -1,6 +1,7 @@
 //! Lists by pages: assets with their prices, and prices alone. Ordered by partner and id, so that
 //! a page's last row says where the next begins, whatever has changed meanwhile.
 
+use super::damaged::DamagedRows;
 use crate::actors::PartnerEntry;
 use crate::codec::{cursor, json};
 use crate::domain::{AssetId, Micros, QuoteName, Seq};
@@ -165,9 +166,12 @@ impl Page {
     fn render(self) -> Result<Vec<u8>, Fault> {
         let stands_at = cursor::encode(self.reader.journal(), self.reader.durable());
         let mut out = Vec::with_capacity(64 * 1024);
+        let mut damaged = DamagedRows::default();
         out.extend_from_slice(b"{\"items\":[");
-        let next = self.render_items(&mut out)?;
-        out.extend_from_slice(b"],\"next_cursor\":");
+        let next = self.render_items(&mut out, &mut damaged)?;
+        out.push(b']');
+        damaged.render(&mut out);
+        out.extend_from_slice(b",\"next_cursor\":");
         match next {
             Some(position) => json::quote(&mut out, &position.encode()),
             None => out.extend_from_slice(b"null"),
@@ -178,8 +182,9 @@ impl Page {
         Ok(out)
     }
 
-    /// The position of the last row looked at, where there may be more behind it.
-    fn render_items(&self, out: &mut Vec<u8>) -> Result<Option<Position>, Fault> {
+    /// The position of the last row looked at, where there may be more behind it. A damaged row counts
+    /// as shown: whether a filter would admit it is not known.
+    fn render_items(&self, out: &mut Vec<u8>, damaged: &mut DamagedRows) -> Result<Option<Position>, Fault> {
         let members = self.show.members();
         let members = members.as_deref();
         let (mut scanned, mut scanned_bytes, mut shown) = (0, 0, 0);
@@ -197,9 +202,13 @@ impl Page {
                 scanned_bytes += batch.read_bytes;
                 for row in batch.rows {
                     scanned += 1;
-                    shown += usize::from(self.filter.admits(&row) && self.show_row(out, &scene, &row));
+                    let (is_shown, id) = match row {
+                        Ok(row) => (self.filter.admits(&row) && self.show_row(out, &scene, &row), row.id),
+                        Err(row) => (damaged.name(partner, &row.id), row.id),
+                    };
+                    shown += usize::from(is_shown);
                     if shown == self.limit || scanned == SCAN_ROWS_MAX || out.len() > PAGE_BYTES_MAX {
-                        return Ok(Some(Position { partner: partner.name.clone(), id: row.id }));
+                        return Ok(Some(Position { partner: partner.name.clone(), id }));
                     }
                 }
                 match batch.next {
@@ -260,11 +269,17 @@ async fn prices_of(call: &Call<'_>, ids: Vec<AssetId>, name: QuoteName) -> Resul
     let share = call.share();
     let out = share.page(move || {
         let mut out = Vec::with_capacity(ids.len() * 192);
-        let mut missing = Vec::new();
+        let (mut missing, mut damaged) = (Vec::new(), DamagedRows::default());
         let scene = Scene { partner: &partner, journal: reader.journal(), now };
         out.extend_from_slice(b"{\"items\":[");
         for id in &ids {
-            let row = reader.asset_with(partner.no, id, &READ_BY)?.filter(|row| row.head.is_alive());
+            let row = match reader.asset_with(partner.no, id, &READ_BY) {
+                Err(error) if error.is_damage() => {
+                    damaged.name(&partner, id);
+                    continue;
+                }
+                read => read?.filter(|row| row.head.is_alive()),
+            };
             let row = row.filter(|row| sees_hidden || !row.head.hidden);
             if !row.is_some_and(|row| show_price(&mut out, &scene, &row, name)) {
                 missing.push(id);
@@ -275,7 +290,9 @@ async fn prices_of(call: &Call<'_>, ids: Vec<AssetId>, name: QuoteName) -> Resul
             separate(&mut out);
             json::quote(&mut out, id.as_str());
         }
-        out.extend_from_slice(b"]}");
+        out.push(b']');
+        damaged.render(&mut out);
+        out.push(b'}');
         Ok(out)
     });
     Ok(reply::json(StatusCode::OK, out.await?))

@@ -2,6 +2,7 @@
 
 pub mod asset;
 pub mod changes;
+mod damaged;
 pub mod explain;
 pub mod list;
 pub mod me;

@@ -139,6 +139,17 @@ impl DocumentPatch {
         self.exceptions = names.zip(origins).collect();
     }
 
+    /// Whether the patch says all that the row will, but for the writer of its base: a row below that
+    /// is damaged is mended by it.
+    pub fn stands_alone(&self) -> bool {
+        let has_writers = self.exceptions.iter().all(|(_, source)| source.is_some());
+        match self.ground {
+            Ground::Row => false,
+            Ground::Emptied => self.changed.is_some() && has_writers,
+            Ground::Bare => true,
+        }
+    }
+
     /// The row as it is with this patch; `None` where there is none.
     pub fn apply(&self, row: Option<DocumentRow>) -> Option<DocumentRow> {
         if self.gone {
@@ -333,6 +344,47 @@ mod tests {
         let deleted = AssetChange { event: AssetEvent::Deleted, head, stamp: at(2), ..change };
         patch.add(Seq(10), Micros(10), deleted);
         assert_eq!(patch.apply(None).unwrap().base_origin, push(2), "a delete writes none either");
+    }
+
+    #[test]
+    fn a_patch_stands_alone_where_it_says_all_that_the_row_below_would() {
+        let change = |event, head: AssetHead, stamp| AssetChange {
+            slot: ASSET,
+            id: AssetId::new("a").unwrap(),
+            event,
+            head,
+            set: Vec::new(),
+            removed: Vec::new(),
+            stamp,
+            origin: Origin::Push { delivery: 9 },
+        };
+        let full = AssetHead { life: at(9), base: at(9), ..AssetHead::unborn() };
+        let older = AssetHead { base: at(5), ..full.clone() };
+        let excepted = AssetHead { exceptions: removals([(1, 10)].into_iter()), ..full.clone() };
+        let ended = AssetHead { death: at(9), end: at(9), ..AssetHead::unborn() };
+        for (event, head, alone) in [
+            (AssetEvent::Created, &full, true),
+            (AssetEvent::Created, &older, true),
+            (AssetEvent::Created, &excepted, false),
+            (AssetEvent::Updated, &full, false),
+            (AssetEvent::Deleted, &ended, true),
+            (AssetEvent::Stamped, &ended, false),
+            (AssetEvent::Forgotten, &ended, true),
+        ] {
+            let mut patch = patch();
+            patch.add(Seq(9), Micros(9), change(event, head.clone(), at(9)));
+            assert_eq!(patch.stands_alone(), alone, "{event:?} {head:?}");
+            let mut below = self::patch();
+            stamped(&mut below, 4, removals([(1, 4)].into_iter()));
+            let (row, mended) = (patch.apply(below.apply(None)), patch.apply(Some(DocumentRow::lost())));
+            let mended = mended.map(|mended| match mended.base_origin {
+                DocumentRow::UNKNOWN => {
+                    DocumentRow { base_origin: row.as_ref().unwrap().base_origin, ..mended }
+                }
+                _ => mended,
+            });
+            assert!(!alone || mended == row, "{event:?} {head:?}");
+        }
     }
 
     #[test]

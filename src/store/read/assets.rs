@@ -1,7 +1,7 @@
 //! Assets by id: one, or a page in order of id.
 
 use super::slot::{SlotTables, SlotView};
-use super::{AssetRow, AssetsPage, Span};
+use super::{AssetRow, AssetsPage, DamagedRow, Span};
 use crate::codec::log::{FrameKey, LogError};
 use crate::domain::{AssetId, PartnerNo, Quote, Slot};
 use crate::store::overlay::{DocumentPatch, Overlay};
@@ -14,6 +14,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 type Patches = Vec<Arc<DocumentPatch>>;
+/// An error where the row in the table is damaged.
+type StoredRow = Result<Option<DocumentRow>, LogError>;
 
 /// What a row takes beside its members, about.
 const ROW_BYTES: usize = 512;
@@ -27,12 +29,14 @@ pub fn one(
     let scout = |txn: &ReadTransaction| {
         stored(txn, partner, id, |row, key| DocumentRow::take_with(row, key, members))
     };
-    let collect = |overlay: &Overlay, row: &Option<DocumentRow>| {
+    let collect = |overlay: &Overlay, row: &StoredRow| {
         let patches: Patches = patches(overlay, partner, id).collect();
-        let slot = current_slot(&patches, row.as_ref().map(|row| row.slot));
+        let stored = row.as_ref().ok().and_then(|row| row.as_ref());
+        let slot = current_slot(&patches, stored.map(|row| row.slot));
         (patches, slot.map(|slot| SlotView::take(overlay, partner, slot)))
     };
     let (txn, row, (patches, view)) = shared.together(scout, collect)?;
+    let row = below(row, &patches, DocumentRow::lost())?;
     let Some(view) = view else { return Ok(None) };
     let tables = SlotTables::open(&txn)?;
     Ok(finish(&tables, partner, id.clone(), Found { row, patches, view }, members)?)
@@ -44,12 +48,13 @@ pub fn quotes(
     id: &AssetId,
 ) -> Result<Option<(Slot, Vec<Quote>)>, ReadError> {
     let scout = |txn: &ReadTransaction| stored(txn, partner, id, DocumentRow::take_slot);
-    let collect = |overlay: &Overlay, stored: &Option<Slot>| {
+    let collect = |overlay: &Overlay, stored: &Result<Option<Slot>, LogError>| {
         let patches: Patches = patches(overlay, partner, id).collect();
-        let slot = current_slot(&patches, *stored)?;
-        Some((slot, SlotView::take(overlay, partner, slot)))
+        let slot = current_slot(&patches, stored.as_ref().ok().copied().flatten());
+        (patches, slot.map(|slot| (slot, SlotView::take(overlay, partner, slot))))
     };
-    let (txn, _, found) = shared.together(scout, collect)?;
+    let (txn, stored, (patches, found)) = shared.together(scout, collect)?;
+    below(stored, &patches, Slot(0))?;
     let Some((slot, view)) = found else { return Ok(None) };
     Ok(Some((slot, SlotTables::open(&txn)?.quotes(&view, partner, slot)?)))
 }
@@ -59,11 +64,23 @@ fn stored<T>(
     partner: PartnerNo,
     id: &AssetId,
     take: impl Fn(&[u8], FrameKey) -> Result<T, LogError>,
-) -> Result<Option<T>, StoreError> {
+) -> Result<Result<Option<T>, LogError>, StoreError> {
     let table = txn.open_table(documents::TABLE)?;
     let row = table.get((partner.0, id.as_bytes()))?;
     let key = documents::key_of(partner.0, id.as_bytes());
-    row.map(|row| take(row.value(), key)).transpose().map_err(StoreError::corrupt("documents"))
+    Ok(row.map(|row| take(row.value(), key)).transpose())
+}
+
+/// What lies in the table below the patches: `lost` where that is damaged, and one of them stands alone.
+fn below<T>(
+    stored: Result<Option<T>, LogError>,
+    patches: &[Arc<DocumentPatch>],
+    lost: T,
+) -> Result<Option<T>, StoreError> {
+    match stored {
+        Err(_) if patches.iter().any(|patch| patch.stands_alone()) => Ok(Some(lost)),
+        stored => stored.map_err(StoreError::corrupt("documents")),
+    }
 }
 
 fn patches(overlay: &Overlay, partner: PartnerNo, id: &AssetId) -> impl Iterator<Item = Arc<DocumentPatch>> {
@@ -143,9 +160,10 @@ struct Room {
 }
 
 impl Room {
-    fn take(&mut self, row: &AssetRow) {
+    fn take(&mut self, row: &Result<AssetRow, DamagedRow>) {
+        let bytes = row.as_ref().map_or(0, |row| row.document.bytes());
         self.rows = self.rows.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(ROW_BYTES + row.document.bytes());
+        self.bytes = self.bytes.saturating_sub(ROW_BYTES + bytes);
     }
 }
 
@@ -153,7 +171,8 @@ impl Room {
 #[derive(Default)]
 struct Stretch {
     patches: BTreeMap<AssetId, Patches>,
-    views: BTreeMap<AssetId, SlotView>,
+    /// `None` where the slot stands in a row that is damaged.
+    views: BTreeMap<AssetId, Option<SlotView>>,
     /// The last id that was looked at in all layers; `None` where that was all.
     end: Option<AssetId>,
 }
@@ -178,8 +197,16 @@ fn stretch(
     for (id, view) in stretch.views {
         let patches = stretch.patches.remove(&id).unwrap_or_default();
         page.read_bytes += patches.iter().map(|patch| patch.bytes()).sum::<usize>();
-        let row = stored.rows.remove(&id);
-        let found = finish(&tables, partner, id.clone(), Found { row, patches, view }, members)?;
+        let row = below(stored.rows.remove(&id).transpose(), &patches, DocumentRow::lost());
+        let found = row.and_then(|row| match view {
+            Some(view) => finish(&tables, partner, id.clone(), Found { row, patches, view }, members),
+            None => Ok(None),
+        });
+        let found = match found {
+            Ok(found) => found.map(Ok),
+            Err(cause) if cause.damaged().is_some() => Some(Err(DamagedRow { id: id.clone(), cause })),
+            Err(failed) => return Err(failed.into()),
+        };
         found.iter().for_each(|row| room.take(row));
         page.rows.extend(found);
         if room.bytes == 0 && last.as_ref() != Some(&id) {
@@ -193,7 +220,7 @@ fn stretch(
 /// Rows of the table behind some id.
 #[derive(Default)]
 struct Stored {
-    rows: BTreeMap<AssetId, DocumentRow>,
+    rows: BTreeMap<AssetId, Result<DocumentRow, LogError>>,
     /// Of the rows as they are stored.
     bytes: usize,
     /// There may be more behind them.
@@ -222,9 +249,8 @@ impl Stored {
             let id = id.ok_or(LogError::Bounds("asset id")).map_err(&corrupt)?;
             let bytes = row.value();
             stored.bytes += bytes.len();
-            let row = DocumentRow::take_with(bytes, documents::key_of(partner.0, key.value().1), members)
-                .map_err(&corrupt)?;
-            held += ROW_BYTES + row.members.bytes();
+            let row = DocumentRow::take_with(bytes, documents::key_of(partner.0, key.value().1), members);
+            held += ROW_BYTES + row.as_ref().map_or(0, |row| row.members.bytes());
             stored.rows.insert(id, row);
             if stored.rows.len() == room.rows || held >= room.bytes {
                 stored.more = true;
@@ -269,12 +295,14 @@ impl Stretch {
         overlay: &Overlay,
         partner: PartnerNo,
         limit: usize,
-        stored: &BTreeMap<AssetId, DocumentRow>,
+        stored: &BTreeMap<AssetId, Result<DocumentRow, LogError>>,
     ) {
         let only_stored = stored.iter().filter(|(id, _)| !self.patches.contains_key(*id));
-        let mut slots: BTreeMap<&AssetId, Slot> = only_stored.map(|(id, row)| (id, row.slot)).collect();
+        let slot_of = |row: &Result<DocumentRow, LogError>| row.as_ref().ok().map(|row| row.slot);
+        let mut slots: BTreeMap<&AssetId, Option<Slot>> =
+            only_stored.map(|(id, row)| (id, slot_of(row))).collect();
         for (id, patches) in &self.patches {
-            slots.extend(current_slot(patches, None).map(|slot| (id, slot)));
+            slots.extend(current_slot(patches, None).map(|slot| (id, Some(slot))));
         }
         let end = self.end.clone();
         let in_stretch = slots.into_iter().filter(|(id, _)| end.as_ref().is_none_or(|end| *id <= end));
@@ -283,7 +311,8 @@ impl Stretch {
                 self.end = self.views.last_key_value().map(|(id, _)| id.clone());
                 break;
             }
-            self.views.insert(id.clone(), SlotView::take(overlay, partner, slot));
+            let view = slot.map(|slot| SlotView::take(overlay, partner, slot));
+            self.views.insert(id.clone(), view);
         }
     }
 }

@@ -34,6 +34,21 @@ pub struct DocumentRow {
 }
 
 impl DocumentRow {
+    /// The writer of a base where nothing is left that names it.
+    pub const UNKNOWN: (Origin, Micros) = (Origin::Push { delivery: 0 }, Micros::BEGINNING);
+
+    /// Stands in for a row that is damaged, below a patch that stands alone.
+    pub fn lost() -> DocumentRow {
+        DocumentRow {
+            applied: Seq(0),
+            slot: Slot(0),
+            changed: Seq(0),
+            base_origin: DocumentRow::UNKNOWN,
+            members: Document::default(),
+            exceptions: Vec::new(),
+        }
+    }
+
     /// Writes the row over what is in `out`.
     pub fn put(&self, out: &mut Vec<u8>, key: FrameKey) {
         begin_frame(out);

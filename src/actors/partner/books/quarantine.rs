@@ -24,7 +24,7 @@ const PAGE_ROWS: usize = 256;
 #[derive(Debug, Default)]
 pub struct Quarantine {
     rows: BTreeMap<u64, Held>,
-    /// Of the rows of feeds: a record that is refused run after run stands once.
+    /// Of the rows of feeds, and of what meets damage: what is refused again and again stands once.
     prints: HashSet<u64>,
     bytes: usize,
     next: u64,
@@ -109,9 +109,13 @@ fn record(key: u64, value: Option<Box<[u8]>>) -> ChangeKind {
     ChangeKind::Record(Box::new(RecordChange { kind: RecordKind::Quarantine, key, value }))
 }
 
-/// The same for a record that is refused again for the same reason; 0 for what no feed said.
+/// The same for a record that is refused again for the same reason; 0 for what no feed said. A push
+/// that meets damage is sent again and again until that is mended.
 fn print_of(row: &QuarantineRow) -> u64 {
-    let RefusedOrigin::Feed { .. } = row.origin else { return 0 };
+    let is_feed = matches!(row.origin, RefusedOrigin::Feed { .. });
+    if !is_feed && row.code != ItemOutcome::DAMAGED {
+        return 0;
+    }
     let mut hash = xxhash_rust::xxh3::Xxh3::new();
     for part in [row.code.as_str(), row.id.as_deref().unwrap_or_default(), &row.raw] {
         hash.update(part.as_bytes());

@@ -140,9 +140,9 @@ impl PartnerState {
                 Absence::Phantom => counts.phantom += 1,
                 Absence::Agree => counts.agree += 1,
                 Absence::Delete if is_delete => {
-                    ledger.remove_absent(slot, stamp)?;
-                    counts.deleted += 1;
-                    counts.missed_delete += 1;
+                    let is_gone = u64::from(ledger.remove_absent(slot, stamp)?);
+                    counts.deleted += is_gone;
+                    counts.missed_delete += is_gone;
                 }
                 Absence::First if absences.torn && head.absences > 0 => {} // noted half-way
                 Absence::Delete | Absence::First => ledger.note_absence(slot),

@@ -3,7 +3,7 @@
 
 use crate::actors::partner::books::quarantine::{RefusedRecord, row_of_record, row_of_snapshot};
 use crate::actors::partner::ledger::outcomes::is_refused;
-use crate::actors::partner::ledger::{Lanes, Ledger, LedgerError, Prefetched};
+use crate::actors::partner::ledger::{Decided, Lanes, Ledger, LedgerError, Prefetched};
 use crate::actors::partner::message::{FeedRecord, RunFailure, RunStart, SnapshotFacts};
 use crate::actors::partner::run::{self, ActiveRun, SlotSet};
 use crate::actors::partner::state::PartnerState;
@@ -192,10 +192,10 @@ impl ActiveRun {
         self.outdated += u64::from(by == RecordTime::Snapshot && head.as_ref().is_some_and(turns_back));
         let comes_back = |head: &AssetHead| record_time::comes_back(by, write.at, snapshot, head);
         let came_back = slot.filter(|_| head.as_ref().is_some_and(comes_back));
-        if let Some(slot) = came_back {
-            ledger.come_back(slot)?;
-        }
-        let mut decided = ledger.asset(write, Lanes::Feed { snapshot, stamped_at, fetch_started_at })?;
+        let mut decided = match came_back {
+            Some(slot) if !ledger.come_back(slot)? => Decided::damaged(Rule::X2),
+            _ => ledger.asset(write, Lanes::Feed { snapshot, stamped_at, fetch_started_at })?,
+        };
         if came_back.is_some() && !is_refused(decided.item.outcome) {
             (decided.item.outcome, decided.facts.document) = (Outcome::Created, Outcome::Created);
             decided.facts.document_rule = Rule::X1;

@@ -10,7 +10,7 @@ use crate::codec::{record, snapshot};
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, Micros, PartnerNo, RecordFault, Rule};
 use crate::rules::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};
-use crate::store::Reader;
+use crate::store::{ReadError, Reader};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -120,6 +120,25 @@ fn content_hash(Decoded { write, price_aside }: &Decoded) -> u128 {
     write.members.hash() ^ prices.rotate_left(1) ^ aside.rotate_left(2)
 }
 
+/// Why there is no next batch.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    #[error("the spooled file could not be read again: {0}")]
+    File(#[from] io::Error),
+    #[error("a stored document could not be read: {0}")]
+    Store(#[from] ReadError),
+}
+
+impl BatchError {
+    /// Of the run that ends with it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            BatchError::File(_) => "spool_failed",
+            BatchError::Store(_) => "store_failed",
+        }
+    }
+}
+
 /// Makes batches of the surveyed records: reads each again at its place, and its stored document.
 pub struct Batches {
     pub present: std::vec::IntoIter<(AssetId, Presence)>,
@@ -133,7 +152,7 @@ impl Batches {
         &mut self,
         reader: &Reader,
         partner: PartnerNo,
-    ) -> io::Result<Option<(Vec<FeedRecord>, Prefetched)>> {
+    ) -> Result<Option<(Vec<FeedRecord>, Prefetched)>, BatchError> {
         let file = File::open(&self.path)?;
         let mut records = Vec::with_capacity(BATCH_RECORDS.min(self.present.len()));
         let mut prefetched = Prefetched::new();
@@ -147,9 +166,15 @@ impl Batches {
             };
             bytes += place.bytes as usize;
             let (text, decoded) = self.read_record(&file, &id, &place)?;
-            if let Ok(Some(row)) = reader.asset(partner, &id) {
-                bytes += row.document.bytes();
-                prefetched.insert(id.clone(), (row.head.version, row.document));
+            match reader.asset(partner, &id) {
+                Ok(Some(row)) => {
+                    bytes += row.document.bytes();
+                    prefetched.insert(id.clone(), (row.head.version, row.document));
+                }
+                Ok(None) => {}
+                // the actor decides what the head alone decides
+                Err(error) if error.is_damage() => {}
+                Err(error) => return Err(error.into()),
             }
             let SurveyedRecord { record, offset, .. } = place;
             let Decoded { write, price_aside } = decoded;

@@ -233,8 +233,8 @@ impl FeedTask {
                 Ok(Some((records, prefetched))) => self.send_batch(records, prefetched).await?,
                 Ok(None) => break,
                 Err(error) => {
-                    let detail = format!("the spooled file could not be read again: {error}");
-                    return self.fail(RunFailure::plain("spool_failed", detail, self.clock.now())).await;
+                    let failure = RunFailure::plain(error.code(), error.to_string(), self.clock.now());
+                    return self.fail(failure).await;
                 }
             }
         }

@@ -81,8 +81,9 @@ impl Ledger<'_> {
         self.head_moved(slot, AssetHead { absences: head.absences.saturating_add(1), ..head });
     }
 
-    /// X3, X5: the snapshot lacks the asset: it is hidden, or marked inactive, at `(S, feed)`.
-    pub fn remove_absent(&mut self, slot: Slot, stamp: Stamp) -> Result<(), LedgerError> {
+    /// X3, X5: the snapshot lacks the asset: it is hidden, or marked inactive, at `(S, feed)`. `false`
+    /// where that needs its document, which is damaged: it stays as it is.
+    pub fn remove_absent(&mut self, slot: Slot, stamp: Stamp) -> Result<bool, LedgerError> {
         if self.policy.absent == Absent::Inactive {
             return self.mark_inactive(slot, stamp);
         }
@@ -90,14 +91,18 @@ impl Ledger<'_> {
         self.remember(slot);
         self.index.set_head(slot, &head);
         self.asset_changed(slot, AssetEvent::Deleted, head, Contents::default(), stamp);
-        Ok(())
+        Ok(true)
     }
 
     /// X2: a newer file holds what was only absent: that absence counts for nothing any more, and what
-    /// the asset has held shows again. For records that are stamped below the file.
-    pub fn come_back(&mut self, slot: Slot) -> Result<(), LedgerError> {
+    /// the asset has held shows again. For records that are stamped below the file. `false` where what
+    /// it has held is damaged: it stays absent.
+    pub fn come_back(&mut self, slot: Slot) -> Result<bool, LedgerError> {
         let head = self.index.head(slot);
-        let held = self.document(slot, head.version)?;
+        let held = match self.document(slot, head.version) {
+            Err(LedgerError::Damaged { .. }) => return Ok(false),
+            held => held?,
+        };
         let version = head.version.wrapping_add(1);
         let next = AssetHead { death: head.end, absences: 0, version, ..head };
         self.remember(slot);
@@ -107,7 +112,7 @@ impl Ledger<'_> {
         let stamp = next.life;
         self.asset_changed(slot, AssetEvent::Created, next, contents, stamp);
         self.show_quotes(slot);
-        Ok(())
+        Ok(true)
     }
 
     /// X3: the file that hides what comes late; none where absence marks assets inactive.
@@ -125,8 +130,8 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    /// X5: what a file lacks is not active any more.
-    fn mark_inactive(&mut self, slot: Slot, stamp: Stamp) -> Result<(), LedgerError> {
+    /// X5: what a file lacks is not active any more; `false` where its document is damaged.
+    fn mark_inactive(&mut self, slot: Slot, stamp: Stamp) -> Result<bool, LedgerError> {
         let write = AssetWrite {
             verb: Verb::Patch,
             id: self.index.id(slot).clone(),
@@ -137,8 +142,9 @@ impl Ledger<'_> {
             prices: Vec::new(),
         };
         let at = stamp.at;
-        self.asset(&write, Lanes::Feed { snapshot: at, stamped_at: at, fetch_started_at: at })?;
-        Ok(())
+        let decided =
+            self.asset(&write, Lanes::Feed { snapshot: at, stamped_at: at, fetch_started_at: at })?;
+        Ok(!decided.item.is_damaged())
     }
 
     /// What is kept of the asset beside its stamps has moved.

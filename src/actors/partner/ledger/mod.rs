@@ -13,15 +13,17 @@ use crate::domain::{
     AssetEvent, AssetHead, AssetId, AssetWrite, Document, ItemOutcome, Lane, LostWrite, Micros, Origin,
     Outcome, PartnerNo, Rule, Slot, Stamp, Verb, Write, WriteSet,
 };
-use crate::rules::document::{self, StampedWrite};
+use crate::rules::document::{self, DocumentDecision, StampedWrite};
 use crate::rules::extent;
 use crate::rules::policy::Policy;
 use crate::rules::source_time::{DOCUMENT_AHEAD_MAX, is_future};
+use crate::rules::unread;
 use crate::rules::verdict::RecordFacts;
-use crate::store::Reader;
+use crate::store::{ReadError, Reader};
 use existence::Lacked;
 use outcomes::{
-    absent_from_file, holds_too_much, is_refused, long_forgotten, older_than_history, too_many_assets,
+    absent_from_file, damaged, holds_too_much, is_refused, long_forgotten, older_than_history,
+    too_many_assets,
 };
 use recent::RecentDocuments;
 use std::collections::HashMap;
@@ -80,12 +82,28 @@ pub struct Decided {
     pub price_aside: Option<ItemOutcome>,
 }
 
-/// The document could not be read: the store has failed.
+/// The document could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the document of {id} cannot be read: {cause}")]
-pub struct LedgerError {
-    pub id: AssetId,
-    pub cause: String,
+pub enum LedgerError {
+    /// It is damaged, which is its asset's alone.
+    #[error("what is stored of {id} is damaged: {cause}")]
+    Damaged { id: AssetId, cause: ReadError },
+    /// The store has failed.
+    #[error("the document of {id} cannot be read: {cause}")]
+    Unreadable { id: AssetId, cause: String },
+}
+
+impl LedgerError {
+    /// Whether a full write may replace it: head and quotes are whole.
+    fn is_of_document(&self) -> bool {
+        matches!(self, LedgerError::Damaged { cause, .. } if cause.damaged() == Some("documents"))
+    }
+}
+
+/// The document as it is held, and what a write does to it.
+struct Judged {
+    document: Document,
+    decision: DocumentDecision,
 }
 
 impl Ledger<'_> {
@@ -118,11 +136,10 @@ impl Ledger<'_> {
             return Ok(Decided::document_only(refused));
         }
         let head = slot.map_or_else(AssetHead::unborn, |slot| self.index.head(slot));
-        let document = self.held_document(slot, &head, write.verb, stamp)?;
-        let stamped =
-            StampedWrite { verb: write.verb, stamp, members: &write.members, removed: &write.removed };
+        let Some(Judged { document, decision }) = self.judge((slot, &head), write, stamp, lanes)? else {
+            return Ok(Decided::document_only(damaged(Rule::D1)));
+        };
         let lacked = self.lacked.by(&write.id);
-        let decision = document::decide_after(&head, &document, stamped, self.hiding(lacked));
         let after = decision.effect.as_ref().map(|effect| (&effect.head, &effect.document));
         let bytes_max = self.policy.document_bytes_max;
         if let Some(excess) = after.and_then(|after| extent::excess((&head, &document), after, bytes_max)) {
@@ -151,7 +168,7 @@ impl Ledger<'_> {
         if let Some(effect) = decision.effect {
             let slot = slot.unwrap_or_else(|| self.insert(&write.id));
             self.remember(slot);
-            let born = effect.event == AssetEvent::Created;
+            let born = effect.event == AssetEvent::Created && !head.is_alive();
             if self.existence_moved(slot, &head, effect, stamp) {
                 // X1: a late delete that takes only a price still takes something
                 item.outcome = Outcome::Updated;
@@ -167,6 +184,36 @@ impl Ledger<'_> {
             self.asset_prices(write, stamp, lanes, outlives_after, &mut decided);
         }
         Ok(decided)
+    }
+
+    /// What the write does to the document; `None` where that is damaged, and its contents matter.
+    fn judge(
+        &self,
+        (slot, head): (Option<Slot>, &AssetHead),
+        write: &AssetWrite,
+        stamp: Stamp,
+        lanes: Lanes,
+    ) -> Result<Option<Judged>, LedgerError> {
+        let stamped =
+            StampedWrite { verb: write.verb, stamp, members: &write.members, removed: &write.removed };
+        let lacked = self.hiding(self.lacked.by(&write.id));
+        let error = match self.held_document(slot, head, write.verb, stamp) {
+            Ok(document) => {
+                let decision = document::decide_after(head, &document, stamped, lacked);
+                return Ok(Some(Judged { document, decision }));
+            }
+            Err(unreadable @ LedgerError::Unreadable { .. }) => return Err(unreadable),
+            Err(damaged) => damaged,
+        };
+        // P2: the class that stands says which of a feed's prices show
+        let asks_for_class = matches!(lanes, Lanes::Feed { .. }) && !write.prices.is_empty();
+        let decision = unread::decide(head, stamped, lacked);
+        let decision = decision.filter(|decision| match &decision.effect {
+            Some(_) => error.is_of_document(),
+            None => !asks_for_class,
+        });
+        tracing::error!(partner = self.partner.0, %error, decided = decision.is_some(), "a write meets damage");
+        Ok(decision.map(|decision| Judged { document: Document::default(), decision }))
     }
 
     /// Makes ready for a batch.
@@ -239,8 +286,11 @@ impl Ledger<'_> {
         if let Some((_, document)) = self.prefetched.get(id).filter(|(read_at, _)| *read_at == version) {
             return Ok(document.clone());
         }
-        let failed = |cause: String| LedgerError { id: id.clone(), cause };
-        let row = self.reader.asset(self.partner, id).map_err(|error| failed(error.to_string()))?;
+        let failed = |cause: String| LedgerError::Unreadable { id: id.clone(), cause };
+        let row = self.reader.asset(self.partner, id).map_err(|cause| match cause.is_damage() {
+            true => LedgerError::Damaged { id: id.clone(), cause },
+            false => failed(cause.to_string()),
+        })?;
         let row = row.ok_or_else(|| failed("it is not in the store".into()))?;
         if row.head.version != version {
             return Err(failed(format!("version {} is stored, {version} was decided", row.head.version)));
@@ -262,6 +312,11 @@ impl Ledger<'_> {
 }
 
 impl Decided {
+    /// Of a record that was not looked at, since what its asset holds is damaged.
+    pub fn damaged(rule: Rule) -> Decided {
+        Decided::document_only(damaged(rule))
+    }
+
     fn document_only(item: ItemOutcome) -> Decided {
         let facts = RecordFacts {
             document: item.outcome,

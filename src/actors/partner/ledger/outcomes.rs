@@ -37,6 +37,13 @@ pub fn too_many_assets() -> ItemOutcome {
     ItemOutcome::noted(Outcome::Rejected, Rule::X4, "too_many_assets", hint)
 }
 
+/// What the decision rests on is damaged: nothing is decided, and nothing taken away.
+pub fn damaged(rule: Rule) -> ItemOutcome {
+    let hint = "what is stored of this asset is damaged: tell the operator, who mends it from a backup; \
+                a newer PUT of the whole asset replaces a damaged document";
+    ItemOutcome::noted(Outcome::Rejected, rule, ItemOutcome::DAMAGED, hint)
+}
+
 /// The asset would hold more than one asset may.
 pub fn holds_too_much(excess: Excess, bytes_max: usize) -> ItemOutcome {
     let (code, hint) = match excess {

@@ -5,6 +5,7 @@
 //! While an asset is hidden readers do not find it; for their change stream it is deleted when it
 //! is hidden, and created when it is shown again.
 
+use crate::actors::partner::ledger::outcomes::damaged;
 use crate::actors::partner::ledger::{Lanes, Ledger, LedgerError, Prefetched};
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{
@@ -120,7 +121,11 @@ impl Ledger<'_> {
         let (event, set) = match hidden {
             true => (AssetEvent::Updated, Vec::new()),
             // readers get it anew: whole
-            false => (AssetEvent::Created, self.document(slot, head.version)?.into_members()),
+            false => match self.document(slot, head.version) {
+                Ok(held) => (AssetEvent::Created, held.into_members()),
+                Err(LedgerError::Damaged { .. }) => return Ok(damaged(Rule::D1)),
+                Err(failed) => return Err(failed),
+            },
         };
         let head = AssetHead { hidden, ..head };
         self.index.set_head(slot, &head);

@@ -204,11 +204,10 @@ impl PartnerState {
             }
             // that it was absent, and often enough, has been found when the plan was opened
             match absence::decide(&head, snapshot, true) {
-                Absence::Delete => {
-                    ledger.remove_absent(slot, Stamp::new(snapshot, Lane::Feed, 0))?;
+                Absence::Delete if ledger.remove_absent(slot, Stamp::new(snapshot, Lane::Feed, 0))? => {
                     tally.deleted += 1;
                 }
-                Absence::First | Absence::Phantom | Absence::Agree => tally.kept += 1,
+                Absence::Delete | Absence::First | Absence::Phantom | Absence::Agree => tally.kept += 1,
             }
         }
         Ok((std::mem::replace(&mut ledger.set, WriteSet::new(self.no)), tally))
