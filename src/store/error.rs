@@ -138,6 +138,6 @@ pub enum ReadError {
     /// The log has been trimmed beyond that point; `oldest` is the first change still there.
     #[error("changes before {} are no longer kept", oldest.0)]
     Trimmed { oldest: Seq },
-    #[error("the store failed")]
+    #[error("the store failed: {0}")]
     Store(#[from] StoreError),
 }

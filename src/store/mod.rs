@@ -28,5 +28,5 @@ pub use checkpoint::Progress;
 pub use damage::PLACES;
 pub use error::{ReadError, StoreError};
 pub use open::{Opened, Recovery, StoreOptions, open, open_backend};
-pub use read::{AssetRow, AssetsPage, ChangesPage, DamagedRow, Reader, RecordRow, Span};
+pub use read::{AssetRow, AssetsPage, ChangesPage, DamagedRow, DamagedSlots, Reader, RecordRow, Span};
 pub use writer::{Group, Writer};

@@ -10,6 +10,8 @@ mod index;
 mod records;
 mod slot;
 
+pub use index::DamagedSlots;
+
 use super::shared::Shared;
 use super::{ReadError, StoreError};
 use crate::domain::{
@@ -187,14 +189,35 @@ impl Reader {
         self.told(|| assets::quotes(&self.shared, partner, id))
     }
 
-    /// Every asset of a partner in order of slot, for building its index. Short transactions
-    /// inside: what is committed meanwhile may be seen or not, each asset whole.
+    /// Every asset of a partner in order of slot. Short transactions inside: what is committed
+    /// meanwhile may be seen or not, each asset whole.
     pub fn index(
         &self,
         partner: PartnerNo,
         visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
     ) -> Result<(), ReadError> {
-        self.told(|| index::visit_all(&self.shared, partner, visit))
+        self.told(|| index::unless_damaged(index::visit_all(&self.shared, partner, visit)?))
+    }
+
+    /// The same for building the index: of damaged blocks the slots are named, and all others visited.
+    pub fn index_beside_damage(
+        &self,
+        partner: PartnerNo,
+        visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
+    ) -> Result<Vec<DamagedSlots>, ReadError> {
+        let damaged = self.told(|| index::visit_all(&self.shared, partner, visit))?;
+        damaged.iter().for_each(|met| self.shared.damage.note(&met.cause));
+        Ok(damaged)
+    }
+
+    /// Ids that have a document, dead ones included, and that are not known: what stands in damaged
+    /// slots. Reads every key of the partner's documents.
+    pub fn unknown_ids(
+        &self,
+        partner: PartnerNo,
+        is_known: &dyn Fn(&AssetId) -> bool,
+    ) -> Result<Vec<AssetId>, ReadError> {
+        self.told(|| index::unknown_ids(&self.shared, partner, is_known))
     }
 
     /// Some of them, from a slot on: without their documents, so that a few thousand are little.
@@ -205,7 +228,11 @@ impl Reader {
         from: u32,
         visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
     ) -> Result<Option<u32>, ReadError> {
-        self.told(|| index::visit_from(&self.shared, partner, from, visit))
+        self.told(|| {
+            let mut damaged = Vec::new();
+            let next = index::visit_from(&self.shared, partner, from, visit, &mut damaged)?;
+            index::unless_damaged(damaged).map(|()| next)
+        })
     }
 
     pub fn record(

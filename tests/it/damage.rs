@@ -1,18 +1,19 @@
 //! Bits that change in a stored document while the daemon is down: each asset by itself is an error, all others are
 //! written and read, and what the head alone decides is decided.
 
-use crate::daemon::{House, PATIENCE, answer, json as body, partner};
-use crate::feed_server::Served;
+use crate::daemon::{House, PATIENCE, answer, feed, json as body, partner};
+use crate::feed_server::{FeedServer, Served};
 use crate::plans::{PATH, START, Stage, document};
 use crate::quarantine::{release, rows};
 use crate::store_damage::{all_places, flipped};
 use redb::{Database, ReadableDatabase, TableDefinition};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 use tidegate::clock::Clock;
 use tidegate::codec::time;
-use tidegate::domain::Micros;
+use tidegate::domain::{Micros, RecordKind};
 
 /// The first partner that is configured.
 pub const ACME: u32 = 1;
@@ -25,7 +26,7 @@ pub enum Stored<'a> {
     /// By the number of the block.
     Heads(u32),
     Prices(u32),
-    Record(u8, &'a [u8]),
+    FeedState,
 }
 
 /// Flips a bit in the middle of the value, wherever it lies in the file.
@@ -50,13 +51,13 @@ fn value_of(file: &Path, stored: Stored<'_>) -> Vec<u8> {
     match stored {
         Stored::Heads(number) => block("assets", number),
         Stored::Prices(number) => block("prices", number),
+        Stored::FeedState => {
+            let table = txn.open_table(TableDefinition::<(u8, u32, &[u8]), &[u8]>::new("records")).unwrap();
+            table.get((RecordKind::Feed as u8, ACME, &[][..])).unwrap().unwrap().value().to_vec()
+        }
         Stored::Document(id) => {
             let table = txn.open_table(TableDefinition::<(u32, &[u8]), &[u8]>::new("documents")).unwrap();
             table.get((ACME, id.as_bytes())).unwrap().unwrap().value().to_vec()
-        }
-        Stored::Record(kind, key) => {
-            let table = txn.open_table(TableDefinition::<(u8, u32, &[u8]), &[u8]>::new("records")).unwrap();
-            table.get((kind, ACME, key)).unwrap().unwrap().value().to_vec()
         }
     }
 }
@@ -290,4 +291,95 @@ async fn f2_a_run_keeps_a_damaged_asset_s_record_aside_and_applies_all_others() 
         "m0",
         "a complete newer record brings it back"
     );
+}
+
+/// Assets `a0` to `a299` of a feed: three blocks of heads, two of quotes.
+async fn three_blocks() -> Stage {
+    let stage = Stage::open(document(Some(START), 0..300), |_| {}).await;
+    let priced: Vec<Value> = (0..300).map(|n| json!({"id": format!("a{n}"), "amount": "5"})).collect();
+    assert_eq!(stage.house.post("acme", "/api/prices", &json!(priced)).await.0, StatusCode::OK);
+    stage
+}
+
+/// Which of the ids are damaged, as a list names them.
+async fn named(house: &House) -> BTreeSet<String> {
+    let (mut named, mut cursor) = (BTreeSet::new(), String::new());
+    loop {
+        let (status, page) = house.get("acme", &format!("/api/assets?limit=1000{cursor}")).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        let rows = page["damaged"].as_array().cloned().unwrap_or_default();
+        named.extend(rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return named,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_block_is_its_own_assets_alone_and_the_partner_is_up() {
+    for (block, slots) in [(Stored::Heads(1), 128), (Stored::Prices(0), 256)] {
+        let mut stage = three_blocks().await;
+        stage.house.restart_over(|file| damage(file, block)).await;
+        stage.runs += 1;
+        stage.house.run_report("acme", stage.runs).await;
+        let lost = named(&stage.house).await;
+        assert_eq!(lost.len(), slots);
+        let one = lost.first().unwrap();
+        let path = format!("/api/assets/{one}");
+        assert_eq!(code_of(&stage.house.get("acme", &path).await), (DAMAGED, "damaged"));
+        let full = json!({"name": "new"});
+        assert_eq!(code_of(&stage.house.put("acme", &path, &full).await), (DAMAGED, "damaged"));
+        assert_eq!(code_of(&stage.house.delete("acme", &path).await), (DAMAGED, "damaged"));
+        let matched = stage.house.call("acme", Method::PUT, &path).header("if-none-match", "*");
+        assert_eq!(code_of(&answer(body(matched, &full)).await), (DAMAGED, "damaged"));
+        let price = json!({"id": one, "amount": "6"});
+        assert_eq!(code_of(&stage.house.post("acme", "/api/prices", &price).await), (DAMAGED, "damaged"));
+
+        // without a0 to a2, whichever of them are damaged
+        let report = stage.publish(true, 3..300).await;
+        let kept = (3..300).filter(|n| lost.contains(&format!("a{n}"))).count();
+        assert_eq!(
+            (&report["status"], &report["quarantined"]),
+            (&json!("applied"), &json!(kept)),
+            "{report}"
+        );
+        assert_eq!(report["faults"][0]["code"], "damaged", "{report}");
+        stage.wait(2 * Micros::HOUR);
+        let whole = (3..300).map(|n| format!("a{n}")).find(|id| !lost.contains(id)).unwrap();
+        for id in [whole.as_str(), "new"] {
+            let asset = json!({"id": id, "pushed": 1, "price": {"amount": "8", "currency": "EUR"}});
+            let told = stage.house.post("acme", "/api/assets", &asset).await;
+            assert!(told.0.is_success(), "{id}: {}", told.1);
+        }
+        stage.house.restart().await;
+        stage.house.run_report("acme", stage.runs + 1).await;
+        for id in [whole.as_str(), "new"] {
+            let (status, shown) = stage.house.get("acme", &format!("/api/assets/{id}")).await;
+            assert_eq!((status, &shown["price"]["amount"]), (StatusCode::OK, &json!("8")), "{shown}");
+        }
+        assert_eq!(named(&stage.house).await, lost, "nothing of what is damaged was taken away or shown");
+        stage.house.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partner_whose_feed_s_state_is_damaged_is_down_alone_and_the_status_page_names_the_table() {
+    let server = FeedServer::start().await;
+    server.put(PATH, Served::json(document(Some(START), 0..2)));
+    let acme = partner("acme").with_feed(feed(&server.url(PATH)));
+    let mut house = House::start(vec![acme, partner("other")], Clock::manual(START)).await;
+    house.run_report("acme", 1).await;
+    house.restart_over(|file| damage(file, Stored::FeedState)).await;
+    let asset = json!({"id": "a0"});
+    assert_eq!(house.post("acme", "/api/assets", &asset).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(house.get("acme", "/api/assets/a0").await.0, StatusCode::OK, "reads go on");
+    assert_eq!(house.post("other", "/api/assets", &asset).await.0, StatusCode::CREATED);
+    let (status, page) = answer(house.admin(Method::GET, "/admin/status")).await;
+    let told: Vec<_> = page["partners"].as_array().unwrap().iter().map(|p| p.get("damaged")).collect();
+    assert_eq!((status, told), (StatusCode::OK, vec![Some(&json!("records")), None]), "{page}");
+    let text = house.admin(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    for line in ["tidegate_partner_up{partner=\"acme\"} 0", "tidegate_partner_up{partner=\"other\"} 1"] {
+        assert!(text.contains(line), "{line}");
+    }
 }

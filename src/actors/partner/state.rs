@@ -27,11 +27,13 @@ use crate::domain::{
     RecordKind, RunId, Seq, Write, WriteSet,
 };
 use crate::feed::{Fetcher, Reserve};
+use crate::rules::condition::Condition;
 use crate::rules::deliveries::DeliveryDecision;
 use crate::rules::source_time::UndatedClock;
-use crate::store::{ReadError, Reader};
+use crate::store::{DamagedSlots, ReadError, Reader};
 use crate::telemetry::PartnerMetrics;
 use ractor::ActorProcessingErr;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -130,11 +132,11 @@ impl PartnerState {
         let reader = around.reader.clone();
         let mut index = Index::default();
         let mut parked = Parked::default();
-        reader.index(no, &mut |slot, id, head, quotes| {
+        let damaged = reader.index_beside_damage(no, &mut |slot, id, head, quotes| {
             index.load(slot, id, &head, quotes);
             parked.load(&index, slot);
         })?;
-        index.collect_free();
+        set_damage_aside(&reader, (no, &settings), &mut index, damaged)?;
         let quarantine = Quarantine::load(&reader, no)?;
         metrics.quarantine_stands_at(quarantine.len(), 0);
         let feed = reader.record(RecordKind::Feed, no, &[])?;
@@ -216,7 +218,7 @@ impl PartnerState {
         let Some(fresh) = self.unless_repeated(push, reply)? else { return Ok(()) };
         let Fresh { mut push, reply, rebuilt_at } = fresh;
         let decision = if rebuilt_at.is_some() { DeliveryDecision::Rebuilt } else { DeliveryDecision::New };
-        if push.condition.as_ref().is_some_and(|(id, condition)| !condition.holds(self.version_of(id))) {
+        if push.condition.as_ref().is_some_and(|condition| self.is_unmet(condition)) {
             let (items, missing, _permit) = (Vec::new(), Vec::new(), push.permit);
             let unmet = Ack::Push { reply, items, missing, decision, standing: None, unmet: true, _permit };
             self.answer_in_line(unmet);
@@ -261,11 +263,9 @@ impl PartnerState {
         if let Some(right) = push.permit.take_documents() {
             self.recent.hold(right);
         }
-        // what was only tried had no effect, and what came under an id that is known leaves the first;
-        // what damage alone has stopped is decided again once that is mended
-        let stopped = items.iter().any(ItemOutcome::is_damaged) && items.iter().all(|i| i.change.is_none());
-        let is_new = !push.dry_run && !stopped && decision == DeliveryDecision::New;
-        let delivery = push.delivery.filter(|_| is_new);
+        // what was only tried had no effect, and what came under an id that is known leaves the first
+        let is_new = !push.dry_run && decision == DeliveryDecision::New;
+        let delivery = push.delivery.filter(|_| is_new && !is_stopped(&items));
         let standing = delivery.map(|delivery| {
             self.remember_delivery(delivery, decided, (&items, &missing), &mut set, (&durable, ticket))
         });
@@ -300,6 +300,11 @@ impl PartnerState {
         }
     }
 
+    /// Of an asset that is damaged no version is known: its item says so.
+    fn is_unmet(&self, (id, condition): &(AssetId, Condition)) -> bool {
+        !self.index.is_damaged(id) && !condition.holds(self.version_of(id))
+    }
+
     /// Of the document of a living asset, as it was decided last.
     fn version_of(&self, id: &AssetId) -> Option<u32> {
         let slot = self.index.find(id).filter(|&slot| self.index.is_alive(slot))?;
@@ -315,6 +320,30 @@ impl PartnerState {
             PendingSet { set, bytes, ack: Some(Ack::Internal(reply)), ticket: Some((durable, ticket)) };
         let _: Result<(), Unavailable> = self.around.storage.commit(pending);
     }
+}
+
+/// Names the assets of damaged blocks, so that nothing is decided for them and nothing is put in
+/// their slots; all others are whole.
+fn set_damage_aside(
+    reader: &Reader,
+    (no, settings): (PartnerNo, &PartnerSettings),
+    index: &mut Index,
+    damaged: Vec<DamagedSlots>,
+) -> Result<(), ReadError> {
+    let slots: Vec<Range<u32>> = damaged.iter().map(|met| met.slots.clone()).collect();
+    index.collect_free(&slots);
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    let ids = reader.unknown_ids(no, &|id| index.find(id).is_some())?;
+    for met in &damaged {
+        let (from, to, cause) = (met.slots.start, met.slots.end, &met.cause);
+        tracing::error!(partner = %settings.name, from, to, %cause, "slots of the index are damaged");
+    }
+    let (partner, assets) = (&settings.name, ids.len());
+    tracing::error!(%partner, assets, "assets are damaged and refused, all others are served: restore a backup");
+    index.set_damaged(ids);
+    Ok(())
 }
 
 /// What became of the items of a push.
@@ -401,6 +430,11 @@ fn refuse_all(items: &mut [ItemOutcome]) -> bool {
         }
     }
     true
+}
+
+/// Damage alone has stopped the push: it is decided again, under its delivery id, once that is mended.
+fn is_stopped(items: &[ItemOutcome]) -> bool {
+    items.iter().any(ItemOutcome::is_damaged) && items.iter().all(|item| item.change.is_none())
 }
 
 /// What an atomic batch does not bear.

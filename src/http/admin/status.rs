@@ -39,6 +39,9 @@ struct PartnerView {
     /// No longer configured: its assets stay readable.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     removed: bool,
+    /// The table of which something that is shown here is damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damaged: Option<&'static str>,
     /// What a removed partner has left here.
     #[serde(skip_serializing_if = "Option::is_none")]
     assets: Option<LeftoversView>,
@@ -90,8 +93,11 @@ pub async fn of_partners(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
         entries.retain(|entry| !entry.is_purged());
         let mut items = partners(&app.reader, &entries)?;
         for (item, entry) in items.iter_mut().zip(&entries).filter(|(item, _)| item.removed) {
-            let Leftovers { living, dead } = count_leftovers(&app.reader, entry.no)?;
-            item.assets = Some(LeftoversView { living, dead });
+            match count_leftovers(&app.reader, entry.no) {
+                Ok(Leftovers { living, dead }) => item.assets = Some(LeftoversView { living, dead }),
+                Err(error) if error.is_damage() => item.damaged = error.damaged(),
+                Err(error) => return Err(error.into()),
+            }
         }
         rendered(&PartnersView { items })
     };
@@ -101,12 +107,18 @@ pub async fn of_partners(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
 fn partners(reader: &Reader, partners: &[Arc<PartnerEntry>]) -> Result<Vec<PartnerView>, Fault> {
     let view = |partner: &Arc<PartnerEntry>| {
         let limits = partner.settings.load().limits.clone();
+        // one partner's damage is no other's
+        let (feed, damaged) = match feed::state_view(reader, partner) {
+            Err(Fault::Damaged) => (None, Some("records")),
+            view => (view?, None),
+        };
         Ok(PartnerView {
             name: partner.name.to_string(),
             number: partner.no.0,
             prices_per_second_max: limits.prices_per_second,
             asset_writes_per_second_max: limits.asset_writes_per_second,
-            feed: feed::state_view(reader, partner)?,
+            feed,
+            damaged,
             removed: partner.is_removed(),
             assets: None,
         })

@@ -1,14 +1,16 @@
-//! Every asset of a partner, block by block in order of slot.
+//! Every asset of a partner, block by block in order of slot. A block that is damaged hides the assets of its slots,
+//! and no others.
 
 use super::slot::{BlockTable, SlotView};
-use crate::codec::log::FrameKey;
+use crate::codec::log::{FrameKey, LogError};
 use crate::domain::{AssetHead, AssetId, PartnerNo, Quote, Slot};
 use crate::store::overlay::{Overlay, SlotEntry, SlotMap};
 use crate::store::shared::Shared;
 use crate::store::tables::block::Block;
-use crate::store::tables::{assets, prices};
+use crate::store::tables::{assets, documents, prices};
 use crate::store::{ReadError, StoreError};
 use redb::{AccessGuard, ReadTransaction};
+use std::ops::{Bound, Range};
 
 /// Slots read at once; whole blocks of both tables.
 const CHUNK: u32 = 4_096;
@@ -25,16 +27,58 @@ struct Blocks {
     end: u32,
 }
 
+/// Slots whose heads or quotes are damaged: nothing can be decided for what stands in them, and nothing new put there.
+#[derive(Debug)]
+pub struct DamagedSlots {
+    pub slots: Range<u32>,
+    pub cause: StoreError,
+}
+
 pub fn visit_all(
     shared: &Shared,
     partner: PartnerNo,
     visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
-) -> Result<(), ReadError> {
-    let mut base = Some(0);
+) -> Result<Vec<DamagedSlots>, ReadError> {
+    let (mut base, mut damaged) = (Some(0), Vec::new());
     while let Some(from) = base {
-        base = visit_from(shared, partner, from, visit)?;
+        base = visit_from(shared, partner, from, visit, &mut damaged)?;
     }
-    Ok(())
+    Ok(damaged)
+}
+
+/// For who needs all of them.
+pub fn unless_damaged(damaged: Vec<DamagedSlots>) -> Result<(), ReadError> {
+    damaged.into_iter().next().map_or(Ok(()), |first| Err(first.cause.into()))
+}
+
+/// Ids that have a document here, dead ones included, and that nobody knows.
+pub fn unknown_ids(
+    shared: &Shared,
+    partner: PartnerNo,
+    is_known: &dyn Fn(&AssetId) -> bool,
+) -> Result<Vec<AssetId>, ReadError> {
+    let scout = |txn: &ReadTransaction| {
+        let from = Bound::Included((partner.0, &[][..]));
+        let to = partner.0.checked_add(1).map_or(Bound::Unbounded, |next| Bound::Excluded((next, &[][..])));
+        let mut ids = Vec::new();
+        for row in txn.open_table(documents::TABLE)?.range::<(u32, &[u8])>((from, to))? {
+            let (key, _) = row?;
+            let id = std::str::from_utf8(key.value().1).ok().and_then(|id| AssetId::new(id).ok());
+            ids.extend(id.filter(|id| !is_known(id)));
+        }
+        Ok(ids)
+    };
+    let collect = |overlay: &Overlay, stored: &Vec<AssetId>| {
+        let patch_of = |id: &AssetId| overlay.layers().filter_map(|l| l.documents.get(partner, id)).last();
+        let newer = overlay.layers().flat_map(|layer| layer.documents.after(partner, None));
+        let newer = newer.map(|(id, _)| id).filter(|id| !is_known(id)).cloned();
+        let mut ids: Vec<AssetId> = stored.iter().cloned().chain(newer).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.retain(|id| patch_of(id).is_none_or(|patch| !patch.gone));
+        ids
+    };
+    Ok(shared.together(scout, collect)?.2)
 }
 
 /// Some assets from a slot on; gives the slot to go on from, `None` at the end.
@@ -43,12 +87,13 @@ pub fn visit_from(
     partner: PartnerNo,
     from: u32,
     visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
+    damaged: &mut Vec<DamagedSlots>,
 ) -> Result<Option<u32>, ReadError> {
     let base = from - from % CHUNK;
     let scout = |txn: &ReadTransaction| Blocks::read(txn, partner, base);
     let collect = |overlay: &Overlay, _: &Blocks| views(overlay, partner, base);
     let (_txn, blocks, (views, overlay_end)) = shared.together(scout, collect)?;
-    visit_chunk((partner, base), &blocks, &views, visit)?;
+    visit_chunk((partner, base), &blocks, &views, visit, damaged);
     let end = blocks.end.max(overlay_end);
     Ok(base.checked_add(CHUNK).filter(|&next| next < end))
 }
@@ -122,18 +167,41 @@ fn visit_chunk(
     blocks: &Blocks,
     views: &[SlotView],
     visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
-) -> Result<(), StoreError> {
+    damaged: &mut Vec<DamagedSlots>,
+) {
     let mut heads = Rows::new(&blocks.heads, assets::WIDTH, ("assets", assets::key_of));
     let mut prices = Rows::new(&blocks.prices, prices::WIDTH, ("prices", prices::key_of));
     (heads.first, prices.first) =
         ((partner.0, base / assets::WIDTH as u32), (partner.0, base / prices::WIDTH as u32));
     for (place, view) in views.iter().enumerate() {
-        let (head, price) = (heads.next_row(place)?, prices.next_row(place)?);
-        if let Some((id, head)) = view.head(head)? {
-            visit(Slot(base + place as u32), id, head, view.quotes(price)?);
+        let slot = base + place as u32;
+        // both, also where the overlay knows better: what it holds could not be written
+        match (heads.next_row(place), prices.next_row(place)) {
+            (Ok(head), Ok(price)) => match asset(view, head, price) {
+                Ok(found) => {
+                    found.into_iter().for_each(|(id, head, quotes)| visit(Slot(slot), id, head, quotes))
+                }
+                Err(cause) => note(damaged, slot, cause),
+            },
+            (Err(cause), _) | (_, Err(cause)) => note(damaged, slot, cause),
         }
     }
-    Ok(())
+}
+
+fn asset(
+    view: &SlotView,
+    head: &[u8],
+    price: &[u8],
+) -> Result<Option<(AssetId, AssetHead, Vec<Quote>)>, StoreError> {
+    let Some((id, head)) = view.head(head)? else { return Ok(None) };
+    Ok(Some((id, head, view.quotes(price)?)))
+}
+
+fn note(damaged: &mut Vec<DamagedSlots>, slot: u32, cause: StoreError) {
+    match damaged.last_mut() {
+        Some(last) if last.slots.end == slot => last.slots.end += 1,
+        _ => damaged.push(DamagedSlots { slots: slot..slot + 1, cause }),
+    }
 }
 
 /// The rows of consecutive blocks, one after the other.
@@ -144,7 +212,8 @@ struct Rows<'a> {
     key_of: fn((u32, u32)) -> FrameKey,
     /// The key of the first of them.
     first: (u32, u32),
-    block: Block<'a>,
+    /// An error from where on it cannot be read.
+    block: Result<Block<'a>, LogError>,
 }
 
 impl<'a> Rows<'a> {
@@ -153,20 +222,23 @@ impl<'a> Rows<'a> {
         width: usize,
         (table, key_of): (&'static str, fn((u32, u32)) -> FrameKey),
     ) -> Rows<'a> {
-        Rows { blocks, width, table, key_of, first: (0, 0), block: Block::absent() }
+        Rows { blocks, width, table, key_of, first: (0, 0), block: Ok(Block::absent()) }
     }
 
     /// The row of the slot at `place` in the chunk; places come one after the other.
     fn next_row(&mut self, place: usize) -> Result<&'a [u8], StoreError> {
-        let corrupt = StoreError::corrupt(self.table);
         if place.is_multiple_of(self.width) {
             let number = place / self.width;
             let key = (self.key_of)((self.first.0, self.first.1 + number as u32));
             self.block = match &self.blocks[number] {
-                Some(guard) => Block::new(guard.value(), key).map_err(&corrupt)?,
-                None => Block::absent(),
+                Some(guard) => Block::new(guard.value(), key),
+                None => Ok(Block::absent()),
             };
         }
-        self.block.next_row().map_err(&corrupt)
+        let row = self.block.as_mut().map_err(|error| *error).and_then(Block::next_row);
+        row.map_err(|source| {
+            self.block = Err(source);
+            StoreError::Corrupt { table: self.table, source }
+        })
     }
 }

@@ -12,7 +12,9 @@ use compact_str::CompactString;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use held_quotes::{HeldQuote, QuoteKind, Quotes, RareQuote};
 use interned::Interned;
+use std::collections::HashSet;
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 /// Names of members and kinds of quotes are forgotten from this many on where nothing bears them any more: a
 /// partner must not fill our memory with names.
@@ -24,6 +26,8 @@ pub struct Index {
     hasher: DefaultHashBuilder,
     entries: Vec<Option<Entry>>,
     free: Vec<u32>,
+    /// Ids whose heads or quotes are damaged in the store: they stand nowhere here.
+    damaged: HashSet<AssetId>,
     names: Interned<CompactString>,
     /// How many names were in use when it was last looked.
     names_in_use: usize,
@@ -142,10 +146,24 @@ impl Index {
         self.insert_at(slot, id, head, quotes);
     }
 
-    /// After loading: finds the slots that nothing stands in.
-    pub fn collect_free(&mut self) {
+    /// After loading: finds the slots that nothing stands in. What would be put into a damaged block
+    /// could not be written to the tables.
+    pub fn collect_free(&mut self, damaged: &[Range<u32>]) {
+        let end = damaged.iter().map(|slots| slots.end as usize).max().unwrap_or(0);
+        let end = end.max(self.entries.len());
+        self.entries.resize_with(end, || None);
         let empty = self.entries.iter().enumerate().filter(|(_, entry)| entry.is_none());
-        self.free = empty.map(|(place, _)| place as u32).rev().collect();
+        let empty = empty.map(|(place, _)| place as u32);
+        self.free = empty.filter(|place| !damaged.iter().any(|slots| slots.contains(place))).rev().collect();
+    }
+
+    /// Ids of which nothing can be decided.
+    pub fn set_damaged(&mut self, ids: Vec<AssetId>) {
+        self.damaged = ids.into_iter().collect();
+    }
+
+    pub fn is_damaged(&self, id: &AssetId) -> bool {
+        !self.damaged.is_empty() && self.damaged.contains(id)
     }
 
     fn insert_at(&mut self, slot: Slot, id: AssetId, head: &AssetHead, quotes: Vec<Quote>) {

@@ -72,7 +72,7 @@ fn loading_leaves_the_gaps_free() {
     let mut index = Index::default();
     index.load(Slot(3), id("d"), &living(1), Vec::new());
     index.load(Slot(1), id("b"), &living(1), Vec::new());
-    index.collect_free();
+    index.collect_free(&[]);
     assert_eq!(index.living(), 2);
     assert_eq!(index.insert(id("a")), Slot(0));
     assert_eq!(index.insert(id("c")), Slot(2));

@@ -131,6 +131,9 @@ impl Ledger<'_> {
             Lanes::Admin { at } => (Lane::Admin, at),
         };
         let stamp = Stamp::new(at, lane, write.sequence);
+        if self.index.is_damaged(&write.id) {
+            return Ok(Decided::document_only(damaged(Rule::D1)));
+        }
         let slot = self.index.find(&write.id);
         if let Some(refused) = self.refuse(slot, write, stamp) {
             return Ok(Decided::document_only(refused));

@@ -1,14 +1,16 @@
 //! The ledger's half that decides prices: those pushed by themselves, and those that an asset's
 //! write or a feed's record carries.
 
-use super::outcomes::{at_the_price, is_refused, louder, merge_price, older_than_history, too_many_assets};
+use super::outcomes::{
+    at_the_price, damaged, is_refused, louder, merge_price, older_than_history, too_many_assets,
+};
 use super::{Decided, Lanes, Ledger};
 use crate::actors::partner::books::lost;
 use crate::actors::partner::index::Index;
 use crate::codec::render::heartbeat;
 use crate::domain::{
     AssetHead, AssetId, AssetWrite, Currency, Document, ItemOutcome, Lane, Micros, PriceWrite, Quote,
-    QuoteName, Slot, Stamp,
+    QuoteName, Rule, Slot, Stamp,
 };
 use crate::rules::price::{self, PriceContext, PriceDecision, PricedAsset, UndatedPrice};
 use crate::rules::reading;
@@ -18,6 +20,9 @@ impl Ledger<'_> {
     pub fn price(&mut self, write: &PriceWrite, undated: Micros) -> ItemOutcome {
         let at = write.at.unwrap_or(undated);
         let stamp = Stamp::new(at, Lane::Price, write.sequence);
+        if self.index.is_damaged(&write.id) {
+            return damaged(Rule::P1);
+        }
         let slot = self.index.find(&write.id);
         if self.is_forgotten(at) && !slot.is_some_and(|slot| self.index.is_known(slot)) {
             return older_than_history();

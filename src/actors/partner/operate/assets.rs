@@ -109,6 +109,9 @@ fn action_records(number: u64, action: &OperatorAction) -> Vec<ChangeKind> {
 impl Ledger<'_> {
     /// Takes a living asset out of readers' sight, or puts it back.
     fn set_hidden(&mut self, id: &AssetId, hidden: bool, at: Micros) -> Result<ItemOutcome, LedgerError> {
+        if self.index.is_damaged(id) {
+            return Ok(damaged(Rule::D1));
+        }
         let slot = self.index.find(id);
         let head = slot.map_or_else(AssetHead::unborn, |slot| self.index.head(slot));
         let Some(slot) = slot.filter(|_| head.is_alive()) else {
