@@ -199,4 +199,13 @@ pub struct FeedState {
     /// A run has noted some absences and has not come to its end: what is noted may be that run's,
     /// which was not accepted and counts for nothing (X3).
     pub notes_torn: bool,
+    /// Times that our clock gave while it ran ahead are being moved back by this (T4).
+    pub set_back: Option<SetBack>,
+}
+
+/// How far what lies beyond `limit` is moved back. What was moved lies below it: twice is as once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetBack {
+    pub limit: i64,
+    pub by: i64,
 }

@@ -24,7 +24,7 @@ pub use change::{
 pub use decimal::{Decimal, DecimalError};
 pub use document::{Document, Member};
 pub use explain::{ActionKind, LostPart, LostWrite, OperatorAction};
-pub use feed::{FeedState, FetchOutcome, RecordFault, RunCounts, RunId, RunReport, RunStatus};
+pub use feed::{FeedState, FetchOutcome, RecordFault, RunCounts, RunId, RunReport, RunStatus, SetBack};
 pub use ids::{AssetId, AssetIdError, PartnerName, PartnerNameError, PartnerNo, Slot};
 pub use mapping::{Field, Mapping, Pointer, Source, TimeFormat};
 pub use outcome::{ItemOutcome, Note, Outcome, Rule};

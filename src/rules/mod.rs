@@ -2,6 +2,7 @@
 //! rule's code names its id. Sync, total, without clock, I/O or randomness.
 
 pub mod absence;
+pub mod ahead;
 pub mod condition;
 pub mod deliveries;
 pub mod document;

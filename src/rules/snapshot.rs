@@ -48,22 +48,26 @@ pub fn decide(times: SnapshotTimes, state: &FeedState) -> SnapshotDecision {
     let sane =
         |at: Option<Micros>| at.filter(|&at| !is_future(at, times.fetch_started_at, ENVELOPE_AHEAD_MAX));
     if let Some(stated) = sane(times.generated_at) {
-        return stated_time(stated, state);
+        return stated_time(stated, times.fetch_started_at, state);
     }
     if !times.envelope_is_wrong() {
         if let Some(newest) = sane(times.newest_record) {
             return SnapshotDecision::Apply { snapshot: above(lowest, newest), dated: true };
         }
         if let Some(stated) = sane(times.last_modified) {
-            return stated_time(stated, state);
+            return stated_time(stated, times.fetch_started_at, state);
         }
     }
-    let floor = state.floor_at.filter(|_| !times.same_body).map_or(EARLIEST, Micros);
+    // one that lies ahead was given by our clock while that was wrong: it says nothing
+    let floor = state.floor_at.map(Micros).filter(|&floor| floor <= times.fetch_started_at);
+    let floor = floor.filter(|_| !times.same_body).unwrap_or(EARLIEST);
     SnapshotDecision::Apply { snapshot: above(lowest, floor), dated: false }
 }
 
 /// F5: an operator has a snapshot read again, and it keeps the time that it was accepted with.
 pub fn decide_again(snapshot: Micros, dated: bool, state: &FeedState) -> SnapshotDecision {
+    // all have risen to the last: one above it is from before our clock was put right
+    let snapshot = state.last_snapshot_at.map_or(snapshot, |last| snapshot.min(Micros(last)));
     if state.history_floor.is_some_and(|history| snapshot.0 <= history) {
         return SnapshotDecision::OlderThanHistory { snapshot };
     }
@@ -73,13 +77,15 @@ pub fn decide_again(snapshot: Micros, dated: bool, state: &FeedState) -> Snapsho
 /// A time that the partner states for the whole file is believed, also when it is too old (F5).
 /// A partner's clock may be coarse, a date without a time even: any number of files may state the
 /// same, and each is raised above the one before, and above what has been forgotten meanwhile.
-fn stated_time(stated: Micros, state: &FeedState) -> SnapshotDecision {
+fn stated_time(stated: Micros, fetch_started_at: Micros, state: &FeedState) -> SnapshotDecision {
     let last = state.last_snapshot_at.map(Micros);
     if state.last_stated_at == Some(stated.0) {
         let lowest = last.max(state.history_floor.map(Micros));
         return SnapshotDecision::Apply { snapshot: above(lowest, stated), dated: true };
     }
-    let last_stated = state.last_stated_at.map(Micros).or(last);
+    // what no file has stated, and lies ahead, our clock gave while it was wrong
+    let given = last.filter(|&last| state.last_dated || last <= fetch_started_at);
+    let last_stated = state.last_stated_at.map(Micros).or(given);
     if last_stated.is_some_and(|last| stated < last) {
         return SnapshotDecision::SkippedOlder { snapshot: stated };
     }
@@ -205,8 +211,24 @@ mod tests {
     }
 
     #[test]
+    fn t3_a_floor_that_lies_ahead_of_the_fetch_is_none() {
+        assert_eq!(decide(times(DAY), &state(Some(100), Some(DAY))), apply(DAY, false));
+        assert_eq!(decide(times(DAY), &state(Some(100), Some(DAY + 1))), apply(101, false));
+        assert_eq!(decide(times(DAY), &state(None, Some(DAY + 1))), apply(EARLIEST.0, false));
+    }
+
+    #[test]
+    fn f5_a_snapshot_that_our_clock_dated_ahead_refuses_no_stated_time() {
+        let stated = SnapshotTimes { generated_at: Some(Micros(DAY)), ..times(DAY) };
+        assert_eq!(decide(stated, &state(Some(2 * DAY), None)), apply(2 * DAY + 1, true));
+        let dated = FeedState { last_dated: true, ..state(Some(2 * DAY), None) };
+        assert_eq!(decide(stated, &dated), SnapshotDecision::SkippedOlder { snapshot: Micros(DAY) });
+    }
+
+    #[test]
     fn f5_a_replayed_snapshot_keeps_its_time_unless_history_has_forgotten_it() {
         assert_eq!(decide_again(Micros(5), false, &state(Some(100), None)), apply(5, false));
+        assert_eq!(decide_again(Micros(500), false, &state(Some(100), None)), apply(100, false));
         let state = FeedState { history_floor: Some(5), ..state(Some(100), None) };
         assert_eq!(decide_again(Micros(6), true, &state), apply(6, true));
         assert_eq!(

@@ -235,6 +235,16 @@ impl Reader {
         })
     }
 
+    /// The same, passing over what stands in damaged blocks.
+    pub fn index_from_beside_damage(
+        &self,
+        partner: PartnerNo,
+        from: u32,
+        visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
+    ) -> Result<Option<u32>, ReadError> {
+        self.told(|| index::visit_from(&self.shared, partner, from, visit, &mut Vec::new()))
+    }
+
     pub fn record(
         &self,
         kind: RecordKind,

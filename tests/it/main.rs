@@ -7,6 +7,7 @@ mod absences;
 mod archive;
 mod budgets;
 mod cli;
+mod clock_ahead;
 mod config;
 mod daemon;
 mod damage;

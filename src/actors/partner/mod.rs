@@ -13,6 +13,7 @@ mod message;
 mod operate;
 mod pushes;
 mod run;
+mod set_right;
 mod state;
 mod sweep;
 
@@ -67,6 +68,7 @@ impl Actor for PartnerActor {
         // the index can be loaded from what is durable
         around.storage.commit_and_wait(WriteSet::new(no)).await?;
         books::plans::pages::convert(&around, no).await?;
+        set_right::set_right(&around, no).await?;
         let load = move || {
             spool::clean(&around.spool, settings.name.as_str());
             PartnerState::load(no, settings, around, metrics, gap)

@@ -130,11 +130,12 @@ impl PartnerState {
         gap: OpenGap,
     ) -> Result<PartnerState, ReadError> {
         let reader = around.reader.clone();
+        let now = around.clock.now();
         let mut index = Index::default();
         let mut parked = Parked::default();
         let damaged = reader.index_beside_damage(no, &mut |slot, id, head, quotes| {
             index.load(slot, id, &head, quotes);
-            parked.load(&index, slot);
+            parked.load(&index, slot, now);
         })?;
         set_damage_aside(&reader, (no, &settings), &mut index, damaged)?;
         let quarantine = Quarantine::load(&reader, no)?;
@@ -144,14 +145,13 @@ impl PartnerState {
             feed.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         pushes::restore(&reader, no, &mut feed)?;
         let plans = Plans::load(&reader, no, &index, &feed)?;
-        let deliveries = Deliveries::load(&reader, no)?;
+        let deliveries = Deliveries::load(&reader, no, now)?;
         let gaps = GapWatch::new(Streams::read(&reader, no)?, gap, metrics.gaps());
         metrics.deliveries().oldest_is_of(deliveries.oldest());
         if settings.feed.is_some() {
             metrics.feed().plans_held(plans.held());
         }
-        let undated = reader.record(RecordKind::Stream, no, UNDATED_KEY)?;
-        let undated = undated.and_then(|bytes| Some(Micros(i64::from_le_bytes((&*bytes).try_into().ok()?))));
+        let undated = undated_of(&reader, no)?;
         Ok(PartnerState {
             no,
             settings,
@@ -442,7 +442,13 @@ fn is_refusal(item: &ItemOutcome) -> bool {
     matches!(item.outcome, Outcome::Rejected | Outcome::Quarantined | Outcome::NotFound | Outcome::Gone)
 }
 
-fn undated_record(last: Micros) -> ChangeKind {
+/// The last receive time that was given to an undated write.
+pub(super) fn undated_of(reader: &Reader, no: PartnerNo) -> Result<Option<Micros>, ReadError> {
+    let last = reader.record(RecordKind::Stream, no, UNDATED_KEY)?;
+    Ok(last.and_then(|bytes| Some(Micros(i64::from_le_bytes((&*bytes).try_into().ok()?)))))
+}
+
+pub(super) fn undated_record(last: Micros) -> ChangeKind {
     let value = Some(last.0.to_le_bytes().to_vec().into_boxed_slice());
     ChangeKind::Record(Box::new(RecordChange { kind: RecordKind::Stream, key: UNDATED_KEY.into(), value }))
 }

@@ -148,7 +148,7 @@ impl Model {
             .or(newest.filter(sane).map(Source::Record))
             .or(modified.filter(sane).map(Source::Stated))
             .filter(|_| !wrong)
-            .unwrap_or_else(|| Source::Floor(self.floor(snapshot.body_hash)));
+            .unwrap_or_else(|| Source::Floor(self.floor(snapshot)));
         let last = self.feed.last.as_ref().map(|l| l.s);
         let barrier = last.max(self.history_floor);
         let raised = |s: i64| if Some(s) <= barrier { barrier.map_or(s, |b| b + 1) } else { s };
@@ -164,10 +164,11 @@ impl Model {
         }
     }
 
-    /// The start of the last fetch whose body differed from this one.
-    fn floor(&self, body_hash: u64) -> i64 {
-        let other = self.feed.fetches.iter().rev().find(|(_, body)| *body != body_hash);
-        other.map_or(BEGINNING, |(start, _)| *start)
+    /// The start of the last fetch whose body differed from this one; none where it lies ahead.
+    fn floor(&self, snapshot: &SnapshotIn) -> i64 {
+        let other = self.feed.fetches.iter().rev().find(|(_, body)| *body != snapshot.body_hash);
+        let start = other.map(|(start, _)| *start).filter(|start| *start <= snapshot.fetch_start);
+        start.unwrap_or(BEGINNING)
     }
 
     /// F7: nothing is parsed or applied; one more absence for what the file lacks.

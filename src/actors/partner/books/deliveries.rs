@@ -9,6 +9,7 @@ use crate::actors::storage::{Ack, PendingSet};
 use crate::domain::{
     ChangeKind, ItemOutcome, Micros, PartnerNo, RecordChange, RecordKind, Seq, Write, WriteSet,
 };
+use crate::rules::ahead::AHEAD_MIN;
 use crate::rules::deliveries::{self, DeliveryDecision, DeliveryRecord, Missing, is_expired};
 use crate::store::{ReadError, Reader};
 use serde::Deserialize;
@@ -87,7 +88,8 @@ struct Age {
 }
 
 impl Deliveries {
-    pub fn load(reader: &Reader, partner: PartnerNo) -> Result<Deliveries, ReadError> {
+    /// What our clock has dated ahead of `now` is as old as `now`: kept for as long as others, no longer.
+    pub fn load(reader: &Reader, partner: PartnerNo, now: Micros) -> Result<Deliveries, ReadError> {
         let mut deliveries = Deliveries::default();
         let mut after: Option<Box<[u8]>> = None;
         loop {
@@ -96,7 +98,8 @@ impl Deliveries {
             after = Some(last.clone());
             for (key, value) in &page {
                 let key: Option<[u8; 16]> = (**key).try_into().ok();
-                if let Some((key, age)) = key.zip(serde_json::from_slice(value).ok()) {
+                if let Some((key, mut age)) = key.zip(serde_json::from_slice::<Age>(value).ok()) {
+                    age.received_at = age.received_at.min(now.0);
                     deliveries.take_in(DeliveryKey(key), &age, weight_of(value));
                 }
             }
@@ -214,9 +217,13 @@ impl Deliveries {
     }
 
     /// T1: when the items without a time are true that stand in a body built anew.
-    fn next_undated(&self, key: DeliveryKey, record: &DeliveryRecord) -> Micros {
-        let last = self.known.get(&key).and_then(|known| known.rebuilt_at);
-        last.map_or(record.next_undated(), |last| Micros(last).plus(1))
+    fn next_undated(&self, key: DeliveryKey, record: &DeliveryRecord, now: Micros) -> Micros {
+        let known = self.known.get(&key);
+        let last = known.and_then(|known| known.rebuilt_at);
+        let next = last.map_or(record.next_undated(), |last| Micros(last).plus(1));
+        // what our clock has dated ahead has been moved back since (T4), to before what it is loaded as
+        let loaded_as = known.filter(|_| next > now.plus(AHEAD_MIN)).map(|known| Micros(known.received_at));
+        loaded_as.unwrap_or(next)
     }
 
     /// The next body under the id comes after this one.
@@ -264,7 +271,7 @@ impl PartnerState {
             DeliveryDecision::New => return Ok(Some(Fresh { push, reply, rebuilt_at: None })),
             DeliveryDecision::Rebuilt => {
                 self.metrics.deliveries().reused();
-                let rebuilt_at = Some(self.deliveries.next_undated(delivery.key, &record));
+                let rebuilt_at = Some(self.deliveries.next_undated(delivery.key, &record, now));
                 return Ok(Some(Fresh { push, reply, rebuilt_at }));
             }
             DeliveryDecision::Reused => {

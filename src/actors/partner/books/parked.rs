@@ -108,11 +108,11 @@ impl Parked {
         self.put(index, slot, since);
     }
 
-    /// While loading: it has waited since it came, or since its asset died.
-    pub fn load(&mut self, index: &Index, slot: Slot) {
+    /// While loading: it has waited since it came, or since its asset died, whatever our clock was then.
+    pub fn load(&mut self, index: &Index, slot: Slot, now: Micros) {
         if !index.is_alive(slot) {
             let died_at = index.died_at(slot);
-            self.put(index, slot, |quote| quote.received_at.max(died_at));
+            self.put(index, slot, |quote| quote.received_at.max(died_at).min(now));
         }
     }
 

@@ -1,0 +1,194 @@
+//! Puts right what our own clock has dated while it ran ahead (T4), before the partner's actor
+//! decides anything: in the store, part by part, like any other change.
+//!
+//! By how much is recorded before the first part and forgotten with the last: what ends in between
+//! is gone on with. Deliveries and what is parked keep their times; their ages count from the start.
+
+use super::books::plans::pages::{head_record, page_record, read_page};
+use super::run::state_record;
+use super::state::{Surroundings, undated_of, undated_record};
+use crate::actors::registry::entry::Unavailable;
+use crate::clock::sleep;
+use crate::domain::{
+    AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, FeedState, Micros, Origin, PartnerNo,
+    PriceChange, Quote, RecordKind, SetBack, Slot, Stamp, WriteSet,
+};
+use crate::rules::ahead::Ahead;
+use crate::rules::plan::{EXPIRY, Plan};
+use crate::rules::reading::reads_alike;
+use crate::store::{ReadError, Reader};
+use std::time::Duration;
+use tokio::task::JoinError;
+
+/// Changes of one commit.
+const PART_CHANGES: usize = 1_000;
+/// How long a part waits before it looks again whether the overlay has room.
+const PAUSE: Duration = Duration::from_millis(5);
+
+#[derive(Debug, thiserror::Error)]
+pub enum SetRightError {
+    #[error("what lies ahead of our clock cannot be read: {0}")]
+    Read(#[from] ReadError),
+    #[error("the store takes no writes")]
+    Storage(#[from] Unavailable),
+    #[error("reading what lies ahead of our clock failed inside: {0}")]
+    Panicked(#[from] JoinError),
+}
+
+/// Moves what lies ahead back; looks no further than at the partner's marks where they are right.
+pub async fn set_right(around: &Surroundings, no: PartnerNo) -> Result<(), SetRightError> {
+    let (reader, now) = (around.reader.clone(), around.clock.now());
+    let Some(by) = tokio::task::spawn_blocking(move || survey(&reader, no, now)).await?? else {
+        return Ok(());
+    };
+    tracing::warn!(partner = no.0, ?by, "times of our own lie ahead of our clock, moved back");
+    commit(around, no, vec![feed_of(&around.reader, no)?.marked(Some(by))]).await?;
+    let mut from = Some(0);
+    while let Some(slot) = from {
+        let reader = around.reader.clone();
+        let read = tokio::task::spawn_blocking(move || stretch(&reader, no, slot, (by, now)));
+        let (changes, next) = read.await??;
+        let mut changes = changes.into_iter().peekable();
+        while changes.peek().is_some() {
+            commit(around, no, changes.by_ref().take(PART_CHANGES).collect()).await?;
+        }
+        from = next;
+    }
+    set_plans_right(around, no, (by, now)).await?;
+    commit(around, no, marks(&around.reader, no, (by, now))?).await
+}
+
+async fn commit(around: &Surroundings, no: PartnerNo, changes: Vec<ChangeKind>) -> Result<(), SetRightError> {
+    while around.reader.overlay_bytes() > around.overlay_bytes_max {
+        sleep(PAUSE).await;
+    }
+    around.storage.commit_and_wait(WriteSet { partner: no, changes }).await?;
+    Ok(())
+}
+
+/// The feed's state as it is stored.
+struct StoredFeed(FeedState);
+
+impl StoredFeed {
+    fn marked(mut self, by: Option<SetBack>) -> ChangeKind {
+        self.0.set_back = by;
+        state_record(&self.0)
+    }
+}
+
+fn feed_of(reader: &Reader, no: PartnerNo) -> Result<StoredFeed, ReadError> {
+    let bytes = reader.record(RecordKind::Feed, no, &[])?;
+    let feed = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    Ok(StoredFeed(feed.unwrap_or_default()))
+}
+
+/// How far what lies ahead is to be moved back, if any does.
+fn survey(reader: &Reader, no: PartnerNo, now: Micros) -> Result<Option<SetBack>, ReadError> {
+    let StoredFeed(feed) = feed_of(reader, no)?;
+    if feed.set_back.is_some() {
+        return Ok(feed.set_back);
+    }
+    let mut ahead = Ahead::of(now);
+    ahead.note_feed(&feed);
+    if let Some(undated) = undated_of(reader, no)? {
+        ahead.note(undated);
+    }
+    if !ahead.found() {
+        return Ok(None);
+    }
+    // what is damaged is told of where the index is built
+    reader.index_beside_damage(no, &mut |_, _, head, quotes| {
+        ahead.note_head(&head);
+        ahead.note_quotes(&quotes, head.end);
+    })?;
+    Ok(ahead.set_back())
+}
+
+type Stretch = (Vec<ChangeKind>, Option<u32>);
+
+/// The changes of some assets from a slot on, and the slot to go on from.
+fn stretch(
+    reader: &Reader,
+    no: PartnerNo,
+    from: u32,
+    (by, now): (SetBack, Micros),
+) -> Result<Stretch, ReadError> {
+    let mut changes = Vec::new();
+    let next = reader.index_from_beside_damage(no, from, &mut |slot, id, head, quotes| {
+        let shown = head.is_alive() && !head.hidden;
+        changes.extend(quotes.iter().filter_map(|quote| price_moved(slot, &id, quote, (by, now, shown))));
+        changes.extend(by.head(&head, now).map(|head| head_moved(slot, id, head)));
+    })?;
+    Ok((changes, next))
+}
+
+fn head_moved(slot: Slot, id: AssetId, head: AssetHead) -> ChangeKind {
+    let origin = Origin::Push { delivery: 0 };
+    ChangeKind::Asset(Box::new(AssetChange {
+        slot,
+        id,
+        event: AssetEvent::Stamped,
+        head,
+        set: Vec::new(),
+        removed: Vec::new(),
+        // nobody has written anything
+        stamp: Stamp::NEVER,
+        origin,
+    }))
+}
+
+fn price_moved(
+    slot: Slot,
+    id: &AssetId,
+    quote: &Quote,
+    (by, now, shown): (SetBack, Micros, bool),
+) -> Option<ChangeKind> {
+    let moved = by.quote(quote, now)?;
+    let visible = shown && !reads_alike(Some(quote), &moved);
+    Some(ChangeKind::Price(PriceChange { slot, id: id.clone(), visible, quote: moved }))
+}
+
+/// Plans with the `S` of their files, and when they end.
+async fn set_plans_right(
+    around: &Surroundings,
+    no: PartnerNo,
+    (by, now): (SetBack, Micros),
+) -> Result<(), SetRightError> {
+    let mut after: Option<Box<[u8]>> = None;
+    loop {
+        let mut heads = around.reader.records(RecordKind::Plan, no, after.as_deref(), false, 1)?;
+        let Some((key, value)) = heads.pop() else { return Ok(()) };
+        after = Some(key);
+        let Ok(before) = serde_json::from_slice::<Plan>(&value) else { continue };
+        let plan = plan_moved(&before, (by, now));
+        if plan == before {
+            continue;
+        }
+        for number in 0..plan.pages {
+            let Some(mut page) = read_page(&around.reader, no, plan.id, number)? else { continue };
+            page.snapshot_at = by.time(Micros(page.snapshot_at)).0;
+            commit(around, no, vec![page_record(plan.id, number, &page)]).await?;
+        }
+        commit(around, no, vec![head_record(&plan)]).await?;
+    }
+}
+
+fn plan_moved(plan: &Plan, (by, now): (SetBack, Micros)) -> Plan {
+    let time = |at: i64| by.time(Micros(at)).0;
+    Plan {
+        snapshot_at: time(plan.snapshot_at),
+        turned_down_under: plan.turned_down_under.map(time),
+        opened_at: plan.opened_at.min(now.0),
+        expires_at: plan.expires_at.min(now.plus(EXPIRY).0),
+        closed_at: plan.closed_at.map(|at| at.min(now.0)),
+        ..plan.clone()
+    }
+}
+
+/// The last changes: those of what is looked at first.
+fn marks(reader: &Reader, no: PartnerNo, (by, now): (SetBack, Micros)) -> Result<Vec<ChangeKind>, ReadError> {
+    let mut feed = feed_of(reader, no)?;
+    by.feed(&mut feed.0, now);
+    let undated = undated_of(reader, no)?.map(|last| undated_record(by.time(last)));
+    Ok(undated.into_iter().chain([feed.marked(None)]).collect())
+}
