@@ -16,6 +16,12 @@ const UNIT_BYTES: usize = 1024;
 /// Beside the bytes of requests, a partner may have one in so many of stored documents worked on, and
 /// so may the daemon.
 const DOCUMENTS_SHARE: usize = 4;
+/// The same of replies that their clients have not taken yet.
+const REPLIES_SHARE: usize = 4;
+/// What an item takes in a reply, about, beside what its request has brought.
+const REPLY_ITEM_BYTES: usize = 160;
+/// A smaller reply is not counted: connections are few enough for it.
+const REPLY_SMALL_BYTES: usize = 8 << 10;
 
 /// Why a request is not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +81,15 @@ pub struct DocumentPermit {
 pub struct Admission {
     bytes: Arc<Semaphore>,
     documents: Budget,
+    replies: Budget,
+}
+
+/// The right to hold the reply to a push until its client has taken it.
+#[derive(Debug)]
+pub struct ReplyPermit {
+    partner: Budget,
+    daemon: Budget,
+    held: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,9 +101,9 @@ struct Budget {
 impl Admission {
     pub fn new(bytes_max: usize) -> Admission {
         let semaphore = |bytes: usize| Arc::new(Semaphore::new((bytes / UNIT_BYTES).max(1)));
-        let documents_max = bytes_max / DOCUMENTS_SHARE;
-        let documents = Budget { bytes: semaphore(documents_max), bytes_max: documents_max };
-        Admission { bytes: semaphore(bytes_max), documents }
+        let budget = |bytes_max: usize| Budget { bytes: semaphore(bytes_max), bytes_max };
+        let (documents, replies) = (budget(bytes_max / DOCUMENTS_SHARE), budget(bytes_max / REPLIES_SHARE));
+        Admission { bytes: semaphore(bytes_max), documents, replies }
     }
 
     /// Takes `bytes` from the partner's budget and from the daemon's, or neither.
@@ -100,6 +115,63 @@ impl Admission {
         let (partner, daemon) = (partner.documents.clone(), daemon.documents.clone());
         let documents = DocumentPermit { bytes: 0, partner, daemon, held: None };
         Ok(Permit { _partner: partner_bytes, _daemon: daemon_bytes, documents })
+    }
+
+    /// Takes room for the reply to a push of so many items, before it is decided: what is durable is
+    /// answered. A client that takes no replies has none left after a while.
+    pub fn admit_reply(daemon: &Admission, partner: &Admission, items: usize) -> Result<ReplyPermit, Shed> {
+        let (partner, daemon) = (partner.replies.clone(), daemon.replies.clone());
+        let mut permit = ReplyPermit { partner, daemon, held: None };
+        let bytes = items.saturating_mul(REPLY_ITEM_BYTES);
+        if bytes > REPLY_SMALL_BYTES {
+            permit.grow(permit.units(bytes))?;
+        }
+        Ok(permit)
+    }
+}
+
+impl ReplyPermit {
+    /// The reply is made: the right becomes one to what it takes. Where it takes more than was
+    /// thought, and there is no more, it goes out all the same; `false` where it is not worth counting.
+    pub fn fit(&mut self, bytes: usize) -> bool {
+        if bytes <= REPLY_SMALL_BYTES {
+            self.held = None;
+            return false;
+        }
+        let (wanted, held) = (self.units(bytes), self.bytes() / UNIT_BYTES);
+        match (&mut self.held, held.checked_sub(wanted as usize)) {
+            // what is split off is given back
+            (Some((partner, daemon)), Some(surplus)) => drop((partner.split(surplus), daemon.split(surplus))),
+            _ => {
+                let _ = self.grow(wanted.saturating_sub(held as u32));
+            }
+        }
+        true
+    }
+
+    /// What is counted for it.
+    fn bytes(&self) -> usize {
+        self.held.as_ref().map_or(0, |(partner, _)| partner.num_permits() * UNIT_BYTES)
+    }
+
+    /// Never more than all: a reply that is alone always has room.
+    fn units(&self, bytes: usize) -> u32 {
+        let units = |bytes: usize| (bytes / UNIT_BYTES).max(1);
+        let all = units(self.partner.bytes_max.min(self.daemon.bytes_max));
+        u32::try_from(bytes.div_ceil(UNIT_BYTES).clamp(1, all)).unwrap_or(u32::MAX)
+    }
+
+    fn grow(&mut self, units: u32) -> Result<(), Shed> {
+        let partner = self.partner.take(units).ok_or(Shed::PartnerBytes)?;
+        let daemon = self.daemon.take(units).ok_or(Shed::DaemonBytes)?;
+        match &mut self.held {
+            None => self.held = Some((partner, daemon)),
+            Some(held) => {
+                held.0.merge(partner);
+                held.1.merge(daemon);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -234,6 +306,25 @@ mod tests {
         let mut fourth = Admission::admit(&daemon, &partner, 10).unwrap();
         assert_eq!(fourth.weigh(8 * UNIT_BYTES), Ok(()));
         assert!(Admission::admit(&daemon, &partner, 10).unwrap().take_documents().is_none());
+    }
+
+    #[test]
+    fn a1_replies_that_are_not_taken_are_counted_until_there_is_no_room_for_more() {
+        let (daemon, partner) = (Admission::new(4 << 20), Admission::new(1 << 20));
+        let other = Admission::new(1 << 20);
+        let reply = |partner: &Admission, items| Admission::admit_reply(&daemon, partner, items);
+        let mut first = reply(&partner, 1_000).unwrap();
+        assert_eq!(first.bytes(), (1_000 * REPLY_ITEM_BYTES).next_multiple_of(UNIT_BYTES));
+        assert_eq!(reply(&partner, 1_000).unwrap_err(), Shed::PartnerBytes);
+        assert!(first.fit(100 << 10) && first.bytes() == 100 << 10, "as much as it takes");
+        let mut second = reply(&partner, 900).unwrap();
+        assert!(second.fit(1 << 20) && second.bytes() <= 1 << 20, "what is durable is answered");
+        assert!(reply(&partner, 1_000).is_err() && reply(&other, 1_000).is_ok());
+        assert!(reply(&partner, 50).unwrap().held.is_none(), "a small one is not counted");
+        drop((first, second));
+        let mut large = reply(&partner, 1_000_000).unwrap();
+        assert_eq!(large.bytes(), 256 << 10, "one that is alone has room");
+        assert!(!large.fit(100) && large.bytes() == 0);
     }
 
     #[test]

@@ -296,4 +296,10 @@ impl Reader {
     pub fn changes_within(&self, since: Seq, limit: usize, bytes: usize) -> Result<ChangesPage, ReadError> {
         self.told(|| changes::page(&self.shared, since, limit, bytes))
     }
+
+    /// Whether a page of the changes after `since` may have to read a record of megabytes, however
+    /// small the page. Of what an earlier life of the daemon wrote this is not known.
+    pub fn has_large_after(&self, since: Seq) -> bool {
+        since.0 < self.shared.large_until.load(Ordering::Acquire)
+    }
 }

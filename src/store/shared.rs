@@ -22,6 +22,8 @@ pub struct Shared {
     pub place: Option<FilePlace>,
     pub durable: watch::Sender<Seq>,
     pub overlay_bytes: AtomicUsize,
+    /// The last sequence of the newest record of the log that is large to read.
+    pub large_until: AtomicU64,
     overlay: RwLock<Overlay>,
     /// Mirrors `Overlay::finished`, for a look before the lock is taken.
     finished: AtomicU64,
@@ -37,6 +39,7 @@ impl Shared {
             place: None,
             durable: watch::Sender::new(durable),
             overlay_bytes: AtomicUsize::new(0),
+            large_until: AtomicU64::new(0),
             overlay: RwLock::default(),
             finished: AtomicU64::new(0),
             displaced: AtomicBool::new(false),

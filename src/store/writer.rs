@@ -44,6 +44,10 @@ pub struct Writer {
     places: Vec<RowPlace>,
 }
 
+/// A record of the log is read whole, however little of it is wanted: from this size on readers
+/// should mind how many do so at once.
+const LARGE_RECORD_BYTES: usize = 1 << 20;
+
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, options: StoreOptions, position: Seq) -> Writer {
         let last = *shared.durable.borrow();
@@ -101,6 +105,9 @@ impl Writer {
         self.log_bytes += self.record.len() as u64;
         self.last = log::last_seq(first.0, count);
         self.absorb(first, now, sets)?;
+        if self.record.len() >= LARGE_RECORD_BYTES {
+            self.shared.large_until.store(self.last.0, Ordering::Release);
+        }
         self.shared.durable.send_replace(self.last);
         Ok(Group { first, last: self.last, bytes: self.record.len() })
     }

@@ -28,6 +28,7 @@ mod feed_server;
 mod feed_times;
 mod feed_whole;
 mod gaps;
+mod held_bytes;
 mod hostile;
 mod http_changes;
 mod http_conditions;

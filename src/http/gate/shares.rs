@@ -8,7 +8,7 @@
 
 use crate::actors::Shed;
 use crate::domain::PartnerName;
-use crate::http::reply::Fault;
+use crate::http::reply::{Fault, body};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::num::NonZero;
@@ -213,7 +213,7 @@ pub fn counted(mut out: Vec<u8>, mut held: Held) -> Bytes {
     }
     out.shrink_to_fit();
     held.shrink_to(out.len());
-    Bytes::from_owner(Counted { out, _held: held })
+    body::held_by(out, held)
 }
 
 impl Held {
@@ -228,17 +228,6 @@ impl Held {
             // what is split off is given back
             drop(permit.split(surplus));
         }
-    }
-}
-
-struct Counted {
-    out: Vec<u8>,
-    _held: Held,
-}
-
-impl AsRef<[u8]> for Counted {
-    fn as_ref(&self) -> &[u8] {
-        &self.out
     }
 }
 

@@ -18,7 +18,7 @@ use crate::domain::{
 use crate::http::gate::auth::Caller;
 use crate::http::gate::limit::Rate;
 use crate::http::gate::route::Resource;
-use crate::http::reply::{self, Body, Fault, view};
+use crate::http::reply::{self, Body, Fault, body, view};
 use crate::http::request::call::Call;
 use crate::http::request::condition;
 use crate::http::request::delivery_id::{self, DeliveryId};
@@ -92,6 +92,7 @@ async fn pushed(
     let condition = condition_of(call, &task, &decoded.writes)?;
     let Decoded { shape, writes, ids } = decoded;
     let ids = Arc::new(ids);
+    let mut room = Admission::admit_reply(&app.admission, &partner.admission.load(), writes.len())?;
     let delivery = claim.map(|claim| claim.look_up(call, Arc::clone(&ids))).transpose()?;
     let repeats = delivery.as_ref().map(|delivery| delivery.repeats.clone());
     let kinds = Kinds::of(task.is_events(), task.kind(), &writes);
@@ -114,8 +115,15 @@ async fn pushed(
     let style = ReplyStyle { minimal, dry_run };
     // by the life that committed it: a repeat in a later one gets the same reply
     let journal = app.reader.journal_of(done.durable);
-    let body = view::push_reply(journal, shape, &ids, &done, style);
-    let mut response = reply::json(status, body);
+    let mut out = view::push_reply(journal, shape, &ids, &done, style);
+    let out = match room.fit(out.len()) {
+        true => {
+            out.shrink_to_fit();
+            body::held_by(out, room)
+        }
+        false => out.into(),
+    };
+    let mut response = reply::json(status, out);
     if done.decision == DeliveryDecision::Replay {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }

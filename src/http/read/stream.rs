@@ -209,8 +209,10 @@ impl Follower {
         if !pause.is_zero() {
             sleep(pause).await;
         }
-        // large changes are not read on the connection's task either, though they are few
-        let is_near = durable.0 - at.0 <= NEAR_CHANGES && self.frame_bytes <= FRAME_HELD_BYTES;
+        // what is large is not read on the connection's task either, though it be few changes: in a
+        // place, so that few records are in memory at once
+        let is_small = self.frame_bytes <= FRAME_HELD_BYTES && !self.window.reader.has_large_after(at);
+        let is_near = durable.0 - at.0 <= NEAR_CHANGES && is_small;
         loop {
             let held = self.share.hold(Lane::Replays, self.frame_bytes).await?;
             let window = Arc::clone(&self.window);

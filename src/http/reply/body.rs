@@ -23,6 +23,22 @@ pub fn stream(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Body {
     Either::Right(StreamBody::new(Box::pin(pieces.map(|bytes| Ok(Frame::data(bytes))))))
 }
 
+/// Bytes with a right to hold them, which falls with the last copy of them.
+pub fn held_by<R: Send + 'static>(out: Vec<u8>, right: R) -> Bytes {
+    Bytes::from_owner(HeldBytes { out, _right: right })
+}
+
+struct HeldBytes<R> {
+    out: Vec<u8>,
+    _right: R,
+}
+
+impl<R> AsRef<[u8]> for HeldBytes<R> {
+    fn as_ref(&self) -> &[u8] {
+        &self.out
+    }
+}
+
 pub fn is_stream(body: &Body) -> bool {
     matches!(body, Either::Right(_))
 }
