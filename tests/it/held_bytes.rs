@@ -1,10 +1,15 @@
-//! Bytes that stay held beyond a push: replies that their client does not take, and records of the
-//! log that are read whole.
+//! Bytes that stay held beyond a push or a part of a run: replies that their client does not take,
+//! and documents that are read for what a file lacks.
 
 use crate::daemon::{House, answer, key, partner, wait_for};
+use crate::feed_server::Served;
+use crate::plans::{PATH, START, Stage};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;
+use tidegate::codec::time;
+use tidegate::domain::Micros;
+use tidegate::rules::policy::Absent;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -68,6 +73,61 @@ async fn a1_a_client_that_takes_no_replies_uses_up_its_own_room_and_has_it_back_
     wait_for("the room to be free again", async || (push("acme").await.0 == StatusCode::OK).then_some(()))
         .await;
     house.stop().await;
+}
+
+const ALL: usize = 300;
+const LARGE: usize = 14;
+const LARGE_BYTES: usize = 200_000;
+/// Parts of which each reads no more than a mebibyte and one document.
+const PARTS: usize = (LARGE * LARGE_BYTES).div_ceil(MIB + LARGE_BYTES);
+
+/// The last `LARGE` of its assets are of `LARGE_BYTES`.
+fn file(at: Micros, ids: std::ops::Range<usize>) -> String {
+    let record = |n: usize| match n < ALL - LARGE {
+        true => json!({"id": format!("a{n:03}")}),
+        false => json!({"id": format!("a{n:03}"), "parts": vec!["x".repeat(LARGE_BYTES / 10); 10]}),
+    };
+    json!({"generated_at": time::format(at), "assets": ids.map(record).collect::<Vec<Value>>()}).to_string()
+}
+
+async fn inactive(stage: &Stage) -> usize {
+    let (_, list) = stage.house.get("acme", "/api/assets?status=inactive&fields=id&limit=1000").await;
+    list["items"].as_array().unwrap().len()
+}
+
+/// Commits so far.
+async fn commits(stage: &Stage) -> usize {
+    stage.metric("tidegate_commit_seconds_count").await as usize
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a1_what_a_file_lacks_is_made_inactive_in_parts_that_are_bounded_by_the_bytes_they_read() {
+    let first = file(START, 0..ALL);
+    let mut stage = Stage::open(first, |partner| partner.policy.absent = Absent::Inactive).await;
+    let at = stage.now().plus(Micros::HOUR);
+    stage.server.put(PATH, Served::json(file(at, 0..ALL - LARGE)));
+    let before = commits(&stage).await;
+    let report = stage.fetch().await;
+    assert_eq!((&report["status"], &report["counts"]["deleted"]), (&json!("applied"), &json!(LARGE)));
+    assert!(commits(&stage).await - before > PARTS, "at least one for each part, and one for the records");
+    assert_eq!(inactive(&stage).await, LARGE);
+    stage.house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a1_an_approved_plan_is_applied_in_parts_that_are_bounded_by_the_bytes_they_read() {
+    let first = file(START, 0..ALL);
+    let mut stage = Stage::open(first, |partner| partner.policy.absent = Absent::Inactive).await;
+    let at = stage.now().plus(Micros::HOUR);
+    stage.server.put(PATH, Served::json(file(at, 0..ALL - 2 * LARGE)));
+    let report = stage.fetch().await;
+    assert_eq!((&report["status"], &report["counts"]["held"]), (&json!("applied"), &json!(2 * LARGE)));
+    let before = commits(&stage).await;
+    let (status, end) = stage.decide(1, "approve").await;
+    assert_eq!((status, &end["deleted"]), (StatusCode::OK, &json!(2 * LARGE)), "{end}");
+    assert!(commits(&stage).await - before >= PARTS, "one for each part");
+    assert_eq!((inactive(&stage).await, stage.states().await), (2 * LARGE, vec!["approved".to_owned()]));
+    stage.house.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

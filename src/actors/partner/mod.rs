@@ -1,7 +1,8 @@
 //! The partner's actor: all that must happen one at a time for one partner. It owns the index, the
 //! order of what arrives, the decision by the rules, and the feed's schedule.
 //!
-//! Its handlers await nothing outside: fetches, parsing and commits run elsewhere and come back as
+//! Its handlers await nothing outside, and where they look through a whole catalogue they let others
+//! run in between: fetches, parsing and commits run elsewhere and come back as
 //! messages. A handler that fails or panics ends the actor; the supervisor starts it again, and it
 //! loads its index from what is durable.
 
@@ -107,9 +108,11 @@ impl Actor for PartnerActor {
             PartnerMessage::ApplyRecords { run, records, prefetched, reply } if state.is_running(run) => {
                 state.apply_records(records, prefetched, reply)?;
             }
-            PartnerMessage::FinishRun { run, reply } if state.is_running(run) => state.finish_run(reply)?,
+            PartnerMessage::FinishRun { run, reply } if state.is_running(run) => {
+                state.finish_run(reply).await?
+            }
             PartnerMessage::RunUnchanged { run, fetched, reply } => {
-                state.run_unchanged(run, fetched, reply)?
+                state.run_unchanged(run, fetched, reply).await?
             }
             PartnerMessage::RunFailed { run, failure, reply } => state.run_failed(run, failure, reply),
             PartnerMessage::RunClosed { run } => {

@@ -190,6 +190,7 @@ impl PartnerState {
             history_floor: self.feed.history_floor.map(Micros),
             lacked: Lacked::of(&self.feed),
             prefetched,
+            loaded: 0,
             now: self.around.clock.now(),
             origin,
             released: false,

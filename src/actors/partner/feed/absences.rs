@@ -10,9 +10,22 @@ use crate::actors::partner::state::PartnerState;
 use crate::domain::{AssetHead, Lane, Micros, Origin, RunCounts, RunId, Slot, Stamp, WriteSet};
 use crate::rules::absence::{self, Absence};
 use crate::rules::guard::{self, GuardDecision, GuardQuestion};
+use std::ops::Range;
+use tokio::task::yield_now;
 
-/// Slots decided in one set: some 100 kB, a millisecond or two.
+/// Slots decided in one set: some 100 kB, a millisecond or two …
 const PART_SLOTS: usize = 1_000;
+/// … and bytes of the documents that are read for it, where absence makes assets inactive.
+pub const PART_BYTES: usize = 1 << 20;
+
+/// Slots looked through in one go: then others have their turn.
+const WALK_SLOTS: usize = 2_000;
+
+/// All slots before `end`, in stretches that are short enough to be looked through in one go.
+pub fn stretches(end: u32) -> impl Iterator<Item = Range<u32>> {
+    let stretch = move |from: u32| from..end.min(from.saturating_add(WALK_SLOTS as u32));
+    (0..end).step_by(WALK_SLOTS).map(stretch)
+}
 
 /// An accepted file, as far as absence from it goes.
 #[derive(Clone, Copy, Debug)]
@@ -72,26 +85,28 @@ impl Absences {
         }
     }
 
-    /// The next part: each slot, and whether it is to be deleted or noted.
-    fn take_part(&mut self) -> Vec<(Slot, bool)> {
-        let deletes = self.deletes.iter().map(|&slot| (slot, true));
-        let both = deletes.chain(self.notes.iter().map(|&slot| (slot, false)));
-        let part: Vec<_> = both.skip(self.next).take(PART_SLOTS).collect();
-        self.next += part.len();
-        part
+    /// The next slot, and whether it is to be deleted or noted.
+    fn take(&mut self) -> Option<(Slot, bool)> {
+        let place = self.next;
+        let slot = match place.checked_sub(self.deletes.len()) {
+            None => (self.deletes[place], true),
+            Some(place) => (*self.notes.get(place)?, false),
+        };
+        self.next += 1;
+        Some(slot)
     }
 }
 
 impl PartnerState {
     /// Decides on all that the file lacks, and opens the plan of what is held.
-    pub fn decide_absences(
+    pub async fn decide_absences(
         &mut self,
         silence: Silence,
         body: &str,
-        is_absent: impl Fn(Slot) -> bool,
+        is_absent: impl Fn(Slot) -> bool + Send,
         counts: &mut RunCounts,
     ) -> Absences {
-        let mut absences = self.absences(silence, is_absent, counts);
+        let mut absences = self.absences(silence, is_absent, counts).await;
         let now = self.around.clock.now();
         let question = GuardQuestion {
             deletes: absences.deletes.len() as u64,
@@ -131,7 +146,11 @@ impl PartnerState {
         let Silence { run, snapshot, .. } = absences.silence;
         let stamp = Stamp::new(snapshot, Lane::Feed, 0);
         let mut ledger = self.ledger(Origin::Feed { run: run.0, record: u32::MAX }, Prefetched::new());
-        for (slot, is_delete) in absences.take_part() {
+        for _ in 0..PART_SLOTS {
+            if ledger.loaded >= PART_BYTES {
+                break;
+            }
+            let Some((slot, is_delete)) = absences.take() else { break };
             let head = ledger.index.head(slot);
             if !head.is_alive() {
                 continue; // a push, or an approved plan, has deleted it meanwhile
@@ -151,24 +170,28 @@ impl PartnerState {
         Ok(std::mem::replace(&mut ledger.set, WriteSet::new(self.no)))
     }
 
-    fn absences(
-        &self,
+    async fn absences(
+        &mut self,
         silence: Silence,
-        is_absent: impl Fn(Slot) -> bool,
+        is_absent: impl Fn(Slot) -> bool + Send,
         counts: &mut RunCounts,
     ) -> Absences {
         let spoken_for: SlotSet = self.plans.spoken_for();
         let torn = self.feed.notes_torn;
         let mut absences = Absences { silence, torn, deletes: Vec::new(), notes: Vec::new(), next: 0 };
-        for slot in self.index.iter_living().filter(|&slot| is_absent(slot)) {
-            match absences.judge(&self.index.head(slot)) {
-                Absence::Phantom => counts.phantom += 1,
-                Absence::Agree => counts.agree += 1,
-                // its plan waits, or was turned down and the file has not changed since
-                Absence::Delete | Absence::First if spoken_for.contains(slot) => {}
-                Absence::First if !silence.is_held_at_once() => absences.notes.push(slot),
-                Absence::Delete | Absence::First => absences.deletes.push(slot),
+        for slots in stretches(self.index.slot_end()) {
+            for slot in self.index.living_in(slots).filter(|&slot| is_absent(slot)) {
+                match absences.judge(&self.index.head(slot)) {
+                    Absence::Phantom => counts.phantom += 1,
+                    Absence::Agree => counts.agree += 1,
+                    // its plan waits, or was turned down and the file has not changed since
+                    Absence::Delete | Absence::First if spoken_for.contains(slot) => {}
+                    Absence::First if !silence.is_held_at_once() => absences.notes.push(slot),
+                    Absence::Delete | Absence::First => absences.deletes.push(slot),
+                }
             }
+            // other partners' actors, and connections, run on the same thread
+            yield_now().await;
         }
         counts.absent_once += absences.notes.len() as u64;
         absences
@@ -187,5 +210,38 @@ impl PartnerState {
             allowed,
             "delete guard held a feed's deletes, approve or reject them"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a9_a_catalogue_is_looked_through_in_short_stretches_that_leave_nothing_out() {
+        for end in [0, 1, 1_999, 2_000, 2_001, 150_000] {
+            let all: Vec<_> = stretches(end).collect();
+            assert!(all.iter().all(|slots| slots.len() <= WALK_SLOTS), "{end}");
+            assert!(all.into_iter().flatten().eq(0..end), "{end}");
+        }
+    }
+
+    #[test]
+    fn deletes_are_taken_first_and_each_slot_once() {
+        let silence = Silence {
+            run: RunId(1),
+            snapshot: Micros(1),
+            counts_at_once: true,
+            empty: false,
+            empty_meant: false,
+            living: 5,
+        };
+        let slots = |all: &[u32]| all.iter().map(|&slot| Slot(slot)).collect();
+        let (deletes, notes) = (slots(&[1, 4]), slots(&[0, 2]));
+        let mut absences = Absences { silence, torn: false, deletes, notes, next: 0 };
+        let taken: Vec<_> =
+            std::iter::from_fn(|| absences.take()).map(|(slot, gone)| (slot.0, gone)).collect();
+        assert_eq!(taken, [(1, true), (4, true), (0, false), (2, false)]);
+        assert!(absences.is_empty());
     }
 }

@@ -7,9 +7,8 @@
 //! that ends half-way leaves undone the next one finds again, and what it has noted counts for
 //! nothing. A plan that the run opens comes first, page by page.
 
-use super::absences::{Absences, Silence};
+use super::absences::{Absences, Silence, stretches};
 use super::lints;
-use crate::actors::partner::ledger::LedgerError;
 use crate::actors::partner::message::FetchedFile;
 use crate::actors::partner::operate::plans::PlanError;
 use crate::actors::partner::run::{self, ActiveRun, SlotSet, UNAPPLIED_KEPT};
@@ -19,7 +18,9 @@ use crate::domain::{
 };
 use crate::rules::policy::RecordTime;
 use crate::rules::record_time;
+use std::collections::VecDeque;
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 
 /// A run whose records are applied, on its way to its report.
 #[derive(Debug)]
@@ -27,8 +28,11 @@ pub struct Ending {
     /// `None` where absence from the file proves nothing.
     absences: Option<Absences>,
     closing: Closing,
-    /// What the plans delete that this run has confirmed: with the first part.
-    confirmed: Vec<ChangeKind>,
+    /// What the plans delete that this run has confirmed, and that are approved already: with the
+    /// first part.
+    approved: Vec<ChangeKind>,
+    /// The others, which follow part by part.
+    confirmed: VecDeque<u64>,
 }
 
 /// What is recorded at the end.
@@ -57,29 +61,30 @@ impl Closing {
 
 impl PartnerState {
     /// Applies the next part of what the snapshot lacks; behind the last one closes the run.
-    pub fn finish_run(&mut self, reply: oneshot::Sender<RunPart>) -> Result<(), PlanError> {
+    pub async fn finish_run(&mut self, reply: oneshot::Sender<RunPart>) -> Result<(), PlanError> {
         let Some(running) = &mut self.running else { return Ok(()) };
         let ending = match (running.ending.take(), running.active.take()) {
             (Some(ending), _) => ending,
-            (None, Some(active)) => self.end_applied(active)?,
+            (None, Some(active)) => self.end_applied(active).await?,
             (None, None) => return Ok(()),
         };
-        Ok(self.apply_part(ending, reply)?)
+        self.apply_part(ending, reply)
     }
 
     /// F7: the same bytes again. They count as one more absence for what the file lacks.
-    pub fn run_unchanged(
+    pub async fn run_unchanged(
         &mut self,
         run: RunId,
         file: FetchedFile,
         reply: oneshot::Sender<RunPart>,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), PlanError> {
         let now = self.around.clock.now();
         self.plans.abandon(); // what a run has left that ended half-way
         self.plans.expire(&self.feed, now);
         let mut report = Box::new(run::short_report(run, RunStatus::Unchanged, &file, now));
         let accepted = self.feed.last_snapshot_at.map(Micros).filter(|_| self.feed.last_whole);
-        let absences = accepted.map(|snapshot| {
+        let mut absences = None;
+        if let Some(snapshot) = accepted {
             let silence = Silence {
                 run,
                 snapshot,
@@ -90,43 +95,45 @@ impl PartnerState {
             };
             report.snapshot_at = Some(snapshot.0);
             report.dated = self.feed.last_dated;
-            let lacking = self.lacking(snapshot);
+            let lacking = self.lacking(snapshot).await;
             let before = self.feed.last_absence_at;
             let is_absent = |slot| lacking.contains(slot);
-            let absences = self.decide_absences(silence, &file.body_hash, is_absent, &mut report.counts);
+            let counts = &mut report.counts;
+            absences = Some(self.decide_absences(silence, &file.body_hash, is_absent, counts).await);
             if self.feed.last_absence_at != before {
                 self.remember_in_vain(self.feed.last_unapplied.clone());
             }
-            absences
-        });
+        }
         let closing = Closing::Unchanged { file, report };
-        self.apply_part(Box::new(Ending { absences, closing, confirmed: Vec::new() }), reply)
+        let (approved, confirmed) = (Vec::new(), VecDeque::new());
+        self.apply_part(Box::new(Ending { absences, closing, approved, confirmed }), reply)
     }
 
     /// X3, F4: decides on what the snapshot lacks, as a whole.
-    fn end_applied(&mut self, mut active: Box<ActiveRun>) -> Result<Box<Ending>, PlanError> {
+    async fn end_applied(&mut self, mut active: Box<ActiveRun>) -> Result<Box<Ending>, PlanError> {
         let now = self.around.clock.now();
         self.plans.abandon(); // what a run has left that ended half-way
         self.plans.expire(&self.feed, now);
         let again = active.facts.again;
-        let mut confirmed = Vec::new();
+        let mut confirmed = VecDeque::new();
         if again.is_none() {
             self.plans.snapshot_changed(&active.seen, now);
-            confirmed = self.confirm_plans(&active)?;
+            confirmed = self.confirm_plans(&active).into();
         }
+        let approved = self.approve_confirmed(&mut confirmed)?;
         // an undated file's absences are counted by its own fetches only
         let counts_absence = active.is_whole() && (active.silence().counts_at_once || again.is_none());
-        let absences = counts_absence.then(|| {
+        let mut absences = None;
+        if counts_absence {
             let (silence, seen) = (active.silence(), std::mem::take(&mut active.seen));
             let (before, body) = (self.feed.last_absence_at, &active.facts.file.body_hash);
             let is_absent = |slot| !seen.contains(slot);
-            let absences = self.decide_absences(silence, body, is_absent, &mut active.counts);
+            absences = Some(self.decide_absences(silence, body, is_absent, &mut active.counts).await);
             if self.feed.last_absence_at != before {
                 self.remember_in_vain(active.unapplied.clone());
             }
-            absences
-        });
-        Ok(Box::new(Ending { absences, closing: Closing::Applied(active), confirmed }))
+        }
+        Ok(Box::new(Ending { absences, closing: Closing::Applied(active), approved, confirmed }))
     }
 
     /// What the file whose absences have just counted held although nothing of it was applied.
@@ -143,11 +150,14 @@ impl PartnerState {
         &mut self,
         mut ending: Box<Ending>,
         reply: oneshot::Sender<RunPart>,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), PlanError> {
         let mut set = WriteSet::new(self.no);
-        set.changes = std::mem::take(&mut ending.confirmed);
+        set.changes = std::mem::take(&mut ending.approved);
+        if set.changes.is_empty() {
+            set.changes = self.approve_confirmed(&mut ending.confirmed)?;
+        }
         set.changes.extend(self.plans.write_page(&self.index));
-        let mut is_last = !self.plans.is_writing();
+        let mut is_last = !self.plans.is_writing() && ending.confirmed.is_empty();
         if let Some(absences) = ending.absences.as_mut().filter(|_| is_last) {
             let is_first = absences.is_untouched();
             set.changes.extend(self.apply_absences(absences, ending.closing.counts())?.changes);
@@ -219,22 +229,26 @@ impl PartnerState {
 
     /// What the last accepted file lacked: it has raised the life of all that it held to its own
     /// time, but for what it held in vain.
-    fn lacking(&self, snapshot: Micros) -> SlotSet {
+    async fn lacking(&mut self, snapshot: Micros) -> SlotSet {
         let stamp = Stamp::new(snapshot, Lane::Feed, 0);
         let mut unapplied = SlotSet::default();
         let ids = self.feed.last_unapplied.iter().filter_map(|id| AssetId::new(id.as_str()).ok());
         ids.filter_map(|id| self.index.find(&id)).for_each(|slot| unapplied.insert(slot));
         let mut lacking = SlotSet::default();
         let by_record = self.settings.policy.record_time == RecordTime::Record;
-        let lacks = |&slot: &Slot| {
-            // a record's own time has raised no life to that of the file: what it lacked was noted
-            let is_absent = match by_record {
-                true => self.index.head(slot).absences > 0,
-                false => self.index.life(slot) < stamp,
+        for slots in stretches(self.index.slot_end()) {
+            let index = &self.index;
+            let lacks = |&slot: &Slot| {
+                // a record's own time has raised no life to that of the file: what it lacked was noted
+                let is_absent = match by_record {
+                    true => index.head(slot).absences > 0,
+                    false => index.life(slot) < stamp,
+                };
+                is_absent && !unapplied.contains(slot)
             };
-            is_absent && !unapplied.contains(slot)
-        };
-        self.index.iter_living().filter(lacks).for_each(|slot| lacking.insert(slot));
+            index.living_in(slots).filter(lacks).for_each(|slot| lacking.insert(slot));
+            yield_now().await;
+        }
         lacking
     }
 }

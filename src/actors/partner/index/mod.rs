@@ -345,10 +345,10 @@ impl Index {
         quotes.retain(|held| kinds.value(held.kind).name != name);
     }
 
-    /// Slots of the living, in order of slot.
-    pub fn iter_living(&self) -> impl Iterator<Item = Slot> + '_ {
-        let living = |(_, entry): &(usize, &Option<Entry>)| entry.as_ref().is_some_and(Entry::is_alive);
-        self.entries.iter().enumerate().filter(living).map(|(place, _)| Slot(place as u32))
+    /// Slots of the living among these, in order of slot.
+    pub fn living_in(&self, slots: Range<u32>) -> impl Iterator<Item = Slot> + '_ {
+        let entry = |place: u32| self.entries.get(place as usize).and_then(Option::as_ref);
+        slots.filter(move |&place| entry(place).is_some_and(Entry::is_alive)).map(Slot)
     }
 
     /// A copy of the entry, to be put back by `restore` when a decision is not to stand.

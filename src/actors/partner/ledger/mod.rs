@@ -45,6 +45,8 @@ pub struct Ledger<'a> {
     pub history_floor: Option<Micros>,
     pub lacked: Lacked<'a>,
     pub prefetched: Prefetched,
+    /// Bytes of the documents that were read for these decisions: a part of a run ends by them.
+    pub loaded: usize,
     pub now: Micros,
     pub origin: Origin,
     /// An operator has released the write: a changed currency (P4) holds it back no longer.
@@ -191,7 +193,7 @@ impl Ledger<'_> {
 
     /// What the write does to the document; `None` where that is damaged, and its contents matter.
     fn judge(
-        &self,
+        &mut self,
         (slot, head): (Option<Slot>, &AssetHead),
         write: &AssetWrite,
         stamp: Stamp,
@@ -263,7 +265,7 @@ impl Ledger<'_> {
 
     /// The document that the decision rests on, where its contents matter.
     fn held_document(
-        &self,
+        &mut self,
         slot: Option<Slot>,
         head: &AssetHead,
         verb: Verb,
@@ -281,16 +283,16 @@ impl Ledger<'_> {
     }
 
     /// The newest decided contents of an asset, as they are held.
-    pub fn document(&self, slot: Slot, version: u32) -> Result<Document, LedgerError> {
+    pub fn document(&mut self, slot: Slot, version: u32) -> Result<Document, LedgerError> {
         if let Some(document) = self.recent.get(slot) {
             return Ok(document.clone());
         }
-        let id = self.index.id(slot);
-        if let Some((_, document)) = self.prefetched.get(id).filter(|(read_at, _)| *read_at == version) {
+        let id = self.index.id(slot).clone();
+        if let Some((_, document)) = self.prefetched.get(&id).filter(|(read_at, _)| *read_at == version) {
             return Ok(document.clone());
         }
         let failed = |cause: String| LedgerError::Unreadable { id: id.clone(), cause };
-        let row = self.reader.asset(self.partner, id).map_err(|cause| match cause.is_damage() {
+        let row = self.reader.asset(self.partner, &id).map_err(|cause| match cause.is_damage() {
             true => LedgerError::Damaged { id: id.clone(), cause },
             false => failed(cause.to_string()),
         })?;
@@ -298,6 +300,7 @@ impl Ledger<'_> {
         if row.head.version != version {
             return Err(failed(format!("version {} is stored, {version} was decided", row.head.version)));
         }
+        self.loaded += row.document.bytes();
         Ok(row.document)
     }
 

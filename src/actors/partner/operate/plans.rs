@@ -7,6 +7,7 @@
 
 use crate::actors::partner::books::plans::Applying;
 use crate::actors::partner::books::plans::pages::read_page;
+use crate::actors::partner::feed::absences::PART_BYTES;
 use crate::actors::partner::ledger::{LedgerError, Prefetched};
 use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::run::ActiveRun;
@@ -19,6 +20,7 @@ use crate::rules::absence::{self, Absence};
 use crate::rules::plan::{CONFIRMED, Plan, PlanState};
 use crate::store::{ReadError, Reader};
 use ractor::{ActorProcessingErr, ActorRef, ActorStatus};
+use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -72,6 +74,10 @@ pub struct PlanPart {
 struct Tally {
     deleted: u64,
     kept: u64,
+    /// Bytes of the documents that were read for them.
+    loaded: usize,
+    /// Where in the page to go on: its documents were too much for one part.
+    rest: Option<usize>,
 }
 
 /// A page could not be decided.
@@ -127,7 +133,7 @@ impl PartnerState {
 
     fn approve_plan(&mut self, order: PlanOrder, reply: PlanReply, myself: &ActorRef<PartnerMessage>) {
         let PlanOrder { plan, reason, .. } = order;
-        self.plans.applying = Some(Applying { plan, reason, next: 0, deleted: 0, kept: 0 });
+        self.plans.applying = Some(Applying { plan, reason, next: 0, place: 0, deleted: 0, kept: 0 });
         let (actor, reader) = (myself.clone(), self.around.reader.clone());
         let (overlay_bytes_max, reserve) = (self.around.overlay_bytes_max, self.around.reserve.clone());
         spawn(TaskKind::PlanOrder, async move {
@@ -138,14 +144,16 @@ impl PartnerState {
         });
     }
 
-    /// Decides the next page of the plan that is being applied.
+    /// Decides the next page of the plan that is being applied, or as much of it as one part may read.
     pub fn apply_plan_part(&mut self, reply: oneshot::Sender<PlanPart>) -> Result<(), ActorProcessingErr> {
         let Some(mut applying) = self.plans.applying.take() else { return Ok(()) };
         let Some(plan) = self.plans.get(applying.plan).cloned() else { return Ok(()) };
-        let (set, tally) = self.decide_plan_page(&plan, applying.next)?;
+        let from = (applying.next, applying.place);
+        let (set, tally) = self.decide_plan_page(&plan, from, PART_BYTES)?;
         applying.deleted += tally.deleted;
         applying.kept += tally.kept;
-        applying.next += 1;
+        applying.next += u32::from(tally.rest.is_none());
+        applying.place = tally.rest.unwrap_or(0);
         let is_last = applying.next >= plan.pages;
         let end = is_last.then_some(PlanEnd {
             plan: applying.plan,
@@ -168,20 +176,29 @@ impl PartnerState {
 
     /// F4 `confirmed`: deletes what the feed's further runs have lacked as often as it takes. The run
     /// counts none of it: a plan's deletes are the plan's.
-    pub fn confirm_plans(&mut self, active: &ActiveRun) -> Result<Vec<ChangeKind>, PlanError> {
+    pub fn confirm_plans(&mut self, active: &ActiveRun) -> Vec<u64> {
         let runs = self.settings.feed.as_ref().map_or(0, |feed| feed.guard_confirm);
         // an empty file confirms nothing: it is held itself
         if !active.is_whole() || active.facts.present == 0 {
-            return Ok(Vec::new());
+            return Vec::new();
         }
-        let mut changes = Vec::new();
-        for id in self.plans.confirm(&active.seen, &active.facts.file.body_hash, runs) {
+        self.plans.confirm(&active.seen, &active.facts.file.body_hash, runs)
+    }
+
+    /// Approves of these plans, the first first, as many as one part may read documents for.
+    pub fn approve_confirmed(&mut self, plans: &mut VecDeque<u64>) -> Result<Vec<ChangeKind>, PlanError> {
+        let (mut changes, mut loaded) = (Vec::new(), 0);
+        while loaded < PART_BYTES
+            && let Some(id) = plans.pop_front()
+        {
             let Some(plan) = self.plans.get(id).cloned() else { continue };
             let mut end = PlanEnd { plan: id, state: PlanState::Approved, deleted: 0, kept: 0 };
             for number in 0..plan.pages {
-                let (set, tally) = self.decide_plan_page(&plan, number)?;
+                // it has few ids: it is decided whole
+                let (set, tally) = self.decide_plan_page(&plan, (number, 0), usize::MAX)?;
                 end.deleted += tally.deleted;
                 end.kept += tally.kept;
+                loaded += tally.loaded;
                 changes.extend(set.changes);
             }
             self.log_plan(end, Some(CONFIRMED));
@@ -190,13 +207,24 @@ impl PartnerState {
         Ok(changes)
     }
 
-    /// Decides each id of a page again by X3, with the `S` of the file that lacked it.
-    fn decide_plan_page(&mut self, plan: &Plan, number: u32) -> Result<(WriteSet, Tally), PlanError> {
+    /// Decides each id of a page again by X3, with the `S` of the file that lacked it; fewer, from a
+    /// place in it on, where their documents take so many bytes.
+    fn decide_plan_page(
+        &mut self,
+        plan: &Plan,
+        (number, from): (u32, usize),
+        bytes_max: usize,
+    ) -> Result<(WriteSet, Tally), PlanError> {
         let page = read_page(&self.around.reader, self.no, plan.id, number)?.unwrap_or_default();
         let snapshot = Micros(page.snapshot_at);
         let mut tally = Tally::default();
         let mut ledger = self.ledger(Origin::Feed { run: plan.run, record: u32::MAX }, Prefetched::new());
-        for id in page.ids.iter().filter_map(|id| AssetId::new(id).ok()) {
+        for (place, id) in page.ids.iter().enumerate().skip(from) {
+            if ledger.loaded >= bytes_max {
+                tally.rest = Some(place);
+                break;
+            }
+            let Ok(id) = AssetId::new(id) else { continue };
             let Some(slot) = ledger.index.find(&id) else { continue };
             let head = ledger.index.head(slot);
             if !head.is_alive() {
@@ -210,6 +238,7 @@ impl PartnerState {
                 Absence::Delete | Absence::First | Absence::Phantom | Absence::Agree => tally.kept += 1,
             }
         }
+        tally.loaded = ledger.loaded;
         Ok((std::mem::replace(&mut ledger.set, WriteSet::new(self.no)), tally))
     }
 

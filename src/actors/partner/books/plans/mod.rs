@@ -69,8 +69,9 @@ struct TurnedDown {
 pub struct Applying {
     pub plan: u64,
     pub reason: Option<String>,
-    /// The next of its pages that is decided.
+    /// The next of its pages that is decided, and the place in it from where on.
     pub next: u32,
+    pub place: usize,
     pub deleted: u64,
     pub kept: u64,
 }
