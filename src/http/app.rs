@@ -1,7 +1,6 @@
 //! What all connections share.
 
 use super::gate::auth::Keys;
-use super::gate::route::Routes;
 use super::gate::shares::Gate;
 use super::reply::Fault;
 use crate::actors::{Admission, PartnerEntry, Registry, Shed};
@@ -84,7 +83,6 @@ pub struct App {
     pub metrics: Metrics,
     pub health: Arc<Health>,
     pub(super) keys: Keys,
-    pub(super) routes: Routes,
     pub(super) started_at: Micros,
     /// What reads may take.
     pub(super) gate: Gate,
@@ -100,7 +98,6 @@ impl App {
         let streams_max = settings.load().server.streams_max;
         Arc::new(App {
             keys: Keys::new(Arc::clone(&settings), metrics.clone()),
-            routes: Routes::new(&metrics),
             started_at: clock.now(),
             gate: Gate::new(streams_max),
             streams: Arc::new(Semaphore::new(streams_max)),

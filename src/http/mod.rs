@@ -25,5 +25,4 @@ mod request;
 mod testing;
 
 pub use app::{App, AppParts, Health};
-pub use client::Face;
-pub use listen::{Listener, ServerHandle};
+pub use listen::{Face, Listener, ServerHandle};

@@ -34,6 +34,7 @@ mod http_changes;
 mod http_conditions;
 mod http_push;
 mod http_read;
+mod http_routes;
 mod load;
 mod memory;
 mod model;

@@ -43,7 +43,7 @@ pub async fn answer(
     mut body: Incoming,
 ) -> Result<Response<Body>, Fault> {
     if head.method != Method::POST {
-        return Err(Fault::MethodNotAllowed { allow: "POST" });
+        return Err(Fault::MethodNotAllowed { allow: "POST".into() });
     }
     let app = &client.app;
     let query = Query::parse(head.uri.query())?;

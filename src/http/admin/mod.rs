@@ -53,7 +53,7 @@ async fn route(app: &Arc<App>, head: &Parts) -> Result<Response<Body>, Fault> {
         return quarantine::operate(app, request).await;
     }
     if !matches!(head.method, Method::GET | Method::HEAD) {
-        return Err(Fault::MethodNotAllowed { allow: "GET, HEAD" });
+        return Err(Fault::MethodNotAllowed { allow: "GET, HEAD".into() });
     }
     match head.uri.path() {
         // a probe or a browser must get these without a token; they tell no one anything

@@ -63,8 +63,8 @@ pub async fn answer(
     let changes = matches!(target.deed, Deed::Decide(..) | Deed::Rebuild);
     match (changes, &head.method) {
         (true, &Method::POST) | (false, &Method::GET | &Method::HEAD) => {}
-        (true, _) => return Err(Fault::MethodNotAllowed { allow: "POST" }),
-        (false, _) => return Err(Fault::MethodNotAllowed { allow: "GET, HEAD" }),
+        (true, _) => return Err(Fault::MethodNotAllowed { allow: "POST".into() }),
+        (false, _) => return Err(Fault::MethodNotAllowed { allow: "GET, HEAD".into() }),
     }
     let query = Query::parse(head.uri.query())?;
     query.only(match target.deed {

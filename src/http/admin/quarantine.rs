@@ -52,14 +52,14 @@ pub async fn operate(app: &Arc<App>, request: Request<'_>) -> Result<Response<Bo
         }
         (Some(row), Some(verb @ ("release" | "drop"))) => {
             if *request.method != Method::POST {
-                return Err(Fault::MethodNotAllowed { allow: "POST" });
+                return Err(Fault::MethodNotAllowed { allow: "POST".into() });
             }
             app.may_order(&partner)?;
             if verb == "drop" { dropped(&partner, row).await } else { released(app, &partner, row).await }
         }
         (_, Some(_)) => Err(Fault::NoSuchPath),
-        (None, None) => Err(Fault::MethodNotAllowed { allow: "GET, HEAD" }),
-        (Some(_), None) => Err(Fault::MethodNotAllowed { allow: "GET, HEAD, DELETE" }),
+        (None, None) => Err(Fault::MethodNotAllowed { allow: "GET, HEAD".into() }),
+        (Some(_), None) => Err(Fault::MethodNotAllowed { allow: "GET, HEAD, DELETE".into() }),
     }
 }
 

@@ -1,185 +1,164 @@
-//! The routes of the partner listener. Each stands once, as a resource with its methods, and is
-//! reached by `/api/partners/{p}/…` and by the shorthand `/api/…`.
+//! Finds the row of a table that a method and a path lead to. Each path is reached by its shorthand
+//! `/api/…`, and by `/api/partners/{p}/…`.
 
 use crate::http::reply::Fault;
 use crate::telemetry::{Metrics, RouteMetrics};
 use hyper::Method;
 use matchit::Router;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource {
-    Assets,
-    Asset,
-    AssetPrice,
-    Explain,
-    Prices,
-    Changes,
-    Events,
-    Receipt,
-    Me,
-    Feed,
-    FeedRuns,
-    FeedRun,
-    FeedRunNow,
-    Quarantine,
-    QuarantineRow,
-    FeedPlans,
-}
-
-struct Row {
-    resource: Resource,
-    /// Pattern behind `/api` or `/api/partners/{partner}`.
-    tail: &'static str,
-    /// The shorthand's whole pattern: the label of metrics.
-    label: &'static str,
-    methods: &'static [&'static str],
-    allow: &'static str,
-}
-
-#[rustfmt::skip]
-const ROWS: [Row; 16] = [
-    row(Resource::Prices, "/prices", "/api/prices", &["GET", "POST"], "GET, HEAD, POST"),
-    row(Resource::Assets, "/assets", "/api/assets", &["GET", "POST", "PUT"], "GET, HEAD, POST, PUT"),
-    row(Resource::Asset, "/assets/{id}", "/api/assets/{id}",
-        &["GET", "PUT", "PATCH", "DELETE"], "GET, HEAD, PUT, PATCH, DELETE"),
-    row(Resource::AssetPrice, "/assets/{id}/price", "/api/assets/{id}/price",
-        &["GET", "PUT", "DELETE"], "GET, HEAD, PUT, DELETE"),
-    row(Resource::Explain, "/assets/{id}/explain", "/api/assets/{id}/explain", &["GET"], "GET, HEAD"),
-    row(Resource::Changes, "/changes", "/api/changes", &["GET"], "GET, HEAD"),
-    row(Resource::Events, "/events", "/api/events", &["POST"], "POST"),
-    row(Resource::Receipt, "/receipts/{id}", "/api/receipts/{id}", &["GET"], "GET, HEAD"),
-    row(Resource::Me, "/me", "/api/me", &["GET"], "GET, HEAD"),
-    row(Resource::Feed, "/feed", "/api/feed", &["GET"], "GET, HEAD"),
-    row(Resource::FeedRuns, "/feed/runs", "/api/feed/runs", &["GET"], "GET, HEAD"),
-    row(Resource::FeedRun, "/feed/runs/{id}", "/api/feed/runs/{id}", &["GET"], "GET, HEAD"),
-    row(Resource::FeedPlans, "/feed/plans", "/api/feed/plans", &["GET"], "GET, HEAD"),
-    row(Resource::FeedRunNow, "/feed/run", "/api/feed/run", &["POST"], "POST"),
-    row(Resource::Quarantine, "/quarantine", "/api/quarantine", &["GET"], "GET, HEAD"),
-    row(Resource::QuarantineRow, "/quarantine/{id}", "/api/quarantine/{id}", &["GET", "DELETE"], "GET, HEAD, DELETE"),
-];
-
-const fn row(
-    resource: Resource,
-    tail: &'static str,
-    label: &'static str,
-    methods: &'static [&'static str],
-    allow: &'static str,
-) -> Row {
-    Row { resource, tail, label, methods, allow }
-}
-
-/// A path and method that exist here. Segments are as they stood on the wire.
+/// What a request's path and method say. Segments are as they stood on the wire.
 #[derive(Debug)]
 pub struct Route<'a> {
-    pub resource: Resource,
-    /// The shorthand's pattern.
-    pub label: &'static str,
+    /// The shorthand's pattern: the label of metrics.
+    pub pattern: &'static str,
+    /// `GET` for `HEAD` too.
     pub method: Method,
     pub partner: Option<&'a str>,
     pub id: Option<&'a str>,
-    place: (usize, usize),
 }
 
-pub struct Routes {
+/// A row, with what the request says beside it.
+pub struct Found<'r, 'a, R> {
+    pub row: R,
+    pub route: Route<'a>,
+    /// Where the answer is to be counted.
+    pub metrics: &'r RouteMetrics,
+}
+
+/// All rows of a table, by path and method.
+pub struct Routes<R> {
     router: Router<usize>,
-    /// By row, then by method in the row's order.
-    metrics: Vec<Vec<RouteMetrics>>,
+    paths: Vec<Path<R>>,
 }
 
-impl Routes {
-    pub fn new(metrics: &Metrics) -> Routes {
-        let mut router = Router::new();
-        for (index, row) in ROWS.iter().enumerate() {
-            for prefix in ["/api", "/api/partners/{partner}"] {
-                let pattern = format!("{prefix}{}", row.tail);
-                router.insert(pattern, index).expect("the table's patterns do not contradict each other");
+/// The rows of one path.
+struct Path<R> {
+    pattern: &'static str,
+    /// In the order of the table, `HEAD` after `GET`.
+    allow: String,
+    ways: Vec<Way<R>>,
+}
+
+struct Way<R> {
+    method: &'static Method,
+    row: R,
+    metrics: RouteMetrics,
+}
+
+impl<R: Copy> Routes<R> {
+    /// Of each row its method, its shorthand `/api/…`, and itself. Panics where two paths contradict
+    /// each other: tables are constants.
+    pub fn new(
+        metrics: &Metrics,
+        rows: impl IntoIterator<Item = (&'static Method, &'static str, R)>,
+    ) -> Routes<R> {
+        let mut paths: Vec<Path<R>> = Vec::new();
+        for (method, pattern, row) in rows {
+            let way = Way { method, row, metrics: metrics.route(pattern, method.as_str()) };
+            match paths.iter_mut().find(|path| path.pattern == pattern) {
+                Some(path) => path.ways.push(way),
+                None => paths.push(Path { pattern, allow: String::new(), ways: vec![way] }),
             }
         }
-        let metrics = ROWS
-            .iter()
-            .map(|row| row.methods.iter().map(|method| metrics.route(row.label, method)).collect())
-            .collect();
-        Routes { router, metrics }
+        let mut router = Router::new();
+        for (place, path) in paths.iter_mut().enumerate() {
+            path.allow = allow(&path.ways);
+            let tail = path.pattern.strip_prefix("/api").expect("each path begins with /api");
+            for pattern in [path.pattern.to_owned(), format!("/api/partners/{{partner}}{tail}")] {
+                router.insert(pattern, place).expect("the table's patterns do not contradict each other");
+            }
+        }
+        Routes { router, paths }
     }
 
     /// 404 for what does not exist, 405 with what would be allowed. HEAD is a GET whose body hyper
     /// leaves out.
-    pub fn find<'a>(&self, method: &Method, path: &'a str) -> Result<Route<'a>, Fault> {
+    pub fn find<'r, 'a>(&'r self, method: &Method, path: &'a str) -> Result<Found<'r, 'a, R>, Fault> {
         let found = self.router.at(path).map_err(|_| Fault::NoSuchPath)?;
-        let index = *found.value;
-        let row = &ROWS[index];
-        let method = if *method == Method::HEAD { Method::GET } else { method.clone() };
-        let place = row.methods.iter().position(|known| *known == method.as_str());
-        let place = place.ok_or(Fault::MethodNotAllowed { allow: row.allow })?;
-        Ok(Route {
-            resource: row.resource,
-            label: row.label,
-            method,
+        let Path { pattern, allow, ways } = &self.paths[*found.value];
+        let method = if *method == Method::HEAD { &Method::GET } else { method };
+        let way = ways.iter().find(|way| way.method == method);
+        let way = way.ok_or_else(|| Fault::MethodNotAllowed { allow: allow.clone().into() })?;
+        let route = Route {
+            pattern,
+            method: method.clone(),
             partner: found.params.get("partner"),
             id: found.params.get("id"),
-            place: (index, place),
-        })
+        };
+        Ok(Found { row: way.row, route, metrics: &way.metrics })
     }
+}
 
-    pub fn answered(&self, route: &Route<'_>, status: u16) {
-        self.metrics[route.place.0][route.place.1].answered(status);
-    }
+fn allow<R>(ways: &[Way<R>]) -> String {
+    let with_head = |way: &Way<R>| if way.method == Method::GET { "GET, HEAD" } else { way.method.as_str() };
+    ways.iter().map(with_head).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn routes() -> Routes {
-        Routes::new(&Metrics::install())
+    const ROWS: [(&Method, &str, u8); 5] = [
+        (&Method::GET, "/api/things", 1),
+        (&Method::GET, "/api/things/{id}", 2),
+        (&Method::POST, "/api/things", 3),
+        (&Method::DELETE, "/api/things/{id}", 4),
+        (&Method::POST, "/api/things/{id}/parts", 5),
+    ];
+
+    fn routes() -> Routes<u8> {
+        Routes::new(&Metrics::install(), ROWS)
     }
 
     #[test]
-    fn shorthand_and_canonical_path_lead_to_the_same_resource() {
+    fn shorthand_and_canonical_path_lead_to_the_same_row() {
         let routes = routes();
-        for (path, resource, partner, id) in [
-            ("/api/prices", Resource::Prices, None, None),
-            ("/api/partners/acme/prices", Resource::Prices, Some("acme"), None),
-            ("/api/assets/ibc%2F27394", Resource::Asset, None, Some("ibc%2F27394")),
-            ("/api/partners/acme/assets/~", Resource::Asset, Some("acme"), Some("~")),
-            ("/api/assets/a%2Fprice", Resource::Asset, None, Some("a%2Fprice")),
-            ("/api/assets/a/price", Resource::AssetPrice, None, Some("a")),
-            ("/api/assets/price", Resource::Asset, None, Some("price")),
-            ("/api/feed/runs/7", Resource::FeedRun, None, Some("7")),
+        for (path, row, partner, id) in [
+            ("/api/things", 1, None, None),
+            ("/api/partners/acme/things", 1, Some("acme"), None),
+            ("/api/things/ibc%2F27394", 2, None, Some("ibc%2F27394")),
+            ("/api/partners/acme/things/~", 2, Some("acme"), Some("~")),
+            ("/api/things/a%2Fparts", 2, None, Some("a%2Fparts")),
+            ("/api/things/parts", 2, None, Some("parts")),
         ] {
-            let route = routes.find(&Method::GET, path).unwrap();
-            assert_eq!((route.resource, route.partner, route.id), (resource, partner, id), "{path}");
+            let found = routes.find(&Method::GET, path).unwrap();
+            assert_eq!((found.row, found.route.partner, found.route.id), (row, partner, id), "{path}");
         }
     }
 
     #[test]
     fn b18_an_unknown_path_is_404_and_an_unknown_method_405_with_what_is_allowed() {
         let routes = routes();
-        for path in
-            ["/", "/api", "/api/", "/api/assets/", "/api/assets/a/b", "/api/partners/acme", "//api/me", "*"]
-        {
+        for path in [
+            "/",
+            "/api",
+            "/api/",
+            "/api/things/",
+            "/api/things/a/b",
+            "/api/partners/acme",
+            "//api/things",
+            "*",
+        ] {
             assert!(matches!(routes.find(&Method::GET, path), Err(Fault::NoSuchPath)), "{path}");
         }
-        let refused = routes.find(&Method::DELETE, "/api/prices").unwrap_err();
-        assert!(matches!(refused, Fault::MethodNotAllowed { allow: "GET, HEAD, POST" }));
-        assert!(routes.find(&Method::from_bytes(b"BREW").unwrap(), "/api/me").is_err());
+        let brew = Method::from_bytes(b"BREW").unwrap();
+        for (path, allowed) in [
+            ("/api/things", "GET, HEAD, POST"),
+            ("/api/partners/acme/things/a", "GET, HEAD, DELETE"),
+            ("/api/things/a/parts", "POST"),
+        ] {
+            match routes.find(&brew, path) {
+                Err(Fault::MethodNotAllowed { allow }) => assert_eq!(allow, allowed, "{path}"),
+                _ => panic!("{path}: nobody brews here"),
+            }
+        }
     }
 
     #[test]
     fn head_goes_the_way_of_get() {
         let routes = routes();
-        assert_eq!(routes.find(&Method::HEAD, "/api/me").unwrap().method, Method::GET);
-        assert!(routes.find(&Method::HEAD, "/api/feed/run").is_err());
-    }
-
-    #[test]
-    fn what_is_allowed_is_said_as_it_is() {
-        for row in &ROWS {
-            let mut allow: Vec<_> = row.allow.split(", ").collect();
-            allow.retain(|method| *method != "HEAD");
-            assert_eq!(allow, row.methods, "{}", row.label);
-            assert_eq!(row.allow.contains("HEAD"), row.methods.contains(&"GET"), "{}", row.label);
-            assert_eq!(row.label, format!("/api{}", row.tail));
-        }
+        let found = routes.find(&Method::HEAD, "/api/things").unwrap();
+        assert_eq!((found.row, found.route.method), (1, Method::GET));
+        assert!(routes.find(&Method::HEAD, "/api/things/a/parts").is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::wire::Wire;
 use crate::clock::sleep;
-use crate::http::client::{Client, Face};
+use crate::http::client::Client;
 use crate::http::pulse::{Deadlines, Phase, Pulse, Reason, Verdict, Watch};
 use crate::http::reply::{Body, body};
 use crate::http::{admin, partner};
@@ -20,6 +20,15 @@ use tokio::sync::oneshot;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
+/// Where a listener's requests are answered.
+#[derive(Clone)]
+pub enum Desk {
+    /// For partners and readers.
+    Partner(Arc<partner::Routes>),
+    /// For operators.
+    Admin,
+}
+
 /// What a listener gives to all its connections.
 #[derive(Clone)]
 pub struct Terms {
@@ -36,26 +45,40 @@ impl Terms {
 
 /// Serves a client until either side ends it. `stop` ends it after the current request; its sender
 /// being dropped is the same.
-pub async fn serve(client: Client, socket: TcpStream, terms: &Terms, stop: oneshot::Receiver<()>) {
+pub async fn serve(
+    client: Client,
+    desk: Desk,
+    socket: TcpStream,
+    terms: &Terms,
+    stop: oneshot::Receiver<()>,
+) {
     let pulse = Arc::clone(&client.pulse);
     // one of the connection's own: connections share no counter of references
-    let client = Arc::new((client, terms.keep_alive()));
+    let own = Arc::new((client, desk, terms.keep_alive()));
     let answer = move |request| {
-        let client = Arc::clone(&client);
-        async move { self::answer(&client.0, request, &client.1).await }
+        let own = Arc::clone(&own);
+        async move {
+            let (client, desk, keep_alive) = &*own;
+            self::answer(client, desk, request, keep_alive).await
+        }
     };
     drive(socket, &pulse, answer, terms, stop).await;
 }
 
 /// `keep_alive`: what a client that heeds it is told of the time that we wait for its next request.
-async fn answer(client: &Client, request: Request<Incoming>, keep_alive: &HeaderValue) -> Response<Body> {
+async fn answer(
+    client: &Client,
+    desk: &Desk,
+    request: Request<Incoming>,
+    keep_alive: &HeaderValue,
+) -> Response<Body> {
     client.pulse.enter(Phase::Work);
     client.pulse.body_awaits(!request.body().is_end_stream());
     let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let is_last = request.headers().get(CONNECTION).is_some_and(|value| value == "close");
-    let mut response = match client.face {
-        Face::Partner => partner::answer(client, request).await,
-        Face::Admin => admin::answer(client, request).await,
+    let mut response = match desk {
+        Desk::Partner(routes) => partner::answer(client, routes, request).await,
+        Desk::Admin => admin::answer(client, request).await,
     };
     let is_stream = body::is_stream(response.body());
     if is_chunked {

@@ -6,4 +6,4 @@ mod places;
 mod server;
 mod wire;
 
-pub use server::{Listener, ServerHandle};
+pub use server::{Face, Listener, ServerHandle};

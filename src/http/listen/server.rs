@@ -1,12 +1,13 @@
 //! A listener: takes connections within its bounds, and stops by a deadline.
 
-use super::connection::{self, Terms};
+use super::connection::{self, Desk, Terms};
 use super::files;
 use super::places::Places;
 use crate::clock::sleep;
 use crate::config::ServerSettings;
 use crate::http::app::App;
-use crate::http::client::{Client, Face};
+use crate::http::client::Client;
+use crate::http::partner;
 use crate::http::pulse::{Deadlines, Pulse};
 use hyper::server::conn::http1;
 use std::collections::HashMap;
@@ -29,6 +30,15 @@ const HYPER_HEADERS_MAX: usize = 100;
 /// For who is one too many: better than a connection that just closes.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// Which of the two listeners it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// Partners and readers.
+    Partner,
+    /// Operators; on loopback by default.
+    Admin,
+}
 
 /// A bound socket that does not serve yet.
 pub struct Listener {
@@ -78,6 +88,7 @@ impl ServerHandle {
 struct Server {
     socket: TcpListener,
     face: Face,
+    desk: Desk,
     app: Arc<App>,
     terms: Arc<Terms>,
     places: Arc<Places>,
@@ -95,7 +106,11 @@ impl Server {
         let places = Places::new(connections_max, server.connections_per_address_max);
         drop(settings);
         let Listener { socket, face } = listener;
-        Server { socket, face, app, terms, places, connections: JoinSet::new(), stops: HashMap::new() }
+        let desk = match face {
+            Face::Partner => Desk::Partner(Arc::new(partner::routes(&app.metrics))),
+            Face::Admin => Desk::Admin,
+        };
+        Server { socket, face, desk, app, terms, places, connections: JoinSet::new(), stops: HashMap::new() }
     }
 
     async fn run(mut self, mut stop: oneshot::Receiver<Duration>) -> usize {
@@ -133,13 +148,13 @@ impl Server {
         };
         // without it small replies may wait for an acknowledgement; a socket that refuses is dying
         let _ = socket.set_nodelay(true);
-        let client =
-            Client { app: Arc::clone(&self.app), face: self.face, pulse: Arc::new(Pulse::default()) };
+        let client = Client { app: Arc::clone(&self.app), pulse: Arc::new(Pulse::default()) };
+        let desk = self.desk.clone();
         let terms = Arc::clone(&self.terms);
         let (stop, stopped) = oneshot::channel();
         let task = self.connections.spawn(async move {
             let _place = place;
-            connection::serve(client, socket, &terms, stopped).await;
+            connection::serve(client, desk, socket, &terms, stopped).await;
         });
         self.stops.insert(task.id(), stop);
     }

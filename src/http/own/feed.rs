@@ -8,7 +8,6 @@ use crate::http::reply::stored::{json, parsed, rendered};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::page::LIMIT_MAX;
-use crate::http::request::position;
 use crate::rules::verdict::push_loss_rate;
 use crate::store::Reader;
 use hyper::{Response, StatusCode};
@@ -98,7 +97,6 @@ impl From<RunReport> for RunView {
 }
 
 pub fn state(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    position::known(call, &[])?;
     let view = state_view(&call.app().reader, call.partner()?)?.ok_or(Fault::NoFeed)?;
     Ok(json(&view))
 }
@@ -127,7 +125,6 @@ pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<Stat
 }
 
 pub async fn runs(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    position::known(call, &["limit", "cursor"])?;
     let partner = Arc::clone(call.partner()?);
     let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(RUNS_DEFAULT) as usize;
     let before = call.query.one("cursor")?.map(|text| run_key(&text).ok_or(Fault::BadCursor)).transpose()?;
@@ -158,7 +155,6 @@ pub async fn runs(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 }
 
 pub fn run(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    position::known(call, &[])?;
     run_of(&call.app().reader, call.partner()?, call.route.id.unwrap_or_default())
 }
 
@@ -171,7 +167,6 @@ pub fn run_of(reader: &Reader, partner: &PartnerEntry, run: &str) -> Result<Resp
 /// Asks for a fetch now; what became of it stands in the runs. Charged as a read, and taken only
 /// every so often: each costs the feed's server a whole document.
 pub fn run_now(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    call.query.only(&[])?;
     let partner = call.writer()?;
     if call.app().health.is_draining() {
         return Err(Fault::Draining);

@@ -14,7 +14,6 @@ use crate::http::reply::stored::{json, rendered};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::page::LIMIT_MAX;
-use crate::http::request::position;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use std::sync::Arc;
@@ -144,18 +143,15 @@ impl From<&ParkedPrice> for ParkedView {
 }
 
 pub async fn list(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    position::known(call, &PARAMETERS)?;
     page(call.app(), &call.share(), call.partner()?, &call.query).await
 }
 
 pub fn show(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    position::known(call, &[])?;
     one(call.partner()?, call.route.id.unwrap_or_default())
 }
 
 /// The partner throws away what it does not want to mend.
 pub async fn drop_own(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    call.query.only(&[])?;
     let partner = call.writer()?;
     call.app().may_order(partner)?;
     dropped(partner, call.route.id.unwrap_or_default()).await

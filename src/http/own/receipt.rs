@@ -8,7 +8,7 @@ use crate::domain::{Micros, Note, Seq};
 use crate::http::gate::path;
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
-use crate::http::request::{delivery_id, position};
+use crate::http::request::delivery_id;
 use crate::rules::deliveries::{DeliveryRecord, is_expired};
 use compact_str::CompactString;
 use hyper::{Response, StatusCode};
@@ -56,7 +56,6 @@ struct ItemView {
 }
 
 pub fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    position::known(call, &["hash"])?;
     let partner = call.partner()?;
     let id = path::decode(call.route.id.unwrap_or_default()).ok_or(Fault::NoSuchDelivery)?;
     let (names, found) = match call.query.one("hash")? {

@@ -33,7 +33,7 @@ pub fn claim(call: &Call<'_>, (header, id): &DeliveryId, body: &[u8]) -> Claim {
     let mut hash = Sha256::new();
     for part in [
         route.method.as_str().as_bytes(),
-        route.label.as_bytes(),
+        route.pattern.as_bytes(),
         route.id.unwrap_or_default().as_bytes(),
         call.head.uri.query().unwrap_or_default().as_bytes(),
         content_type,

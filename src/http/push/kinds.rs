@@ -8,37 +8,57 @@ use crate::http::reply::Fault;
 use crate::http::request::call::Call;
 use crate::telemetry::ItemKind;
 
-/// One kind for all items, or for each its own.
-pub enum Kinds {
+/// What the items of a route may speak of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Items {
+    Prices,
+    Assets,
+    /// Of each item it is known once it has been read.
+    Mixed,
+}
+
+impl Items {
+    /// The rate that a push is charged before its body is read. An item that says later what it speaks
+    /// of is taken for a price.
+    pub fn rate_of_first(self) -> Rate {
+        match self {
+            Items::Prices | Items::Mixed => Rate::Prices,
+            Items::Assets => Rate::AssetWrites,
+        }
+    }
+}
+
+/// What the items of one push speak of: one kind for all, or for each its own.
+pub enum ItemKinds {
     All(ItemKind, usize),
     Each(Vec<ItemKind>),
 }
 
-pub fn rate_of(kind: ItemKind) -> Rate {
+fn rate_of(kind: ItemKind) -> Rate {
     match kind {
         ItemKind::Price => Rate::Prices,
         ItemKind::Asset => Rate::AssetWrites,
     }
 }
 
-impl Kinds {
-    /// `mixed`: items of both kinds may stand together.
-    pub fn of(mixed: bool, kind: ItemKind, writes: &[Result<Write, Box<ItemOutcome>>]) -> Kinds {
-        if !mixed {
-            return Kinds::All(kind, writes.len());
-        }
+impl ItemKinds {
+    pub fn of(items: Items, writes: &[Result<Write, Box<ItemOutcome>>]) -> ItemKinds {
         let kind_of = |write: &Result<Write, _>| match write {
             Ok(Write::Asset(_)) => ItemKind::Asset,
             Ok(Write::Price(_)) | Err(_) => ItemKind::Price,
         };
-        Kinds::Each(writes.iter().map(kind_of).collect())
+        match items {
+            Items::Prices => ItemKinds::All(ItemKind::Price, writes.len()),
+            Items::Assets => ItemKinds::All(ItemKind::Asset, writes.len()),
+            Items::Mixed => ItemKinds::Each(writes.iter().map(kind_of).collect()),
+        }
     }
 
     /// Charges what has not been charged before the body was read: one item.
     pub fn charge_rest(&self, limits: &Limits) -> Result<(), Fault> {
         match self {
-            Kinds::All(kind, count) => rate_of(*kind).charge_rest(limits, *count),
-            Kinds::Each(kinds) => {
+            ItemKinds::All(kind, count) => rate_of(*kind).charge_rest(limits, *count),
+            ItemKinds::Each(kinds) => {
                 let assets = kinds.iter().filter(|kind| **kind == ItemKind::Asset).count();
                 if assets > 0 {
                     Rate::AssetWrites.charge_first(limits)?;
@@ -52,14 +72,14 @@ impl Kinds {
     /// Counts the items by what became of them.
     pub fn count(&self, call: &Call<'_>, done: &PushReply) {
         let Caller::Partner { metrics, .. } = &call.caller else { return };
-        if let (Kinds::All(kind, _), [only]) = (self, done.items.as_slice()) {
+        if let (ItemKinds::All(kind, _), [only]) = (self, done.items.as_slice()) {
             return metrics.items_decided(*kind, only.outcome, 1);
         }
         let mut counts = [[0; Outcome::ALL.len()]; 2];
         for (place, item) in done.items.iter().enumerate() {
             let kind = match self {
-                Kinds::All(kind, _) => *kind,
-                Kinds::Each(kinds) => kinds.get(place).copied().unwrap_or(ItemKind::Price),
+                ItemKinds::All(kind, _) => *kind,
+                ItemKinds::Each(kinds) => kinds.get(place).copied().unwrap_or(ItemKind::Price),
             };
             counts[usize::from(kind == ItemKind::Price)][item.outcome as usize] += 1;
         }

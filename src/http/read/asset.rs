@@ -5,12 +5,10 @@ use crate::domain::{Micros, Stamp};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::condition::{self, Answer, Tag};
-use crate::http::request::position;
 use crate::store::AssetRow;
 use hyper::{Response, StatusCode};
 
 pub fn asset(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    position::known(call, &["id", "fields"])?;
     let partner = call.partner()?;
     let row = living(call, partner)?;
     let scene = call.scene(partner);
@@ -29,7 +27,6 @@ pub fn asset(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 }
 
 pub fn asset_price(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    position::known(call, &["id", "quote", "max_age"])?;
     let name = call.quote_name()?;
     let max_age = call.query.number("max_age", u64::from(u32::MAX))?;
     let partner = call.partner()?;

@@ -7,14 +7,12 @@ use crate::codec::{cursor, json};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::page::LIMIT_MAX;
-use crate::http::request::position;
 use hyper::header::ACCEPT;
 use hyper::{Response, StatusCode};
 
 const LIMIT_DEFAULT: u64 = 100;
 
 pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    position::known(call, &["since", "cursor", "limit", "partner", "type"])?;
     let window = Window::of(call)?;
     let since = since(call)?;
     if wants_events(call) {

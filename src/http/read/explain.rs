@@ -5,7 +5,6 @@ use crate::codec::render::{self, ExplainView};
 use crate::domain::{AssetId, Committed, LostWrite, Micros, OperatorAction, Origin, RecordKind, Seq};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
-use crate::http::request::position;
 use crate::store::{AssetRow, Reader};
 use hyper::{Response, StatusCode};
 use std::collections::BTreeMap;
@@ -23,7 +22,6 @@ struct History {
 }
 
 pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    position::known(call, &["id", "member"])?;
     let id = call.asset_id()?;
     let member = call.query.one("member")?.map(String::from);
     let partner = Arc::clone(call.partner()?);

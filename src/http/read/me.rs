@@ -5,12 +5,10 @@ use crate::codec::{cursor, json, time};
 use crate::http::gate::auth::Caller;
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
-use crate::http::request::position;
 use hyper::{Response, StatusCode};
 
 /// Who the caller is, what it may do, and where we stand: what an integrator asks first.
 pub fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    position::known(call, &[])?;
     let app = call.app();
     let mut out = Vec::with_capacity(512);
     match &call.caller {

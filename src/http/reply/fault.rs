@@ -11,13 +11,14 @@ use crate::http::reply;
 use crate::store::ReadError;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
+use std::borrow::Cow;
 use std::time::Duration;
 
 #[derive(Debug)]
 pub enum Fault {
     NoSuchPath,
     MethodNotAllowed {
-        allow: &'static str,
+        allow: Cow<'static, str>,
     },
     Unauthorized,
     /// A reader's token on a write.
@@ -269,7 +270,9 @@ impl Fault {
     /// The header that a status demands beside the body.
     fn extra_header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
-            Fault::MethodNotAllowed { allow } => Some((header::ALLOW, HeaderValue::from_static(allow))),
+            Fault::MethodNotAllowed { allow } => {
+                Some((header::ALLOW, HeaderValue::try_from(&**allow).expect("names of methods")))
+            }
             Fault::Unauthorized => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Fault::MediaType { accept } => Some((header::ACCEPT, HeaderValue::from_static(accept))),
             Fault::ContentEncoding => Some((header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))),

@@ -44,7 +44,10 @@ const READ_PARAMETERS: [&str; 2] = ["min_cursor", "wait"];
 const WAIT_SECONDS_MAX: u64 = 30;
 
 /// Refuses what neither this read nor reads in general know.
-pub fn known(call: &Call<'_>, parameters: &[&str]) -> Result<(), Fault> {
+pub fn refuse_unknown(call: &Call<'_>, parameters: &[&str]) -> Result<(), Fault> {
+    if call.head.uri.query().is_none() {
+        return Ok(());
+    }
     call.query.only(&[parameters, &READ_PARAMETERS].concat())
 }
 

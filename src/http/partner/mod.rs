@@ -1,0 +1,104 @@
+//! The partner listener: from a request to the handler of its route.
+
+mod rows;
+
+use crate::actors::PartnerEntry;
+use crate::http::app::App;
+use crate::http::client::Client;
+use crate::http::gate::auth::Caller;
+use crate::http::gate::limit::Rate;
+use crate::http::gate::path::{self, Query};
+use crate::http::gate::route::Route;
+use crate::http::reply::{Body, Fault};
+use crate::http::request::call::Call;
+use crate::http::request::position;
+use crate::http::{gate, push};
+use crate::telemetry::Metrics;
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use hyper::{Request, Response};
+use rows::{Answer, Handler, ROWS, Row};
+use std::sync::Arc;
+
+/// The routes of this listener, found.
+pub type Routes = gate::route::Routes<&'static Row>;
+
+/// Takes the metrics of each route: once, at start.
+pub fn routes(metrics: &Metrics) -> Routes {
+    Routes::new(metrics, ROWS.iter().map(|row| (&row.method, row.path, row)))
+}
+
+pub async fn answer(client: &Client, routes: &Routes, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let found = match routes.find(&head.method, head.uri.path()) {
+        Ok(found) => found,
+        Err(fault) => return fault.into_response(),
+    };
+    let reply = match admitted(client, &head, &found.route) {
+        Ok(call) => dispatch(&call, found.row, body).await,
+        Err(fault) => Err(fault),
+    };
+    if let Some(reason) = reply.as_ref().err().and_then(Fault::shed_reason) {
+        client.app.metrics.shed(reason);
+    }
+    let reply = reply.unwrap_or_else(Fault::into_response);
+    found.metrics.answered(reply.status().as_u16());
+    reply
+}
+
+fn admitted<'a>(client: &'a Client, head: &'a Parts, route: &'a Route<'a>) -> Result<Call<'a>, Fault> {
+    let app = &client.app;
+    let caller = app.keys.caller(&head.headers)?;
+    let partner = partner_of(app, &caller, route)?;
+    let query = Query::parse(head.uri.query())?;
+    Ok(Call { client, head, route, query, caller, partner })
+}
+
+/// A partner sees its own only; of another it is not even told whether it exists.
+fn partner_of(app: &App, caller: &Caller, route: &Route<'_>) -> Result<Option<Arc<PartnerEntry>>, Fault> {
+    let named = route.partner.map(|text| path::decode(text).ok_or(Fault::NoSuchPartner)).transpose()?;
+    match (caller, named) {
+        (Caller::Partner { name, .. }, Some(named)) if named != name.as_str() => Err(Fault::NoSuchPartner),
+        (Caller::Partner { name, .. }, _) => {
+            app.registry.by_name(name.as_str()).map(Some).ok_or(Fault::PartnerStarting)
+        }
+        (Caller::Reader { .. }, Some(named)) => {
+            app.registry.by_name(&named).map(Some).ok_or(Fault::NoSuchPartner)
+        }
+        (Caller::Reader { .. }, None) => Ok(None),
+    }
+}
+
+async fn dispatch(call: &Call<'_>, row: &Row, body: Incoming) -> Answer {
+    match &row.handler {
+        Handler::Push(ask) => push::answer(call, ask, row.parameters, body).await,
+        Handler::Order(order) => {
+            call.query.only(row.parameters)?;
+            order(call).await
+        }
+        Handler::Read(read) => {
+            admit_read(call, row).await?;
+            read(call)
+        }
+        Handler::Page(page) => {
+            admit_read(call, row).await?;
+            page(call).await
+        }
+    }
+}
+
+async fn admit_read(call: &Call<'_>, row: &Row) -> Result<(), Fault> {
+    charge_read(call)?;
+    if row.is_private && !call.is_partner() {
+        return Err(Fault::PartnerOnly);
+    }
+    position::reach(call).await?;
+    position::refuse_unknown(call, row.parameters)
+}
+
+fn charge_read(call: &Call<'_>) -> Result<(), Fault> {
+    match call.caller {
+        Caller::Partner { .. } => Rate::Reads.charge_first(&call.partner()?.limits.load()),
+        Caller::Reader { .. } => Ok(()),
+    }
+}

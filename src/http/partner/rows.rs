@@ -1,0 +1,202 @@
+//! The routes of the partner listener: each row is one method of one path, and says all that is
+//! particular to it. `Allow`, the labels of metrics and what is private follow from the rows.
+
+use crate::codec::request;
+use crate::domain::{RefusedKind, Verb};
+use crate::http::own::{feed, plans, quarantine, receipt};
+use crate::http::push::{Ask, Items, Source, bodyless};
+use crate::http::read::{asset, changes, explain, list, me};
+use crate::http::reply::{Body, Fault};
+use crate::http::request::call::Call;
+use crate::http::request::intake::Accept;
+use hyper::{Method, Response};
+use std::pin::Pin;
+
+/// One method of one path.
+pub struct Row {
+    pub method: Method,
+    /// The shorthand `/api/…`.
+    pub path: &'static str,
+    /// What a query may say; anything else is refused, as it would be thought to have been heeded.
+    /// Reads also know those of [`crate::http::request::position`].
+    pub parameters: &'static [&'static str],
+    /// Of what is between a partner and us: a reader's token does not open it.
+    pub is_private: bool,
+    pub handler: Handler,
+}
+
+/// Who answers, and what is done before.
+pub enum Handler {
+    /// A read of little, at once.
+    Read(for<'c> fn(&'c Call<'c>) -> Answer),
+    /// A read of many rows, which leaves the connection's task. Next to that, a box for what it waits
+    /// for costs nothing.
+    Page(for<'c> fn(&'c Call<'c>) -> Later<'c>),
+    Push(Ask),
+    /// Something other than a write that a partner wants done.
+    Order(for<'c> fn(&'c Call<'c>) -> Later<'c>),
+}
+
+pub type Answer = Result<Response<Body>, Fault>;
+pub type Later<'c> = Pin<Box<dyn Future<Output = Answer> + Send + 'c>>;
+
+/// The methods of a path stand together, in the order in which `Allow` names them.
+#[rustfmt::skip]
+pub static ROWS: [Row; 25] = [
+    page("/api/prices", &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"],
+        |call| Box::pin(list::prices(call))),
+    push(Method::POST, "/api/prices", &["atomic", "dry_run"], Ask {
+        items: Items::Prices,
+        refused: RefusedKind::Price,
+        source: Source::Items { accept: Accept::Items, names_one: false,
+            decode: |body| request::prices(body.bytes, body.ndjson, body.policy, &body.limits) },
+    }),
+
+    page("/api/assets", &["partner", "status", "class", "changed_since", "limit", "cursor", "fields"],
+        |call| Box::pin(list::assets(call))),
+    push(Method::POST, "/api/assets", &["atomic", "dry_run"], Ask {
+        items: Items::Assets,
+        refused: RefusedKind::Post,
+        source: Source::Items { accept: Accept::Items, names_one: false,
+            decode: |body| request::assets(body.bytes, body.ndjson, Verb::Post, None, body.policy, &body.limits) },
+    }),
+    push(Method::PUT, "/api/assets", &["dry_run"], Ask {
+        items: Items::Assets,
+        refused: RefusedKind::Put,
+        source: Source::Items { accept: Accept::Object, names_one: true,
+            decode: |body| request::assets(body.bytes, body.ndjson, Verb::Put, None, body.policy, &body.limits) },
+    }),
+
+    read("/api/assets/{id}", &["id", "fields"], asset::asset),
+    push(Method::PUT, "/api/assets/{id}", &["id", "dry_run"], Ask {
+        items: Items::Assets,
+        refused: RefusedKind::Put,
+        source: Source::Asset { accept: Accept::Object, decode: |body, subject|
+            request::assets(body.bytes, body.ndjson, Verb::Put, Some(&subject.id), body.policy, &body.limits) },
+    }),
+    push(Method::PATCH, "/api/assets/{id}", &["id", "dry_run"], Ask {
+        items: Items::Assets,
+        refused: RefusedKind::Patch,
+        source: Source::Asset { accept: Accept::Patch, decode: |body, subject|
+            request::assets(body.bytes, body.ndjson, Verb::Patch, Some(&subject.id), body.policy, &body.limits) },
+    }),
+    push(Method::DELETE, "/api/assets/{id}", &["id", "at", "dry_run"], Ask {
+        items: Items::Assets,
+        refused: RefusedKind::Delete,
+        source: Source::Query(bodyless::delete),
+    }),
+
+    read("/api/assets/{id}/price", &["id", "quote", "max_age"], asset::asset_price),
+    push(Method::PUT, "/api/assets/{id}/price", &["id", "quote", "dry_run"], Ask {
+        items: Items::Prices,
+        refused: RefusedKind::AssetPrice,
+        source: Source::Asset { accept: Accept::Object, decode: |body, subject|
+            request::asset_price(body.bytes, &subject.id, subject.quote, body.policy) },
+    }),
+    push(Method::DELETE, "/api/assets/{id}/price", &["id", "quote", "at", "dry_run"], Ask {
+        items: Items::Prices,
+        refused: RefusedKind::Withdrawal,
+        source: Source::Query(bodyless::withdrawal),
+    }),
+
+    page("/api/assets/{id}/explain", &["id", "member"], |call| Box::pin(explain::answer(call))),
+    page("/api/changes", &["since", "cursor", "limit", "partner", "type"], |call| Box::pin(changes::answer(call))),
+    push(Method::POST, "/api/events", &["atomic", "dry_run"], Ask {
+        items: Items::Mixed,
+        refused: RefusedKind::Event,
+        source: Source::Items { accept: Accept::Items, names_one: false,
+            decode: |body| request::events(body.bytes, body.ndjson, body.policy, &body.limits) },
+    }),
+    read("/api/me", &[], me::answer),
+
+    private(read("/api/receipts/{id}", &["hash"], receipt::answer)),
+    private(read("/api/feed", &[], feed::state)),
+    private(page("/api/feed/runs", &["limit", "cursor"], |call| Box::pin(feed::runs(call)))),
+    private(read("/api/feed/runs/{id}", &[], feed::run)),
+    private(page("/api/feed/plans", &[], |call| Box::pin(plans::own(call)))),
+    order(Method::POST, "/api/feed/run", |call| Box::pin(async { feed::run_now(call) })),
+    private(page("/api/quarantine", &quarantine::PARAMETERS, |call| Box::pin(quarantine::list(call)))),
+    private(read("/api/quarantine/{id}", &[], quarantine::show)),
+    order(Method::DELETE, "/api/quarantine/{id}", |call| Box::pin(quarantine::drop_own(call))),
+];
+
+const fn read(
+    path: &'static str,
+    parameters: &'static [&'static str],
+    read: for<'c> fn(&'c Call<'c>) -> Answer,
+) -> Row {
+    Row { method: Method::GET, path, parameters, is_private: false, handler: Handler::Read(read) }
+}
+
+const fn page(
+    path: &'static str,
+    parameters: &'static [&'static str],
+    page: for<'c> fn(&'c Call<'c>) -> Later<'c>,
+) -> Row {
+    Row { method: Method::GET, path, parameters, is_private: false, handler: Handler::Page(page) }
+}
+
+const fn push(method: Method, path: &'static str, parameters: &'static [&'static str], ask: Ask) -> Row {
+    Row { method, path, parameters, is_private: false, handler: Handler::Push(ask) }
+}
+
+/// Orders know no parameters, and are the partner's own: each asks for its key.
+const fn order(method: Method, path: &'static str, order: for<'c> fn(&'c Call<'c>) -> Later<'c>) -> Row {
+    Row { method, path, parameters: &[], is_private: true, handler: Handler::Order(order) }
+}
+
+const fn private(mut row: Row) -> Row {
+    row.is_private = true;
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::partner::routes;
+    use crate::telemetry::Metrics;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn each_row_is_found_by_its_method_under_both_spellings_of_its_path() {
+        let routes = routes(&Metrics::install());
+        for row in &ROWS {
+            let path = row.path.replace("{id}", "a%2Fb");
+            let tail = path.strip_prefix("/api").unwrap();
+            for path in [path.clone(), format!("/api/partners/acme{tail}")] {
+                let found = routes.find(&row.method, &path).unwrap();
+                assert!(std::ptr::eq(found.row, row), "{} {path}", row.method);
+                assert_eq!((found.route.pattern, &found.route.method), (row.path, &row.method));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_is_what_the_rows_of_a_path_say() {
+        let routes = routes(&Metrics::install());
+        let mut methods: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for row in &ROWS {
+            let allowed = methods.entry(row.path).or_default();
+            allowed.push(row.method.as_str());
+            allowed.extend((row.method == Method::GET).then_some("HEAD"));
+        }
+        for (path, allowed) in methods {
+            match routes.find(&Method::TRACE, path) {
+                Err(Fault::MethodNotAllowed { allow }) => assert_eq!(allow, allowed.join(", "), "{path}"),
+                _ => panic!("{path}: no route is traced"),
+            }
+        }
+    }
+
+    #[test]
+    fn reads_are_gets_and_a_parameter_stands_once() {
+        for row in &ROWS {
+            let reads = matches!(row.handler, Handler::Read(_) | Handler::Page(_));
+            assert_eq!(reads, row.method == Method::GET, "{} {}", row.method, row.path);
+            let mut parameters = row.parameters.to_vec();
+            parameters.sort_unstable();
+            parameters.dedup();
+            assert_eq!(parameters.len(), row.parameters.len(), "{} {}", row.method, row.path);
+        }
+    }
+}
