@@ -3,22 +3,26 @@
 
 mod admission;
 mod delivery;
+mod numbers;
 mod partner;
 mod poison;
 mod purge;
+mod push;
 mod registry;
-mod starts;
 mod storage;
 mod supervisor;
 mod tasks;
 
 pub use admission::{Admission, Bucket, Limits, Permit, Shed};
 pub use delivery::{Delivery, DeliveryKey, Repeats};
+pub use numbers::partner_numbers;
 pub use partner::{Cannot, Deed, FeedGates, Operated, Order, ParkedPlace, ParkedPrice};
 pub use partner::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, Surroundings};
 pub use partner::{plan_page, plan_pages};
 pub use purge::{Leftovers, Purge, count as count_leftovers};
-pub use registry::entry::{NotDecided, PartnerEntry, Push, PushBody, PushReply, Registry, Unavailable};
+pub use push::{NotDecided, Push, PushBody, PushReply, Unavailable};
+pub use registry::Registry;
+pub use registry::entry::PartnerEntry;
 pub use registry::quarantine::{KeptError, Release};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
-pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle, partner_numbers};
+pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle};

@@ -8,7 +8,7 @@
 //! notes its fingerprint here. The memory is bounded and ends with the process: whoever has mended
 //! the fault starts anew. Pushes that only waited in the mailbox are not suspected.
 
-use super::registry::entry::{Push, PushBody};
+use super::push::{Push, PushBody};
 use crate::domain::{ItemOutcome, Outcome, Rule};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};

@@ -10,7 +10,7 @@
 //! What is absent on purpose: the log is not rewritten. Until it is trimmed, who follows the changes
 //! can read there what the assets once held.
 
-use super::supervisor::{NUMBERS, number_record};
+use super::numbers::{NUMBERS, number_record};
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, FeedState, Lane, Micros, Origin, PartnerName,
     PartnerNo, RecordChange, RecordKind, Slot, Stamp, WriteSet,

@@ -7,7 +7,7 @@
 use super::books::plans::pages::{head_record, page_record, read_page};
 use super::run::state_record;
 use super::state::{Surroundings, undated_of, undated_record};
-use crate::actors::registry::entry::Unavailable;
+use crate::actors::push::Unavailable;
 use crate::clock::sleep;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, FeedState, Micros, Origin, PartnerNo,

@@ -18,7 +18,7 @@ use crate::actors::partner::ledger::{Lanes, Ledger, LedgerError, Prefetched};
 use crate::actors::partner::operate::assets::last_action;
 use crate::actors::partner::run::ActiveRun;
 use crate::actors::poison::Poison;
-use crate::actors::registry::entry::{Push, PushReply, Unavailable};
+use crate::actors::push::{Push, PushReply, Unavailable};
 use crate::actors::storage::{Ack, PendingSet, StorageHandle, approximate_bytes};
 use crate::clock::{Clock, Mark};
 use crate::config::PartnerSettings;

@@ -1,24 +1,19 @@
 //! What the edge holds of the actors: a registry by partner, and typed calls.
 
-use crate::actors::admission::{Admission, Limits, Permit, Shed};
-use crate::actors::delivery::{Delivery, DeliveryKey};
+use crate::actors::admission::{Admission, Limits, Shed};
+use crate::actors::delivery::DeliveryKey;
 use crate::actors::partner::{
     Blamed, OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched,
     RebuildFrom, RebuildRefused, stored_delivery,
 };
 use crate::actors::poison::{self, Poison, Verdict};
-use crate::codec::request::again::Form;
+use crate::actors::push::{NotDecided, Push, PushBody, PushReply, Unavailable};
 use crate::config::PartnerSettings;
-use crate::domain::{
-    AssetId, ItemOutcome, Micros, Origin, PartnerName, PartnerNo, RecordKind, RunId, Seq, Write,
-};
-use crate::rules::condition::Condition;
-use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord, Missing};
+use crate::domain::{AssetId, Micros, PartnerName, PartnerNo, RecordKind, RunId, Seq, Write};
+use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord};
 use crate::store::{AssetRow, ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bytes::Bytes;
 use ractor::{ActorId, ActorRef};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,84 +27,6 @@ static LARGE: Semaphore = Semaphore::const_new(4);
 
 /// A partner may ask for so much of its feed's server, and of the queue before it.
 const RUN_ASKED_EVERY: i64 = 10 * Micros::SECOND;
-
-/// One batch of writes from one partner, decoded.
-#[derive(Debug)]
-pub struct Push {
-    /// In the order of the items; what could not be decoded stands as its refusal.
-    pub writes: Vec<Result<Write, Box<ItemOutcome>>>,
-    pub received_at: Micros,
-    /// All or nothing.
-    pub atomic: bool,
-    /// Decide, but change nothing.
-    pub dry_run: bool,
-    pub body: PushBody,
-    pub permit: Permit,
-    /// Of a push that bears a delivery id (G2).
-    pub delivery: Option<Delivery>,
-    /// Of a conditional push: the asset that it is about, and what that must be.
-    pub condition: Option<(AssetId, Condition)>,
-}
-
-impl Push {
-    /// What its changes name as their origin.
-    pub(in crate::actors) fn origin(&self) -> Origin {
-        Origin::Push { delivery: self.delivery.as_ref().map_or(0, |delivery| delivery.key.short()) }
-    }
-}
-
-/// The text that a push came as, for what of it is refused and kept.
-#[derive(Clone, Debug)]
-pub struct PushBody {
-    /// Empty where the request had none.
-    pub bytes: Bytes,
-    pub form: Form,
-    /// The asset that the path named.
-    pub id: Option<AssetId>,
-}
-
-/// What became of a batch; sent when all that it rests on is durable.
-#[derive(Debug)]
-pub struct PushReply {
-    pub items: Vec<ItemOutcome>,
-    /// The sequence of the first of the batch's changes: an item's cursor is this plus its index.
-    pub first: Seq,
-    /// Everything up to here is durable, the batch included.
-    pub durable: Seq,
-    /// Of the streams that the batch spoke of.
-    pub missing: Vec<Missing>,
-    /// `Replay`: all this was answered before. `Reused`: the delivery id stands for another body,
-    /// and nothing was decided. `Rebuilt`: likewise, and it was decided all the same.
-    pub decision: DeliveryDecision,
-    /// The push's conditions did not hold: nothing was decided.
-    pub unmet: bool,
-}
-
-/// Why a push has no reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotDecided {
-    /// The outcome is not known.
-    Unavailable,
-    /// Nothing was decided, nothing changed.
-    Shed(Shed),
-}
-
-impl From<Unavailable> for NotDecided {
-    fn from(_: Unavailable) -> NotDecided {
-        NotDecided::Unavailable
-    }
-}
-
-impl From<Shed> for NotDecided {
-    fn from(shed: Shed) -> NotDecided {
-        NotDecided::Shed(shed)
-    }
-}
-
-/// The outcome is unknown: retry with the same delivery id (503).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the outcome is not known, retry with the same delivery id")]
-pub struct Unavailable;
 
 /// One partner, as the edge sees it. The actor behind it may change; the entry stays.
 pub struct PartnerEntry {
@@ -458,40 +375,5 @@ fn row_unless_damaged(reader: &Reader, no: PartnerNo, id: &AssetId) -> Result<Op
             tracing::error!(partner = no.0, %error, "cannot read what a decision rests on");
             Unavailable
         }),
-    }
-}
-
-/// Partners by name and number. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Registry(Arc<ArcSwap<Partners>>);
-
-#[derive(Clone, Default)]
-struct Partners {
-    by_name: BTreeMap<PartnerName, Arc<PartnerEntry>>,
-    by_no: BTreeMap<PartnerNo, Arc<PartnerEntry>>,
-}
-
-impl Registry {
-    pub fn by_name(&self, name: &str) -> Option<Arc<PartnerEntry>> {
-        let name = PartnerName::new(name).ok()?;
-        self.0.load().by_name.get(&name).cloned()
-    }
-
-    pub fn by_no(&self, no: PartnerNo) -> Option<Arc<PartnerEntry>> {
-        self.0.load().by_no.get(&no).cloned()
-    }
-
-    pub(in crate::actors) fn insert(&self, entry: Arc<PartnerEntry>) {
-        self.0.rcu(|partners| {
-            let mut partners = Partners::clone(partners);
-            partners.by_name.insert(entry.name.clone(), entry.clone());
-            partners.by_no.insert(entry.no, entry.clone());
-            partners
-        });
-    }
-
-    /// Removed ones included.
-    pub fn all(&self) -> Vec<Arc<PartnerEntry>> {
-        self.0.load().by_name.values().cloned().collect()
     }
 }

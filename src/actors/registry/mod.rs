@@ -2,3 +2,44 @@
 
 pub mod entry;
 pub mod quarantine;
+
+use crate::domain::{PartnerName, PartnerNo};
+use arc_swap::ArcSwap;
+use entry::PartnerEntry;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Partners by name and number. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Registry(Arc<ArcSwap<Partners>>);
+
+#[derive(Clone, Default)]
+struct Partners {
+    by_name: BTreeMap<PartnerName, Arc<PartnerEntry>>,
+    by_no: BTreeMap<PartnerNo, Arc<PartnerEntry>>,
+}
+
+impl Registry {
+    pub fn by_name(&self, name: &str) -> Option<Arc<PartnerEntry>> {
+        let name = PartnerName::new(name).ok()?;
+        self.0.load().by_name.get(&name).cloned()
+    }
+
+    pub fn by_no(&self, no: PartnerNo) -> Option<Arc<PartnerEntry>> {
+        self.0.load().by_no.get(&no).cloned()
+    }
+
+    pub(in crate::actors) fn insert(&self, entry: Arc<PartnerEntry>) {
+        self.0.rcu(|partners| {
+            let mut partners = Partners::clone(partners);
+            partners.by_name.insert(entry.name.clone(), entry.clone());
+            partners.by_no.insert(entry.no, entry.clone());
+            partners
+        });
+    }
+
+    /// Removed ones included.
+    pub fn all(&self) -> Vec<Arc<PartnerEntry>> {
+        self.0.load().by_name.values().cloned().collect()
+    }
+}

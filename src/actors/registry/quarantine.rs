@@ -1,7 +1,8 @@
 //! The quarantine as the edge asks for it: rows released or dropped, parked prices listed.
 
-use super::entry::{PartnerEntry, Unavailable};
+use super::entry::PartnerEntry;
 use crate::actors::partner::{Cannot, Kept, ParkedPlace, ParkedPrice, PartnerMessage, Released, Verdict};
+use crate::actors::push::Unavailable;
 use crate::domain::{ItemOutcome, QuarantineRow, RecordKind, Seq};
 use crate::store::ReadError;
 use tokio::sync::oneshot;

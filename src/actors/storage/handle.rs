@@ -1,9 +1,9 @@
 //! The boundary for scale-out: decided write sets in, "durable" out. Nothing above may assume that
 //! the log is in this process.
 
+use super::message::{StorageMessage, StorageState};
 use super::queue::{Ack, PendingSet, Queue};
-use super::{StorageMessage, StorageState};
-use crate::actors::registry::entry::Unavailable;
+use crate::actors::push::Unavailable;
 use crate::domain::{Seq, WriteSet};
 use ractor::ActorRef;
 use std::sync::Arc;

@@ -5,15 +5,18 @@
 //! to the writer's thread in one hop. The mailbox carries what is rare: the end of the thread.
 
 mod handle;
+mod message;
 mod queue;
 mod writer;
 
 pub use handle::{StorageHandle, approximate_bytes};
+pub use message::StorageState;
 pub use queue::{Ack, PendingSet};
 
 use crate::clock::Clock;
 use crate::store::{StoreError, Writer};
 use crate::telemetry::Metrics;
+use message::StorageMessage;
 use queue::Queue;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
@@ -21,25 +24,7 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 use writer::{Upkeep, WriterEnd, WriterLoop};
 
-/// What becomes of the storage actor, as the daemon watches it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StorageState {
-    Running,
-    /// Everything is on disk and the tables are up to the log.
-    Closed,
-    /// Nothing is acknowledged any more: end the process and start again from the file.
-    Failed(String),
-}
-
 pub struct StorageActor;
-
-#[derive(Debug)]
-pub enum StorageMessage {
-    /// Take no more, commit what waits, checkpoint, close.
-    Close,
-    /// The writer's thread has ended.
-    Ended(WriterEnd),
-}
 
 pub struct StorageArguments {
     pub writer: Writer,

@@ -5,7 +5,7 @@
 
 use crate::actors::admission::Permit;
 use crate::actors::delivery::Standing;
-use crate::actors::registry::entry::{PushReply, Unavailable};
+use crate::actors::push::{PushReply, Unavailable};
 use crate::domain::{ItemOutcome, Seq, WriteSet};
 use crate::rules::deliveries::{DeliveryDecision, Missing};
 use std::sync::atomic::AtomicU64;

@@ -2,7 +2,7 @@
 //! leave. redb blocks, so it never runs on a runtime's worker.
 
 use super::queue::{Ack, PendingSet, Queue, Work};
-use crate::actors::registry::entry::PushReply;
+use crate::actors::push::PushReply;
 use crate::clock::{Clock, Mark};
 use crate::domain::{Seq, WriteSet};
 use crate::store::{Progress, StoreError, Writer};

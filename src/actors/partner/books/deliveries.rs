@@ -4,7 +4,7 @@
 
 use crate::actors::delivery::{Delivery, DeliveryKey, Standing};
 use crate::actors::partner::state::PartnerState;
-use crate::actors::registry::entry::{Push, PushReply, Unavailable};
+use crate::actors::push::{Push, PushReply, Unavailable};
 use crate::actors::storage::{Ack, PendingSet};
 use crate::domain::{
     ChangeKind, ItemOutcome, Micros, PartnerNo, RecordChange, RecordKind, Seq, Write, WriteSet,

@@ -6,7 +6,7 @@
 //! number never names another.
 
 use crate::actors::partner::state::PartnerState;
-use crate::actors::registry::entry::PushBody;
+use crate::actors::push::PushBody;
 use crate::codec::request::again::{self, Texts};
 use crate::domain::{
     AssetId, ChangeKind, ItemOutcome, Micros, Origin, Outcome, PartnerNo, QuarantineRow, QuoteName,

@@ -7,7 +7,7 @@ use crate::actors::partner::operate::assets::{Operated, Order};
 use crate::actors::partner::operate::plans::{PlanOrder, PlanPart, PlanReply};
 use crate::actors::partner::operate::quarantine::{Kept, Verdict};
 use crate::actors::partner::operate::rebuild::{Again, RebuildFrom, RebuildRefused};
-use crate::actors::registry::entry::{Push, PushBody, PushReply};
+use crate::actors::push::{Push, PushBody, PushReply};
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, AssetWrite, ItemOutcome, Micros, QuarantineRow, RecordFault, RunId, Seq};
 use crate::rules::snapshot::SnapshotTimes;

@@ -6,7 +6,7 @@
 //! pages that belong to no plan, which are dropped at the next start.
 
 use crate::actors::partner::state::Surroundings;
-use crate::actors::registry::entry::Unavailable;
+use crate::actors::push::Unavailable;
 use crate::domain::{ChangeKind, PartnerNo, RecordChange, RecordKind, WriteSet};
 use crate::rules::plan::{Plan, PlanPage, page_key};
 use crate::store::{ReadError, Reader};

@@ -1,9 +1,9 @@
 //! A partner's start and stop, each in a task of its own that tells the supervisor how it ended.
 
-use super::partner::{PartnerActor, PartnerArguments, PartnerMessage, Surroundings};
-use super::registry::entry::PartnerEntry;
-use super::supervisor::{ConfigureError, SupervisorMessage};
-use super::tasks::{TaskKind, spawn};
+use super::message::{ConfigureError, SupervisorMessage};
+use crate::actors::partner::{PartnerActor, PartnerArguments, PartnerMessage, Surroundings};
+use crate::actors::registry::entry::PartnerEntry;
+use crate::actors::tasks::{TaskKind, spawn};
 use crate::config::PartnerSettings;
 use crate::domain::PartnerName;
 use crate::telemetry::PartnerMetrics;

@@ -5,49 +5,30 @@
 //! Partners start and stop in tasks of their own, which come back by message: neither a failure nor
 //! a large index of one holds up another.
 
-use super::partner::{PartnerMessage, Surroundings};
-use super::registry::entry::{PartnerEntry, Registry};
-use super::starts::{self, Starting, Step, Waiting};
-use super::tasks::{TaskKind, spawn};
+mod message;
+mod starts;
+
+pub use message::ConfigureError;
+
+use crate::actors::numbers::{NUMBERS, number_record, partner_numbers};
+use crate::actors::partner::{PartnerMessage, Surroundings};
+use crate::actors::registry::Registry;
+use crate::actors::registry::entry::PartnerEntry;
+use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::config::PartnerSettings;
-use crate::domain::{ChangeKind, PartnerName, PartnerNo, RecordChange, RecordKind, WriteSet};
+use crate::domain::{PartnerName, PartnerNo, WriteSet};
 use crate::rules::restart::{Restart, RestartBudget};
-use crate::store::{ReadError, Reader};
 use crate::telemetry::Metrics;
+use message::SupervisorMessage;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use starts::{Starting, Step, Waiting};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// Where the numbers of partners are kept: a partner's number is never given to another.
-pub(super) const NUMBERS: PartnerNo = PartnerNo(0);
-
 pub struct Supervisor;
-
-#[derive(Debug)]
-pub enum SupervisorMessage {
-    /// Makes the running partners those of the configuration.
-    Configure { partners: Vec<PartnerSettings>, reply: oneshot::Sender<Result<(), ConfigureError>> },
-    /// The wait of one that is down is over.
-    StartAgain { partner: PartnerName },
-    /// A start has come to its end, well or not.
-    StartEnded { partner: PartnerName },
-    /// The actor of one that is no longer configured has stopped, or does not in good time.
-    Retired { partner: PartnerName },
-    /// Stops every partner once it has handled what is in its mailbox.
-    Drain { reply: oneshot::Sender<()> },
-}
-
-/// The configuration could not be taken up.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigureError {
-    #[error("the partners' numbers cannot be read: {0}")]
-    Read(#[from] ReadError),
-    #[error("the store takes no writes")]
-    Storage,
-}
 
 pub struct SupervisorArguments {
     pub around: Surroundings,
@@ -65,11 +46,11 @@ pub struct SupervisorState {
     /// Of those that are down.
     timers: BTreeMap<PartnerName, JoinHandle<()>>,
     /// Starts under way, at most one of each partner.
-    pub(super) starting: BTreeMap<PartnerName, Starting>,
+    starting: BTreeMap<PartnerName, Starting>,
     /// Actors that failed before it was known whose they are.
     fell_early: HashSet<ActorId>,
     /// Actors that were told to stop and may not have yet: no successor must meet them.
-    pub(super) leaving: BTreeMap<PartnerName, ActorRef<PartnerMessage>>,
+    leaving: BTreeMap<PartnerName, ActorRef<PartnerMessage>>,
     waiting: Vec<Waiting>,
     draining: bool,
 }
@@ -392,34 +373,6 @@ impl SupervisorState {
         }
         for actor in std::mem::take(&mut self.leaving).into_values() {
             starts::wait_for_end(&actor).await;
-        }
-    }
-}
-
-/// The record of a partner's number: four bytes, and a fifth once the partner has been purged.
-pub(super) fn number_record(name: &PartnerName, no: PartnerNo, is_purged: bool) -> ChangeKind {
-    let mut value = no.0.to_le_bytes().to_vec();
-    value.extend(is_purged.then_some(1));
-    ChangeKind::Record(Box::new(RecordChange {
-        kind: RecordKind::Partner,
-        key: name.as_str().as_bytes().into(),
-        value: Some(value.into()),
-    }))
-}
-
-/// The numbers given so far, and whether their partner has been purged.
-pub fn partner_numbers(reader: &Reader) -> Result<HashMap<PartnerName, (PartnerNo, bool)>, ReadError> {
-    const PAGE: usize = 1_000;
-    let mut numbers = HashMap::new();
-    let mut after: Option<Box<[u8]>> = None;
-    loop {
-        let page = reader.records(RecordKind::Partner, NUMBERS, after.as_deref(), false, PAGE)?;
-        let Some((last, _)) = page.last() else { return Ok(numbers) };
-        after = Some(last.clone());
-        for (key, value) in &page {
-            let name = std::str::from_utf8(key).ok().and_then(|name| PartnerName::new(name).ok());
-            let no = value.first_chunk().map(|bytes| PartnerNo(u32::from_le_bytes(*bytes)));
-            numbers.extend(name.zip(no.map(|no| (no, value.len() > 4))));
         }
     }
 }
