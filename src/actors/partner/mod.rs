@@ -24,11 +24,10 @@ pub use books::plans::pages::{page_of as plan_page, pages_of as plan_pages};
 pub use feed::fetching::FeedGates;
 pub use feed::gaps::OpenGap;
 pub use ledger::Prefetched;
+pub use message::orders::{Deed, Operated, Order, PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
+pub use message::orders::{RebuildFrom, RebuildRefused};
+pub use message::quarantine::{Cannot, Kept, Released, Verdict};
 pub use message::{Blamed, PartnerMessage};
-pub use operate::assets::{Deed, Operated, Order};
-pub use operate::plans::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
-pub use operate::quarantine::{Cannot, Kept, Released, Verdict};
-pub use operate::rebuild::{RebuildFrom, RebuildRefused};
 pub use state::Surroundings;
 
 use crate::actors::poison::{Poison, RunWatch};

@@ -9,7 +9,7 @@
 
 use super::absences::{Absences, Silence, stretches};
 use super::lints;
-use crate::actors::partner::message::FetchedFile;
+use crate::actors::partner::message::run::{FetchedFile, RunPart};
 use crate::actors::partner::operate::plans::PlanError;
 use crate::actors::partner::run::{self, ActiveRun, SlotSet, UNAPPLIED_KEPT};
 use crate::actors::partner::state::PartnerState;
@@ -40,14 +40,6 @@ pub struct Ending {
 enum Closing {
     Applied(Box<ActiveRun>),
     Unchanged { file: FetchedFile, report: Box<RunReport> },
-}
-
-/// One part is decided.
-#[derive(Debug)]
-pub struct RunPart {
-    pub durable: oneshot::Receiver<Seq>,
-    /// With it the run is closed.
-    pub is_last: bool,
 }
 
 impl Closing {

@@ -4,7 +4,7 @@
 use crate::actors::partner::books::quarantine::{RefusedRecord, row_of_record, row_of_snapshot};
 use crate::actors::partner::ledger::outcomes::is_refused;
 use crate::actors::partner::ledger::{Decided, Lanes, Ledger, LedgerError, Prefetched};
-use crate::actors::partner::message::{FeedRecord, RunFailure, RunStart, SnapshotFacts};
+use crate::actors::partner::message::run::{FeedRecord, RunFailure, RunStart, SnapshotFacts};
 use crate::actors::partner::run::{self, ActiveRun, SlotSet};
 use crate::actors::partner::state::PartnerState;
 use crate::codec::time;
@@ -13,9 +13,8 @@ use crate::domain::{
     RunStatus, Seq, WriteSet,
 };
 use crate::rules::policy::RecordTime;
-use crate::rules::record_time;
 use crate::rules::snapshot::{self, SnapshotDecision};
-use crate::rules::verdict;
+use crate::rules::{record_time, verdict};
 use std::time::Duration;
 use tokio::sync::oneshot;
 

@@ -2,7 +2,8 @@
 
 use super::spool;
 use super::task::FeedTask;
-use crate::actors::partner::message::{PartnerMessage, RunFailure};
+use crate::actors::partner::message::PartnerMessage;
+use crate::actors::partner::message::run::RunFailure;
 use crate::actors::partner::operate::rebuild::{Rebuild, bodies_of};
 use crate::actors::partner::run;
 use crate::actors::partner::state::{PartnerState, RunningFeed};

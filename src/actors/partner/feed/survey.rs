@@ -4,9 +4,9 @@
 //! its place fails the run, since something else would be applied under its id.
 
 use crate::actors::partner::ledger::Prefetched;
-use crate::actors::partner::message::{FeedRecord, RunFailure};
-use crate::codec::record::Decoded;
-use crate::codec::{record, snapshot};
+use crate::actors::partner::message::run::{FeedRecord, RunFailure};
+use crate::codec::record::{self, Decoded};
+use crate::codec::snapshot;
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, Micros, PartnerNo, RecordFault, Rule};
 use crate::rules::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};

@@ -1,19 +1,19 @@
 //! One run of a feed, beside the actor: fetch, survey, then the records in batches. The actor
 //! decides; this task does what takes time.
 
-use super::ending::RunPart;
 use super::fetching::{FeedGates, Turn, Whole};
 use super::lints;
 use super::survey::{Batches, survey};
 use crate::actors::partner::ledger::Prefetched;
-use crate::actors::partner::message::{
-    FeedRecord, FetchedFile, PartnerMessage, RunFailure, RunStart, SnapshotFacts,
+use crate::actors::partner::message::PartnerMessage;
+use crate::actors::partner::message::run::{
+    Again, FeedRecord, FetchedFile, RunFailure, RunPart, RunStart, SnapshotFacts, failure_of,
 };
-use crate::actors::partner::operate::rebuild::{Again, Rebuild, StoredRun, give_up_oldest_body, keep_body};
+use crate::actors::partner::operate::rebuild::{Rebuild, StoredRun, give_up_oldest_body, keep_body};
 use crate::clock::{Clock, sleep};
 use crate::config::{FeedSettings, PartnerSettings};
 use crate::domain::{AssetId, FeedState, Micros, PartnerNo, RunId};
-use crate::feed::{FetchError, Fetched, Fetcher, Reserve, Spooled};
+use crate::feed::{Fetched, Fetcher, Reserve, Spooled};
 use crate::rules::snapshot::{SnapshotTimes, is_same_body};
 use crate::rules::survey::{InvalidRecord, Presence};
 use crate::store::Reader;
@@ -327,25 +327,6 @@ pub async fn on_blocking_pool<T: Send + 'static>(
         let detail = format!("{what} failed inside: {panicked}");
         Box::new(RunFailure::plain("reader_failed", detail, started_at))
     })
-}
-
-impl RunFailure {
-    pub fn plain(code: &'static str, detail: String, started_at: Micros) -> RunFailure {
-        RunFailure {
-            started_at,
-            code,
-            detail,
-            retry_after: None,
-            refused: false,
-            records: 0,
-            invalid: 0,
-            faults: Vec::new(),
-        }
-    }
-}
-
-fn failure_of(error: FetchError, started_at: Micros) -> RunFailure {
-    RunFailure { retry_after: error.retry_after, ..RunFailure::plain(error.code, error.detail, started_at) }
 }
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
 //! What a partner's actor is told.
 
+pub mod orders;
+pub mod quarantine;
+pub mod run;
+
 use crate::actors::partner::books::parked::{ParkedPlace, ParkedPrice};
-use crate::actors::partner::feed::ending::RunPart;
 use crate::actors::partner::ledger::Prefetched;
-use crate::actors::partner::operate::assets::{Operated, Order};
-use crate::actors::partner::operate::plans::{PlanOrder, PlanPart, PlanReply};
-use crate::actors::partner::operate::quarantine::{Kept, Verdict};
-use crate::actors::partner::operate::rebuild::{Again, RebuildFrom, RebuildRefused};
 use crate::actors::push::{Push, PushBody, PushReply};
 use crate::config::PartnerSettings;
-use crate::domain::{AssetId, AssetWrite, ItemOutcome, Micros, QuarantineRow, RecordFault, RunId, Seq};
-use crate::rules::snapshot::SnapshotTimes;
+use crate::domain::{QuarantineRow, RunId, Seq};
+use orders::{Operated, Order, PlanOrder, PlanPart, PlanReply, RebuildFrom, RebuildRefused};
+use quarantine::{Kept, Verdict};
+use run::{FeedRecord, FetchedFile, RunFailure, RunPart, RunStart, SnapshotFacts};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::oneshot;
 
 #[derive(Debug)]
@@ -144,77 +144,4 @@ impl PartnerMessage {
                 | PartnerMessage::Panic { deciding: Blamed::Run }
         )
     }
-}
-
-/// The body of a fetch, as far as it is kept between runs.
-#[derive(Clone, Debug)]
-pub struct FetchedFile {
-    pub started_at: Micros,
-    pub body_bytes: u64,
-    pub body_hash: String,
-    pub etag: Option<String>,
-    pub last_modified: Option<String>,
-    pub url: String,
-    /// What its records are read by.
-    pub mapping_print: u64,
-    /// Whether its validators were the same when asked again; `None`: they were not.
-    pub stood_still: Option<bool>,
-}
-
-/// What a survey found, as far as the actor decides by it.
-#[derive(Debug)]
-pub struct SnapshotFacts {
-    pub run: RunId,
-    pub file: FetchedFile,
-    pub times: SnapshotTimes,
-    pub complete: bool,
-    pub allow_empty: bool,
-    pub records: u64,
-    /// Records of which nothing may be applied.
-    pub quarantined: u64,
-    /// Records that say again what another says (F6).
-    pub repeated: u64,
-    /// Different ids in the file.
-    pub present: u64,
-    pub deletes_barred: bool,
-    /// The file may be cut or mixed, so that its absences count at the second one in a row (F1, F6).
-    pub doubtful: bool,
-    pub faults: Vec<RecordFault>,
-    /// A snapshot that was accepted before, read again for an operator.
-    pub again: Option<Again>,
-}
-
-/// Whether the run goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunStart {
-    Apply,
-    /// The actor has closed the run; there is nothing more to do.
-    Stop,
-}
-
-/// One id of the snapshot.
-#[derive(Debug)]
-pub struct FeedRecord {
-    pub id: AssetId,
-    pub record: u32,
-    /// Where its text begins in the file, and the text: for the quarantine.
-    pub offset: u64,
-    pub text: String,
-    /// `None`: present, but nothing of it may be applied (F2, F6).
-    pub write: Option<Box<AssetWrite>>,
-    /// F2: why its price alone is kept aside.
-    pub price_aside: Option<Box<ItemOutcome>>,
-}
-
-#[derive(Debug)]
-pub struct RunFailure {
-    pub started_at: Micros,
-    pub code: &'static str,
-    pub detail: String,
-    pub retry_after: Option<Duration>,
-    /// F3: the file could be read, but too much of it is invalid.
-    pub refused: bool,
-    pub records: u64,
-    pub invalid: u64,
-    pub faults: Vec<RecordFault>,
 }

@@ -7,51 +7,17 @@
 
 use crate::actors::partner::ledger::outcomes::damaged;
 use crate::actors::partner::ledger::{Lanes, Ledger, LedgerError, Prefetched};
+use crate::actors::partner::message::orders::{Deed, Operated, Order};
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{
-    ActionKind, AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, ItemOutcome, Lane,
-    Micros, OperatorAction, Origin, Outcome, PartnerNo, RecordChange, RecordKind, Rule, Seq, Stamp, WriteSet,
+    AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, ItemOutcome, Lane, Micros, OperatorAction,
+    Origin, Outcome, PartnerNo, RecordChange, RecordKind, Rule, Stamp, WriteSet,
 };
 use crate::store::{ReadError, Reader};
 use tokio::sync::oneshot;
 
 /// Records of actions kept per partner; older ones are dropped as new ones come.
 const ACTIONS_KEPT: u64 = 10_000;
-
-/// What an operator asks for.
-#[derive(Debug)]
-pub struct Order {
-    pub id: AssetId,
-    pub reason: String,
-    pub deed: Deed,
-}
-
-#[derive(Debug)]
-pub enum Deed {
-    /// Speaks for the members that it names, and bears no price.
-    Patch(Box<AssetWrite>),
-    Hide,
-    Unhide,
-}
-
-impl Deed {
-    fn kind(&self) -> ActionKind {
-        match self {
-            Deed::Patch(_) => ActionKind::Patch,
-            Deed::Hide => ActionKind::Hide,
-            Deed::Unhide => ActionKind::Unhide,
-        }
-    }
-}
-
-/// What became of an order: decided, and soon durable.
-#[derive(Debug)]
-pub struct Operated {
-    pub item: ItemOutcome,
-    /// The number of its record; `None` where there was nothing to do.
-    pub action: Option<u64>,
-    pub durable: oneshot::Receiver<Seq>,
-}
 
 /// The number of the last action on record.
 pub fn last_action(reader: &Reader, partner: PartnerNo) -> Result<u64, ReadError> {

@@ -10,6 +10,9 @@ use crate::actors::partner::books::plans::pages::read_page;
 use crate::actors::partner::feed::absences::PART_BYTES;
 use crate::actors::partner::ledger::{LedgerError, Prefetched};
 use crate::actors::partner::message::PartnerMessage;
+use crate::actors::partner::message::orders::{
+    PlanEnd, PlanOrder, PlanPart, PlanRefused, PlanReply, PlanVerdict,
+};
 use crate::actors::partner::run::ActiveRun;
 use crate::actors::partner::state::PartnerState;
 use crate::actors::tasks::{TaskKind, spawn};
@@ -26,48 +29,6 @@ use tokio::sync::oneshot;
 
 /// How long an approval waits before it looks again whether overlay and disk have room.
 const PAUSE: Duration = Duration::from_millis(5);
-
-/// What an operator says to a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlanVerdict {
-    Approve,
-    Reject,
-}
-
-#[derive(Debug)]
-pub struct PlanOrder {
-    pub plan: u64,
-    pub verdict: PlanVerdict,
-    pub reason: Option<String>,
-}
-
-/// What a decided plan came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlanEnd {
-    pub plan: u64,
-    pub state: PlanState,
-    pub deleted: u64,
-    /// Phantoms and what has come back (X3): kept.
-    pub kept: u64,
-}
-
-/// Why an order is not carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlanRefused {
-    /// Unknown, or no longer held.
-    NotHeld,
-    /// It is being applied already, or another one is.
-    Busy,
-}
-
-pub type PlanReply = oneshot::Sender<Result<PlanEnd, PlanRefused>>;
-
-/// One part is decided; `end` where it was the last.
-#[derive(Debug)]
-pub struct PlanPart {
-    pub durable: oneshot::Receiver<Seq>,
-    pub end: Option<PlanEnd>,
-}
 
 /// What became of some of a plan's ids.
 #[derive(Default)]

@@ -5,55 +5,21 @@
 //! The bodies of the last applied runs are kept for this, bounded by count and bytes.
 
 use crate::actors::partner::message::PartnerMessage;
+use crate::actors::partner::message::orders::{RebuildFrom, RebuildRefused};
+use crate::actors::partner::message::run::Again;
 use crate::actors::partner::state::PartnerState;
 use crate::config::private::create_directory;
 use crate::domain::{Micros, RecordKind, RunId, RunReport, RunStatus};
 use crate::feed::Spooled;
 use ractor::ActorRef;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 use tokio::sync::oneshot;
 
 /// Bodies kept per partner: enough to step back over a bad one and its successor.
 const BODIES_KEPT: usize = 3;
 /// Their bytes together. A body that is larger by itself is not kept.
 const BODIES_BYTES_MAX: u64 = 1 << 30;
-
-/// Where the snapshot comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RebuildFrom {
-    Fetch,
-    Stored(RunId),
-}
-
-/// Why there is nothing to read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RebuildRefused {
-    NoFeed,
-    /// A run is under way.
-    Running,
-    /// The run was not applied, or its file is no longer kept.
-    NotStored,
-}
-
-/// A snapshot that was accepted before: its time, and whose file it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Again {
-    pub snapshot: Micros,
-    pub dated: bool,
-    /// The run whose stored file it is; `None`: fetched, the same bytes as the last accepted.
-    pub stored: Option<RunId>,
-}
-
-impl Again {
-    pub fn detail(self) -> String {
-        match self.stored {
-            Some(run) => format!("an operator had the stored file of run {} read again", run.0),
-            None => "an operator had the unchanged file read again".into(),
-        }
-    }
-}
 
 /// The stored file of a run, with what its report says of it.
 #[derive(Clone, Debug)]

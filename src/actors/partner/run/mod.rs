@@ -1,8 +1,7 @@
 //! The state of a run that is being applied, and how its end is recorded.
 
 use crate::actors::partner::feed::absences::Silence;
-use crate::actors::partner::message::{FeedRecord, FetchedFile, RunFailure, SnapshotFacts};
-use crate::actors::partner::operate::rebuild::Again;
+use crate::actors::partner::message::run::{Again, FeedRecord, FetchedFile, RunFailure, SnapshotFacts};
 use crate::domain::{
     AssetId, ChangeKind, FeedState, ItemOutcome, Micros, RecordChange, RecordFault, RecordKind, RunCounts,
     RunId, RunReport, RunStatus, Slot,

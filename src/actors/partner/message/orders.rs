@@ -1,0 +1,99 @@
+//! What an operator orders of a partner, and what the actor answers.
+
+use crate::domain::{ActionKind, AssetId, AssetWrite, ItemOutcome, RunId, Seq};
+use crate::rules::plan::PlanState;
+use tokio::sync::oneshot;
+
+/// What an operator asks for.
+#[derive(Debug)]
+pub struct Order {
+    pub id: AssetId,
+    pub reason: String,
+    pub deed: Deed,
+}
+
+#[derive(Debug)]
+pub enum Deed {
+    /// Speaks for the members that it names, and bears no price.
+    Patch(Box<AssetWrite>),
+    Hide,
+    Unhide,
+}
+
+impl Deed {
+    pub fn kind(&self) -> ActionKind {
+        match self {
+            Deed::Patch(_) => ActionKind::Patch,
+            Deed::Hide => ActionKind::Hide,
+            Deed::Unhide => ActionKind::Unhide,
+        }
+    }
+}
+
+/// What became of an order: decided, and soon durable.
+#[derive(Debug)]
+pub struct Operated {
+    pub item: ItemOutcome,
+    /// The number of its record; `None` where there was nothing to do.
+    pub action: Option<u64>,
+    pub durable: oneshot::Receiver<Seq>,
+}
+
+/// What an operator says to a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanVerdict {
+    Approve,
+    Reject,
+}
+
+#[derive(Debug)]
+pub struct PlanOrder {
+    pub plan: u64,
+    pub verdict: PlanVerdict,
+    pub reason: Option<String>,
+}
+
+/// What a decided plan came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanEnd {
+    pub plan: u64,
+    pub state: PlanState,
+    pub deleted: u64,
+    /// Phantoms and what has come back (X3): kept.
+    pub kept: u64,
+}
+
+/// Why an order is not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanRefused {
+    /// Unknown, or no longer held.
+    NotHeld,
+    /// It is being applied already, or another one is.
+    Busy,
+}
+
+pub type PlanReply = oneshot::Sender<Result<PlanEnd, PlanRefused>>;
+
+/// One part is decided; `end` where it was the last.
+#[derive(Debug)]
+pub struct PlanPart {
+    pub durable: oneshot::Receiver<Seq>,
+    pub end: Option<PlanEnd>,
+}
+
+/// Where the snapshot comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RebuildFrom {
+    Fetch,
+    Stored(RunId),
+}
+
+/// Why there is nothing to read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RebuildRefused {
+    NoFeed,
+    /// A run is under way.
+    Running,
+    /// The run was not applied, or its file is no longer kept.
+    NotStored,
+}

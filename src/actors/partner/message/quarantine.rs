@@ -1,0 +1,123 @@
+//! A row of the quarantine on its way to be decided again: decoded on the caller's task, as it
+//! would have been decoded.
+
+use crate::actors::partner::ledger::{Lanes, Prefetched};
+use crate::codec::record;
+use crate::codec::request::again::{self, Named};
+use crate::config::PartnerSettings;
+use crate::domain::{
+    AssetId, AssetWrite, Document, ItemOutcome, Market, Micros, Origin, PriceWrite, QuarantineRow, QuoteName,
+    RefusedKind, RefusedOrigin, Verb, Write,
+};
+
+/// What is asked of a row.
+#[derive(Debug)]
+pub enum Kept {
+    Release(Box<Released>),
+    Drop,
+}
+
+/// A row's write, decoded again.
+#[derive(Debug)]
+pub struct Released {
+    pub write: Write,
+    pub lanes: Lanes,
+    pub origin: Origin,
+    pub prefetched: Prefetched,
+}
+
+/// What the actor says of it.
+#[derive(Debug)]
+pub enum Verdict {
+    /// There is no such row, or no longer.
+    Missing,
+    Dropped,
+    /// The rules have spoken; where they refuse it still, the row stays.
+    Decided(ItemOutcome),
+}
+
+/// Why a row cannot be decided again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cannot {
+    /// Its text is not all there.
+    Cut,
+    /// It never got a time: its run was refused as a whole.
+    Undated,
+    /// Its text is not a write that could be decided.
+    Unreadable,
+}
+
+impl Released {
+    /// Decodes a row as it would have been decoded, with the policy and mapping of today.
+    pub fn of(row: &QuarantineRow, settings: &PartnerSettings) -> Result<Released, Cannot> {
+        if row.is_cut() {
+            return Err(Cannot::Cut);
+        }
+        let at = Micros(row.at.ok_or(Cannot::Undated)?);
+        let received_at = Micros(row.received_at);
+        let id = row.id.as_deref().and_then(|id| AssetId::new(id).ok());
+        let (origin, lanes) = match row.origin {
+            RefusedOrigin::Feed { run, record } => (
+                Origin::Feed { run, record: u32::try_from(record).unwrap_or(u32::MAX) },
+                Lanes::Feed { snapshot: at, stamped_at: at, fetch_started_at: received_at },
+            ),
+            RefusedOrigin::Push { delivery } => (Origin::Push { delivery }, Lanes::Push { undated: at }),
+            RefusedOrigin::Parked => (Origin::Push { delivery: 0 }, Lanes::Push { undated: at }),
+        };
+        let write = match row.kind {
+            RefusedKind::FeedRecord => {
+                let mapping = &settings.feed.as_ref().ok_or(Cannot::Unreadable)?.mapping;
+                let read = record::decode(&row.raw, mapping, &settings.policy).ok();
+                // what is kept for its price alone is of no use without it (F2)
+                read.filter(|read| read.price_aside.is_none()).map(|read| Write::Asset(Box::new(read.write)))
+            }
+            RefusedKind::Delete => id.map(|id| delete(id, at)),
+            RefusedKind::Withdrawal => id.map(|id| withdrawal(id, row.quote.as_deref(), at)),
+            kind => {
+                let quote = row.quote.as_deref().and_then(|name| QuoteName::new(name).ok());
+                again::decode(&row.raw, kind, Named { id: id.as_ref(), quote }, &settings.policy)
+            }
+        };
+        let mut write = write.ok_or(Cannot::Unreadable)?;
+        if row.code == "future_time" {
+            // T4: its sender said that time, if only in the envelope that the row does not hold
+            let said = match &mut write {
+                Write::Asset(write) => &mut write.at,
+                Write::Price(write) => &mut write.at,
+            };
+            said.get_or_insert(at);
+        }
+        Ok(Released { write, lanes, origin, prefetched: Prefetched::new() })
+    }
+
+    /// The asset whose document the decision will rest on.
+    pub fn asset_id(&self) -> &AssetId {
+        self.write.id()
+    }
+}
+
+fn delete(id: AssetId, at: Micros) -> Write {
+    Write::Asset(Box::new(AssetWrite {
+        verb: Verb::Delete,
+        id,
+        at: Some(at),
+        sequence: 0,
+        members: Document::default(),
+        removed: Vec::new(),
+        prices: Vec::new(),
+    }))
+}
+
+fn withdrawal(id: AssetId, quote: Option<&str>, at: Micros) -> Write {
+    Write::Price(PriceWrite {
+        id,
+        quote: quote.and_then(|name| QuoteName::new(name).ok()).unwrap_or(QuoteName::PRICE),
+        amount: None,
+        currency: None,
+        at: Some(at),
+        sequence: 0,
+        market: Market::Unsaid,
+        stream: None,
+        extra: None,
+    })
+}

@@ -1,0 +1,125 @@
+//! What a run of the feed and the actor say to each other.
+
+use crate::domain::{AssetId, AssetWrite, ItemOutcome, Micros, RecordFault, RunId, Seq};
+use crate::feed::FetchError;
+use crate::rules::snapshot::SnapshotTimes;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// The body of a fetch, as far as it is kept between runs.
+#[derive(Clone, Debug)]
+pub struct FetchedFile {
+    pub started_at: Micros,
+    pub body_bytes: u64,
+    pub body_hash: String,
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+    pub url: String,
+    /// What its records are read by.
+    pub mapping_print: u64,
+    /// Whether its validators were the same when asked again; `None`: they were not.
+    pub stood_still: Option<bool>,
+}
+
+/// What a survey found, as far as the actor decides by it.
+#[derive(Debug)]
+pub struct SnapshotFacts {
+    pub run: RunId,
+    pub file: FetchedFile,
+    pub times: SnapshotTimes,
+    pub complete: bool,
+    pub allow_empty: bool,
+    pub records: u64,
+    /// Records of which nothing may be applied.
+    pub quarantined: u64,
+    /// Records that say again what another says (F6).
+    pub repeated: u64,
+    /// Different ids in the file.
+    pub present: u64,
+    pub deletes_barred: bool,
+    /// The file may be cut or mixed, so that its absences count at the second one in a row (F1, F6).
+    pub doubtful: bool,
+    pub faults: Vec<RecordFault>,
+    /// A snapshot that was accepted before, read again for an operator.
+    pub again: Option<Again>,
+}
+
+/// A snapshot that was accepted before: its time, and whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Again {
+    pub snapshot: Micros,
+    pub dated: bool,
+    /// The run whose stored file it is; `None`: fetched, the same bytes as the last accepted.
+    pub stored: Option<RunId>,
+}
+
+impl Again {
+    pub fn detail(self) -> String {
+        match self.stored {
+            Some(run) => format!("an operator had the stored file of run {} read again", run.0),
+            None => "an operator had the unchanged file read again".into(),
+        }
+    }
+}
+
+/// Whether the run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunStart {
+    Apply,
+    /// The actor has closed the run; there is nothing more to do.
+    Stop,
+}
+
+/// One id of the snapshot.
+#[derive(Debug)]
+pub struct FeedRecord {
+    pub id: AssetId,
+    pub record: u32,
+    /// Where its text begins in the file, and the text: for the quarantine.
+    pub offset: u64,
+    pub text: String,
+    /// `None`: present, but nothing of it may be applied (F2, F6).
+    pub write: Option<Box<AssetWrite>>,
+    /// F2: why its price alone is kept aside.
+    pub price_aside: Option<Box<ItemOutcome>>,
+}
+
+/// One part is decided.
+#[derive(Debug)]
+pub struct RunPart {
+    pub durable: oneshot::Receiver<Seq>,
+    /// With it the run is closed.
+    pub is_last: bool,
+}
+
+#[derive(Debug)]
+pub struct RunFailure {
+    pub started_at: Micros,
+    pub code: &'static str,
+    pub detail: String,
+    pub retry_after: Option<Duration>,
+    /// F3: the file could be read, but too much of it is invalid.
+    pub refused: bool,
+    pub records: u64,
+    pub invalid: u64,
+    pub faults: Vec<RecordFault>,
+}
+
+impl RunFailure {
+    pub fn plain(code: &'static str, detail: String, started_at: Micros) -> RunFailure {
+        RunFailure {
+            started_at,
+            code,
+            detail,
+            retry_after: None,
+            refused: false,
+            records: 0,
+            invalid: 0,
+            faults: Vec::new(),
+        }
+    }
+}
+
+pub fn failure_of(error: FetchError, started_at: Micros) -> RunFailure {
+    RunFailure { retry_after: error.retry_after, ..RunFailure::plain(error.code, error.detail, started_at) }
+}
