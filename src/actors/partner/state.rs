@@ -1,9 +1,11 @@
 //! What a partner's actor owns, and what it does with pushes.
 
+use super::ledger::lacked::Lacked;
+use super::ledger::loss::Loss;
 use super::pushes::{self, PushCount};
 use crate::actors::delivery::Delivery;
 use crate::actors::partner::books::deliveries::{Decided, Deliveries, Fresh};
-use crate::actors::partner::books::lost::{Loss, LostBook};
+use crate::actors::partner::books::lost::LostBook;
 use crate::actors::partner::books::parked::Parked;
 use crate::actors::partner::books::plans::Plans;
 use crate::actors::partner::books::quarantine::{self, Batch, Quarantine, Refused};
@@ -12,7 +14,6 @@ use crate::actors::partner::feed::ending::Ending;
 use crate::actors::partner::feed::fetching::FeedGates;
 use crate::actors::partner::feed::gaps::{GapWatch, Numbered, OpenGap, note_numbers};
 use crate::actors::partner::index::Index;
-use crate::actors::partner::ledger::existence::Lacked;
 use crate::actors::partner::ledger::recent::RecentDocuments;
 use crate::actors::partner::ledger::{Lanes, Ledger, LedgerError, Prefetched};
 use crate::actors::partner::operate::assets::last_action;

@@ -1,6 +1,6 @@
 //! What the edge holds of the actors: a registry by partner, and typed calls.
 
-use crate::actors::admission::{Admission, Limits, Shed};
+use crate::actors::admission::{Admission, Limits};
 use crate::actors::delivery::DeliveryKey;
 use crate::actors::partner::{
     Blamed, OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched,

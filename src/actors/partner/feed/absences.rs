@@ -4,8 +4,8 @@
 //! slots stay those of their assets meanwhile: nothing is forgotten while a run is applied.
 
 use crate::actors::partner::books::plans::draft::Opening;
+use crate::actors::partner::index::slot_set::SlotSet;
 use crate::actors::partner::ledger::{LedgerError, Prefetched};
-use crate::actors::partner::run::SlotSet;
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{AssetHead, Lane, Micros, Origin, RunCounts, RunId, Slot, Stamp, WriteSet};
 use crate::rules::absence::{self, Absence};

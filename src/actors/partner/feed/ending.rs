@@ -9,9 +9,10 @@
 
 use super::absences::{Absences, Silence, stretches};
 use super::lints;
+use crate::actors::partner::index::slot_set::SlotSet;
 use crate::actors::partner::message::run::{FetchedFile, RunPart};
 use crate::actors::partner::operate::plans::PlanError;
-use crate::actors::partner::run::{self, ActiveRun, SlotSet, UNAPPLIED_KEPT};
+use crate::actors::partner::run::{self, ActiveRun, UNAPPLIED_KEPT};
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{
     AssetId, ChangeKind, Lane, Micros, RunCounts, RunId, RunReport, RunStatus, Seq, Slot, Stamp, WriteSet,

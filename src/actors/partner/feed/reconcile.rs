@@ -2,10 +2,11 @@
 //! applied (T3, X2, F1–F3, F5). What follows on the last record is `ending`'s.
 
 use crate::actors::partner::books::quarantine::{RefusedRecord, row_of_record, row_of_snapshot};
+use crate::actors::partner::index::slot_set::SlotSet;
 use crate::actors::partner::ledger::outcomes::is_refused;
 use crate::actors::partner::ledger::{Decided, Lanes, Ledger, LedgerError, Prefetched};
 use crate::actors::partner::message::run::{FeedRecord, RunFailure, RunStart, SnapshotFacts};
-use crate::actors::partner::run::{self, ActiveRun, SlotSet};
+use crate::actors::partner::run::{self, ActiveRun};
 use crate::actors::partner::state::PartnerState;
 use crate::codec::time;
 use crate::domain::{

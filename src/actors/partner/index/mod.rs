@@ -3,12 +3,15 @@
 //! It holds the newest *decided* state, which may be ahead of what is durable. Contents of
 //! documents are not here; a slot keeps its number for the asset's life.
 
+pub mod entry;
 mod held_quotes;
 mod interned;
+pub mod slot_set;
 
-use crate::domain::{AssetHead, AssetId, Beaten, Currency, Exception, Micros, Quote, QuoteName, Slot, Stamp};
+use crate::domain::{AssetHead, AssetId, Currency, Exception, Micros, Quote, QuoteName, Slot, Stamp};
 use crate::rules::price::PricedAsset;
 use compact_str::CompactString;
+use entry::{Entry, Held, Rare};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use held_quotes::{HeldQuote, QuoteKind, Quotes, RareQuote};
 use interned::Interned;
@@ -35,67 +38,6 @@ pub struct Index {
     kinds_in_use: usize,
     currencies: Interned<Currency>,
     living: usize,
-}
-
-/// One asset, packed: what most assets do not have lies apart.
-#[derive(Clone)]
-pub struct Entry {
-    id: AssetId,
-    life: Stamp,
-    base: Stamp,
-    hash: [u64; 2],
-    rare: Option<Box<Rare>>,
-    quotes: Quotes,
-    version: u32,
-    /// The document's currency as a number, 0 for none.
-    currency: u16,
-    inactive: bool,
-    hidden: bool,
-    /// It has died before: `rare` says when. Spares the living a look there.
-    has_died: bool,
-    absences: u8,
-}
-
-/// What an asset has that has died, or had members written by themselves, or ties.
-#[derive(Clone)]
-struct Rare {
-    death: Stamp,
-    end: Stamp,
-    died_at: Micros,
-    exceptions: Vec<Held>,
-    beaten: Option<Box<[Beaten]>>,
-}
-
-/// An exception with its member's name as a number: 24 bytes.
-#[derive(Clone, Copy)]
-struct Held {
-    stamp: Stamp,
-    name: u32,
-    removed: bool,
-}
-
-impl Entry {
-    fn death(&self) -> Stamp {
-        self.rare.as_ref().filter(|_| self.has_died).map_or(Stamp::NEVER, |rare| rare.death)
-    }
-
-    fn end(&self) -> Stamp {
-        self.rare.as_ref().filter(|_| self.has_died).map_or(Stamp::NEVER, |rare| rare.end)
-    }
-
-    fn died_at(&self) -> Micros {
-        self.rare.as_ref().filter(|_| self.has_died).map_or(Micros::BEGINNING, |rare| rare.died_at)
-    }
-
-    fn is_alive(&self) -> bool {
-        self.life > self.death()
-    }
-
-    /// Reads something of each part, so that all of it is in the cache.
-    fn touch(&self) -> i64 {
-        let quote = self.quotes.as_slice().first().map_or(0, |quote| quote.received_at.0 ^ quote.stamp.at.0);
-        self.id.as_bytes().len() as i64 ^ self.base.at.0 ^ i64::from(self.version) ^ quote
-    }
 }
 
 impl Index {

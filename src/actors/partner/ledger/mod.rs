@@ -1,13 +1,15 @@
 //! The ledger: applies the rules to one write after another, keeps the index in step with what is
 //! decided, and gathers the changes of the write set that is being made.
 
-pub mod existence;
+mod existence;
+mod hide;
+pub mod lacked;
+pub mod loss;
 pub mod outcomes;
 mod pricing;
 pub mod recent;
 mod undo;
 
-use crate::actors::partner::books::lost::{self, Loss, Source};
 use crate::actors::partner::index::Index;
 use crate::domain::{
     AssetEvent, AssetHead, AssetId, AssetWrite, Document, ItemOutcome, Lane, LostWrite, Micros, Origin,
@@ -20,14 +22,15 @@ use crate::rules::source_time::{DOCUMENT_AHEAD_MAX, is_future};
 use crate::rules::unread;
 use crate::rules::verdict::RecordFacts;
 use crate::store::{ReadError, Reader};
-use existence::Lacked;
+use lacked::Lacked;
+use loss::{Loss, Source};
 use outcomes::{
     absent_from_file, damaged, holds_too_much, is_refused, long_forgotten, older_than_history,
     too_many_assets,
 };
 use recent::RecentDocuments;
 use std::collections::HashMap;
-use undo::Undo;
+use undo::{Mark, Undo};
 
 /// Batches from this size on are worth warming the index for.
 const WARM_FROM: usize = 8;
@@ -151,7 +154,7 @@ impl Ledger<'_> {
             return Ok(Decided::document_only(holds_too_much(excess, bytes_max)));
         }
         if !decision.hidden {
-            self.note_loss(&write.id, |source| lost::of_document(write, stamp, &decision, source));
+            self.note_loss(&write.id, |source| loss::of_document(write, stamp, &decision, source));
         }
         self.ambiguous += u64::from(decision.ambiguous);
         let mut item = match decision.hidden {
@@ -232,7 +235,7 @@ impl Ledger<'_> {
     /// Keeps what a write lost, up to what one batch may record.
     pub(super) fn note_loss(&mut self, id: &AssetId, lost: impl FnOnce(Source) -> Option<LostWrite>) {
         let source = Source { origin: self.origin, learned_at: self.now };
-        if let Some(write) = lost(source).filter(|_| self.losses.len() < lost::PER_BATCH_MAX) {
+        if let Some(write) = lost(source).filter(|_| self.losses.len() < loss::PER_BATCH_MAX) {
             self.losses.push(Loss { id: id.clone(), write });
         }
     }
@@ -310,6 +313,27 @@ impl Ledger<'_> {
             self.undo.push(Undo::Inserted(slot));
         }
         slot
+    }
+
+    /// A point to come back to: all that follows on it can be taken back while undo is kept.
+    pub fn mark(&self) -> Mark {
+        Mark { steps: self.undo.len(), changes: self.set.changes.len(), losses: self.losses.len() }
+    }
+
+    /// Takes every step since `mark` back, newest first.
+    pub fn take_back(&mut self, mark: Mark) {
+        for step in self.undo.drain(mark.steps..).rev() {
+            step.take_back(self.index, self.recent);
+        }
+        self.set.changes.truncate(mark.changes);
+        self.losses.truncate(mark.losses);
+    }
+
+    /// Keeps how a slot is now, before it changes.
+    pub fn remember(&mut self, slot: Slot) {
+        if self.keeps_undo {
+            self.undo.push(Undo::of(slot, self.index, self.recent));
+        }
     }
 
     pub(super) fn last_change(&self) -> u32 {

@@ -1,11 +1,11 @@
 //! The ledger's half that decides prices: those pushed by themselves, and those that an asset's
 //! write or a feed's record carries.
 
+use super::loss;
 use super::outcomes::{
     at_the_price, damaged, is_refused, louder, merge_price, older_than_history, too_many_assets,
 };
 use super::{Decided, Lanes, Ledger};
-use crate::actors::partner::books::lost;
 use crate::actors::partner::index::Index;
 use crate::codec::render::heartbeat;
 use crate::domain::{
@@ -29,7 +29,7 @@ impl Ledger<'_> {
         }
         let said = Said { by_arrival: write.at.is_none(), ..Said::default() };
         let decision = self.decide_price(slot, write, stamp, said);
-        self.note_loss(&write.id, |source| lost::of_price(write, stamp, &decision, source));
+        self.note_loss(&write.id, |source| loss::of_price(write, stamp, &decision, source));
         self.price_decided(slot, &write.id, decision)
     }
 
@@ -94,7 +94,7 @@ impl Ledger<'_> {
                         fetch_started_at,
                     };
                     let decision = self.decide_undated(slot, undated, said);
-                    self.note_loss(&write.id, |source| lost::of_undated(&undated, &decision, source));
+                    self.note_loss(&write.id, |source| loss::of_undated(&undated, &decision, source));
                     self.drift += u64::from(decision.drifted);
                     decision
                 }
@@ -102,7 +102,7 @@ impl Ledger<'_> {
                     let stamp = Stamp::new(at.unwrap_or(stamp.at), stamp.lane(), price.sequence);
                     let said = Said { by_arrival: said.by_arrival && at.is_none(), ..said };
                     let decision = self.decide_price(slot, price, stamp, said);
-                    self.note_loss(&write.id, |source| lost::of_price(price, stamp, &decision, source));
+                    self.note_loss(&write.id, |source| loss::of_price(price, stamp, &decision, source));
                     decision
                 }
             };

@@ -5,14 +5,10 @@
 //! While an asset is hidden readers do not find it; for their change stream it is deleted when it
 //! is hidden, and created when it is shown again.
 
-use crate::actors::partner::ledger::outcomes::damaged;
-use crate::actors::partner::ledger::{Lanes, Ledger, LedgerError, Prefetched};
+use crate::actors::partner::ledger::{Lanes, LedgerError, Prefetched};
 use crate::actors::partner::message::orders::{Deed, Operated, Order};
 use crate::actors::partner::state::PartnerState;
-use crate::domain::{
-    AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, ItemOutcome, Lane, Micros, OperatorAction,
-    Origin, Outcome, PartnerNo, RecordChange, RecordKind, Rule, Stamp, WriteSet,
-};
+use crate::domain::{ChangeKind, OperatorAction, Origin, PartnerNo, RecordChange, RecordKind, WriteSet};
 use crate::store::{ReadError, Reader};
 use tokio::sync::oneshot;
 
@@ -70,44 +66,4 @@ fn action_records(number: u64, action: &OperatorAction) -> Vec<ChangeKind> {
     let oldest = number.checked_sub(ACTIONS_KEPT).filter(|&old| old > 0);
     let dropped = oldest.map(|old| record(old, None));
     [record(number, Some(value.into()))].into_iter().chain(dropped).collect()
-}
-
-impl Ledger<'_> {
-    /// Takes a living asset out of readers' sight, or puts it back.
-    fn set_hidden(&mut self, id: &AssetId, hidden: bool, at: Micros) -> Result<ItemOutcome, LedgerError> {
-        if self.index.is_damaged(id) {
-            return Ok(damaged(Rule::D1));
-        }
-        let slot = self.index.find(id);
-        let head = slot.map_or_else(AssetHead::unborn, |slot| self.index.head(slot));
-        let Some(slot) = slot.filter(|_| head.is_alive()) else {
-            let known = head.death.happened();
-            return Ok(ItemOutcome::plain(if known { Outcome::Gone } else { Outcome::NotFound }, Rule::X1));
-        };
-        if head.hidden == hidden {
-            return Ok(ItemOutcome::plain(Outcome::Unchanged, Rule::D2));
-        }
-        let (event, set) = match hidden {
-            true => (AssetEvent::Updated, Vec::new()),
-            // readers get it anew: whole
-            false => match self.document(slot, head.version) {
-                Ok(held) => (AssetEvent::Created, held.into_members()),
-                Err(LedgerError::Damaged { .. }) => return Ok(damaged(Rule::D1)),
-                Err(failed) => return Err(failed),
-            },
-        };
-        let head = AssetHead { hidden, ..head };
-        self.index.set_head(slot, &head);
-        // a stamp that no write bears: it must not pass for the writer of any member
-        let stamp = Stamp::new(at, Lane::Admin, Stamp::SEQUENCE_MAX);
-        let (id, origin, removed) = (id.clone(), self.origin, Vec::new());
-        let change = AssetChange { slot, id, event, head, set, removed, stamp, origin };
-        let mut item = ItemOutcome::plain(Outcome::Updated, Rule::D1);
-        item.change = Some(self.set.changes.len() as u32);
-        self.set.changes.push(ChangeKind::Asset(Box::new(change)));
-        if !hidden {
-            self.show_quotes(slot);
-        }
-        Ok(item)
-    }
 }

@@ -1,10 +1,11 @@
 //! The state of a run that is being applied, and how its end is recorded.
 
 use crate::actors::partner::feed::absences::Silence;
+use crate::actors::partner::index::slot_set::SlotSet;
 use crate::actors::partner::message::run::{Again, FeedRecord, FetchedFile, RunFailure, SnapshotFacts};
 use crate::domain::{
     AssetId, ChangeKind, FeedState, ItemOutcome, Micros, RecordChange, RecordFault, RecordKind, RunCounts,
-    RunId, RunReport, RunStatus, Slot,
+    RunId, RunReport, RunStatus,
 };
 use crate::rules::guard;
 use crate::rules::survey::FAULTS_KEPT;
@@ -89,24 +90,6 @@ impl ActiveRun {
             empty_meant: self.facts.allow_empty,
             living: self.living,
         }
-    }
-}
-
-/// Which slots the snapshot has spoken for: one bit each.
-#[derive(Debug, Default)]
-pub struct SlotSet(Vec<u64>);
-
-impl SlotSet {
-    pub fn insert(&mut self, slot: Slot) {
-        let word = slot.0 as usize / 64;
-        if word >= self.0.len() {
-            self.0.resize(word + 1, 0);
-        }
-        self.0[word] |= 1 << (slot.0 % 64);
-    }
-
-    pub fn contains(&self, slot: Slot) -> bool {
-        self.0.get(slot.0 as usize / 64).is_some_and(|word| word >> (slot.0 % 64) & 1 == 1)
     }
 }
 
@@ -222,19 +205,4 @@ fn record(kind: RecordKind, key: Box<[u8]>, value: Option<Box<[u8]>>) -> ChangeK
 
 fn json(value: &impl serde::Serialize) -> Box<[u8]> {
     serde_json::to_vec(value).expect("plain structs serialise").into_boxed_slice()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slot_set_holds_what_was_put_in() {
-        let mut seen = SlotSet::default();
-        for slot in [0, 63, 64, 1000] {
-            seen.insert(Slot(slot));
-        }
-        assert!([0, 63, 64, 1000].into_iter().all(|slot| seen.contains(Slot(slot))));
-        assert!([1, 62, 65, 999, 1001, 5000].into_iter().all(|slot| !seen.contains(Slot(slot))));
-    }
 }

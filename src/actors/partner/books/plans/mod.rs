@@ -8,7 +8,7 @@ pub mod draft;
 pub mod pages;
 
 use crate::actors::partner::index::Index;
-use crate::actors::partner::run::SlotSet;
+use crate::actors::partner::index::slot_set::SlotSet;
 use crate::domain::{AssetId, ChangeKind, FeedState, Micros, PartnerNo, RecordKind, Slot};
 use crate::rules::plan::{CONFIRMED, Plan, PlanState, page_key, plan_of_page};
 use crate::store::{ReadError, Reader};
