@@ -3,6 +3,7 @@
 
 mod admission;
 mod delivery;
+mod gates;
 mod numbers;
 mod partner;
 mod poison;
@@ -15,8 +16,9 @@ mod tasks;
 
 pub use admission::{Admission, Bucket, Limits, Permit, Shed};
 pub use delivery::{Delivery, DeliveryKey, Repeats};
+pub use gates::FeedGates;
 pub use numbers::partner_numbers;
-pub use partner::{Cannot, Deed, FeedGates, Operated, Order, ParkedPlace, ParkedPrice};
+pub use partner::{Cannot, Deed, Operated, Order, ParkedPlace, ParkedPrice};
 pub use partner::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, Surroundings};
 pub use partner::{plan_page, plan_pages};
 pub use purge::{Leftovers, Purge, count as count_leftovers};

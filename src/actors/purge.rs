@@ -238,7 +238,7 @@ mod tests {
         for kind in RecordKind::ALL.into_iter().filter(|kind| *kind != RecordKind::Feed) {
             assert_eq!(reader.first_record_keys(kind, NO, 1).unwrap().len(), 0, "{kind:?}");
         }
-        let numbers = super::super::supervisor::partner_numbers(&reader).unwrap();
+        let numbers = crate::actors::numbers::partner_numbers(&reader).unwrap();
         assert_eq!(numbers[&name], (NO, true));
     }
 

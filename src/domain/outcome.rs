@@ -70,6 +70,11 @@ impl Outcome {
     }
 
     /// Whether the write changed what readers see.
+    /// Nothing of the write was taken: it is kept aside, or was turned away.
+    pub fn is_refused(self) -> bool {
+        matches!(self, Outcome::Rejected | Outcome::Quarantined)
+    }
+
     pub fn applied(self) -> bool {
         matches!(self, Outcome::Created | Outcome::Updated | Outcome::Deleted)
     }

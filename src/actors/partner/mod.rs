@@ -7,22 +7,23 @@
 //! loads its index from what is durable.
 
 mod books;
+mod commit;
+mod convert;
 mod feed;
 mod index;
 mod ledger;
 mod message;
 mod operate;
-mod pushes;
+mod push;
 mod run;
 mod set_right;
 mod state;
 mod sweep;
 
 pub use books::deliveries::stored_delivery;
+pub use books::gaps::OpenGap;
 pub use books::parked::{ParkedPlace, ParkedPrice};
 pub use books::plans::pages::{page_of as plan_page, pages_of as plan_pages};
-pub use feed::fetching::FeedGates;
-pub use feed::gaps::OpenGap;
 pub use ledger::Prefetched;
 pub use message::orders::{Deed, Operated, Order, PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
 pub use message::orders::{RebuildFrom, RebuildRefused};
@@ -67,7 +68,7 @@ impl Actor for PartnerActor {
         // what an earlier life decided stands in line before this empty set: once it is through,
         // the index can be loaded from what is durable
         around.storage.commit_and_wait(WriteSet::new(no)).await?;
-        books::plans::pages::convert(&around, no).await?;
+        convert::convert(&around, no).await?;
         set_right::set_right(&around, no).await?;
         let load = move || {
             spool::clean(&around.spool, settings.name.as_str());
@@ -123,7 +124,7 @@ impl Actor for PartnerActor {
                 state.kept(key, wish, verdict, durable)?
             }
             PartnerMessage::ListParked { after, limit, reply } => {
-                let _ = reply.send(state.list_parked(after, limit));
+                let _ = reply.send(state.parked.list(&state.index, after, limit));
             }
             PartnerMessage::SweepDue => state.sweep(&myself),
             PartnerMessage::LetGo => state.let_go(),

@@ -5,8 +5,9 @@
 //! is gone on with. Deliveries and what is parked keep their times; their ages count from the start.
 
 use super::books::plans::pages::{head_record, page_record, read_page};
-use super::run::state_record;
-use super::state::{Surroundings, undated_of, undated_record};
+use super::books::runs::{state, state_record};
+use super::books::undated::{undated_of, undated_record};
+use super::state::Surroundings;
 use crate::actors::push::Unavailable;
 use crate::clock::sleep;
 use crate::domain::{
@@ -77,9 +78,7 @@ impl StoredFeed {
 }
 
 fn feed_of(reader: &Reader, no: PartnerNo) -> Result<StoredFeed, ReadError> {
-    let bytes = reader.record(RecordKind::Feed, no, &[])?;
-    let feed = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    Ok(StoredFeed(feed.unwrap_or_default()))
+    Ok(StoredFeed(state(reader, no)?))
 }
 
 /// How far what lies ahead is to be moved back, if any does.

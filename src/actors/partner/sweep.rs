@@ -4,11 +4,13 @@
 //! A collected death raises the partner's history floor, in the same commit and for ever: what is
 //! stamped at or below it is refused from then on, so forgetting brings nothing back.
 
-use super::state::{PartnerState, RunningFeed};
-use crate::actors::partner::message::PartnerMessage;
+use super::books::runs::state_record;
+use super::message::PartnerMessage;
+use super::run::running::RunningFeed;
+use super::state::PartnerState;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
-use crate::domain::{ChangeKind, Micros, RecordChange, RecordKind, Slot, WriteSet};
+use crate::domain::{Micros, Slot, WriteSet};
 use crate::rules::keeping::is_forgettable;
 use ractor::ActorRef;
 use std::time::Duration;
@@ -108,8 +110,6 @@ impl PartnerState {
             return;
         }
         self.feed.history_floor = floor;
-        let value = serde_json::to_vec(&self.feed).expect("plain structs serialise").into_boxed_slice();
-        let change = RecordChange { kind: RecordKind::Feed, key: Box::default(), value: Some(value) };
-        set.changes.push(ChangeKind::Record(Box::new(change)));
+        set.changes.push(state_record(&self.feed));
     }
 }

@@ -2,21 +2,16 @@
 //! newest. What is known here decides; the store's records are only read where outcomes have left
 //! memory.
 
-use crate::actors::delivery::{Delivery, DeliveryKey, Standing};
-use crate::actors::partner::state::PartnerState;
-use crate::actors::push::{Push, PushReply, Unavailable};
-use crate::actors::storage::{Ack, PendingSet};
-use crate::domain::{
-    ChangeKind, ItemOutcome, Micros, PartnerNo, RecordChange, RecordKind, Seq, Write, WriteSet,
-};
+use super::record;
+use crate::actors::delivery::{Delivery, DeliveryKey};
+use crate::domain::{ChangeKind, Micros, PartnerNo, RecordKind, Seq};
 use crate::rules::ahead::AHEAD_MIN;
-use crate::rules::deliveries::{self, DeliveryDecision, DeliveryRecord, Missing, is_expired};
+use crate::rules::deliveries::{DeliveryRecord, is_expired};
 use crate::store::{ReadError, Reader};
 use serde::Deserialize;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use tokio::sync::oneshot;
 
 /// Deliveries whose outcomes stay in memory: retries come within seconds, mostly.
 const RECENT_MAX: usize = 1_000;
@@ -62,24 +57,6 @@ pub struct Remembered {
     pub first: Arc<OnceLock<Seq>>,
 }
 
-/// What a delivery came to, beside its items.
-#[derive(Clone, Copy, Debug)]
-pub struct Decided {
-    pub received_at: Micros,
-    /// The time given to its first undated item (T1).
-    pub undated_at: Option<Micros>,
-    pub only_prices: bool,
-}
-
-impl Decided {
-    /// Before any of its items is decided.
-    pub fn before(push: &Push) -> Decided {
-        let only_prices =
-            push.delivery.is_some() && push.writes.iter().all(|write| !matches!(write, Ok(Write::Asset(_))));
-        Decided { received_at: push.received_at, undated_at: None, only_prices }
-    }
-}
-
 /// What of a stored record its age hangs on.
 #[derive(Deserialize)]
 struct Age {
@@ -91,19 +68,14 @@ impl Deliveries {
     /// What our clock has dated ahead of `now` is as old as `now`: kept for as long as others, no longer.
     pub fn load(reader: &Reader, partner: PartnerNo, now: Micros) -> Result<Deliveries, ReadError> {
         let mut deliveries = Deliveries::default();
-        let mut after: Option<Box<[u8]>> = None;
-        loop {
-            let page = reader.records(RecordKind::Delivery, partner, after.as_deref(), false, PAGE)?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(last.clone());
-            for (key, value) in &page {
-                let key: Option<[u8; 16]> = (**key).try_into().ok();
-                if let Some((key, mut age)) = key.zip(serde_json::from_slice::<Age>(value).ok()) {
-                    age.received_at = age.received_at.min(now.0);
-                    deliveries.take_in(DeliveryKey(key), &age, weight_of(value));
-                }
+        record::each(reader, (RecordKind::Delivery, partner), PAGE, |key, value| {
+            let key: Option<[u8; 16]> = key.try_into().ok();
+            if let Some((key, mut age)) = key.zip(serde_json::from_slice::<Age>(value).ok()) {
+                age.received_at = age.received_at.min(now.0);
+                deliveries.take_in(DeliveryKey(key), &age, weight_of(value));
             }
-        }
+            Ok::<(), ReadError>(())
+        })?;
         for order in &mut deliveries.order {
             order.make_contiguous().sort_unstable();
         }
@@ -127,7 +99,7 @@ impl Deliveries {
     }
 
     /// What is remembered under the delivery's id, if it is not too old by now.
-    fn recall(
+    pub fn recall(
         &self,
         delivery: &Delivery,
         now: Micros,
@@ -153,22 +125,22 @@ impl Deliveries {
     }
 
     /// Takes a delivery in; gives back its record and those that are dropped for it.
-    fn remember(&mut self, key: DeliveryKey, remembered: Remembered, ticket: u64) -> ChangeKind {
-        let record = &remembered.record;
-        let value = serde_json::to_vec(&**record).expect("a plain struct serialises").into_boxed_slice();
+    pub fn remember(&mut self, key: DeliveryKey, remembered: Remembered, ticket: u64) -> ChangeKind {
+        let value = record::json(&*remembered.record);
         let weight = weight_of(&value);
-        let age = Age { received_at: record.received_at, prices_only: record.prices_only };
+        let DeliveryRecord { received_at, prices_only, .. } = *remembered.record;
+        let age = Age { received_at, prices_only };
         self.take_in(key, &age, weight);
         if let Some(known) = self.known.get_mut(&key) {
             known.recent = Some(Recent { remembered, ticket });
             self.recent.push_back(key);
             self.recent_weight += u64::from(weight);
         }
-        change(key, Some(value))
+        record::set(RecordKind::Delivery, &key.0, value)
     }
 
     /// Drops what is too old and what is too many, but never `newest`.
-    fn drop_surplus(&mut self, newest: DeliveryKey, weight_max: u64, now: Micros) -> Vec<ChangeKind> {
+    pub fn drop_surplus(&mut self, newest: DeliveryKey, weight_max: u64, now: Micros) -> Vec<ChangeKind> {
         let mut dropped = Vec::new();
         while dropped.len() < DROPS_PER_PUSH {
             let Some(place) = self.next_to_go(weight_max, now) else { break };
@@ -182,7 +154,7 @@ impl Deliveries {
             {
                 self.weight -= u64::from(known.weight);
                 self.forget_recent(&known);
-                dropped.push(change(key, None));
+                dropped.push(record::gone(RecordKind::Delivery, &key.0));
             }
         }
         dropped
@@ -200,7 +172,7 @@ impl Deliveries {
     }
 
     /// Lets outcomes go from memory that can be read from the store.
-    fn shrink(&mut self, durable: &AtomicU64) {
+    pub fn shrink(&mut self, durable: &AtomicU64) {
         let durable = durable.load(Ordering::Acquire);
         while self.recent.len() > RECENT_MAX || self.recent_weight > RECENT_WEIGHT_MAX {
             let Some(&key) = self.recent.front() else { return };
@@ -217,7 +189,7 @@ impl Deliveries {
     }
 
     /// T1: when the items without a time are true that stand in a body built anew.
-    fn next_undated(&self, key: DeliveryKey, record: &DeliveryRecord, now: Micros) -> Micros {
+    pub fn next_undated(&self, key: DeliveryKey, record: &DeliveryRecord, now: Micros) -> Micros {
         let known = self.known.get(&key);
         let last = known.and_then(|known| known.rebuilt_at);
         let next = last.map_or(record.next_undated(), |last| Micros(last).plus(1));
@@ -240,99 +212,6 @@ impl Deliveries {
     }
 }
 
-/// A push that is to be decided.
-pub struct Fresh {
-    pub push: Push,
-    pub reply: oneshot::Sender<PushReply>,
-    /// Of a body that was built anew under an id that is known: when its items without a time are
-    /// true.
-    pub rebuilt_at: Option<Micros>,
-}
-
-impl PartnerState {
-    /// Answers a push whose delivery id is known, and gives any other back.
-    pub fn unless_repeated(
-        &mut self,
-        push: Push,
-        reply: oneshot::Sender<PushReply>,
-    ) -> Result<Option<Fresh>, ReadError> {
-        let Some(delivery) = &push.delivery else {
-            return Ok(Some(Fresh { push, reply, rebuilt_at: None }));
-        };
-        let now = self.around.clock.now();
-        let stored = || stored_delivery(&self.around.reader, self.no, delivery.key);
-        let remembered = self.deliveries.recall(delivery, now, stored)?;
-        let record = remembered.as_ref().map(|remembered| &*remembered.record);
-        let decision = deliveries::decide(record, (delivery.header, &delivery.fingerprint), now);
-        let Some(Remembered { record, first }) = remembered else {
-            return Ok(Some(Fresh { push, reply, rebuilt_at: None }));
-        };
-        let (items, missing) = match decision {
-            DeliveryDecision::New => return Ok(Some(Fresh { push, reply, rebuilt_at: None })),
-            DeliveryDecision::Rebuilt => {
-                self.metrics.deliveries().reused();
-                let rebuilt_at = Some(self.deliveries.next_undated(delivery.key, &record, now));
-                return Ok(Some(Fresh { push, reply, rebuilt_at }));
-            }
-            DeliveryDecision::Reused => {
-                self.metrics.deliveries().reused();
-                (Vec::new(), Vec::new())
-            }
-            DeliveryDecision::Replay => {
-                self.metrics.deliveries().replayed();
-                (record.outcomes().unwrap_or_default(), record.missing.clone())
-            }
-        };
-        delivery.repeats.set();
-        // G4: in line behind what it rests on
-        let standing = Some(Standing { first, place: record.place });
-        let _permit = push.permit;
-        self.answer_in_line(Ack::Push { reply, items, missing, decision, standing, unmet: false, _permit });
-        Ok(None)
-    }
-
-    /// Answers without a change, but behind all that was decided before: the answer may rest on it.
-    pub fn answer_in_line(&self, ack: Ack) {
-        let pending = PendingSet { set: WriteSet::new(self.no), bytes: 0, ack: Some(ack), ticket: None };
-        // where the store takes no more the callers see "unknown", and the daemon is going down
-        let _: Result<(), Unavailable> = self.around.storage.commit(pending);
-    }
-
-    /// Records a delivery in the write set of its effect, which will bear `ticket`.
-    pub fn remember_delivery(
-        &mut self,
-        delivery: Delivery,
-        decided: Decided,
-        (items, missing): (&[ItemOutcome], &[Missing]),
-        set: &mut WriteSet,
-        (durable, ticket): (&AtomicU64, u64),
-    ) -> Standing {
-        let place = u32::try_from(set.changes.len()).unwrap_or(u32::MAX);
-        let (short, hints) = deliveries::in_short(&delivery.ids, items);
-        let record = DeliveryRecord {
-            fingerprint: delivery.fingerprint,
-            received_at: decided.received_at.0,
-            undated_at: decided.undated_at.map(|at| at.0),
-            // a repeat of an undated price would not be harmless: it would bear a newer time
-            prices_only: decided.only_prices && decided.undated_at.is_none(),
-            place,
-            items: short,
-            hints,
-            missing: missing.to_vec(),
-        };
-        let first = Arc::<OnceLock<Seq>>::default();
-        let remembered = Remembered { record: Arc::new(record), first: first.clone() };
-        let now = self.around.clock.now();
-        let weight_max = self.settings.policy.deliveries_max as u64;
-        set.changes.push(self.deliveries.remember(delivery.key, remembered, ticket));
-        set.changes.extend(self.deliveries.drop_surplus(delivery.key, weight_max, now));
-        self.deliveries.shrink(durable);
-        self.metrics.deliveries().made();
-        self.metrics.deliveries().oldest_is_of(self.deliveries.oldest());
-        Standing { first, place }
-    }
-}
-
 /// A delivery's record in the store, with the sequence of its change. One that cannot be read is
 /// none: D1 and P1 still make a repeat harmless.
 pub fn stored_delivery(
@@ -346,10 +225,6 @@ pub fn stored_delivery(
 
 fn weight_of(value: &[u8]) -> u32 {
     u32::try_from(value.len() / WEIGHT_BYTES).unwrap_or(u32::MAX).saturating_add(1)
-}
-
-fn change(key: DeliveryKey, value: Option<Box<[u8]>>) -> ChangeKind {
-    ChangeKind::Record(Box::new(RecordChange { kind: RecordKind::Delivery, key: key.0.into(), value }))
 }
 
 #[cfg(test)]
@@ -368,7 +243,7 @@ mod tests {
         }
     }
 
-    fn remember(deliveries: &mut Deliveries, n: u32, received_at: i64, prices_only: bool) -> DeliveryKey {
+    pub fn remember(deliveries: &mut Deliveries, n: u32, received_at: i64, prices_only: bool) -> DeliveryKey {
         let record = DeliveryRecord {
             fingerprint: "f".into(),
             received_at,
@@ -385,7 +260,7 @@ mod tests {
         key
     }
 
-    fn recalls(deliveries: &Deliveries, n: u32, now: i64) -> bool {
+    pub fn recalls(deliveries: &Deliveries, n: u32, now: i64) -> bool {
         deliveries.recall(&delivery(n), Micros(now), || Ok(None)).unwrap().is_some()
     }
 

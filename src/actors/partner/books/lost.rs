@@ -5,8 +5,9 @@
 //! partner whose prices come late pays a look-up, not a read; and what a batch or a second may
 //! write of them is bounded: the rest goes unrecorded, and is answered all the same.
 
+use super::record;
 use crate::actors::partner::ledger::loss::Loss;
-use crate::domain::{AssetId, ChangeKind, LostWrite, Micros, PartnerNo, RecordChange, RecordKind};
+use crate::domain::{AssetId, ChangeKind, LostWrite, Micros, PartnerNo, RecordKind};
 use crate::store::Reader;
 use std::collections::HashMap;
 
@@ -91,15 +92,11 @@ impl LostBook {
     pub fn forget(&mut self, id: &AssetId) -> ChangeKind {
         self.young.remove(id);
         self.old.remove(id);
-        let change = RecordChange { kind: RecordKind::Lost, key: id.as_bytes().into(), value: None };
-        ChangeKind::Record(Box::new(change))
+        record::gone(RecordKind::Lost, id.as_bytes())
     }
 
     fn change(&self, id: AssetId) -> Option<ChangeKind> {
         let list = self.young.get(&id).or_else(|| self.old.get(&id))?;
-        let value = serde_json::to_vec(list).expect("plain structs serialise");
-        let key = id.as_bytes().into();
-        let change = RecordChange { kind: RecordKind::Lost, key, value: Some(value.into()) };
-        Some(ChangeKind::Record(Box::new(change)))
+        Some(record::put(RecordKind::Lost, id.as_bytes(), list))
     }
 }

@@ -1,7 +1,8 @@
 //! The partner's numbered price streams (G1): kept in memory, recorded with the prices that moved
 //! them.
 
-use crate::domain::{ChangeKind, Micros, PartnerNo, RecordChange, RecordKind};
+use super::record;
+use crate::domain::{ChangeKind, Micros, PartnerNo, RecordKind};
 use crate::rules::deliveries::Missing;
 use crate::rules::gaps::{MissingRange, Noted, RANGES_MAX, StreamState};
 use crate::store::{ReadError, Reader};
@@ -112,10 +113,7 @@ impl Streams {
 
     fn record(&self, name: &CompactString) -> Option<ChangeKind> {
         let state = self.by_name.get(name)?;
-        let value = serde_json::to_vec(state).expect("a plain struct serialises");
-        let key = [KEY_PREFIX, name.as_bytes()].concat().into_boxed_slice();
-        let change = RecordChange { kind: RecordKind::Stream, key, value: Some(value.into()) };
-        Some(ChangeKind::Record(Box::new(change)))
+        Some(record::put(RecordKind::Stream, &[KEY_PREFIX, name.as_bytes()].concat(), state))
     }
 }
 

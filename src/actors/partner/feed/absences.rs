@@ -6,9 +6,10 @@
 use crate::actors::partner::books::plans::draft::Opening;
 use crate::actors::partner::index::slot_set::SlotSet;
 use crate::actors::partner::ledger::{LedgerError, Prefetched};
+use crate::actors::partner::run::absences::{Absences, Silence};
 use crate::actors::partner::state::PartnerState;
-use crate::domain::{AssetHead, Lane, Micros, Origin, RunCounts, RunId, Slot, Stamp, WriteSet};
-use crate::rules::absence::{self, Absence};
+use crate::domain::{Lane, Origin, RunCounts, Slot, Stamp, WriteSet};
+use crate::rules::absence::Absence;
 use crate::rules::guard::{self, GuardDecision, GuardQuestion};
 use std::ops::Range;
 use tokio::task::yield_now;
@@ -25,76 +26,6 @@ const WALK_SLOTS: usize = 2_000;
 pub fn stretches(end: u32) -> impl Iterator<Item = Range<u32>> {
     let stretch = move |from: u32| from..end.min(from.saturating_add(WALK_SLOTS as u32));
     (0..end).step_by(WALK_SLOTS).map(stretch)
-}
-
-/// An accepted file, as far as absence from it goes.
-#[derive(Clone, Copy, Debug)]
-pub struct Silence {
-    pub run: RunId,
-    pub snapshot: Micros,
-    /// Its absences count at the first (X3): it is dated, and neither cut nor mixed (F1, F6).
-    pub counts_at_once: bool,
-    /// It holds no record at all.
-    pub empty: bool,
-    /// Its envelope says that empty is meant.
-    pub empty_meant: bool,
-    /// Living assets before the run.
-    pub living: u64,
-}
-
-impl Silence {
-    /// F4: an empty file over a catalogue is held at its first absence, dated or not.
-    fn is_held_at_once(&self) -> bool {
-        self.empty && !self.empty_meant
-    }
-}
-
-/// Living assets that the file lacks, by what the guard has made of them; those before `next`, the
-/// deletes first, have been applied.
-#[derive(Debug)]
-pub struct Absences {
-    silence: Silence,
-    /// A run before has ended half-way: who has been noted as absent may be absent for the first time.
-    torn: bool,
-    /// Passed by the guard.
-    deletes: Vec<Slot>,
-    /// Absent for the first time, or held: one more absence is noted.
-    notes: Vec<Slot>,
-    next: usize,
-}
-
-impl Absences {
-    pub fn is_untouched(&self) -> bool {
-        self.next == 0
-    }
-
-    pub fn has_notes(&self) -> bool {
-        !self.notes.is_empty()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.next == self.deletes.len() + self.notes.len()
-    }
-
-    /// X3 for one slot, as it stands now.
-    fn judge(&self, head: &AssetHead) -> Absence {
-        let Silence { snapshot, counts_at_once, .. } = self.silence;
-        match absence::decide(head, snapshot, counts_at_once) {
-            Absence::Delete if self.torn && !counts_at_once => Absence::First,
-            judged => judged,
-        }
-    }
-
-    /// The next slot, and whether it is to be deleted or noted.
-    fn take(&mut self) -> Option<(Slot, bool)> {
-        let place = self.next;
-        let slot = match place.checked_sub(self.deletes.len()) {
-            None => (self.deletes[place], true),
-            Some(place) => (*self.notes.get(place)?, false),
-        };
-        self.next += 1;
-        Some(slot)
-    }
 }
 
 impl PartnerState {
@@ -224,24 +155,5 @@ mod tests {
             assert!(all.iter().all(|slots| slots.len() <= WALK_SLOTS), "{end}");
             assert!(all.into_iter().flatten().eq(0..end), "{end}");
         }
-    }
-
-    #[test]
-    fn deletes_are_taken_first_and_each_slot_once() {
-        let silence = Silence {
-            run: RunId(1),
-            snapshot: Micros(1),
-            counts_at_once: true,
-            empty: false,
-            empty_meant: false,
-            living: 5,
-        };
-        let slots = |all: &[u32]| all.iter().map(|&slot| Slot(slot)).collect();
-        let (deletes, notes) = (slots(&[1, 4]), slots(&[0, 2]));
-        let mut absences = Absences { silence, torn: false, deletes, notes, next: 0 };
-        let taken: Vec<_> =
-            std::iter::from_fn(|| absences.take()).map(|(slot, gone)| (slot.0, gone)).collect();
-        assert_eq!(taken, [(1, true), (4, true), (0, false), (2, false)]);
-        assert!(absences.is_empty());
     }
 }

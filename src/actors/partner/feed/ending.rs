@@ -7,50 +7,23 @@
 //! that ends half-way leaves undone the next one finds again, and what it has noted counts for
 //! nothing. A plan that the run opens comes first, page by page.
 
-use super::absences::{Absences, Silence, stretches};
+use super::absences::stretches;
 use super::lints;
+use super::plans::PlanError;
+use crate::actors::partner::books::runs::state_record;
 use crate::actors::partner::index::slot_set::SlotSet;
 use crate::actors::partner::message::run::{FetchedFile, RunPart};
-use crate::actors::partner::operate::plans::PlanError;
-use crate::actors::partner::run::{self, ActiveRun, UNAPPLIED_KEPT};
+use crate::actors::partner::run::absences::Silence;
+use crate::actors::partner::run::active::{ActiveRun, UNAPPLIED_KEPT, accept, remember_file};
+use crate::actors::partner::run::ending::{Closing, Ending};
+use crate::actors::partner::run::report::{applied_report, short_report};
 use crate::actors::partner::state::PartnerState;
-use crate::domain::{
-    AssetId, ChangeKind, Lane, Micros, RunCounts, RunId, RunReport, RunStatus, Seq, Slot, Stamp, WriteSet,
-};
+use crate::domain::{AssetId, Lane, Micros, RunId, RunStatus, Seq, Slot, Stamp, WriteSet};
 use crate::rules::policy::RecordTime;
 use crate::rules::record_time;
 use std::collections::VecDeque;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
-
-/// A run whose records are applied, on its way to its report.
-#[derive(Debug)]
-pub struct Ending {
-    /// `None` where absence from the file proves nothing.
-    absences: Option<Absences>,
-    closing: Closing,
-    /// What the plans delete that this run has confirmed, and that are approved already: with the
-    /// first part.
-    approved: Vec<ChangeKind>,
-    /// The others, which follow part by part.
-    confirmed: VecDeque<u64>,
-}
-
-/// What is recorded at the end.
-#[derive(Debug)]
-enum Closing {
-    Applied(Box<ActiveRun>),
-    Unchanged { file: FetchedFile, report: Box<RunReport> },
-}
-
-impl Closing {
-    fn counts(&mut self) -> &mut RunCounts {
-        match self {
-            Closing::Applied(active) => &mut active.counts,
-            Closing::Unchanged { report, .. } => &mut report.counts,
-        }
-    }
-}
 
 impl PartnerState {
     /// Applies the next part of what the snapshot lacks; behind the last one closes the run.
@@ -74,7 +47,7 @@ impl PartnerState {
         let now = self.around.clock.now();
         self.plans.abandon(); // what a run has left that ended half-way
         self.plans.expire(&self.feed, now);
-        let mut report = Box::new(run::short_report(run, RunStatus::Unchanged, &file, now));
+        let mut report = Box::new(short_report(run, RunStatus::Unchanged, &file, now));
         let accepted = self.feed.last_snapshot_at.map(Micros).filter(|_| self.feed.last_whole);
         let mut absences = None;
         if let Some(snapshot) = accepted {
@@ -159,7 +132,7 @@ impl PartnerState {
                 self.feed.notes_torn |= absences.has_notes();
                 // property 10: a crash must not forget deletes that it leaves applied. Those that it
                 // leaves undone are counted again with the next run: the guard errs to the safe side
-                set.changes.push(run::state_record(&self.feed));
+                set.changes.push(state_record(&self.feed));
             }
         }
         let (durable, committed) = oneshot::channel();
@@ -182,10 +155,10 @@ impl PartnerState {
         let report = match ending.closing {
             Closing::Applied(mut active) => {
                 self.accept(&mut active, &mut set, now);
-                run::applied_report(&active, self.feed.pushes_at_all, now)
+                applied_report(&active, self.feed.pushes_at_all, now)
             }
             Closing::Unchanged { file, mut report } => {
-                run::remember_file(&mut self.feed, &file, now);
+                remember_file(&mut self.feed, &file, now);
                 report.finished_at = now.0;
                 *report
             }
@@ -202,10 +175,10 @@ impl PartnerState {
                 }
                 self.note_outdated(active);
                 let unapplied = std::mem::take(&mut active.unapplied);
-                run::accept(&mut self.feed, active, unapplied, now);
+                accept(&mut self.feed, active, unapplied, now);
             }
             Some(again) if again.stored.is_none() => {
-                run::remember_file(&mut self.feed, &active.facts.file, now);
+                remember_file(&mut self.feed, &active.facts.file, now);
             }
             Some(_) => {}
         }

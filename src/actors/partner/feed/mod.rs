@@ -2,10 +2,13 @@
 //! of it, and how it ends.
 
 pub mod absences;
-pub mod ending;
-pub mod fetching;
-pub mod gaps;
+pub mod bodies;
+mod ending;
+mod fetching;
+mod gaps;
 mod lints;
+pub mod plans;
+mod reading;
 mod reconcile;
 mod refused;
 mod schedule;

@@ -1,12 +1,13 @@
 //! A run of the feed, as the actor decides it: begin, records, and the end of one that is not
 //! applied (T3, X2, F1–F3, F5). What follows on the last record is `ending`'s.
 
-use crate::actors::partner::books::quarantine::{RefusedRecord, row_of_record, row_of_snapshot};
+use crate::actors::partner::books::refusals::{RefusedRecord, row_of_record, row_of_snapshot};
+use crate::actors::partner::books::runs::closing_changes;
 use crate::actors::partner::index::slot_set::SlotSet;
-use crate::actors::partner::ledger::outcomes::is_refused;
 use crate::actors::partner::ledger::{Decided, Lanes, Ledger, LedgerError, Prefetched};
 use crate::actors::partner::message::run::{FeedRecord, RunFailure, RunStart, SnapshotFacts};
-use crate::actors::partner::run::{self, ActiveRun};
+use crate::actors::partner::run::active::ActiveRun;
+use crate::actors::partner::run::report::{failed_report, short_report};
 use crate::actors::partner::state::PartnerState;
 use crate::codec::time;
 use crate::domain::{
@@ -103,7 +104,7 @@ impl PartnerState {
         self.feed.failures_in_row += u32::from(is_fetch);
         self.feed.validators_unsteady |= failure.code == CHANGED_WHILE_FETCHED;
         let retry_after = failure.retry_after;
-        let report = run::failed_report(run, failure, self.around.clock.now());
+        let report = failed_report(run, failure, self.around.clock.now());
         self.close_run(report, retry_after, WriteSet::new(self.no), reply);
     }
 
@@ -129,7 +130,7 @@ impl PartnerState {
             snapshot_at: Some(snapshot.0),
             dated: true,
             faults: facts.faults,
-            ..run::short_report(facts.run, RunStatus::SkippedOlder, &facts.file, self.around.clock.now())
+            ..short_report(facts.run, RunStatus::SkippedOlder, &facts.file, self.around.clock.now())
         };
         let (durable, _) = oneshot::channel();
         let mut set = WriteSet::new(self.no);
@@ -162,7 +163,7 @@ impl PartnerState {
     ) {
         self.feed.last_run = report.run;
         set.changes.extend(self.plans.changes());
-        set.changes.extend(run::closing_changes(&self.feed, &report));
+        set.changes.extend(closing_changes(&self.feed, &report));
         self.count_plans();
         if let Some(running) = &mut self.running {
             (running.active, running.ending) = (None, None);
@@ -196,12 +197,12 @@ impl ActiveRun {
             Some(slot) if !ledger.come_back(slot)? => Decided::damaged(Rule::X2),
             _ => ledger.asset(write, Lanes::Feed { snapshot, stamped_at, fetch_started_at })?,
         };
-        if came_back.is_some() && !is_refused(decided.item.outcome) {
+        if came_back.is_some() && !decided.item.outcome.is_refused() {
             (decided.item.outcome, decided.facts.document) = (Outcome::Created, Outcome::Created);
             decided.facts.document_rule = Rule::X1;
         }
         count_record(&mut self.counts, decided.item.outcome);
-        let applied = !is_refused(decided.item.outcome);
+        let applied = !decided.item.outcome.is_refused();
         let price_aside = record.price_aside.as_deref().or(decided.price_aside.as_ref()).filter(|_| applied);
         self.counts.prices_quarantined += u64::from(price_aside.is_some());
         let refused = RefusedRecord {

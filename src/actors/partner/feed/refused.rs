@@ -3,11 +3,13 @@
 
 use super::task::{FeedTask, Gone, on_blocking_pool};
 use crate::actors::partner::message::PartnerMessage;
-use crate::domain::{Micros, QuarantineRow, RefusedKind, RefusedOrigin, RunId};
+use crate::actors::partner::state::PartnerState;
+use crate::domain::{Micros, QuarantineRow, RefusedKind, RefusedOrigin, RunId, Seq, WriteSet};
 use crate::rules::survey::InvalidRecord;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use tokio::sync::oneshot;
 
 /// Rows that go to the actor in one message: some megabytes at most.
 const CHUNK_ROWS: usize = 128;
@@ -70,4 +72,16 @@ fn row(file: Option<&File>, record: InvalidRecord, run: RunId, fetched_at: Micro
     };
     let row = row.with_raw(&String::from_utf8_lossy(&text));
     QuarantineRow { raw_bytes: u64::from(bytes), ..row }
+}
+
+impl PartnerState {
+    /// F2, F6: the invalid records of a run, whose time is known once the run has begun to apply.
+    pub fn keep_records(&mut self, run: RunId, mut rows: Vec<QuarantineRow>, reply: oneshot::Sender<Seq>) {
+        let running = self.running.as_ref().filter(|running| running.run == run);
+        let snapshot = running.and_then(|running| running.active.as_ref()).map(|active| active.snapshot.0);
+        rows.iter_mut().for_each(|row| row.at = snapshot);
+        let mut set = WriteSet::new(self.no);
+        self.quarantine(rows, &mut set);
+        self.commit(set, reply);
+    }
 }

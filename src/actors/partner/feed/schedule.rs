@@ -1,12 +1,13 @@
 //! The feed's schedule: when the next run starts, and what happens when one has ended.
 
+use super::bodies::{Rebuild, bodies_of};
 use super::spool;
 use super::task::FeedTask;
 use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::message::run::RunFailure;
-use crate::actors::partner::operate::rebuild::{Rebuild, bodies_of};
-use crate::actors::partner::run;
-use crate::actors::partner::state::{PartnerState, RunningFeed};
+use crate::actors::partner::run::report::failed_report;
+use crate::actors::partner::run::running::RunningFeed;
+use crate::actors::partner::state::PartnerState;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::{Mark, sleep};
 use crate::config::PartnerSettings;
@@ -58,7 +59,7 @@ impl PartnerState {
              hand, or until its configuration changes; tell the operator"
         );
         self.feed.failures_in_row += 1;
-        let report = run::failed_report(run, RunFailure::plain("poisoned", detail, now), now);
+        let report = failed_report(run, RunFailure::plain("poisoned", detail, now), now);
         self.note_end(&report, Duration::ZERO);
         let (durable, _) = oneshot::channel();
         self.close_run(report, None, WriteSet::new(self.no), durable);
@@ -161,7 +162,7 @@ impl PartnerState {
         let detail = "the run ended inside before it came to a result; the next one starts over";
         self.feed.failures_in_row += u32::from(!is_replay);
         let failure = RunFailure::plain("run_broke_off", detail.into(), now);
-        let report = run::failed_report(run, failure, now);
+        let report = failed_report(run, failure, now);
         let (durable, _) = oneshot::channel();
         self.close_run(report.clone(), None, WriteSet::new(self.no), durable);
         report

@@ -25,8 +25,7 @@ use crate::store::{ReadError, Reader};
 use lacked::Lacked;
 use loss::{Loss, Source};
 use outcomes::{
-    absent_from_file, damaged, holds_too_much, is_refused, long_forgotten, older_than_history,
-    too_many_assets,
+    absent_from_file, damaged, holds_too_much, long_forgotten, older_than_history, too_many_assets,
 };
 use recent::RecentDocuments;
 use std::collections::HashMap;
@@ -119,7 +118,7 @@ impl Ledger<'_> {
         let mark = self.mark();
         let kept_undo = std::mem::replace(&mut self.keeps_undo, true);
         let decided = self.decide_asset(write, lanes);
-        if decided.as_ref().is_ok_and(|decided| is_refused(decided.item.outcome)) {
+        if decided.as_ref().is_ok_and(|decided| decided.item.outcome.is_refused()) {
             self.take_back(mark);
         }
         self.keeps_undo = kept_undo;

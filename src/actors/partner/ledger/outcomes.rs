@@ -85,7 +85,7 @@ pub fn louder(a: Outcome, b: Outcome) -> Outcome {
 /// What an item says in sum: a price that applied makes it `updated`, one that is refused refuses
 /// all of it, and where nothing else was new one that lost has lost it all.
 pub fn merge_price(item: &mut ItemOutcome, priced: ItemOutcome) {
-    if is_refused(priced.outcome) {
+    if priced.outcome.is_refused() {
         *item = at_the_price(priced);
         return;
     }
@@ -108,8 +108,4 @@ pub fn at_the_price(refused: ItemOutcome) -> ItemOutcome {
     let mut refused = ItemOutcome { change: None, ..refused };
     refused.note_mut().pointer = "/price".into();
     refused
-}
-
-pub fn is_refused(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Rejected | Outcome::Quarantined)
 }

@@ -2,9 +2,7 @@
 //! write or a feed's record carries.
 
 use super::loss;
-use super::outcomes::{
-    at_the_price, damaged, is_refused, louder, merge_price, older_than_history, too_many_assets,
-};
+use super::outcomes::{at_the_price, damaged, louder, merge_price, older_than_history, too_many_assets};
 use super::{Decided, Lanes, Ledger};
 use crate::actors::partner::index::Index;
 use crate::codec::render::heartbeat;
@@ -108,7 +106,7 @@ impl Ledger<'_> {
             };
             facts.ambiguous |= decision.ambiguous;
             let priced = self.price_decided(slot, &write.id, decision);
-            let refused = is_refused(priced.outcome);
+            let refused = priced.outcome.is_refused();
             facts.price = Some(facts.price.map_or(priced.outcome, |held| louder(held, priced.outcome)));
             if refused && matches!(lanes, Lanes::Feed { .. }) {
                 price_aside.get_or_insert(at_the_price(priced));

@@ -5,22 +5,12 @@
 //! While an asset is hidden readers do not find it; for their change stream it is deleted when it
 //! is hidden, and created when it is shown again.
 
+use crate::actors::partner::books::actions::action_records;
 use crate::actors::partner::ledger::{Lanes, LedgerError, Prefetched};
 use crate::actors::partner::message::orders::{Deed, Operated, Order};
 use crate::actors::partner::state::PartnerState;
-use crate::domain::{ChangeKind, OperatorAction, Origin, PartnerNo, RecordChange, RecordKind, WriteSet};
-use crate::store::{ReadError, Reader};
+use crate::domain::{OperatorAction, Origin, WriteSet};
 use tokio::sync::oneshot;
-
-/// Records of actions kept per partner; older ones are dropped as new ones come.
-const ACTIONS_KEPT: u64 = 10_000;
-
-/// The number of the last action on record.
-pub fn last_action(reader: &Reader, partner: PartnerNo) -> Result<u64, ReadError> {
-    let newest = reader.records(RecordKind::Action, partner, None, true, 1)?;
-    let key = newest.first().and_then(|(key, _)| <[u8; 8]>::try_from(&**key).ok());
-    Ok(key.map_or(0, u64::from_be_bytes))
-}
 
 impl PartnerState {
     /// Decides an order and puts it in line, its record with it.
@@ -55,15 +45,4 @@ impl PartnerState {
         let _ = reply.send(Operated { item, action: acts.then_some(number), durable });
         Ok(())
     }
-}
-
-fn action_records(number: u64, action: &OperatorAction) -> Vec<ChangeKind> {
-    let record = |number: u64, value| {
-        let key = number.to_be_bytes().into();
-        ChangeKind::Record(Box::new(RecordChange { kind: RecordKind::Action, key, value }))
-    };
-    let value = serde_json::to_vec(action).expect("a plain struct serialises");
-    let oldest = number.checked_sub(ACTIONS_KEPT).filter(|&old| old > 0);
-    let dropped = oldest.map(|old| record(old, None));
-    [record(number, Some(value.into()))].into_iter().chain(dropped).collect()
 }

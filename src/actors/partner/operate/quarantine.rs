@@ -3,7 +3,6 @@
 //!
 //! The row is read and its text decoded on the caller's task; the actor decides.
 
-use crate::actors::partner::ledger::outcomes::is_refused;
 use crate::actors::partner::ledger::{Lanes, LedgerError};
 use crate::actors::partner::message::quarantine::{Kept, Released, Verdict};
 use crate::actors::partner::state::PartnerState;
@@ -28,7 +27,7 @@ impl PartnerState {
             }
             Kept::Release(released) => {
                 let item = self.decide_again(*released, &mut set)?;
-                if !is_refused(item.outcome) {
+                if !item.outcome.is_refused() {
                     self.quarantine.remove(key, &mut set);
                 }
                 Verdict::Decided(item)

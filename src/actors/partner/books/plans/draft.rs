@@ -2,11 +2,8 @@
 //! the last. Until then it is no plan: nothing can be decided on it, and what ends in between leaves
 //! pages of no plan.
 
-use super::pages::{head_record, page_record, take_page};
-use super::{HELD_MAX, HeldPlan, Plans};
-use crate::actors::partner::index::Index;
-use crate::domain::{ChangeKind, Micros, RunId, Slot};
-use crate::rules::plan::{EXPIRY, Plan, PlanState, SAMPLE_IDS};
+use crate::domain::{Micros, RunId, Slot};
+use crate::rules::plan::{EXPIRY, Plan, PlanState};
 
 /// What a new plan says beside its ids.
 #[derive(Clone, Debug)]
@@ -26,90 +23,17 @@ pub struct Opening {
 #[derive(Debug)]
 pub struct Draft {
     /// As it will be; of a plan that is joined, with what is new.
-    head: Plan,
-    joins: bool,
-    snapshot: Micros,
-    slots: Vec<Slot>,
+    pub head: Plan,
+    pub joins: bool,
+    pub snapshot: Micros,
+    pub slots: Vec<Slot>,
     /// Slots before this one stand in pages.
-    next: usize,
+    pub next: usize,
     /// Pages that the plan had before.
-    pages_before: u32,
+    pub pages_before: u32,
 }
 
-impl Plans {
-    /// Begins a plan for the ids in these slots, in their order; beyond so many plans they join the
-    /// newest. Gives its number.
-    pub fn begin(&mut self, opening: Opening, slots: Vec<Slot>) -> u64 {
-        self.abandon();
-        let applying = self.applying.as_ref().map(|applying| applying.plan);
-        let newest = self.held.values().rev().find(|held| Some(held.head.id) != applying);
-        let joined = newest.filter(|_| self.held.len() >= HELD_MAX);
-        let joined = joined.map(|held| Plan { pages: held.pages_used, ..held.head.clone() });
-        let (joins, snapshot) = (joined.is_some(), opening.snapshot);
-        let head = match joined {
-            Some(head) => joined_by(head, opening, &slots),
-            None => {
-                self.last += 1;
-                new_head(self.last, opening, &slots)
-            }
-        };
-        let (id, pages_before) = (head.id, head.pages);
-        self.draft = Some(Draft { head, joins, snapshot, slots, next: 0, pages_before });
-        id
-    }
-
-    /// The next page of the plan that is being written; with the last one the plan is held. `None`
-    /// where none is.
-    pub fn write_page(&mut self, index: &Index) -> Option<ChangeKind> {
-        let mut draft = self.draft.take()?;
-        let rest = &draft.slots[draft.next..];
-        let page = take_page(&mut rest.iter().map(|&slot| index.id(slot).as_str()), draft.snapshot.0);
-        draft.next += page.ids.len();
-        let missing = SAMPLE_IDS.saturating_sub(draft.head.sample.len());
-        draft.head.sample.extend(page.ids.iter().take(missing).cloned());
-        let change = page_record(draft.head.id, draft.head.pages, &page);
-        draft.head.pages += 1;
-        match draft.next == draft.slots.len() {
-            true => self.hold(draft),
-            false => self.draft = Some(draft),
-        }
-        Some(change)
-    }
-
-    pub fn is_writing(&self) -> bool {
-        self.draft.is_some()
-    }
-
-    /// What has been written of a plan that comes to nothing is dropped.
-    pub fn abandon(&mut self) {
-        if let Some(draft) = self.draft.take() {
-            if let Some(held) = self.held.get_mut(&draft.head.id) {
-                held.pages_used = draft.head.pages;
-            }
-            self.drop_pages(draft.head.id, draft.pages_before..draft.head.pages);
-        }
-    }
-
-    fn hold(&mut self, draft: Draft) {
-        let Draft { head, joins, mut slots, pages_before, .. } = draft;
-        if joins {
-            let applying = self.applying.as_ref().is_some_and(|applying| applying.plan == head.id);
-            let Some(held) = self.held.get_mut(&head.id).filter(|_| !applying) else {
-                // decided meanwhile, without these ids: the next run asks for them again
-                return self.drop_pages(head.id, pages_before..head.pages);
-            };
-            slots.append(&mut held.slots);
-        }
-        slots.sort_unstable();
-        slots.dedup();
-        self.moved.push(head_record(&head));
-        self.outcomes.extend((!joins).then_some(PlanState::Held));
-        let pages_used = head.pages;
-        self.held.insert(head.id, HeldPlan { head, slots, pages_used });
-    }
-}
-
-fn new_head(id: u64, opening: Opening, slots: &[Slot]) -> Plan {
+pub fn new_head(id: u64, opening: Opening, slots: &[Slot]) -> Plan {
     Plan {
         id,
         state: PlanState::Held,
@@ -134,7 +58,7 @@ fn new_head(id: u64, opening: Opening, slots: &[Slot]) -> Plan {
 
 /// It keeps its own time and expiry; its pages keep the times of their files. What has confirmed it
 /// has not confirmed the ids that come now.
-fn joined_by(head: Plan, opening: Opening, slots: &[Slot]) -> Plan {
+pub fn joined_by(head: Plan, opening: Opening, slots: &[Slot]) -> Plan {
     Plan {
         count: head.count + slots.len() as u64,
         living: head.living.max(opening.living),

@@ -6,7 +6,9 @@
 
 pub mod draft;
 pub mod pages;
+mod writing;
 
+use crate::actors::partner::books::record;
 use crate::actors::partner::index::Index;
 use crate::actors::partner::index::slot_set::SlotSet;
 use crate::domain::{AssetId, ChangeKind, FeedState, Micros, PartnerNo, RecordKind, Slot};
@@ -79,17 +81,13 @@ pub struct Applying {
 impl Plans {
     pub fn load(reader: &Reader, no: PartnerNo, index: &Index, feed: &FeedState) -> Result<Plans, ReadError> {
         let mut plans = Plans::default();
-        let mut after: Option<Box<[u8]>> = None;
-        loop {
-            let page = reader.records(RecordKind::Plan, no, after.as_deref(), false, HEADS)?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(last.clone());
-            for plan in page.iter().filter_map(|(_, value)| serde_json::from_slice::<Plan>(value).ok()) {
-                let needed = plan.is_held() || is_turned_down(&plan, feed);
-                let slots = if needed { slots_of(&plan, reader, no, index)? } else { Vec::new() };
-                plans.take_in(plan, slots, feed);
-            }
-        }
+        record::each(reader, (RecordKind::Plan, no), HEADS, |_, value| {
+            let Ok(plan) = serde_json::from_slice::<Plan>(value) else { return Ok(()) };
+            let needed = plan.is_held() || is_turned_down(&plan, feed);
+            let slots = if needed { slots_of(&plan, reader, no, index)? } else { Vec::new() };
+            plans.take_in(plan, slots, feed);
+            Ok::<(), ReadError>(())
+        })?;
         plans.find_orphans(reader, no)?;
         Ok(plans)
     }

@@ -1,32 +1,18 @@
 //! The ids of plans in the store: pages in records of their own, so that no commit and no reader
-//! has to take a plan whole. Plans of before, which hold their ids themselves, are converted when
-//! their partner's actor starts.
+//! has to take a plan whole. Plans of before hold their ids themselves: what they become.
 //!
 //! Pages are written before their plan's head and dropped after it: what ends in between leaves
 //! pages that belong to no plan, which are dropped at the next start.
 
-use crate::actors::partner::state::Surroundings;
-use crate::actors::push::Unavailable;
-use crate::domain::{ChangeKind, PartnerNo, RecordChange, RecordKind, WriteSet};
+use crate::actors::partner::books::record;
+use crate::domain::{ChangeKind, PartnerNo, RecordKind};
 use crate::rules::plan::{Plan, PlanPage, page_key};
 use crate::store::{ReadError, Reader};
 use serde::Deserialize;
-use tokio::task::JoinError;
 
 /// Ids of one page, and their bytes: what one set writes.
 const PAGE_IDS: usize = 1_000;
 const PAGE_BYTES: usize = 64 << 10;
-
-/// A plan of before could not be given pages.
-#[derive(Debug, thiserror::Error)]
-pub enum ConvertError {
-    #[error("a plan cannot be read: {0}")]
-    Read(#[from] ReadError),
-    #[error("the store takes no writes")]
-    Storage(#[from] Unavailable),
-    #[error("reading a plan failed inside: {0}")]
-    Panicked(#[from] JoinError),
-}
 
 /// Takes the ids of the next page.
 pub fn take_page<T: AsRef<str>>(ids: &mut impl Iterator<Item = T>, snapshot_at: i64) -> PlanPage {
@@ -42,27 +28,20 @@ pub fn take_page<T: AsRef<str>>(ids: &mut impl Iterator<Item = T>, snapshot_at: 
 
 /// Sets a plan's head.
 pub fn head_record(plan: &Plan) -> ChangeKind {
-    let value = serde_json::to_vec(plan).expect("a plain struct serialises");
-    record(RecordKind::Plan, &plan.id.to_be_bytes(), Some(value))
+    record::put(RecordKind::Plan, &plan.id.to_be_bytes(), plan)
 }
 
 /// Removes a plan's head.
 pub fn no_head(plan: u64) -> ChangeKind {
-    record(RecordKind::Plan, &plan.to_be_bytes(), None)
+    record::gone(RecordKind::Plan, &plan.to_be_bytes())
 }
 
 pub fn page_record(plan: u64, number: u32, page: &PlanPage) -> ChangeKind {
-    let value = serde_json::to_vec(page).expect("a plain struct serialises");
-    record(RecordKind::PlanIds, &page_key(plan, number), Some(value))
+    record::put(RecordKind::PlanIds, &page_key(plan, number), page)
 }
 
 pub fn no_page(plan: u64, number: u32) -> ChangeKind {
-    record(RecordKind::PlanIds, &page_key(plan, number), None)
-}
-
-fn record(kind: RecordKind, key: &[u8], value: Option<Vec<u8>>) -> ChangeKind {
-    let value = value.map(Vec::into_boxed_slice);
-    ChangeKind::Record(Box::new(RecordChange { kind, key: key.into(), value }))
+    record::gone(RecordKind::PlanIds, &page_key(plan, number))
 }
 
 /// A page of a plan; `None` where it is not kept.
@@ -102,27 +81,11 @@ fn ids_of_before(bytes: &[u8]) -> Vec<String> {
     serde_json::from_slice::<Ids>(bytes).map(|plan| plan.ids).unwrap_or_default()
 }
 
-/// Gives the plans of before pages, one plan at a time and page by page.
-pub async fn convert(around: &Surroundings, no: PartnerNo) -> Result<(), ConvertError> {
-    let mut after: Option<Box<[u8]>> = None;
-    loop {
-        let reader = around.reader.clone();
-        let step = tokio::task::spawn_blocking(move || next_converted(&reader, no, after));
-        let Some((key, changes)) = step.await?? else { return Ok(()) };
-        for change in changes {
-            let mut set = WriteSet::new(no);
-            set.changes.push(change);
-            around.storage.commit_and_wait(set).await?;
-        }
-        after = Some(key);
-    }
-}
-
 /// The key of the plan behind `after`, and the records that it becomes, its head last: none where
 /// it has pages.
-type Converted = (Box<[u8]>, Vec<ChangeKind>);
+pub type Converted = (Box<[u8]>, Vec<ChangeKind>);
 
-fn next_converted(
+pub fn next_converted(
     reader: &Reader,
     no: PartnerNo,
     after: Option<Box<[u8]>>,
@@ -159,6 +122,7 @@ fn converted(mut plan: Plan, value: &[u8]) -> Vec<ChangeKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::RecordChange;
 
     fn record_of(change: &ChangeKind) -> (&RecordChange, &[u8]) {
         match change {

@@ -1,0 +1,160 @@
+//! The door to the storage: every write set of the partner passes here on its way to be committed.
+//!
+//! Every set passes `settle` before it is queued: which prices it made wait for their asset, or
+//! freed, is noted, and what has waited too long, or is too much, moves to the quarantine in the
+//! same commit (P3).
+
+use super::books::refusals::row_of_parked;
+use super::ledger::loss::Loss;
+use super::state::PartnerState;
+use crate::actors::push::Unavailable;
+use crate::actors::storage::{Ack, PendingSet, approximate_bytes};
+use crate::domain::{
+    AssetChange, AssetEvent, AssetHead, ChangeKind, Micros, Origin, PriceChange, QuarantineRow, Seq, Slot,
+    Stamp, WriteSet,
+};
+use tokio::sync::oneshot;
+
+/// Expired prices that one write set takes along: a push must not pay for all that waits.
+const EXPIRED_PER_SET: usize = 256;
+/// Prices beyond the cap that one write set takes along: more than one batch can bring.
+const OVERFLOW_PER_SET: usize = 20_000;
+
+impl PartnerState {
+    /// Commits a set of the actor's own; `reply` hears when it is durable.
+    pub fn commit(&mut self, mut set: WriteSet, reply: oneshot::Sender<Seq>) {
+        self.settle(&mut set);
+        let (durable, ticket) = self.recent.next_ticket();
+        let bytes = approximate_bytes(&set);
+        let pending =
+            PendingSet { set, bytes, ack: Some(Ack::Internal(reply)), ticket: Some((durable, ticket)) };
+        let _: Result<(), Unavailable> = self.around.storage.commit(pending);
+    }
+
+    /// Commits what has become of plans together with `set`.
+    pub fn commit_plans(&mut self, mut set: WriteSet, durable: oneshot::Sender<Seq>) {
+        set.changes.extend(self.plans.changes());
+        self.count_plans();
+        self.commit(set, durable);
+    }
+
+    /// Answers without a change, but after all that was decided before: the answer may rest on it.
+    pub fn answer_in_line(&self, ack: Ack) {
+        let pending = PendingSet { set: WriteSet::new(self.no), bytes: 0, ack: Some(ack), ticket: None };
+        // where the store takes no more the callers see "unknown", and the daemon is going down
+        let _: Result<(), Unavailable> = self.around.storage.commit(pending);
+    }
+
+    /// P3: before anything is decided, so that what has waited too long joins no asset; as many as
+    /// one set takes along.
+    pub fn expire_parked(&mut self) {
+        if self.parked.is_overdue(self.around.clock.now()) {
+            let (durable, _) = oneshot::channel();
+            self.commit(WriteSet::new(self.no), durable);
+        }
+    }
+
+    /// What every set passes before it is queued.
+    pub fn settle(&mut self, set: &mut WriteSet) {
+        let now = self.around.clock.now();
+        for change in &set.changes {
+            match change {
+                ChangeKind::Price(price) if !price.visible => {
+                    self.parked.follow(&self.index, price.slot, now)
+                }
+                ChangeKind::Asset(asset) if moves_prices(asset) => {
+                    self.parked.follow(&self.index, asset.slot, now);
+                }
+                _ => {}
+            }
+        }
+        let mut rows = Vec::new();
+        for _ in 0..OVERFLOW_PER_SET {
+            if self.parked.len() <= self.settings.policy.parked_max {
+                break;
+            }
+            rows.extend(self.expire_oldest("parked_overflow", set));
+        }
+        for _ in 0..EXPIRED_PER_SET {
+            if !self.parked.is_overdue(now) {
+                break;
+            }
+            rows.extend(self.expire_oldest("parked_expired", set));
+        }
+        if !rows.is_empty() {
+            self.quarantine(rows, set);
+        }
+        self.index.forget_unused();
+        self.metrics.parked_stand_at(self.parked.len());
+    }
+
+    /// The price that has waited longest becomes a row; a place that only it held is forgotten.
+    fn expire_oldest(&mut self, code: &'static str, set: &mut WriteSet) -> Option<QuarantineRow> {
+        let (_, slot, name) = self.parked.oldest()?;
+        let held = if self.index.is_free(slot) { None } else { self.index.quote(slot, name) };
+        let Some(quote) = held else {
+            self.parked.follow(&self.index, slot, Micros::BEGINNING);
+            return None;
+        };
+        let id = self.index.id(slot).clone();
+        let row = row_of_parked(&id, &quote, code);
+        self.index.remove_quote(slot, name);
+        self.parked.follow(&self.index, slot, quote.received_at);
+        let quote = quote.emptied();
+        set.changes.push(ChangeKind::Price(PriceChange { slot, id, visible: false, quote }));
+        if self.index.quote_count(slot) == 0 && !self.index.is_known(slot) {
+            self.forget(slot, set);
+        }
+        Some(row)
+    }
+
+    /// The slot and its id are free again.
+    pub fn forget(&mut self, slot: Slot, set: &mut WriteSet) {
+        let id = self.index.id(slot).clone();
+        set.changes.push(self.lost.forget(&id));
+        let change = AssetChange {
+            slot,
+            id,
+            event: AssetEvent::Forgotten,
+            head: AssetHead::unborn(),
+            set: Vec::new(),
+            removed: Vec::new(),
+            stamp: Stamp::NEVER,
+            origin: Origin::Push { delivery: 0 },
+        };
+        set.changes.push(ChangeKind::Asset(Box::new(change)));
+        self.index.remove(slot);
+        self.recent.forget(slot);
+        self.plans.forget(slot);
+    }
+
+    /// Adds the record of what lost to the set that it lost in.
+    pub fn record_losses(&mut self, losses: Vec<Loss>, set: &mut WriteSet) {
+        let now = self.around.clock.now();
+        set.changes.extend(self.lost.record(losses, (&self.around.reader, self.no), now));
+    }
+
+    pub fn count_plans(&mut self) {
+        let outcomes = self.plans.outcomes();
+        if !outcomes.is_empty() {
+            let feed = self.metrics.feed();
+            outcomes.into_iter().for_each(|state| feed.plan_came_to(state.as_str()));
+            feed.plans_held(self.plans.held());
+        }
+    }
+
+    /// Adds rows to a set, and counts what they pushed out.
+    pub fn quarantine(&mut self, rows: Vec<QuarantineRow>, set: &mut WriteSet) {
+        let dropped = self.quarantine.keep(rows, &self.settings.policy, set);
+        self.metrics.quarantine_stands_at(self.quarantine.len(), dropped);
+    }
+}
+
+/// A dead asset may have been absent, and be deleted now, or the other way round.
+fn moves_prices(change: &AssetChange) -> bool {
+    match change.event {
+        AssetEvent::Created | AssetEvent::Deleted | AssetEvent::Forgotten => true,
+        AssetEvent::Stamped => !change.head.is_alive(),
+        AssetEvent::Updated => false,
+    }
+}

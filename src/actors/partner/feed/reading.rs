@@ -1,0 +1,265 @@
+//! One run of a feed, beside the actor: fetch, survey, then the records in batches. The actor
+//! decides; this task does what takes time.
+
+use super::bodies::{Rebuild, StoredRun, keep_body};
+use super::fetching::Whole;
+use super::lints;
+use super::survey::{Batches, survey};
+use super::task::{FeedTask, Gone, on_blocking_pool};
+use crate::actors::gates::Turn;
+use crate::actors::partner::ledger::Prefetched;
+use crate::actors::partner::message::PartnerMessage;
+use crate::actors::partner::message::run::{
+    Again, FeedRecord, FetchedFile, RunFailure, RunPart, RunStart, SnapshotFacts, failure_of,
+};
+use crate::clock::sleep;
+use crate::config::FeedSettings;
+use crate::domain::{AssetId, Micros};
+use crate::feed::{Fetched, Spooled};
+use crate::rules::snapshot::{SnapshotTimes, is_same_body};
+use crate::rules::survey::{InvalidRecord, Presence};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a run waits before it looks again whether the overlay has room.
+const OVERLAY_PAUSE: Duration = Duration::from_millis(5);
+
+impl FeedTask {
+    pub async fn run(self) {
+        let Some(feed) = self.settings.feed.clone() else { return };
+        let mut turn = self.gates.turn().await;
+        if let Err(full) = self.reserve.check() {
+            // an actor that has gone has no use for the news
+            let _ = self.fail(failure_of(full, self.clock.now())).await;
+            return;
+        }
+        let closed = match &self.rebuild {
+            Some(Rebuild::Stored(stored)) => self.replay(&feed, stored).await,
+            Some(Rebuild::Fetch) | None => self.fetch_and_read(&feed, &mut turn).await,
+        };
+        if closed.is_err() {
+            tracing::debug!(partner = %self.settings.name, run = self.run.0, "feed run abandoned with its actor");
+        }
+    }
+
+    async fn fetch_and_read(&self, feed: &FeedSettings, turn: &mut Turn) -> Result<(), Gone> {
+        let started_at = self.clock.now();
+        let closed = match turn.fetching(self.fetch_whole(feed)).await {
+            Ok(Whole { fetched: Fetched::NotModified, .. }) => {
+                self.unchanged(self.known_file(feed, started_at)).await
+            }
+            Ok(Whole { fetched: Fetched::Body(spooled), stood_still }) => {
+                let file = self.file_of(feed, &spooled, started_at, stood_still);
+                self.read(spooled, file).await
+            }
+            Err(error) => self.fail(failure_of(error, started_at)).await,
+        };
+        // what was not kept is of no use any more
+        let _ = tokio::fs::remove_file(&self.spool).await;
+        closed
+    }
+
+    /// Reads the stored file of an earlier run again, as of the time that it had then (F5).
+    async fn replay(&self, feed: &FeedSettings, stored: &StoredRun) -> Result<(), Gone> {
+        match stored.spooled() {
+            Ok(spooled) => {
+                let file = self.file_of(feed, &spooled, stored.started_at, None);
+                self.survey_and_apply(spooled, file, Some(stored.again)).await
+            }
+            Err(error) => {
+                let detail = format!("the stored file cannot be read: {error}");
+                self.fail(RunFailure::plain("spool_failed", detail, stored.started_at)).await
+            }
+        }
+    }
+
+    /// A 304 says that the file is the one we have.
+    fn known_file(&self, feed: &FeedSettings, started_at: Micros) -> FetchedFile {
+        FetchedFile {
+            started_at,
+            body_bytes: 0,
+            body_hash: self.state.body_hash.clone().unwrap_or_default(),
+            etag: self.state.etag.clone(),
+            last_modified: self.state.last_modified.clone(),
+            url: feed.url.clone(),
+            mapping_print: self.mapping_print,
+            stood_still: None,
+        }
+    }
+
+    fn file_of(
+        &self,
+        feed: &FeedSettings,
+        spooled: &Spooled,
+        started_at: Micros,
+        stood_still: Option<bool>,
+    ) -> FetchedFile {
+        FetchedFile {
+            started_at,
+            body_bytes: spooled.body_bytes,
+            body_hash: spooled.sha256.clone(),
+            etag: spooled.etag.clone(),
+            last_modified: spooled.last_modified.clone(),
+            url: feed.url.clone(),
+            mapping_print: self.mapping_print,
+            stood_still,
+        }
+    }
+
+    async fn read(&self, spooled: Spooled, file: FetchedFile) -> Result<(), Gone> {
+        let is_known = is_same_body(&self.state, &spooled.sha256) && self.reads_as_before();
+        match (self.state.last_snapshot_at.filter(|_| is_known), &self.rebuild) {
+            (None, _) => self.survey_and_apply(spooled, file, None).await,
+            (Some(_), None) => self.unchanged(file).await,
+            (Some(snapshot), Some(_)) => {
+                let dated = self.state.last_dated;
+                let again = Again { snapshot: Micros(snapshot), dated, stored: None };
+                self.survey_and_apply(spooled, file, Some(again)).await
+            }
+        }
+    }
+
+    async fn survey_and_apply(
+        &self,
+        spooled: Spooled,
+        file: FetchedFile,
+        again: Option<Again>,
+    ) -> Result<(), Gone> {
+        let (settings, started_at) = (self.settings.clone(), file.started_at);
+        let (path, served_as_lines) = (spooled.path.clone(), spooled.served_as_lines);
+        let read = move || survey(&settings, path, served_as_lines);
+        let surveyed = on_blocking_pool("reading the file", started_at, read);
+        let (surveyed, envelope) = match surveyed.await {
+            Ok(Ok(found)) => found,
+            Ok(Err(mut fault)) => {
+                self.keep(fault.take_kept(), spooled.path.clone(), started_at).await?;
+                return self.fail(fault.into_failure(started_at)).await;
+            }
+            Err(failure) => return self.fail(*failure).await,
+        };
+        let data_time = self.settings.policy.last_modified_is_data_time;
+        let written = envelope.generated_at.as_ref();
+        let times = SnapshotTimes {
+            generated_at: written.and_then(|time| time.at.as_ref().ok().copied()),
+            envelope_unread: written.is_some_and(|time| time.at.is_err()),
+            newest_record: surveyed.newest,
+            last_modified: spooled.last_modified_at.filter(|_| data_time),
+            fetch_started_at: started_at,
+            same_body: is_same_body(&self.state, &spooled.sha256),
+        };
+        let mut faults = lints::of_file(written, &times, &surveyed);
+        faults.extend(surveyed.faults);
+        let facts = SnapshotFacts {
+            run: self.run,
+            file,
+            times,
+            complete: envelope.complete,
+            allow_empty: envelope.complete && envelope.allow_empty && envelope.count == Some(0),
+            records: surveyed.records,
+            quarantined: surveyed.quarantined,
+            repeated: surveyed.repeated,
+            present: surveyed.present.len() as u64,
+            deletes_barred: surveyed.deletes_barred,
+            doubtful: envelope.may_be_cut || surveyed.may_be_mixed,
+            faults,
+            again,
+        };
+        self.apply(facts, surveyed.present, surveyed.kept, spooled.path).await
+    }
+
+    async fn apply(
+        &self,
+        facts: SnapshotFacts,
+        present: Vec<(AssetId, Presence)>,
+        kept: Vec<InvalidRecord>,
+        path: PathBuf,
+    ) -> Result<(), Gone> {
+        let fetched_at = facts.file.started_at;
+        let again = facts.again;
+        let facts = Box::new(facts);
+        let start = self.ask(|reply| PartnerMessage::BeginRun { facts, reply }).await?;
+        if start == RunStart::Stop {
+            return Ok(());
+        }
+        self.keep(kept, path.clone(), fetched_at).await?;
+        let mut batches = Batches { present: present.into_iter(), settings: self.settings.clone(), path };
+        loop {
+            let (reader, partner) = (self.reader.clone(), self.partner);
+            let made = on_blocking_pool("reading records", fetched_at, move || {
+                let batch = batches.next(&reader, partner);
+                (batches, batch)
+            });
+            // also in the middle: the writer must not meet the end of the disk
+            if let Err(full) = self.reserve.check() {
+                return self.fail(failure_of(full, fetched_at)).await;
+            }
+            // a panic or an unreadable file ends the run; the next one starts over
+            let (rest, batch) = match made.await {
+                Ok(made) => made,
+                Err(failure) => return self.fail(*failure).await,
+            };
+            batches = rest;
+            match batch {
+                Ok(Some((records, prefetched))) => self.send_batch(records, prefetched).await?,
+                Ok(None) => break,
+                Err(error) => {
+                    let failure = RunFailure::plain(error.code(), error.to_string(), self.clock.now());
+                    return self.fail(failure).await;
+                }
+            }
+        }
+        let run = self.run;
+        if again.is_none() {
+            self.keep_body().await;
+        }
+        let first = self.ask(|reply| PartnerMessage::FinishRun { run, reply }).await?;
+        self.finish(first).await
+    }
+
+    /// Has the actor apply part after part of what the file lacks, each once the one before is
+    /// durable, until the run is closed.
+    async fn finish(&self, mut part: RunPart) -> Result<(), Gone> {
+        let run = self.run;
+        loop {
+            part.durable.await.map_err(|_| Gone)?;
+            if part.is_last {
+                return Ok(());
+            }
+            self.wait_for_overlay().await;
+            if let Err(full) = self.reserve.check() {
+                return self.fail(failure_of(full, self.clock.now())).await;
+            }
+            part = self.ask(|reply| PartnerMessage::FinishRun { run, reply }).await?;
+        }
+    }
+
+    /// Before the run's report can be read: who reads it may ask for the file at once.
+    async fn keep_body(&self) {
+        let (bodies, run, spooled) = (self.bodies.clone(), self.run, self.spool.clone());
+        let reserve = self.reserve.clone();
+        let is_short = move || reserve.is_touched();
+        let kept = tokio::task::spawn_blocking(move || keep_body(&bodies, run, &spooled, is_short)).await;
+        if let Ok(Err(error)) = kept {
+            tracing::warn!(partner = %self.settings.name, %error, "cannot keep the body of a feed run");
+        }
+    }
+
+    async fn send_batch(&self, records: Vec<FeedRecord>, prefetched: Prefetched) -> Result<(), Gone> {
+        self.wait_for_overlay().await;
+        let run = self.run;
+        self.ask(|reply| PartnerMessage::ApplyRecords { run, records, prefetched, reply }).await?;
+        Ok(())
+    }
+
+    async fn unchanged(&self, fetched: FetchedFile) -> Result<(), Gone> {
+        let run = self.run;
+        let first = self.ask(|reply| PartnerMessage::RunUnchanged { run, fetched, reply }).await?;
+        self.finish(first).await
+    }
+
+    async fn wait_for_overlay(&self) {
+        while self.reader.overlay_bytes() > self.overlay_bytes_max {
+            sleep(OVERLAY_PAUSE).await;
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The state of a run that is being applied, and how its end is recorded.
+
+use super::absences::Silence;
+use crate::actors::partner::index::slot_set::SlotSet;
+use crate::actors::partner::message::run::{FeedRecord, FetchedFile, SnapshotFacts};
+use crate::domain::{AssetId, FeedState, ItemOutcome, Micros, RecordFault, RunCounts};
+use crate::rules::guard;
+use crate::rules::survey::FAULTS_KEPT;
+
+/// With more ids present but not applied, the same file again says nothing about absence.
+pub const UNAPPLIED_KEPT: usize = 10_000;
+
+/// A run between its beginning and its end.
+#[derive(Debug)]
+pub struct ActiveRun {
+    pub facts: SnapshotFacts,
+    pub snapshot: Micros,
+    pub dated: bool,
+    pub counts: RunCounts,
+    pub seen: SlotSet,
+    /// Living assets before the run.
+    pub living: u64,
+    /// Ids that the file held although nothing of them was applied (F2, F6), known here or not:
+    /// when the same file comes again, they are present in it.
+    pub unapplied: Vec<String>,
+    /// F9: what is unknown here should have been pushed.
+    pub expects_push: bool,
+    /// T3: records that are older than what was pushed, and turn it back.
+    pub outdated: u64,
+}
+
+impl ActiveRun {
+    pub fn new(
+        facts: SnapshotFacts,
+        (snapshot, dated): (Micros, bool),
+        state: &FeedState,
+        living: u64,
+    ) -> ActiveRun {
+        let (records, quarantined, repeated) = (facts.records, facts.quarantined, facts.repeated);
+        ActiveRun {
+            facts,
+            snapshot,
+            dated,
+            counts: RunCounts { records, quarantined, repeated, ..RunCounts::default() },
+            seen: SlotSet::default(),
+            living,
+            unapplied: Vec::new(),
+            expects_push: state.pushes_documents && state.last_snapshot_at.is_some(),
+            outdated: 0,
+        }
+    }
+
+    /// Names a record that was kept aside, among the first.
+    pub fn note_fault(&mut self, record: &FeedRecord, item: &ItemOutcome) {
+        if self.facts.faults.len() >= FAULTS_KEPT {
+            return;
+        }
+        let note = item.note.as_deref();
+        self.facts.faults.push(RecordFault {
+            record: Some(u64::from(record.record)),
+            offset: record.offset,
+            id: Some(record.id.as_str().to_owned()),
+            code: note.map_or_else(String::new, |note| note.code.to_string()),
+            detail: note.map_or_else(String::new, |note| note.hint.clone()),
+        });
+    }
+
+    /// F2, F8: absence proves nothing where the file is not whole.
+    pub fn is_whole(&self) -> bool {
+        self.facts.complete && !self.facts.deletes_barred
+    }
+
+    pub fn note_unapplied(&mut self, id: &AssetId) {
+        if self.unapplied.len() <= UNAPPLIED_KEPT {
+            self.unapplied.push(id.as_str().to_owned());
+        }
+    }
+
+    pub fn silence(&self) -> Silence {
+        Silence {
+            run: self.facts.run,
+            snapshot: self.snapshot,
+            counts_at_once: self.dated && !self.facts.doubtful,
+            empty: self.facts.present == 0,
+            empty_meant: self.facts.allow_empty,
+            living: self.living,
+        }
+    }
+}
+
+/// The feed's state after an accepted run. `unapplied` are the ids that its file held although
+/// nothing of them was applied.
+pub fn accept(state: &mut FeedState, run: &ActiveRun, unapplied: Vec<String>, now: Micros) {
+    let file = &run.facts.file;
+    state.last_snapshot_at = Some(run.snapshot.0);
+    // an undated file in between does not make the partner's clock begin anew
+    state.last_stated_at = run.facts.times.stated().map(|at| at.0).or(state.last_stated_at);
+    state.last_dated = run.dated;
+    state.last_whole = run.is_whole() && unapplied.len() <= UNAPPLIED_KEPT;
+    state.last_doubtful = run.facts.doubtful;
+    state.last_empty = run.facts.present == 0;
+    state.last_empty_meant = run.facts.allow_empty;
+    state.last_unapplied = if state.last_whole { unapplied } else { Vec::new() };
+    if run.facts.complete {
+        // a part says nothing about the size of the whole
+        guard::remember(state, run.facts.present, 0, now);
+    }
+    remember_file(state, file, now);
+    state.last_missed = run.counts.missed_push;
+    state.last_pushes = std::mem::take(&mut state.pushes_since_run);
+}
+
+/// What every fetch that found a good file leaves, the same one or another.
+pub fn remember_file(state: &mut FeedState, file: &FetchedFile, now: Micros) {
+    state.floor_at = Some(file.started_at.0);
+    state.body_hash = Some(file.body_hash.clone());
+    state.etag.clone_from(&file.etag);
+    state.last_modified.clone_from(&file.last_modified);
+    state.validators_url = Some(file.url.clone());
+    state.validators_unsteady = file.stood_still.map_or(state.validators_unsteady, |still| !still);
+    state.last_success_at = Some(now.0);
+    state.failures_in_row = 0;
+    state.time_refusals_in_row = 0;
+    state.mapping_print = Some(file.mapping_print);
+}
