@@ -23,8 +23,8 @@ use tokio::task::{Id, JoinHandle, JoinSet};
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 /// A client that takes nothing of a reply for so long is cut off.
 const WRITE_STALL: Duration = Duration::from_secs(30);
-/// Of a stream that a client does not take, this much waits for it, and a frame more.
-const BUFFER_BYTES: usize = 64 * 1024;
+/// A batch of a thousand prices fits: what does not is copied together from several reads.
+const BUFFER_BYTES: usize = 256 * 1024;
 /// hyper's own bound, which costs nothing; another needs an allocation for each request.
 const HYPER_HEADERS_MAX: usize = 100;
 /// For who is one too many: better than a connection that just closes.

@@ -1,8 +1,8 @@
 //! Server-sent events: replay from a cursor, then follow, without a gap between the two, for both
 //! read the log by sequence and the watch only says how far it goes.
 //!
-//! Frames are made when the client takes them, so a slow one holds no memory but hyper's buffer;
-//! one that takes nothing is cut off by the pulse and resumes by its cursor.
+//! Frames are made when the client takes them, so a slow one holds a small buffer and no more; one
+//! that takes nothing is cut off by the pulse and resumes by its cursor.
 
 use super::window::{FRAME_BYTES_MAX, Piece, Since, Style, Window};
 use crate::clock::{Mark, sleep};
@@ -20,7 +20,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Proxies cut a connection that is silent for longer; WHATWG's page on server-sent events advises a
 /// comment about every 15 s.
@@ -37,6 +37,9 @@ const EVENTS_MAX: usize = 500;
 const FRAME_HELD_BYTES: usize = FRAME_BYTES_MAX + (16 << 10);
 /// Of the first frame it is not known what it takes: it is read as a large one.
 const FIRST_FRAME_BYTES: usize = FRAME_HELD_BYTES + 1;
+/// Of a stream that its client does not take, this much waits for it, and a frame more. hyper's own
+/// buffer is larger, because a batch of prices is read into it whole.
+const BUFFER_BYTES: usize = 64 << 10;
 /// Clients come back after this, and up to `RETRY_SPREAD_MS` later, so that they do not all come at once.
 const RETRY_MS: i64 = 1000;
 const RETRY_SPREAD_MS: i64 = 2000;
@@ -80,6 +83,7 @@ fn follow(
         read_at: Mark::now(),
         sent_at: Mark::now(),
         told: Seq(0),
+        buffer: Arc::new(Semaphore::new(BUFFER_BYTES)),
         share,
         attendance: Attendance { app, pulse: Arc::clone(&client.pulse), reason: "client", _place: place },
     };
@@ -137,8 +141,22 @@ struct Follower {
     sent_at: Mark,
     /// The newest sequence that the client knows of.
     told: Seq,
+    /// Bytes that may still be given to the connection.
+    buffer: Arc<Semaphore>,
     share: Arc<Share>,
     attendance: Attendance,
+}
+
+/// A frame that the connection has not written yet.
+struct Buffered {
+    frame: Bytes,
+    _room: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Buffered {
+    fn as_ref(&self) -> &[u8] {
+        &self.frame
+    }
 }
 
 impl Follower {
@@ -181,7 +199,7 @@ impl Follower {
                         self.next = Next::After(at);
                         if let Some(shown) = piece.shown_to {
                             self.told = shown;
-                            return shares::counted(piece.bytes, held);
+                            return self.buffered(shares::counted(piece.bytes, held)).await;
                         }
                     }
                     // its frames before are still on their way: the silence is told, then it goes on
@@ -201,6 +219,13 @@ impl Follower {
                 return self.farewell(at, "shutdown").into(); // the store has been closed
             }
         }
+    }
+
+    /// Waits until the client has taken enough of the frames before.
+    async fn buffered(&self, frame: Bytes) -> Bytes {
+        let bytes = u32::try_from(frame.len().min(BUFFER_BYTES)).expect("a buffer is below 4 GiB");
+        let room = Arc::clone(&self.buffer).acquire_many_owned(bytes).await.expect("it is never closed");
+        Bytes::from_owner(Buffered { frame, _room: room })
     }
 
     /// A piece, and the right to hold it until the client has taken it.
