@@ -13,6 +13,7 @@ use std::marker::PhantomData;
 pub struct FromObject<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for FromObject<T> {
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<FromObject<T>, D::Error> {
         deserializer.deserialize_map(ObjectVisitor(PhantomData))
     }
@@ -27,6 +28,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
         f.write_str("a JSON object")
     }
 
+    // an item of a batch is large: it is made where it is to lie
+    #[inline]
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<FromObject<T>, A::Error> {
         T::deserialize(MapAccessDeserializer::new(members)).map(FromObject)
     }

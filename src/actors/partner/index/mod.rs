@@ -120,7 +120,7 @@ impl Index {
         let (entries, hasher) = (&self.entries, &self.hasher);
         let rehash = |&place: &u32| hasher.hash_one(entries[place as usize].as_ref().map(|e| e.id.as_str()));
         self.places.insert_unique(hash, slot.0, rehash);
-        quotes.into_iter().for_each(|quote| self.set_quote(slot, quote));
+        quotes.iter().for_each(|quote| self.set_quote(slot, quote));
     }
 
     /// Forgets an asset: its slot is free again.
@@ -270,7 +270,7 @@ impl Index {
         Some(self.unpack_quote(held))
     }
 
-    pub fn set_quote(&mut self, slot: Slot, quote: Quote) {
+    pub fn set_quote(&mut self, slot: Slot, quote: &Quote) {
         let name = quote.name;
         let packed = self.pack_quote(quote);
         let Index { entries, kinds, .. } = self;
@@ -352,17 +352,13 @@ impl Index {
         rare.exceptions.iter().map(unpack).collect()
     }
 
-    fn pack_quote(&mut self, quote: Quote) -> HeldQuote {
-        let Quote { name, currency, market, stamp, amount, received_at, by_arrival, extra, undated } = quote;
+    fn pack_quote(&mut self, quote: &Quote) -> HeldQuote {
+        let &Quote { name, currency, market, stamp, amount, received_at, by_arrival, .. } = quote;
+        let Quote { extra, undated, .. } = quote;
         let is_rare = extra.is_some() || undated.is_some();
         let kind = self.kinds.number(&QuoteKind { name, currency, market, by_arrival });
-        HeldQuote {
-            stamp,
-            amount,
-            received_at,
-            kind,
-            rare: is_rare.then(|| Box::new(RareQuote { extra, undated })),
-        }
+        let rare = || Box::new(RareQuote { extra: extra.clone(), undated: undated.clone() });
+        HeldQuote { stamp, amount, received_at, kind, rare: is_rare.then(rare) }
     }
 
     fn unpack_quote(&self, held: &HeldQuote) -> Quote {

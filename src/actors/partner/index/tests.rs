@@ -87,7 +87,7 @@ fn names_that_no_exception_bears_any_more_are_forgotten() {
         let exception = Exception { name: n.to_string().into(), stamp: Stamp::NEVER, removed: false };
         index.set_head(slot, &AssetHead { exceptions: vec![exception], ..living(1) });
         let quote = quote(&format!("q{n}"));
-        index.set_quote(slot, quote.clone());
+        index.set_quote(slot, &quote);
         assert_eq!(index.quote(slot, quote.name), Some(quote.clone()));
         if n + 1 < 3 * NAMES_KEPT {
             index.remove_quote(slot, quote.name);

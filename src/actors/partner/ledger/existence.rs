@@ -159,7 +159,7 @@ impl Ledger<'_> {
         for quote in self.index.quotes(slot) {
             let Some(left) = price::after_death(&quote, end) else { continue };
             match &left {
-                Some(left) => self.index.set_quote(slot, left.clone()),
+                Some(left) => self.index.set_quote(slot, left),
                 None => self.index.remove_quote(slot, quote.name),
             }
             let left = left.unwrap_or_else(|| quote.clone().emptied());

@@ -46,7 +46,7 @@ impl Ledger<'_> {
         let mut moved = Vec::new();
         for quote in self.index.quotes(slot) {
             if let Some(next) = reading::outliving_after(&quote, limit) {
-                self.index.set_quote(slot, next.clone());
+                self.index.set_quote(slot, &next);
                 moved.push((quote, next));
             }
         }
@@ -167,7 +167,7 @@ impl Ledger<'_> {
             None if self.index_is_full() => return too_many_assets(),
             None => self.reserve(id),
         };
-        self.index.set_quote(slot, quote.clone());
+        self.index.set_quote(slot, &quote);
         self.push_price_change(slot, quote, decision.visible);
         item.change = Some(self.last_change());
         item
