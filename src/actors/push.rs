@@ -23,7 +23,7 @@ pub struct Push {
     /// Of a push that bears a delivery id (G2).
     pub delivery: Option<Delivery>,
     /// Of a conditional push: the asset that it is about, and what that must be.
-    pub condition: Option<(AssetId, Condition)>,
+    pub condition: Option<Box<(AssetId, Condition)>>,
 }
 
 impl Push {

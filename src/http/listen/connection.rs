@@ -78,7 +78,8 @@ async fn answer(
     let is_last = request.headers().get(CONNECTION).is_some_and(|value| value == "close");
     let mut response = match desk {
         Desk::Partner(routes) => partner::answer(client, routes, request).await,
-        Desk::Admin => admin::answer(client, request).await,
+        // boxed: else each push is moved with the room that an operator's call would take
+        Desk::Admin => Box::pin(admin::answer(client, request)).await,
     };
     let is_stream = body::is_stream(response.body());
     if is_chunked {

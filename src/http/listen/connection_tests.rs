@@ -219,3 +219,16 @@ async fn an_idle_connection_stops_at_once_and_a_busy_one_after_its_reply() {
     drop(idle.stop);
     idle.serving.await.unwrap();
 }
+
+/// What `answer` takes to wait for its reply, whatever the request.
+fn size_of_wait<'a, F>(_answer: fn(&'a Client, &'a partner::Routes, Request<Incoming>) -> F) -> usize {
+    size_of::<F>()
+}
+
+/// hyper moves it several times for each request: reads and operators' calls, which are larger, are
+/// boxed.
+#[test]
+fn a_push_is_not_moved_with_the_room_that_other_calls_would_take() {
+    let size = size_of_wait(partner::answer);
+    assert!(size <= 8 << 10, "{size} bytes");
+}

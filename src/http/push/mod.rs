@@ -212,13 +212,13 @@ fn condition_of(
     call: &Call<'_>,
     task: &Task,
     writes: &[Result<Write, Box<ItemOutcome>>],
-) -> Result<Option<(AssetId, Condition)>, Fault> {
+) -> Result<Option<Box<(AssetId, Condition)>>, Fault> {
     let Some(condition) = condition::for_write(&call.head.headers)? else { return Ok(None) };
     if let Some(id) = task.asset() {
-        return Ok(Some((id.clone(), condition)));
+        return Ok(Some(Box::new((id.clone(), condition))));
     }
     match writes {
-        [Ok(write)] if task.names_one() => Ok(Some((write.id().clone(), condition))),
+        [Ok(write)] if task.names_one() => Ok(Some(Box::new((write.id().clone(), condition)))),
         // it is refused whatever its asset is
         [Err(_)] if task.names_one() => Ok(None),
         _ => {

@@ -31,7 +31,7 @@ impl PartnerState {
         let Some(fresh) = self.unless_repeated(push, reply)? else { return Ok(()) };
         let Fresh { mut push, reply, rebuilt_at } = fresh;
         let decision = if rebuilt_at.is_some() { DeliveryDecision::Rebuilt } else { DeliveryDecision::New };
-        if push.condition.as_ref().is_some_and(|condition| self.is_unmet(condition)) {
+        if push.condition.as_deref().is_some_and(|condition| self.is_unmet(condition)) {
             let (items, missing, _permit) = (Vec::new(), Vec::new(), push.permit);
             let unmet = Ack::Push { reply, items, missing, decision, standing: None, unmet: true, _permit };
             self.answer_in_line(unmet);
