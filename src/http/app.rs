@@ -1,7 +1,7 @@
 //! What all connections share.
 
 use super::gate::auth::Keys;
-use super::gate::shares::Gate;
+use super::gate::shares::Shares;
 use super::reply::Fault;
 use crate::actors::{Admission, PartnerEntry, Registry, Shed};
 use crate::clock::Clock;
@@ -10,6 +10,7 @@ use crate::domain::Micros;
 use crate::store::Reader;
 use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
@@ -45,18 +46,22 @@ impl Health {
         self.clock_behind.store(i64::try_from(behind.as_secs()).unwrap_or(i64::MAX), Ordering::Release);
     }
 
+    /// Seconds by which our clock is behind a time that it has shown before; 0 where it is not.
     pub fn clock_behind_seconds(&self) -> i64 {
         self.clock_behind.load(Ordering::Acquire)
     }
 
+    /// Whether requests may come: started, not shutting down, and the store takes writes.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire) && !self.is_draining() && !self.has_storage_failed()
     }
 
+    /// Whether the daemon is shutting down.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
     }
 
+    /// Whether the store has failed, or must take no more writes.
     pub fn has_storage_failed(&self) -> bool {
         self.storage_failed.load(Ordering::Acquire)
     }
@@ -64,52 +69,58 @@ impl Health {
 
 /// What an [`App`] is made of.
 pub struct AppParts {
+    /// All partners, by name and by number.
     pub registry: Registry,
+    /// The store, as readers see it.
     pub reader: Reader,
+    /// Those of the last reload that was sound.
     pub settings: Arc<ArcSwap<Settings>>,
+    /// The only source of the time of day.
     pub clock: Clock,
     /// The daemon's budget of bytes in flight.
     pub admission: Admission,
+    /// All that is counted.
     pub metrics: Metrics,
+    /// What the daemon says of itself.
     pub health: Arc<Health>,
 }
 
+/// What all requests share: the daemon's parts, and what this floor adds to them.
 pub struct App {
-    pub registry: Registry,
-    pub reader: Reader,
-    pub settings: Arc<ArcSwap<Settings>>,
-    pub clock: Clock,
-    pub admission: Admission,
-    pub metrics: Metrics,
-    pub health: Arc<Health>,
+    parts: AppParts,
+    /// Who may call.
     pub(super) keys: Keys,
+    /// When this life of the daemon began.
     pub(super) started_at: Micros,
     /// What reads may take.
-    pub(super) gate: Gate,
+    pub(super) shares: Shares,
     /// Places for change streams.
     pub(super) streams: Arc<Semaphore>,
+    /// Change streams that may be open at once, of all callers.
     pub(super) streams_max: usize,
     streams_end: watch::Sender<bool>,
 }
 
+impl Deref for App {
+    type Target = AppParts;
+
+    fn deref(&self) -> &AppParts {
+        &self.parts
+    }
+}
+
 impl App {
+    /// Takes what is bound at start, such as the number of streams, from the settings of this moment.
     pub fn new(parts: AppParts) -> Arc<App> {
-        let AppParts { registry, reader, settings, clock, admission, metrics, health } = parts;
-        let streams_max = settings.load().server.streams_max;
+        let streams_max = parts.settings.load().server.streams_max;
         Arc::new(App {
-            keys: Keys::new(Arc::clone(&settings), metrics.clone()),
-            started_at: clock.now(),
-            gate: Gate::new(streams_max),
+            keys: Keys::new(Arc::clone(&parts.settings), parts.metrics.clone()),
+            started_at: parts.clock.now(),
+            shares: Shares::new(streams_max),
             streams: Arc::new(Semaphore::new(streams_max)),
             streams_max,
             streams_end: watch::Sender::new(false),
-            registry,
-            reader,
-            settings,
-            clock,
-            admission,
-            metrics,
-            health,
+            parts,
         })
     }
 

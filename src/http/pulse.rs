@@ -38,21 +38,25 @@ pub struct Pulse {
 }
 
 impl Pulse {
+    /// The connection begins something else: what has been read is counted from here on.
     pub fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Relaxed);
         self.read_at_turn.store(self.read.load(Relaxed), Relaxed);
         self.turn.fetch_add(1, Relaxed);
     }
 
+    /// So many bytes have come.
     pub fn add_read(&self, bytes: usize) {
         self.read.fetch_add(bytes as u64, Relaxed);
     }
 
+    /// The client has taken so many bytes.
     pub fn add_written(&self, bytes: usize) {
         self.written.fetch_add(bytes as u64, Relaxed);
         self.write_blocked.store(false, Relaxed);
     }
 
+    /// The client takes nothing at the moment.
     pub fn block_write(&self) {
         self.write_blocked.store(true, Relaxed);
     }
@@ -62,6 +66,7 @@ impl Pulse {
         self.body_overdue.load(Relaxed)
     }
 
+    /// The body has used up its time.
     pub fn expire_body(&self) {
         self.body_overdue.store(true, Relaxed);
     }
@@ -71,6 +76,7 @@ impl Pulse {
         self.body_unread.store(awaits, Relaxed);
     }
 
+    /// The body of the last request has been read whole.
     pub fn body_was_read(&self) {
         self.body_unread.store(false, Relaxed);
     }
@@ -85,6 +91,7 @@ impl Pulse {
         self.consumer_slow.store(true, Relaxed);
     }
 
+    /// Whether the client was cut off because it took nothing.
     pub fn is_consumer_slow(&self) -> bool {
         self.consumer_slow.load(Relaxed)
     }
@@ -122,9 +129,13 @@ struct Sample {
 /// How long a connection may take for what.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
+    /// From the first byte of a request to the end of its headers.
     pub header: Duration,
+    /// Between two requests.
     pub keep_alive: Duration,
+    /// From the headers to the last byte of the body.
     pub body: Duration,
+    /// Between two pieces of the body.
     pub body_idle: Duration,
     /// Without the client taking a single byte of what waits for it.
     pub write_stall: Duration,
@@ -144,18 +155,25 @@ impl Deadlines {
     }
 }
 
+/// What is to be done about a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
+    /// Nothing.
     Sound,
     /// Tell the handler, which answers 408.
     BodyOverdue,
+    /// Close it.
     Close(Reason),
 }
 
+/// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
+    /// The headers did not come in time.
     SlowHeader,
+    /// No request came.
     Idle,
+    /// The client took nothing of what waits for it.
     SlowConsumer,
 }
 
@@ -173,6 +191,7 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// Begins to watch at this moment.
     pub fn new(deadlines: Deadlines, pulse: &Pulse) -> Watch {
         Watch {
             deadlines,
@@ -186,6 +205,7 @@ impl Watch {
         }
     }
 
+    /// After how long to call `judge` again.
     pub fn tick(&self) -> Duration {
         self.tick
     }

@@ -36,6 +36,7 @@ pub fn target(path: &str) -> Option<Target<'_>> {
     sound.then_some(Target { partner, id, deed })
 }
 
+/// Patches, hides or unhides the asset, and answers once that is durable.
 pub async fn answer(
     client: &Client,
     head: &Parts,
@@ -57,14 +58,14 @@ pub async fn answer(
     match order(&bytes, &partner, id.clone(), target.deed)? {
         Ok(order) => {
             let operated = partner.operate(order).await?;
-            done(&partner, &id, operated, app.reader.journal()).await
+            wait_until_durable(&partner, &id, operated, app.reader.journal()).await
         }
-        Err(refused) => Ok(told(&partner, &id, (&refused, None), String::new())),
+        Err(refused) => Ok(render_outcome(&partner, &id, (&refused, None), String::new())),
     }
 }
 
 /// Waits until the decision is durable.
-async fn done(
+async fn wait_until_durable(
     partner: &PartnerEntry,
     id: &AssetId,
     operated: Operated,
@@ -72,10 +73,10 @@ async fn done(
 ) -> Result<Response<Body>, Fault> {
     let Operated { item, action, durable } = operated;
     let durable = durable.await.map_err(|_| Fault::OutcomeUnknown)?;
-    Ok(told(partner, id, (&item, action), cursor::encode(journal, durable)))
+    Ok(render_outcome(partner, id, (&item, action), cursor::encode(journal, durable)))
 }
 
-fn told(
+fn render_outcome(
     partner: &PartnerEntry,
     id: &AssetId,
     (item, action): (&ItemOutcome, Option<u64>),

@@ -28,6 +28,7 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 const METRICS_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
+/// Answers a request of the admin listener; what is refused is a problem too.
 pub async fn answer(client: &Client, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     dispatch(client, &head, body).await.unwrap_or_else(Fault::into_response)

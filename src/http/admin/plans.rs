@@ -8,7 +8,7 @@ use crate::http::client::Client;
 use crate::http::gate::path::{self, Query};
 use crate::http::gate::shares::Reading;
 use crate::http::own::feed;
-use crate::http::own::plans::{kept, list_of, show};
+use crate::http::own::plans::{list_of, show, stored_plan};
 use crate::http::reply::stored::json;
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::intake::{self, Accept};
@@ -53,6 +53,7 @@ pub fn target(path: &str) -> Option<Target<'_>> {
     Some(Target { partner, deed })
 }
 
+/// Shows plans or a run, decides a plan, or begins to rebuild.
 pub async fn answer(
     client: &Client,
     head: &Parts,
@@ -79,19 +80,13 @@ pub async fn answer(
     }
     match target.deed {
         Deed::List => {
-            list_of(&app.gate.share(&Reading::Operator), app.reader.clone(), partner, app.clock.now()).await
+            list_of(&app.shares.of(&Reading::Operator), app.reader.clone(), partner, app.clock.now()).await
         }
         Deed::Show(id) => {
             let page = query.one("cursor")?.map(|text| text.parse().map_err(|_| Fault::BadCursor));
             let page = page.transpose()?.unwrap_or(0);
-            show(
-                &app.gate.share(&Reading::Operator),
-                app.reader.clone(),
-                partner,
-                (id, page),
-                app.clock.now(),
-            )
-            .await
+            show(&app.shares.of(&Reading::Operator), app.reader.clone(), partner, (id, page), app.clock.now())
+                .await
         }
         Deed::Decide(id, verdict) => {
             let reason = reason(client, &head.headers, body).await?;
@@ -108,7 +103,7 @@ async fn decide(
     id: &str,
     (verdict, reason): (PlanVerdict, Option<String>),
 ) -> Result<Response<Body>, Fault> {
-    let plan = kept(reader, partner, id)?.ok_or(Fault::NoSuchPlan)?.id;
+    let plan = stored_plan(reader, partner, id)?.ok_or(Fault::NoSuchPlan)?.id;
     let end = partner.decide_plan(PlanOrder { plan, verdict, reason }).await??;
     let said = serde_json::json!({
         "id": end.plan, "state": end.state, "deleted": end.deleted, "kept": end.kept,

@@ -7,7 +7,7 @@ use crate::domain::Outcome;
 use crate::http::app::App;
 use crate::http::gate::path::{self, Query};
 use crate::http::gate::shares::Reading;
-use crate::http::own::quarantine::{PARAMETERS, dropped, key_of, one, page};
+use crate::http::own::quarantine::{PARAMETERS, drop_row, key_of, page, show_row};
 use crate::http::reply::{self, Body, Fault, view};
 use crate::rules::deliveries::DeliveryDecision;
 use hyper::http::request::Parts;
@@ -37,6 +37,7 @@ impl<'a> Request<'a> {
     }
 }
 
+/// Lists rows, shows one, releases or drops one.
 pub async fn operate(app: &Arc<App>, request: Request<'_>) -> Result<Response<Body>, Fault> {
     let name = path::decode(request.partner).ok_or(Fault::NoSuchPartner)?;
     let partner = app.registry.by_name(&name).ok_or(Fault::NoSuchPartner)?;
@@ -44,18 +45,18 @@ pub async fn operate(app: &Arc<App>, request: Request<'_>) -> Result<Response<Bo
     let reads = matches!(*request.method, Method::GET | Method::HEAD);
     query.only(if request.row.is_none() { &PARAMETERS } else { &[] })?;
     match (request.row, request.verb) {
-        (None, _) if reads => page(app, &app.gate.share(&Reading::Operator), &partner, &query).await,
-        (Some(row), None) if reads => one(&partner, row),
+        (None, _) if reads => page(app, &app.shares.of(&Reading::Operator), &partner, &query).await,
+        (Some(row), None) if reads => show_row(&partner, row),
         (Some(row), None) if *request.method == Method::DELETE => {
             app.may_order(&partner)?;
-            dropped(&partner, row).await
+            drop_row(&partner, row).await
         }
         (Some(row), Some(verb @ ("release" | "drop"))) => {
             if *request.method != Method::POST {
                 return Err(Fault::MethodNotAllowed { allow: "POST".into() });
             }
             app.may_order(&partner)?;
-            if verb == "drop" { dropped(&partner, row).await } else { released(app, &partner, row).await }
+            if verb == "drop" { drop_row(&partner, row).await } else { release_row(app, &partner, row).await }
         }
         (_, Some(_)) => Err(Fault::NoSuchPath),
         (None, None) => Err(Fault::MethodNotAllowed { allow: "GET, HEAD".into() }),
@@ -64,7 +65,7 @@ pub async fn operate(app: &Arc<App>, request: Request<'_>) -> Result<Response<Bo
 }
 
 /// The item as a push would have been told of it; 409 where the rules refuse it still.
-async fn released(app: &App, partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
+async fn release_row(app: &App, partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
     let release = partner.release(key_of(row)?).await?;
     let refused = matches!(release.item.outcome, Outcome::Quarantined | Outcome::Rejected);
     let status = match refused {

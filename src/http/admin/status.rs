@@ -58,8 +58,9 @@ struct PartnersView {
     items: Vec<PartnerView>,
 }
 
+/// The daemon and its configured or removed partners, as JSON. Errs where the store cannot be read.
 pub async fn of_daemon(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
-    let share = app.gate.share(&Reading::Operator);
+    let share = app.shares.of(&Reading::Operator);
     let app = Arc::clone(app);
     let view = move || {
         let now = app.clock.now();
@@ -85,8 +86,9 @@ pub async fn of_daemon(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
     share.run(Lane::Pages, view).await
 }
 
+/// The partners alone, with what removed ones have left here. Errs where the store cannot be read.
 pub async fn of_partners(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
-    let share = app.gate.share(&Reading::Operator);
+    let share = app.shares.of(&Reading::Operator);
     let app = Arc::clone(app);
     let view = move || {
         let mut entries = app.registry.all();

@@ -14,14 +14,10 @@ use std::sync::Arc;
 /// Whom a key or token belongs to.
 #[derive(Clone)]
 pub enum Caller {
-    Partner {
-        name: PartnerName,
-        metrics: Arc<PartnerMetrics>,
-    },
+    /// May read and write its own.
+    Partner { name: PartnerName, metrics: Arc<PartnerMetrics> },
     /// May read all partners, and write nothing.
-    Reader {
-        name: Arc<str>,
-    },
+    Reader { name: Arc<str> },
 }
 
 /// Keys by their hash, rebuilt when the settings have been replaced.
@@ -43,11 +39,13 @@ struct Table {
 }
 
 impl Keys {
+    /// Keys of the settings as they are, and as they are replaced later.
     pub fn new(settings: Arc<ArcSwap<Settings>>, metrics: Metrics) -> Keys {
         let table = ArcSwap::from_pointee(Table::build(settings.load_full(), &metrics));
         Keys { settings, metrics, table }
     }
 
+    /// Whom the request's key belongs to; 401 where it has none that is known.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Fault> {
         let key = bearer(headers).ok_or(Fault::Unauthorized)?;
         self.refresh();

@@ -7,12 +7,16 @@ use crate::http::reply::fault::Used;
 /// The buckets of a partner, by the names that it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rate {
+    /// Prices that are pushed.
     Prices,
+    /// Assets that are pushed.
     AssetWrites,
+    /// Reads, and orders.
     Reads,
 }
 
 impl Rate {
+    /// The name that partners see.
     pub fn as_str(self) -> &'static str {
         match self {
             Rate::Prices => "prices",

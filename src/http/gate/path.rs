@@ -48,6 +48,8 @@ impl<'a> Query<'a> {
     /// A page of 500 ids fits, and little more.
     const PARAMETERS_MAX: usize = 512;
 
+    /// Splits, then decodes. Errs at a broken escape, at bytes that are no UTF-8, and beyond 512
+    /// parameters.
     pub fn parse(text: Option<&'a str>) -> Result<Query<'a>, Fault> {
         let mut parameters = Vec::new();
         for pair in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
@@ -85,6 +87,7 @@ impl<'a> Query<'a> {
         self.0.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_ref())
     }
 
+    /// A parameter that is true where it stands alone or says so. Errs at other words.
     pub fn flag(&self, name: &'static str) -> Result<bool, Fault> {
         match self.one(name)?.as_deref() {
             None | Some("false") => Ok(false),

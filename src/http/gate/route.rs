@@ -13,13 +13,17 @@ pub struct Route<'a> {
     pub pattern: &'static str,
     /// `GET` for `HEAD` too.
     pub method: Method,
+    /// The segment after `/api/partners/`; `None` for the shorthand.
     pub partner: Option<&'a str>,
+    /// The segment where the pattern says `{id}`.
     pub id: Option<&'a str>,
 }
 
 /// A row, with what the request says beside it.
 pub struct Found<'r, 'a, R> {
+    /// What the table has at this place.
     pub row: R,
+    /// What the request says.
     pub route: Route<'a>,
     /// Where the answer is to be counted.
     pub metrics: &'r RouteMetrics,

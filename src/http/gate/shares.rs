@@ -38,26 +38,31 @@ const STREAMS_SHARE: usize = 4;
 /// For whom something is read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reading {
+    /// With a key of the partner.
     Partner(PartnerName),
+    /// With a reader's token.
     Reader(Arc<str>),
+    /// By way of the admin listener.
     Operator,
 }
 
 /// What a caller's reads are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
+    /// One reply: an asset, a page, a report.
     Pages,
+    /// The change stream.
     Replays,
 }
 
 /// The places and bytes of all, and each caller's share of them.
-pub struct Gate {
+pub struct Shares {
     places: Arc<Semaphore>,
     places_each: usize,
     bytes: Arc<Semaphore>,
     streams_each: usize,
     /// One for each caller that was ever configured.
-    shares: Mutex<HashMap<Reading, Arc<Share>>>,
+    by_caller: Mutex<HashMap<Reading, Arc<Share>>>,
 }
 
 /// What one caller may take.
@@ -81,23 +86,26 @@ pub struct Held {
     all: OwnedSemaphorePermit,
 }
 
-impl Gate {
-    pub fn new(streams_max: usize) -> Gate {
+impl Shares {
+    /// Places by the number of cores; of `streams_max` change streams each caller may have its part
+    /// open.
+    pub fn new(streams_max: usize) -> Shares {
         let cores = std::thread::available_parallelism().map_or(PLACES_MIN, NonZero::get);
         let places = cores.clamp(PLACES_MIN, PLACES_MAX);
-        Gate {
+        Shares {
             places: Arc::new(Semaphore::new(places)),
             places_each: places / 2,
             bytes: Arc::new(Semaphore::new(BYTES_MAX / UNIT_BYTES)),
             streams_each: (streams_max / STREAMS_SHARE).max(1),
-            shares: Mutex::default(),
+            by_caller: Mutex::default(),
         }
     }
 
-    pub fn share(&self, reading: &Reading) -> Arc<Share> {
+    /// The share of this caller: the same each time, whatever key it came with.
+    pub fn of(&self, reading: &Reading) -> Arc<Share> {
         // the map is sound after every statement, so a panic elsewhere does not spoil it
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(share) = shares.get(reading) {
+        let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = by_caller.get(reading) {
             return Arc::clone(share);
         }
         let budget = || Budget {
@@ -111,7 +119,7 @@ impl Gate {
             replays: budget(),
             streams: Arc::new(Semaphore::new(self.streams_each)),
         });
-        shares.insert(reading.clone(), Arc::clone(&share));
+        by_caller.insert(reading.clone(), Arc::clone(&share));
         share
     }
 }
@@ -241,9 +249,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_reply_is_counted_until_its_last_copy_is_dropped() {
-        let gate = Gate::new(8);
-        let share = gate.share(&acme());
-        let free = || (share.pages.bytes.available_permits(), gate.bytes.available_permits());
+        let shares = Shares::new(8);
+        let share = shares.of(&acme());
+        let free = || (share.pages.bytes.available_permits(), shares.bytes.available_permits());
         let before = free();
         let page = share.page(|| Ok(vec![b'x'; 100 << 10])).await.unwrap();
         let copy = page.slice(5..10);
@@ -258,8 +266,8 @@ mod tests {
 
     #[test]
     fn a_caller_that_takes_nothing_fills_its_own_share_and_no_more() {
-        let gate = Gate::new(8);
-        let (share, other) = (gate.share(&acme()), gate.share(&Reading::Operator));
+        let shares = Shares::new(8);
+        let (share, other) = (shares.of(&acme()), shares.of(&Reading::Operator));
         let mut kept = Vec::new();
         while let Ok(bytes) = share.keep(vec![b'x'; 1 << 20]) {
             kept.push(bytes);
@@ -273,9 +281,9 @@ mod tests {
 
     #[tokio::test]
     async fn a3_one_callers_reads_leave_a_place_for_others() {
-        let gate = Gate::new(8);
-        let (share, other) = (gate.share(&acme()), gate.share(&Reading::Operator));
-        let all = gate.places.available_permits();
+        let shares = Shares::new(8);
+        let (share, other) = (shares.of(&acme()), shares.of(&Reading::Operator));
+        let all = shares.places.available_permits();
         let (release, blocked) = std::sync::mpsc::channel::<()>();
         let blocked = Arc::new(Mutex::new(blocked));
         let long: Vec<_> = (0..3 * PLACES_MAX)
@@ -289,7 +297,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert_eq!(other.run(Lane::Pages, || Ok(7)).await.unwrap(), 7);
-        assert_eq!(gate.places.available_permits(), all - gate.places_each);
+        assert_eq!(shares.places.available_permits(), all - shares.places_each);
         drop(release);
         for read in long {
             assert!(read.await.unwrap().is_ok());
@@ -299,12 +307,12 @@ mod tests {
     #[test]
     fn a3_a_caller_has_a_quarter_of_the_streams_and_at_least_one() {
         for (max, own) in [(8, 2), (3, 1), (1, 1), (1024, 256)] {
-            let gate = Gate::new(max);
-            let share = gate.share(&acme());
+            let shares = Shares::new(max);
+            let share = shares.of(&acme());
             let open: Vec<_> = std::iter::from_fn(|| share.stream()).collect();
             assert_eq!(open.len(), own, "of {max}");
-            assert!(gate.share(&acme()).stream().is_none(), "the same caller, by whatever key");
-            assert!(gate.share(&Reading::Operator).stream().is_some());
+            assert!(shares.of(&acme()).stream().is_none(), "the same caller, by whatever key");
+            assert!(shares.of(&Reading::Operator).stream().is_some());
         }
     }
 }

@@ -32,7 +32,9 @@ pub enum Desk {
 /// What a listener gives to all its connections.
 #[derive(Clone)]
 pub struct Terms {
+    /// hyper, with its bounds set.
     pub http: http1::Builder,
+    /// How long a connection may take for what.
     pub deadlines: Deadlines,
 }
 

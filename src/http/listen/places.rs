@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// The bounds, and what is taken of them.
 #[derive(Debug)]
 pub struct Places {
     all_max: usize,
@@ -26,6 +27,7 @@ pub struct Place {
 }
 
 impl Places {
+    /// So many connections in all, and so many from one address.
     pub fn new(all_max: usize, per_address_max: usize) -> Arc<Places> {
         Arc::new(Places { all_max, per_address_max, taken: Mutex::default() })
     }

@@ -54,10 +54,12 @@ pub struct ServerHandle {
 }
 
 impl Listener {
+    /// Binds the address. Errs as the system does: in use, not allowed, not ours.
     pub async fn bind(address: SocketAddr, face: Face) -> io::Result<Listener> {
         Ok(Listener { socket: TcpListener::bind(address).await?, face })
     }
 
+    /// The address that was bound, with the port that the system chose where 0 was asked for.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
@@ -72,6 +74,7 @@ impl Listener {
 }
 
 impl ServerHandle {
+    /// The address that it serves.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+/// A socket whose reads and writes leave marks.
 pub struct Wire {
     socket: TcpStream,
     pulse: Arc<Pulse>,
@@ -16,6 +17,7 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// Wraps a socket; `pulse` takes the marks.
     pub fn new(socket: TcpStream, pulse: Arc<Pulse>) -> Wire {
         Wire { socket, pulse, is_closing: false }
     }

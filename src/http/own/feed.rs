@@ -19,14 +19,18 @@ const RUNS_DEFAULT: u64 = 20;
 const RUNS_BATCH: usize = 20;
 const RUNS_BYTES_MAX: usize = 1 << 20;
 
+/// A feed, as its partner and operators see it.
 #[derive(Serialize)]
 pub struct StateView {
     every_seconds: u64,
     /// Without user, password and query, which may be secrets.
     url: String,
+    /// When a run last ended well.
     pub last_success_at: Option<String>,
     last_snapshot_at: Option<String>,
+    /// Runs that have failed since then.
     pub failures_in_row: u32,
+    /// The newest run that has ended.
     pub last_run: Option<RunView>,
     /// What the last applied run found (F9); `null` for a partner that pushes nothing.
     push_loss: Option<PushLoss>,
@@ -45,23 +49,28 @@ impl PushLoss {
     }
 }
 
+/// A run that has ended.
 #[derive(Serialize)]
 pub struct RunView {
     run: u64,
+    /// How it ended.
     pub status: RunStatus,
     /// F3: records, and prices of records, that were kept aside; said beside the status.
     #[serde(skip_serializing_if = "Option::is_none")]
     quarantined: Option<u64>,
+    /// Why, where it was not applied whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     started_at: String,
+    /// When it ended.
     pub finished_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshot_at: Option<String>,
     dated: bool,
     body_bytes: u64,
+    /// What became of its records.
     pub counts: RunCounts,
     /// F9, of an applied run.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,6 +105,7 @@ impl From<RunReport> for RunView {
     }
 }
 
+/// The state of the partner's feed; 404 where none is configured.
 pub fn state(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let view = state_view(&call.app().reader, call.partner()?)?.ok_or(Fault::NoFeed)?;
     Ok(json(&view))
@@ -124,6 +134,7 @@ pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<Stat
     }))
 }
 
+/// A page of its runs, the newest first.
 pub async fn runs(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let partner = Arc::clone(call.partner()?);
     let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(RUNS_DEFAULT) as usize;
@@ -154,10 +165,12 @@ pub async fn runs(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     Ok(reply::json(StatusCode::OK, page.await?))
 }
 
+/// One run by its number.
 pub fn run(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     run_of(&call.app().reader, call.partner()?, call.route.id.unwrap_or_default())
 }
 
+/// The report of a run; 404 where there is none, or it is no longer kept.
 pub fn run_of(reader: &Reader, partner: &PartnerEntry, run: &str) -> Result<Response<Body>, Fault> {
     let key = run_key(run).ok_or(Fault::NoSuchRun)?;
     let bytes = reader.record(RecordKind::Run, partner.no, &key)?.ok_or(Fault::NoSuchRun)?;

@@ -80,7 +80,7 @@ impl PlanView {
 }
 
 /// A partner's own plans: what of its feed waits, and for how long.
-pub async fn own(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+pub async fn own_plans(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let (app, partner) = (call.app(), Arc::clone(call.partner()?));
     list_of(&call.share(), app.reader.clone(), partner, app.clock.now()).await
 }
@@ -119,7 +119,7 @@ pub async fn show(
     partner.look_at_plans();
     let id = id.to_owned();
     let view = share.run(Lane::Pages, move || {
-        let plan = kept(&reader, &partner, &id)?.ok_or(Fault::NoSuchPlan)?;
+        let plan = stored_plan(&reader, &partner, &id)?.ok_or(Fault::NoSuchPlan)?;
         let (ids, pages) = (plan_page(&reader, partner.no, &plan, page)?, plan_pages(&plan));
         let next = page.saturating_add(1);
         let next_cursor = (!ids.is_empty() && next < pages).then(|| next.to_string());
@@ -129,7 +129,7 @@ pub async fn show(
 }
 
 /// Plans are keyed by their number, big-endian.
-pub fn kept(reader: &Reader, partner: &PartnerEntry, id: &str) -> Result<Option<Plan>, Fault> {
+pub fn stored_plan(reader: &Reader, partner: &PartnerEntry, id: &str) -> Result<Option<Plan>, Fault> {
     let Ok(id) = id.parse::<u64>() else { return Ok(None) };
     let bytes = reader.record(RecordKind::Plan, partner.no, &id.to_be_bytes())?;
     bytes.map(|bytes| parsed(&bytes)).transpose()

@@ -19,6 +19,7 @@ use serde::Serialize;
 use std::sync::Arc;
 
 const LIMIT_DEFAULT: u64 = 100;
+/// What a query of a list may say.
 pub const PARAMETERS: [&str; 3] = ["kind", "limit", "cursor"];
 /// Rows read at once: with their texts some megabytes at most.
 const BATCH_ROWS: usize = 100;
@@ -142,21 +143,24 @@ impl From<&ParkedPrice> for ParkedView {
     }
 }
 
+/// A page of refused rows, or of parked prices.
 pub async fn list(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     page(call.app(), &call.share(), call.partner()?, &call.query).await
 }
 
+/// One row with its text.
 pub fn show(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    one(call.partner()?, call.route.id.unwrap_or_default())
+    show_row(call.partner()?, call.route.id.unwrap_or_default())
 }
 
 /// The partner throws away what it does not want to mend.
 pub async fn drop_own(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let partner = call.writer()?;
     call.app().may_order(partner)?;
-    dropped(partner, call.route.id.unwrap_or_default()).await
+    drop_row(partner, call.route.id.unwrap_or_default()).await
 }
 
+/// A page of what `?kind=` names. Errs at a cursor that is none of this kind.
 pub async fn page(
     app: &Arc<App>,
     share: &Share,
@@ -236,16 +240,19 @@ fn place_of(text: &str) -> Option<ParkedPlace> {
     Some((since, slot, QuoteName::new(parts.next()?).ok()?))
 }
 
-pub fn one(partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
+/// One row with its text; 404 where there is none.
+pub fn show_row(partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
     let key = key_of(row)?;
     Ok(json(&RowView::of(key, partner.kept_row(key)?, true)))
 }
 
-pub async fn dropped(partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
+/// Throws the row away, and answers once that is durable.
+pub async fn drop_row(partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
     partner.drop_kept(key_of(row)?).await?;
     Ok(reply::json(StatusCode::OK, &b"{\"dropped\":true}"[..]))
 }
 
+/// The number of a row; 404 where it is none.
 pub fn key_of(row: &str) -> Result<u64, Fault> {
     row.parse().map_err(|_| Fault::NoSuchRow)
 }

@@ -55,6 +55,7 @@ struct ItemView {
     undated: bool,
 }
 
+/// What became of the delivery; 404 where it is not known, or no longer kept.
 pub fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let partner = call.partner()?;
     let id = path::decode(call.route.id.unwrap_or_default()).ok_or(Fault::NoSuchDelivery)?;

@@ -28,13 +28,14 @@ pub fn routes(metrics: &Metrics) -> Routes {
     Routes::new(metrics, ROWS.iter().map(|row| (&row.method, row.path, row)))
 }
 
+/// Answers a request of the partner listener, and counts it by its route.
 pub async fn answer(client: &Client, routes: &Routes, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let found = match routes.find(&head.method, head.uri.path()) {
         Ok(found) => found,
         Err(fault) => return fault.into_response(),
     };
-    let reply = match admitted(client, &head, &found.route) {
+    let reply = match identify(client, &head, &found.route) {
         Ok(call) => dispatch(&call, found.row, body).await,
         Err(fault) => Err(fault),
     };
@@ -46,7 +47,7 @@ pub async fn answer(client: &Client, routes: &Routes, request: Request<Incoming>
     reply
 }
 
-fn admitted<'a>(client: &'a Client, head: &'a Parts, route: &'a Route<'a>) -> Result<Call<'a>, Fault> {
+fn identify<'a>(client: &'a Client, head: &'a Parts, route: &'a Route<'a>) -> Result<Call<'a>, Fault> {
     let app = &client.app;
     let caller = app.keys.caller(&head.headers)?;
     let partner = partner_of(app, &caller, route)?;

@@ -14,6 +14,7 @@ use std::pin::Pin;
 
 /// One method of one path.
 pub struct Row {
+    /// `HEAD` goes the way of `GET`.
     pub method: Method,
     /// The shorthand `/api/…`.
     pub path: &'static str,
@@ -22,6 +23,7 @@ pub struct Row {
     pub parameters: &'static [&'static str],
     /// Of what is between a partner and us: a reader's token does not open it.
     pub is_private: bool,
+    /// Who answers.
     pub handler: Handler,
 }
 
@@ -32,12 +34,15 @@ pub enum Handler {
     /// A read of many rows, which leaves the connection's task. Next to that, a box for what it waits
     /// for costs nothing.
     Page(for<'c> fn(&'c Call<'c>) -> Later<'c>),
+    /// Writes, taken in and decided.
     Push(Ask),
     /// Something other than a write that a partner wants done.
     Order(for<'c> fn(&'c Call<'c>) -> Later<'c>),
 }
 
+/// What a handler gives.
 pub type Answer = Result<Response<Body>, Fault>;
+/// An answer that is waited for.
 pub type Later<'c> = Pin<Box<dyn Future<Output = Answer> + Send + 'c>>;
 
 /// The methods of a path stand together, in the order in which `Allow` names them.
@@ -113,7 +118,7 @@ pub static ROWS: [Row; 25] = [
     private(read("/api/feed", &[], feed::state)),
     private(page("/api/feed/runs", &["limit", "cursor"], |call| Box::pin(feed::runs(call)))),
     private(read("/api/feed/runs/{id}", &[], feed::run)),
-    private(page("/api/feed/plans", &[], |call| Box::pin(plans::own(call)))),
+    private(page("/api/feed/plans", &[], |call| Box::pin(plans::own_plans(call)))),
     order(Method::POST, "/api/feed/run", |call| Box::pin(async { feed::run_now(call) })),
     private(page("/api/quarantine", &quarantine::PARAMETERS, |call| Box::pin(quarantine::list(call)))),
     private(read("/api/quarantine/{id}", &[], quarantine::show)),

@@ -16,6 +16,7 @@ pub struct Ask {
     pub items: Items,
     /// As what a refused item of it is kept.
     pub refused: RefusedKind,
+    /// Where its writes stand, and how they are read.
     pub source: Source,
 }
 
@@ -34,39 +35,53 @@ pub enum Source {
     Query(WriteOf),
 }
 
+/// Reads a body whose items name their assets.
 pub type DecodeItems = fn(&Received<'_>) -> Result<Decoded, BodyError>;
+/// Reads a body about one asset.
 pub type DecodeAsset = fn(&Received<'_>, &Subject) -> Result<Decoded, BodyError>;
+/// Makes the write of a request without a body. Errs at a query that cannot be read.
 pub type WriteOf = fn(&Call<'_>, &AssetId) -> Result<Write, Fault>;
 
 /// A body that has come whole, and what it is read by.
 pub struct Received<'b> {
+    /// The body, whole.
     pub bytes: &'b [u8],
+    /// One item a line.
     pub ndjson: bool,
+    /// What the partner has agreed on.
     pub policy: &'b Policy,
+    /// What a body may hold.
     pub limits: BodyLimits,
 }
 
 /// What a body is about: the asset of the path, and the quote that the query names.
 #[derive(Clone)]
 pub struct Subject {
+    /// The asset.
     pub id: AssetId,
+    /// The quote that the query names.
     pub quote: Option<QuoteName>,
 }
 
 /// What one request is to have done.
 pub enum Task {
+    /// To read its body.
     Body(Accept, Decoder),
+    /// To do what path and query say of the asset.
     Query(WriteOf, AssetId),
 }
 
 /// How the body is read.
 #[derive(Clone)]
 pub enum Decoder {
+    /// Items that name their assets.
     Items { decode: DecodeItems, names_one: bool },
+    /// An item about this asset.
     Asset { decode: DecodeAsset, subject: Subject },
 }
 
 impl Task {
+    /// Errs where the path names no asset that there can be, or the query no quote.
     pub fn of(ask: &Ask, call: &Call<'_>, parameters: &[&str]) -> Result<Task, Fault> {
         match ask.source {
             Source::Items { accept, decode, names_one } => {
@@ -91,6 +106,7 @@ impl Task {
         }
     }
 
+    /// The asset that the path names.
     pub fn into_asset(self) -> Option<AssetId> {
         match self {
             Task::Body(_, Decoder::Items { .. }) => None,

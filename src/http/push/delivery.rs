@@ -64,7 +64,7 @@ impl Claim {
 }
 
 /// Waits for the reply; a repeat of what is still running waits for some seconds only.
-pub async fn answered<E>(
+pub async fn await_reply<E>(
     push: impl Future<Output = Result<PushReply, E>>,
     repeats: Option<Repeats>,
 ) -> Result<PushReply, Fault>

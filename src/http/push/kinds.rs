@@ -11,7 +11,9 @@ use crate::telemetry::ItemKind;
 /// What the items of a route may speak of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Items {
+    /// Prices alone.
     Prices,
+    /// Assets alone.
     Assets,
     /// Of each item it is known once it has been read.
     Mixed,
@@ -30,7 +32,9 @@ impl Items {
 
 /// What the items of one push speak of: one kind for all, or for each its own.
 pub enum ItemKinds {
+    /// So many items, all of this kind.
     All(ItemKind, usize),
+    /// The kind of each item, in their order.
     Each(Vec<ItemKind>),
 }
 
@@ -42,6 +46,7 @@ fn rate_of(kind: ItemKind) -> Rate {
 }
 
 impl ItemKinds {
+    /// What has been read; an item that cannot be is of the kind that its route is charged as.
     pub fn of(items: Items, writes: &[Result<Write, Box<ItemOutcome>>]) -> ItemKinds {
         let kind_of = |write: &Result<Write, _>| match write {
             Ok(Write::Asset(_)) => ItemKind::Asset,

@@ -102,7 +102,7 @@ async fn push(
     let body = PushBody { bytes, form, id: task.into_asset() };
     let received_at = app.clock.now();
     let push = Push { writes, received_at, atomic, dry_run, body, permit, delivery, condition };
-    let done = delivery::answered(partner.push(push), repeats).await?;
+    let done = delivery::await_reply(partner.push(push), repeats).await?;
     app.metrics.push_durable(received.elapsed());
     if done.unmet {
         return Err(Fault::PreconditionFailed);

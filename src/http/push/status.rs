@@ -17,6 +17,7 @@ pub fn status_of(shape: Shape, atomic: bool, items: &[ItemOutcome]) -> StatusCod
     }
 }
 
+/// The status of a reply about one item.
 pub fn status_of_item(item: &ItemOutcome) -> StatusCode {
     match item.outcome {
         _ if item.is_damaged() => StatusCode::INTERNAL_SERVER_ERROR,

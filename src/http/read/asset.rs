@@ -8,9 +8,10 @@ use crate::http::request::condition::{self, Answer, Tag};
 use crate::store::AssetRow;
 use hyper::{Response, StatusCode};
 
+/// One asset with its prices, or 304 where the client has it already.
 pub fn asset(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let partner = call.partner()?;
-    let row = living(call, partner)?;
+    let row = find_living(call, partner)?;
     let scene = call.scene(partner);
     let tag = Tag::of(&row, &scene);
     match condition::for_read(&call.head.headers, &tag)? {
@@ -26,11 +27,12 @@ pub fn asset(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     }
 }
 
+/// One price; 409 where it is older than `?max_age=` seconds.
 pub fn asset_price(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let name = call.quote_name()?;
     let max_age = call.query.number("max_age", u64::from(u32::MAX))?;
     let partner = call.partner()?;
-    let row = living(call, partner)?;
+    let row = find_living(call, partner)?;
     let scene = call.scene(partner);
     let quote = scene.quote(&row, name).ok_or(Fault::NoPrice)?;
     let reading = scene.reading(&row, quote).ok_or(Fault::NoPrice)?;
@@ -43,7 +45,7 @@ pub fn asset_price(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     Ok(reply::json(StatusCode::OK, out))
 }
 
-fn living(call: &Call<'_>, partner: &PartnerEntry) -> Result<AssetRow, Fault> {
+fn find_living(call: &Call<'_>, partner: &PartnerEntry) -> Result<AssetRow, Fault> {
     let row = call.app().reader.asset(partner.no, &call.asset_id()?)?.ok_or(Fault::NoSuchAsset)?;
     if row.head.hidden && !call.is_partner() {
         return Err(Fault::NoSuchAsset);

@@ -12,6 +12,7 @@ use hyper::{Response, StatusCode};
 
 const LIMIT_DEFAULT: u64 = 100;
 
+/// A page of changes, or the stream of them where the client accepts events.
 pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let window = Window::of(call)?;
     let since = since(call)?;

@@ -24,6 +24,7 @@ impl DamagedRows {
         true
     }
 
+    /// Writes what a reader sees in the place of what is damaged.
     pub fn render(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.0);
         if !self.0.is_empty() {

@@ -21,6 +21,7 @@ struct History {
     actions: BTreeMap<u64, OperatorAction>,
 }
 
+/// What led to an asset's state; `?member=` keeps to one member.
 pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let id = call.asset_id()?;
     let member = call.query.one("member")?.map(String::from);

@@ -61,11 +61,13 @@ enum Show {
     Price(QuoteName),
 }
 
+/// A page of assets with their prices.
 pub async fn assets(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let fields = call.query.one("fields")?.map(|text| text.split(',').map(str::to_owned).collect());
     page(call, filter(call)?, Show::Asset { fields }).await
 }
 
+/// A page of prices, or the prices of the assets that `?id=` names.
 pub async fn prices(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let quote = call.quote_name()?;
     let ids =

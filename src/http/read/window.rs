@@ -15,10 +15,12 @@ const BATCHES_MAX: usize = 80;
 /// A page ends here though it is not full, and so does a frame of a stream: as many as there are
 /// streams may wait for their clients.
 const PAGE_BYTES_MAX: usize = 256 * 1024;
+/// A frame ends after the change that fills it.
 pub const FRAME_BYTES_MAX: usize = 32 * 1024;
 
 /// The changes that one reader sees.
 pub struct Window {
+    /// The store.
     pub reader: Reader,
     registry: Registry,
     partners: Option<Vec<PartnerNo>>,
@@ -28,6 +30,7 @@ pub struct Window {
 
 /// A piece of the stream, rendered.
 pub struct Piece {
+    /// What is to be sent.
     pub bytes: Vec<u8>,
     /// Everything up to here has been looked at.
     pub at: Seq,
@@ -38,7 +41,9 @@ pub struct Piece {
 /// How a change is written into a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
+    /// The items of a page: opened, not closed.
     JsonArray,
+    /// Server-sent events.
     Events,
 }
 
@@ -49,10 +54,8 @@ pub enum Since {
     Beginning,
     /// With what comes from here on.
     Now,
-    Cursor {
-        journal: u32,
-        seq: Seq,
-    },
+    /// After a change that was seen.
+    Cursor { journal: u32, seq: Seq },
 }
 
 /// The header of a reconnecting client goes before what its URL said when it began.
@@ -81,6 +84,8 @@ fn parse_since(text: &str) -> Result<Since, Fault> {
 }
 
 impl Window {
+    /// What the query asks for, as far as the caller may see it. Errs at partners and types that are
+    /// not known.
     pub fn of(call: &Call<'_>) -> Result<Window, Fault> {
         let app = call.app();
         let named: Vec<&str> = call.query.all("partner").collect();

@@ -11,14 +11,17 @@ use std::pin::Pin;
 pub type Body = Either<Full<Bytes>, StreamBody<Frames>>;
 type Frames = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
 
+/// No bytes.
 pub fn empty() -> Body {
     whole(Bytes::new())
 }
 
+/// All bytes at once, with their number.
 pub fn whole(bytes: impl Into<Bytes>) -> Body {
     Either::Left(Full::new(bytes.into()))
 }
 
+/// Pieces as they are made, without an end that is known.
 pub fn stream(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Body {
     Either::Right(StreamBody::new(Box::pin(pieces.map(|bytes| Ok(Frame::data(bytes))))))
 }
@@ -39,6 +42,7 @@ impl<R> AsRef<[u8]> for HeldBytes<R> {
     }
 }
 
+/// Whether the body has no end that is known.
 pub fn is_stream(body: &Body) -> bool {
     matches!(body, Either::Right(_))
 }

@@ -4,6 +4,7 @@ pub mod body;
 pub mod fault;
 pub mod stored;
 pub mod view;
+mod words;
 
 pub use body::Body;
 pub use fault::Fault;
@@ -24,14 +25,17 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
     typed(status, JSON, body)
 }
 
+/// Problem details (RFC 9457).
 pub fn problem(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
     typed(status, PROBLEM, body)
 }
 
+/// A body of any type, whole.
 pub fn typed(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Response<Body> {
     with_body(status, content_type, body::whole(body))
 }
 
+/// A body of any type, whole or a stream. No one may keep it, nor take it for another type.
 pub fn with_body(status: StatusCode, content_type: HeaderValue, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -49,6 +53,7 @@ pub fn tagged(body: impl Into<Bytes>, etag: HeaderValue) -> Response<Body> {
     response
 }
 
+/// The client has it already.
 pub fn not_modified(etag: HeaderValue) -> Response<Body> {
     let mut response = Response::new(body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;

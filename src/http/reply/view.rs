@@ -13,6 +13,7 @@ use compact_str::CompactString;
 /// Bytes that a single item's reply takes, roughly.
 const ITEM_BYTES: usize = 160;
 
+/// The reply to a push, whose items came under `ids`. Cursors are those of `journal`.
 pub fn push_reply(
     journal: u32,
     shape: Shape,
@@ -32,12 +33,16 @@ pub fn push_reply(
 /// Whose rows are shown, and as of when.
 #[derive(Clone, Copy)]
 pub struct Scene<'a> {
+    /// Whose rows.
     pub partner: &'a PartnerEntry,
+    /// The life of the store that cursors name.
     pub journal: u32,
+    /// The time that ages are counted to.
     pub now: Micros,
 }
 
 impl Scene<'_> {
+    /// Writes an asset; `fields` keeps to these members.
     pub fn asset(&self, out: &mut Vec<u8>, row: &AssetRow, fields: Option<&[&str]>) {
         let settings = self.partner.settings.load();
         let view = AssetView {
@@ -103,6 +108,7 @@ pub fn change(
     render::change(out, change, (partner.name.as_str(), audience), journal)
 }
 
+/// Writes one server-sent event.
 pub fn sse_frame(out: &mut Vec<u8>, event: &str, id: &str, body: &[u8]) {
     render::sse_frame(out, event, id, body);
 }

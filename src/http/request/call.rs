@@ -18,16 +18,22 @@ use std::sync::Arc;
 
 /// One request whose caller is known and may use the route.
 pub struct Call<'a> {
+    /// Where it came from.
     pub client: &'a Client,
+    /// Its headers.
     pub head: &'a Parts,
+    /// What its path says.
     pub route: &'a Route<'a>,
+    /// Its parameters.
     pub query: Query<'a>,
+    /// Whom its key belongs to.
     pub caller: Caller,
     /// The partner that the call is about; `None` for all of them, which only readers may ask.
     pub partner: Option<Arc<PartnerEntry>>,
 }
 
 impl Call<'_> {
+    /// What all requests share.
     pub fn app(&self) -> &Arc<App> {
         &self.client.app
     }
@@ -37,6 +43,7 @@ impl Call<'_> {
         self.partner.as_ref().ok_or(Fault::PartnerNeeded)
     }
 
+    /// A partner's rows as they are shown at this moment.
     pub fn scene<'p>(&self, partner: &'p PartnerEntry) -> Scene<'p> {
         let app = self.app();
         Scene { partner, journal: app.reader.journal(), now: app.clock.now() }
@@ -61,7 +68,7 @@ impl Call<'_> {
             Caller::Partner { name, .. } => Reading::Partner(name.clone()),
             Caller::Reader { name } => Reading::Reader(Arc::clone(name)),
         };
-        self.app().gate.share(&reading)
+        self.app().shares.of(&reading)
     }
 
     /// The body of a reply that was made in one go.

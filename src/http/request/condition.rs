@@ -20,6 +20,7 @@ pub struct Tag {
 }
 
 impl Tag {
+    /// The tag of what this reader sees at this moment.
     pub fn of(row: &AssetRow, scene: &Scene<'_>) -> Tag {
         let mut hasher = Xxh3::new();
         hasher.update(&row.head.hash.to_le_bytes());
@@ -38,6 +39,7 @@ impl Tag {
         format!("{}-{:016x}", self.version, self.content)
     }
 
+    /// As `ETag` writes it.
     pub fn header(&self) -> HeaderValue {
         HeaderValue::try_from(format!("\"{}\"", self.text())).expect("digits and a dash in quotes")
     }
@@ -79,11 +81,15 @@ pub fn for_write(headers: &HeaderMap) -> Result<Option<Condition>, Fault> {
 /// What a read's conditions demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
+    /// To be answered in full.
     Full,
+    /// The client has it already.
     NotModified,
+    /// It is not what the client named.
     Failed,
 }
 
+/// Compares the headers with what is there. Errs where one of them is no list of tags.
 pub fn for_read(headers: &HeaderMap, current: &Tag) -> Result<Answer, Fault> {
     let text = current.text();
     if Tags::parse(headers, &IF_MATCH)?.is_some_and(|tags| !tags.any(false, |tag| tag == text)) {

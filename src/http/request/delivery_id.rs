@@ -59,6 +59,7 @@ fn one_line<'h>(
     line.to_str().map(Some).map_err(|_| bad(shown, "is visible ASCII"))
 }
 
+/// Whether the text can be an id: 1 to 255 visible ASCII characters.
 pub fn is_plain(text: &str) -> bool {
     (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -37,6 +37,7 @@ impl Accept {
 /// What the headers say of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Announced {
+    /// One item a line.
     pub ndjson: bool,
     /// A patch by the name of RFC 7396: its sender expects objects to be merged.
     pub merge_patch: bool,

@@ -12,7 +12,9 @@ use std::time::Duration;
 /// The last row of a page: lists are ordered by partner and id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
+    /// The row's partner.
     pub partner: PartnerName,
+    /// The row's id.
     pub id: AssetId,
 }
 
@@ -23,6 +25,7 @@ impl Position {
         bytes.flat_map(|byte| [byte >> 4, byte & 15]).map(|d| char::from(HEX[usize::from(d)])).collect()
     }
 
+    /// `None` where the text is not one that was given.
     pub fn decode(text: &str) -> Option<Position> {
         let digit = |byte: &u8| HEX.iter().position(|hex| hex == byte);
         let pairs = text.as_bytes().chunks_exact(2);

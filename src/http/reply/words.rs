@@ -1,0 +1,321 @@
+//! What is said of each fault, as problem details (RFC 9457): status, code, words and headers, all in
+//! one place. Nothing here echoes what the client sent, nor what the store said.
+
+use super::body::Body;
+use super::fault::Fault;
+use crate::actors::{Cannot, PlanRefused, RebuildRefused, Shed};
+use crate::codec::json;
+use crate::codec::problem::{self, Problem};
+use crate::codec::request::BodyError;
+use crate::domain::AssetIdError;
+use crate::http::reply;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use std::time::Duration;
+
+struct Words {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    hint: Option<&'static str>,
+}
+
+const fn words(status: StatusCode, code: &'static str, title: &'static str) -> Words {
+    Words { status, code, title, hint: None }
+}
+
+impl Words {
+    const fn hint(self, hint: &'static str) -> Words {
+        Words { hint: Some(hint), ..self }
+    }
+}
+
+impl Fault {
+    #[rustfmt::skip]
+    fn words(&self) -> Words {
+        use StatusCode as S;
+        match self {
+            Fault::NoSuchPath => words(S::NOT_FOUND, "no_such_path", "There is nothing at this path"),
+            Fault::MethodNotAllowed { .. } => words(S::METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed here"),
+            Fault::Unauthorized => words(S::UNAUTHORIZED, "unauthorized", "A valid bearer key is needed")
+                .hint("Send the header `Authorization: Bearer KEY` with the key that you were given."),
+            Fault::PartnerOnly => words(S::FORBIDDEN, "partner_only", "Only the partner's own key, or an operator, may see this"),
+            Fault::PartnerRemoved => words(S::CONFLICT, "partner_removed", "The partner is no longer configured: nobody decides for it"),
+            Fault::ReadOnly => words(S::FORBIDDEN, "read_only", "This token may only read"),
+            Fault::ForeignOrigin => words(S::FORBIDDEN, "foreign_origin", "Calls from other web pages are refused"),
+            Fault::NoSuchPartner => words(S::NOT_FOUND, "no_such_partner", "There is no such partner"),
+            Fault::PartnerStarting => words(S::SERVICE_UNAVAILABLE, "starting", "The partner is being started"),
+            Fault::PartnerNeeded => words(S::BAD_REQUEST, "partner_needed", "A partner must be named")
+                .hint("With a reader's token, use /api/partners/{partner}/…"),
+            Fault::BadPath => words(S::BAD_REQUEST, "bad_path", "The path cannot be decoded")
+                .hint("Percent-encode the id's UTF-8 bytes as one segment, or use /api/assets/~?id="),
+            Fault::BadId(why) => id_words(*why),
+            Fault::BadQuery { .. } | Fault::QueryUnknown { .. } | Fault::QueryWord { .. } =>
+                words(S::BAD_REQUEST, "bad_query", "The query is not understood"),
+            Fault::BadTime { .. } => words(S::BAD_REQUEST, "time_format", "The time is not understood"),
+            Fault::BadHeader { .. } => words(S::BAD_REQUEST, "bad_header", "A header is not understood"),
+            Fault::MediaType { .. } =>
+                words(S::UNSUPPORTED_MEDIA_TYPE, "media_type", "The content type is not accepted here"),
+            Fault::ContentEncoding => words(S::UNSUPPORTED_MEDIA_TYPE, "content_encoding", "Bodies must not be encoded")
+                .hint("Send the body as it is, without Content-Encoding."),
+            Fault::BodyTooLarge { .. } => words(S::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large")
+                .hint("Send fewer items at once."),
+            Fault::BodyTooSlow => words(S::REQUEST_TIMEOUT, "body_too_slow", "The body did not come in time"),
+            Fault::BodyCutOff => words(S::BAD_REQUEST, "body_cut_off", "The body ended before its end"),
+            Fault::Body(error) => words(
+                if error.status_hint == 413 { S::PAYLOAD_TOO_LARGE } else { S::BAD_REQUEST },
+                error.code, "The body cannot be read"),
+            Fault::Shed(shed) => shed_words(shed),
+            Fault::RateLimited(_) => words(S::TOO_MANY_REQUESTS, "partner_rate", "Your rate limit is used up"),
+            Fault::RunAskedLately { .. } =>
+                words(S::TOO_MANY_REQUESTS, "run_asked_lately", "A run of this feed was asked for a moment ago"),
+            Fault::Draining => words(S::SERVICE_UNAVAILABLE, "draining", "The daemon is shutting down")
+                .hint("Try again in a moment."),
+            Fault::OutcomeUnknown => words(S::SERVICE_UNAVAILABLE, "outcome_unknown", "It is not known whether this was applied")
+                .hint("Send the same again: repeats are harmless."),
+            Fault::NoSuchAsset => words(S::NOT_FOUND, "no_such_asset", "There is no such asset"),
+            Fault::AssetDeleted => words(S::GONE, "asset_deleted", "The asset has been deleted"),
+            Fault::NoPrice => words(S::NOT_FOUND, "no_price", "The asset has no such price"),
+            Fault::PriceTooOld { .. } => words(S::CONFLICT, "price_too_old", "The price is older than asked for"),
+            Fault::PreconditionFailed =>
+                words(S::PRECONDITION_FAILED, "precondition_failed", "The asset is not in the state that was named"),
+            Fault::KeyReused => words(S::UNPROCESSABLE_ENTITY, "key_reused", "This delivery id stands for another request")
+                .hint("Send the first request again as it was, or this one under an id of its own."),
+            Fault::DeliveryRunning => words(S::CONFLICT, "delivery_running", "The first delivery under this id is still being worked on")
+                .hint("Send the same again in a moment: it will be answered as the first."),
+            Fault::NoSuchDelivery => words(S::NOT_FOUND, "no_such_delivery", "There is no such delivery, or it is no longer kept"),
+            Fault::NoFeed => rebuild_words(&RebuildRefused::NoFeed),
+            Fault::NoSuchRun => words(S::NOT_FOUND, "no_such_run", "There is no such run, or it is no longer kept"),
+            Fault::NoSuchRow => words(S::NOT_FOUND, "no_such_row", "There is no such row, or it is no longer kept"),
+            Fault::CannotRelease(why) => words(S::CONFLICT, cannot(*why), "The row cannot be decided again")
+                .hint("Have the partner send it anew, then drop the row."),
+            Fault::NoSuchPlan => words(S::NOT_FOUND, "no_such_plan", "There is no such plan, or it is no longer kept"),
+            Fault::PlanRefused(why) => plan_words(why),
+            Fault::RebuildRefused(why) => rebuild_words(why),
+            Fault::BadCursor => words(S::BAD_REQUEST, "bad_cursor", "This is none of our cursors")
+                .hint("Send a cursor exactly as it was given."),
+            Fault::CursorGone { .. } => words(S::GONE, "cursor_gone", "The changes after this cursor are not all here")
+                .hint("Read the catalogue anew by GET /api/assets, and follow from the cursor it names."),
+            Fault::CursorNotReached =>
+                words(S::SERVICE_UNAVAILABLE, "cursor_not_reached", "The cursor was not reached in time"),
+            Fault::StoreFailed | Fault::Damaged => store_words(matches!(self, Fault::Damaged)),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Fault::MethodNotAllowed { allow } => format!("allowed: {allow}"),
+            Fault::BadId(error) => error.to_string(),
+            Fault::BadQuery { name: "", fault } => format!("the query {fault}"),
+            Fault::BadQuery { name, fault } => format!("`{name}` {fault}"),
+            Fault::QueryUnknown { known } if known.is_empty() => "no parameters are known here".into(),
+            Fault::QueryUnknown { known } => format!("known parameters: {known}"),
+            Fault::QueryWord { name, known } => format!("`{name}` is one of: {known}"),
+            Fault::BadTime { name, .. } => format!("`{name}` is not a time with an offset"),
+            Fault::BadHeader { name, fault } => format!("`{name}` {fault}"),
+            Fault::MediaType { accept } => format!("accepted: {accept}"),
+            Fault::BodyTooLarge { bytes_max } => format!("at most {bytes_max} bytes"),
+            Fault::Body(error) => error.detail.clone(),
+            Fault::Shed(Shed::BeyondBurst { burst }) => format!("at most {burst} items"),
+            Fault::Shed(Shed::BeyondDocuments { bytes_max }) => {
+                format!("at most {bytes_max} bytes of documents that are stored already")
+            }
+            Fault::PriceTooOld { age_seconds, price_max_age } => {
+                format!("its age is {age_seconds} s, `max_age` is {price_max_age} s")
+            }
+            Fault::CursorGone { oldest } => format!("the oldest cursor is {oldest}"),
+            _ => String::new(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Fault::RateLimited(used) => Some(used.retry_after),
+            Fault::RunAskedLately { retry_after } => Some(*retry_after),
+            Fault::Shed(Shed::PartnerRate { retry_after }) => Some(*retry_after),
+            Fault::Shed(Shed::BeyondBurst { .. } | Shed::BeyondDocuments { .. }) => None,
+            Fault::Draining => Some(Duration::from_secs(5)),
+            Fault::Shed(_)
+            | Fault::PartnerStarting
+            | Fault::OutcomeUnknown
+            | Fault::DeliveryRunning
+            | Fault::CursorNotReached
+            | Fault::StoreFailed => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+
+    /// The header that a status demands beside the body.
+    fn extra_header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            Fault::MethodNotAllowed { allow } => {
+                Some((header::ALLOW, HeaderValue::try_from(&**allow).expect("names of methods")))
+            }
+            Fault::Unauthorized => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Fault::MediaType { accept } => Some((header::ACCEPT, HeaderValue::from_static(accept))),
+            Fault::ContentEncoding => Some((header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))),
+            Fault::BodyTooSlow | Fault::BodyCutOff => {
+                Some((header::CONNECTION, HeaderValue::from_static("close")))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a program may want to read beside the code.
+    fn extension(&self) -> Option<(&'static str, String)> {
+        match self {
+            Fault::Body(BodyError { offset: Some(offset), .. }) => Some(("offset", offset.to_string())),
+            Fault::BodyTooLarge { bytes_max } => Some(("bytes_max", bytes_max.to_string())),
+            Fault::Shed(Shed::BeyondBurst { burst }) => Some(("items_max", burst.to_string())),
+            Fault::Shed(Shed::BeyondDocuments { bytes_max }) => Some(("bytes_max", bytes_max.to_string())),
+            Fault::PriceTooOld { age_seconds, .. } => Some(("age_seconds", age_seconds.to_string())),
+            Fault::CursorGone { oldest } => Some(("oldest_cursor", json::quoted(oldest))),
+            _ => None,
+        }
+    }
+
+    fn problem(&self) -> Problem {
+        let Words { status, code, title, hint } = self.words();
+        let detail = Some(self.detail()).filter(|detail| !detail.is_empty());
+        let mut problem =
+            Problem::new(status.as_u16(), code, title, detail.unwrap_or_else(|| title.to_owned()));
+        problem.hint = match self {
+            Fault::BadTime { hint, .. } => Some(hint.clone()),
+            _ => hint.map(str::to_owned),
+        };
+        problem.extensions.extend(self.extension());
+        problem
+    }
+
+    /// The label under which a request that was not taken in is counted.
+    pub fn shed_reason(&self) -> Option<&'static str> {
+        match self {
+            Fault::Shed(shed) => Some(shed.as_str()),
+            Fault::RateLimited(_) | Fault::RunAskedLately { .. } | Fault::Draining => Some(self.words().code),
+            _ => None,
+        }
+    }
+
+    /// The status that it is answered with.
+    pub fn status(&self) -> StatusCode {
+        self.words().status
+    }
+
+    /// The reply: a problem, with the headers that its status demands.
+    pub fn into_response(self) -> Response<Body> {
+        let mut response = reply::problem(self.status(), problem::render(&self.problem()));
+        let headers = response.headers_mut();
+        if let Some(wait) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, reply::whole_seconds(wait));
+        }
+        if let Some((name, value)) = self.extra_header() {
+            headers.insert(name, value);
+        }
+        if let Fault::RateLimited(used) = self {
+            for (name, value) in used.headers() {
+                headers.insert(name, HeaderValue::try_from(value).expect("a name and numbers"));
+            }
+        }
+        response
+    }
+}
+
+fn id_words(why: AssetIdError) -> Words {
+    match why {
+        AssetIdError::Placeholder => {
+            words(StatusCode::BAD_REQUEST, "id_placeholder", "This stands where an id is missing")
+                .hint("Check the template or the code that fills the id in.")
+        }
+        AssetIdError::Length | AssetIdError::Control => {
+            words(StatusCode::BAD_REQUEST, "bad_id", "This cannot be the id of an asset")
+        }
+    }
+}
+
+fn store_words(is_damage: bool) -> Words {
+    if !is_damage {
+        return words(StatusCode::SERVICE_UNAVAILABLE, "store_failed", "The store cannot be read");
+    }
+    // without Retry-After: trying again does not mend it
+    words(StatusCode::INTERNAL_SERVER_ERROR, "damaged", "What is stored here is damaged, and is not shown")
+        .hint("Tell the operator: the log names the table, and a backup has to be restored.")
+}
+
+fn cannot(why: Cannot) -> &'static str {
+    match why {
+        Cannot::Cut => "raw_cut",
+        Cannot::Undated => "never_dated",
+        Cannot::Unreadable => "not_a_write",
+    }
+}
+
+#[rustfmt::skip]
+fn shed_words(shed: &Shed) -> Words {
+    use StatusCode as S;
+    match shed {
+        Shed::PartnerRate { .. } => words(S::TOO_MANY_REQUESTS, shed.as_str(), "Your rate limit is used up"),
+        Shed::PartnerBytes =>
+            words(S::TOO_MANY_REQUESTS, shed.as_str(), "Too many bytes of yours are still being worked on"),
+        Shed::DaemonBytes => words(S::SERVICE_UNAVAILABLE, shed.as_str(), "The daemon is busy"),
+        Shed::BeyondBurst { .. } =>
+            words(S::PAYLOAD_TOO_LARGE, shed.as_str(), "More items at once than your rate limit can ever hold")
+                .hint("Send fewer items at once."),
+        Shed::BeyondDocuments { .. } =>
+            words(S::PAYLOAD_TOO_LARGE, shed.as_str(), "The assets named hold more than can be worked on at once")
+                .hint("Send fewer items at once."),
+        Shed::Reads => words(S::TOO_MANY_REQUESTS, shed.as_str(), "Too many reads of yours are still being answered")
+            .hint("Take the replies that are on their way, then ask again."),
+        Shed::Storage => words(S::SERVICE_UNAVAILABLE, shed.as_str(), "The store cannot take writes now"),
+    }
+}
+
+#[rustfmt::skip]
+fn plan_words(why: &PlanRefused) -> Words {
+    match why {
+        PlanRefused::NotHeld => words(StatusCode::CONFLICT, "plan_not_held", "The plan is no longer held"),
+        PlanRefused::Busy => words(StatusCode::CONFLICT, "plan_busy", "A plan of this partner is being applied")
+            .hint("Try again in a moment."),
+    }
+}
+
+#[rustfmt::skip]
+fn rebuild_words(why: &RebuildRefused) -> Words {
+    match why {
+        RebuildRefused::NoFeed => words(StatusCode::NOT_FOUND, "no_feed", "No feed is configured for this partner"),
+        RebuildRefused::Running => words(StatusCode::CONFLICT, "run_under_way", "A run of this feed is under way")
+            .hint("Try again when it has ended."),
+        RebuildRefused::NotStored => words(StatusCode::NOT_FOUND, "not_stored", "The run's file is not kept")
+            .hint("Only the files of the last applied runs are; without `run` the feed is fetched."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overload_says_when_to_come_back_and_whose_it_is() {
+        let rate = Shed::PartnerRate { retry_after: Duration::from_millis(1200) };
+        let response = Fault::from(rate).into_response();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["retry-after"]),
+            (429, &HeaderValue::from(2))
+        );
+        let response = Fault::from(Shed::DaemonBytes).into_response();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["retry-after"]),
+            (503, &HeaderValue::from(1))
+        );
+        let response = Fault::from(Shed::BeyondBurst { burst: 20 }).into_response();
+        assert_eq!((response.status().as_u16(), response.headers().get("retry-after")), (413, None));
+    }
+
+    #[test]
+    fn a_refusal_is_a_problem_that_no_one_keeps() {
+        let response = Fault::Unauthorized.into_response();
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(response.headers()["www-authenticate"], "Bearer");
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+    }
+}
