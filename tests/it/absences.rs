@@ -6,7 +6,9 @@ use crate::feed_server::Served;
 use crate::plans::{PATH, START, Stage, document};
 use serde_json::json;
 use tidegate::codec::time;
+use tidegate::config::PartnerSettings;
 use tidegate::domain::{FeedState, Micros, RecordKind};
+use tidegate::rules::policy::Absent;
 
 const ASSETS: usize = 6_000;
 
@@ -103,4 +105,22 @@ async fn f4_deletes_are_counted_before_they_are_applied_also_if_the_actor_dies_a
     assert!(counted() >= LOST as u64);
     wait_for("all of them to be applied", async || (stage.living().await == MANY - LOST).then_some(())).await;
     assert!(counted() >= LOST as u64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn x3_x5_an_absence_that_has_marked_an_asset_inactive_counts_as_the_first_of_two_in_a_row() {
+    let change = |settings: &mut PartnerSettings| settings.policy.absent = Absent::Inactive;
+    let mut stage = Stage::open(document(Some(START), 0..9), change).await;
+    let report = stage.publish(true, 0..8).await;
+    assert_eq!((&report["counts"]["deleted"], &report["counts"]["absent_once"]), (&json!(1), &json!(0)));
+    let active = json!({"id": "a8", "updated_at": time::format(stage.now().plus(1)), "status": "active"});
+    stage.house.post("acme", "/api/assets", &active).await;
+    stage.wait(Micros::HOUR);
+    // it repeats an id, so that it may be a mixture of two versions (F6); it lacks another one as well
+    let ids = (0..7).chain([0]);
+    let report = stage.publish(true, ids).await;
+    assert_eq!(report["counts"]["repeated"], 1, "{report}");
+    assert_eq!((&report["counts"]["deleted"], &report["counts"]["absent_once"]), (&json!(1), &json!(1)));
+    let (_, seen) = stage.house.get("acme", "/api/assets/a8").await;
+    assert_eq!(seen["status"], "inactive", "{seen}");
 }

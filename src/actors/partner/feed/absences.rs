@@ -90,9 +90,13 @@ impl PartnerState {
                 Absence::Phantom => counts.phantom += 1,
                 Absence::Agree => counts.agree += 1,
                 Absence::Delete if is_delete => {
-                    let is_gone = u64::from(ledger.remove_absent(slot, stamp)?);
-                    counts.deleted += is_gone;
-                    counts.missed_delete += is_gone;
+                    let is_gone = ledger.remove_absent(slot, stamp)?;
+                    counts.deleted += u64::from(is_gone);
+                    counts.missed_delete += u64::from(is_gone);
+                    if is_gone && ledger.index.head(slot).is_alive() {
+                        // X5: marked inactive, it has not died, and a push may make it active again
+                        ledger.note_absence(slot);
+                    }
                 }
                 Absence::First if absences.torn && head.absences > 0 => {} // noted half-way
                 Absence::Delete | Absence::First => ledger.note_absence(slot),
