@@ -61,6 +61,18 @@ async fn x4_a_tombstone_is_collected_after_thirty_days_and_nothing_as_old_comes_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn x4_a_tombstone_for_which_a_price_has_waited_too_long_is_collected_at_the_start() {
+    let mut house = with_tombstone(partner("acme")).await;
+    let (_, parked) =
+        house.post("acme", "/api/prices", &value!({"id": "a", "amount": "1", "as_of": at(10)})).await;
+    assert_eq!(parked["outcome"], "parked");
+    sweep_after(&mut house, 30).await;
+    forgotten(&house).await;
+    assert_eq!(rows(&house, "acme").await[0]["code"], "parked_expired");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn x4_a_price_that_waits_does_not_let_an_older_write_create_its_asset() {
     let mut house = with_tombstone(partner("acme")).await;
     sweep_after(&mut house, 30).await;

@@ -78,6 +78,8 @@ impl Actor for PartnerActor {
         state.poison = poison;
         state.generation = generation;
         state.schedule_first_fetch(&myself);
+        // first what has waited too long, so that no tombstone stays for it (X4)
+        state.expire_parked();
         state.sweep(&myself);
         state.watch_gaps(&myself);
         Ok(state)

@@ -203,6 +203,7 @@ impl Model {
     /// X4: forgets the tombstones that may be forgotten. Never happens by itself, as the rule
     /// gives the least age only.
     pub fn collect_tombstones(&mut self, now: i64) {
+        self.expire(now);
         let age = TOMBSTONE_FOR_US.max(3 * self.policy.feed_interval_us);
         let old = |asset: &Asset| {
             !asset.alive() && asset.parked.is_empty() && asset.died.is_some_and(|t| t + age <= now)
