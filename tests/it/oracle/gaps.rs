@@ -52,6 +52,13 @@ impl Gaps {
         self.ranges(name, now, NAMED_AFTER_US)
     }
 
+    /// Whether one was opened at a time that still lies ahead, since our clock has gone back: how long
+    /// it has been open cannot be known.
+    pub fn opened_ahead(&self, name: &str, now: i64) -> bool {
+        let stream = self.streams.get(name);
+        stream.is_some_and(|stream| stream.missing.iter().any(|missing| missing.opened > now))
+    }
+
     /// A range has been open long enough to fetch the feed early.
     pub fn fetch_due(&self, now: i64) -> bool {
         let mut names = self.streams.keys();

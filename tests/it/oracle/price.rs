@@ -326,7 +326,8 @@ pub fn apply_undated(
         closed: price.closed,
     };
     let differs = |d: &DatedPrice| (&d.amount, &d.currency) != (&undated.amount, &undated.currency);
-    let drift = asset.dated(&price.quote).is_some_and(differs);
+    // X1: one that a said delete has ended is not there to differ
+    let drift = !asset.buries_price(at) && asset.dated(&price.quote).is_some_and(differs);
     asset.undated.push(undated);
     Ok(drift)
 }
