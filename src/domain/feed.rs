@@ -154,8 +154,13 @@ pub struct FeedState {
     /// Ids that the file of that run held although nothing of them was applied (F2, F6), sorted: they
     /// were not absent from it.
     pub last_absence_in_vain: Vec<String>,
-    /// Start of the last fetch whose body differed from the one before: the floor of T3.
+    /// Start of the last fetch that was read whole, whatever became of its run: the floor of T3 for
+    /// another body.
     pub floor_at: Option<i64>,
+    /// SHA-256 of that body, hex; and the start of the last fetch that brought another one: the floor
+    /// where this body comes again.
+    pub floor_body: Option<String>,
+    pub floor_before: Option<i64>,
     /// SHA-256 of the body of the last accepted run, hex.
     pub body_hash: Option<String>,
     /// Validators of that body; only sent again to the URL they came from.

@@ -133,6 +133,7 @@ impl SetBack {
         moved(&mut feed.last_stated_at);
         moved(&mut feed.last_absence_at);
         moved(&mut feed.floor_at);
+        moved(&mut feed.floor_before);
         moved(&mut feed.history_floor);
         feed.last_success_at = feed.last_success_at.map(|at| at.min(now.0));
         for (at, _) in &mut feed.deletes {
@@ -146,8 +147,9 @@ fn stamps_of(head: &AssetHead) -> impl Iterator<Item = Stamp> + '_ {
     [head.life, head.death, head.end, head.base].into_iter().chain(exceptions)
 }
 
-fn marks_of(feed: &FeedState) -> [Option<i64>; 4] {
-    [feed.last_snapshot_at, feed.last_absence_at, feed.floor_at, feed.history_floor]
+fn marks_of(feed: &FeedState) -> [Option<i64>; 5] {
+    let FeedState { last_snapshot_at, last_absence_at, floor_at, floor_before, history_floor, .. } = feed;
+    [*last_snapshot_at, *last_absence_at, *floor_at, *floor_before, *history_floor]
 }
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ pub struct SnapshotTimes {
     /// Only where the configuration says that it is the data's time.
     pub last_modified: Option<Micros>,
     pub fetch_started_at: Micros,
-    /// The bytes of the last accepted run, to be read by another mapping: pushes made since they were
-    /// first fetched are newer than they are.
+    /// The bytes of the last fetch that was read whole, as where that run was refused or they are to be
+    /// read by another mapping: pushes made since they were first fetched are newer than they are.
     pub same_body: bool,
 }
 
@@ -59,8 +59,8 @@ pub fn decide(times: SnapshotTimes, state: &FeedState) -> SnapshotDecision {
         }
     }
     // one that lies ahead was given by our clock while that was wrong: it says nothing
-    let floor = state.floor_at.map(Micros).filter(|&floor| floor <= times.fetch_started_at);
-    let floor = floor.filter(|_| !times.same_body).unwrap_or(EARLIEST);
+    let other = if times.same_body { state.floor_before } else { state.floor_at };
+    let floor = other.map(Micros).filter(|&floor| floor <= times.fetch_started_at).unwrap_or(EARLIEST);
     SnapshotDecision::Apply { snapshot: above(lowest, floor), dated: false }
 }
 
@@ -128,6 +128,21 @@ fn above(lowest: Option<Micros>, at: Micros) -> Micros {
 /// F7: the same bytes as the last accepted run.
 pub fn is_same_body(state: &FeedState, body_hash: &str) -> bool {
     state.body_hash.as_deref() == Some(body_hash)
+}
+
+/// T3: the bytes of the last fetch that was read whole, accepted or not.
+pub fn is_last_read(state: &FeedState, body_hash: &str) -> bool {
+    // a state from before they were kept knows the accepted ones alone
+    state.floor_body.as_ref().or(state.body_hash.as_ref()).is_some_and(|last| last == body_hash)
+}
+
+/// T3: what a fetch that was read whole leaves for the floor, whatever becomes of its run.
+pub fn remember_fetch(state: &mut FeedState, started_at: Micros, body_hash: &str) {
+    if !is_last_read(state, body_hash) {
+        state.floor_before = state.floor_at;
+    }
+    state.floor_at = Some(started_at.0);
+    state.floor_body = Some(body_hash.to_owned());
 }
 
 #[cfg(test)]
@@ -215,6 +230,28 @@ mod tests {
         assert_eq!(decide(times(DAY), &state(Some(100), Some(DAY))), apply(DAY, false));
         assert_eq!(decide(times(DAY), &state(Some(100), Some(DAY + 1))), apply(101, false));
         assert_eq!(decide(times(DAY), &state(None, Some(DAY + 1))), apply(EARLIEST.0, false));
+    }
+
+    #[test]
+    fn t3_the_floor_is_the_last_fetch_of_another_body_whatever_became_of_its_run() {
+        let mut state = FeedState::default();
+        let floor = |state: &FeedState, body: &str| {
+            decide(SnapshotTimes { same_body: is_last_read(state, body), ..times(DAY) }, state)
+        };
+        remember_fetch(&mut state, Micros(10), "accepted");
+        remember_fetch(&mut state, Micros(20), "accepted");
+        assert_eq!(floor(&state, "accepted"), apply(EARLIEST.0, false), "no other one was read");
+        assert_eq!(floor(&state, "refused"), apply(20, false));
+        remember_fetch(&mut state, Micros(30), "refused");
+        remember_fetch(&mut state, Micros(40), "refused");
+        assert_eq!(floor(&state, "refused"), apply(20, false), "it is not newer than its own first fetch");
+        assert_eq!(floor(&state, "mended"), apply(40, false));
+    }
+
+    #[test]
+    fn t3_a_state_from_before_bodies_were_kept_knows_the_accepted_one() {
+        let state = FeedState { body_hash: Some("a".into()), ..state(Some(100), Some(500)) };
+        assert_eq!(["a", "b"].map(|body| is_last_read(&state, body)), [true, false]);
     }
 
     #[test]

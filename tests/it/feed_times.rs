@@ -197,3 +197,33 @@ async fn f7_a_file_that_stands_still_is_read_again_by_another_mapping_and_turns_
         assert_eq!(stage.fetch().await["status"], "unchanged", "by the mapping that it has now");
     }
 }
+
+/// Without a time of its own: `a0` and others, or too many of them invalid.
+fn undated(name: &str, valid: bool) -> Value {
+    let record = |n: usize| match valid {
+        true => json!({"id": format!("a{n}"), "name": name}),
+        false => json!({"id": format!("a{n}"), "name": name, "currency": "no code"}),
+    };
+    json!({"assets": (0..9).map(record).collect::<Vec<Value>>()})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t3_a_push_from_before_a_file_that_was_refused_loses_to_the_undated_file_that_comes_after_it() {
+    let mut stage = Stage::open(undated("first", true).to_string(), |_| {}).await;
+    stage.wait(HOUR);
+    push_name(&stage, "a0", stage.now(), "pushed").await;
+    serve(&stage, &undated("refused", false));
+    assert_eq!(stage.fetch().await["status"], "refused");
+    stage.wait(HOUR);
+    push_name(&stage, "a1", stage.now(), "pushed").await;
+    assert_eq!(stage.fetch().await["status"], "refused");
+    stage.house.restart().await;
+    stage.runs += 1;
+    assert_eq!(stage.house.run_report("acme", stage.runs).await["status"], "refused");
+    stage.wait(HOUR);
+    push_name(&stage, "a2", stage.now(), "pushed").await;
+    serve(&stage, &undated("mended", true));
+    assert_eq!(stage.fetch().await["status"], "applied");
+    let names = [name(&stage, "a0").await, name(&stage, "a1").await, name(&stage, "a2").await];
+    assert_eq!(names, ["mended", "mended", "pushed"]);
+}

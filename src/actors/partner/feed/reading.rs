@@ -16,7 +16,7 @@ use crate::clock::sleep;
 use crate::config::FeedSettings;
 use crate::domain::{AssetId, Micros};
 use crate::feed::{Fetched, Spooled};
-use crate::rules::snapshot::{SnapshotTimes, is_same_body};
+use crate::rules::snapshot::{SnapshotTimes, is_last_read, is_same_body};
 use crate::rules::survey::{InvalidRecord, Presence};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -133,7 +133,7 @@ impl FeedTask {
             Ok(Ok(found)) => found,
             Ok(Err(mut fault)) => {
                 self.keep(fault.take_kept(), spooled.path.clone(), started_at).await?;
-                return self.fail(fault.into_failure(started_at)).await;
+                return self.fail(fault.into_failure(&file)).await;
             }
             Err(failure) => return self.fail(*failure).await,
         };
@@ -145,7 +145,7 @@ impl FeedTask {
             newest_record: surveyed.newest,
             last_modified: spooled.last_modified_at.filter(|_| data_time),
             fetch_started_at: started_at,
-            same_body: is_same_body(&self.state, &spooled.sha256),
+            same_body: is_last_read(&self.state, &spooled.sha256),
         };
         let mut faults = lints::of_file(written, &times, &surveyed);
         faults.extend(surveyed.faults);

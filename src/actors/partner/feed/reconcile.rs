@@ -35,6 +35,9 @@ impl PartnerState {
             Some(again) => snapshot::decide_again(again.snapshot, again.dated, &self.feed),
             None => snapshot::decide(facts.times, &self.feed),
         };
+        if facts.again.is_none_or(|again| again.stored.is_none()) {
+            snapshot::remember_fetch(&mut self.feed, facts.file.started_at, &facts.file.body_hash);
+        }
         let (snapshot, dated) = match decision {
             SnapshotDecision::Apply { snapshot, dated } => (snapshot, dated),
             SnapshotDecision::SkippedOlder { snapshot } => {
@@ -103,6 +106,9 @@ impl PartnerState {
         let is_fetch = self.running.as_ref().is_none_or(|running| !running.is_replay);
         self.feed.failures_in_row += u32::from(is_fetch);
         self.feed.validators_unsteady |= failure.code == CHANGED_WHILE_FETCHED;
+        if let Some(body_hash) = failure.whole_body.as_ref().filter(|_| is_fetch) {
+            snapshot::remember_fetch(&mut self.feed, failure.started_at, body_hash);
+        }
         let retry_after = failure.retry_after;
         let report = failed_report(run, failure, self.around.clock.now());
         self.close_run(report, retry_after, WriteSet::new(self.no), reply);

@@ -4,11 +4,11 @@
 //! its place fails the run, since something else would be applied under its id.
 
 use crate::actors::partner::ledger::Prefetched;
-use crate::actors::partner::message::run::{FeedRecord, RunFailure};
+use crate::actors::partner::message::run::{FeedRecord, FetchedFile, RunFailure};
 use crate::codec::record::{self, Decoded};
 use crate::codec::snapshot;
 use crate::config::PartnerSettings;
-use crate::domain::{AssetId, Micros, PartnerNo, RecordFault, Rule};
+use crate::domain::{AssetId, PartnerNo, RecordFault, Rule};
 use crate::rules::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};
 use crate::store::{ReadError, Reader};
 use std::fs::File;
@@ -38,7 +38,8 @@ impl FileFault {
         }
     }
 
-    pub fn into_failure(self, started_at: Micros) -> RunFailure {
+    pub fn into_failure(self, file: &FetchedFile) -> RunFailure {
+        let started_at = file.started_at;
         match self {
             FileFault::Scan(error) => {
                 let detail = format!("{} (at byte {})", error.detail, error.offset);
@@ -47,6 +48,7 @@ impl FileFault {
             FileFault::Unreadable(error) => RunFailure::plain("spool_failed", error.to_string(), started_at),
             FileFault::Refused(refused) => RunFailure {
                 refused: true,
+                whole_body: Some(file.body_hash.clone()),
                 records: refused.records,
                 invalid: refused.invalid,
                 faults: refused.faults,

@@ -100,6 +100,8 @@ pub struct RunFailure {
     pub retry_after: Option<Duration>,
     /// F3: the file could be read, but too much of it is invalid.
     pub refused: bool,
+    /// The hash of the body, where it was read whole (T3).
+    pub whole_body: Option<String>,
     pub records: u64,
     pub invalid: u64,
     pub faults: Vec<RecordFault>,
@@ -113,6 +115,7 @@ impl RunFailure {
             detail,
             retry_after: None,
             refused: false,
+            whole_body: None,
             records: 0,
             invalid: 0,
             faults: Vec::new(),

@@ -5,6 +5,7 @@ use crate::actors::partner::index::slot_set::SlotSet;
 use crate::actors::partner::message::run::{FeedRecord, FetchedFile, SnapshotFacts};
 use crate::domain::{AssetId, FeedState, ItemOutcome, Micros, RecordFault, RunCounts};
 use crate::rules::guard;
+use crate::rules::snapshot::remember_fetch;
 use crate::rules::survey::FAULTS_KEPT;
 
 /// With more ids present but not applied, the same file again says nothing about absence.
@@ -112,7 +113,7 @@ pub fn accept(state: &mut FeedState, run: &ActiveRun, unapplied: Vec<String>, no
 
 /// What every fetch that found a good file leaves, the same one or another.
 pub fn remember_file(state: &mut FeedState, file: &FetchedFile, now: Micros) {
-    state.floor_at = Some(file.started_at.0);
+    remember_fetch(state, file.started_at, &file.body_hash);
     state.body_hash = Some(file.body_hash.clone());
     state.etag.clone_from(&file.etag);
     state.last_modified.clone_from(&file.last_modified);
