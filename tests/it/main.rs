@@ -72,4 +72,5 @@ mod store_model;
 mod store_open;
 mod store_restore;
 mod store_world;
+mod ties;
 mod tombstones;

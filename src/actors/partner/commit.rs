@@ -5,7 +5,7 @@
 //! same commit (P3).
 
 use super::books::refusals::row_of_parked;
-use super::ledger::loss::Loss;
+use super::ledger::Decisions;
 use super::state::PartnerState;
 use crate::actors::push::Unavailable;
 use crate::actors::storage::{Ack, PendingSet, approximate_bytes};
@@ -128,10 +128,14 @@ impl PartnerState {
         self.plans.forget(slot);
     }
 
-    /// Adds the record of what lost to the set that it lost in.
-    pub fn record_losses(&mut self, losses: Vec<Loss>, set: &mut WriteSet) {
+    /// Counts the ties that were decided (D3), and adds the record of what lost to the set that it
+    /// lost in.
+    pub fn account_for(&mut self, decisions: Decisions) -> WriteSet {
+        let (mut set, losses, ambiguous) = decisions.into_parts();
+        self.metrics.ambiguous_order(ambiguous);
         let now = self.around.clock.now();
         set.changes.extend(self.lost.record(losses, (&self.around.reader, self.no), now));
+        set
     }
 
     pub fn count_plans(&mut self) {

@@ -14,14 +14,14 @@ use super::books::undated::undated_of;
 use super::index::Index;
 use super::ledger::lacked::Lacked;
 use super::ledger::recent::RecentDocuments;
-use super::ledger::{Ledger, Prefetched};
+use super::ledger::{Ledger, Prefetched, Terms};
 use super::run::running::RunningFeed;
 use crate::actors::gates::FeedGates;
 use crate::actors::poison::Poison;
 use crate::actors::storage::StorageHandle;
 use crate::clock::Clock;
 use crate::config::PartnerSettings;
-use crate::domain::{FeedState, Micros, Origin, PartnerNo, WriteSet};
+use crate::domain::{FeedState, Micros, Origin, PartnerNo};
 use crate::feed::{Fetcher, Reserve};
 use crate::rules::source_time::UndatedClock;
 use crate::store::{DamagedSlots, ReadError, Reader};
@@ -137,8 +137,9 @@ impl PartnerState {
         })
     }
 
+    /// What the next decisions are made in; they are accounted for when it is finished.
     pub fn ledger(&mut self, origin: Origin, prefetched: Prefetched) -> Ledger<'_> {
-        Ledger {
+        Ledger::open(Terms {
             partner: self.no,
             index: &mut self.index,
             recent: &mut self.recent,
@@ -147,17 +148,9 @@ impl PartnerState {
             history_floor: self.feed.history_floor.map(Micros),
             lacked: Lacked::of(&self.feed),
             prefetched,
-            loaded: 0,
             now: self.around.clock.now(),
             origin,
-            released: false,
-            set: WriteSet::new(self.no),
-            undo: Vec::new(),
-            keeps_undo: false,
-            losses: Vec::new(),
-            ambiguous: 0,
-            drift: 0,
-        }
+        })
     }
 }
 

@@ -102,7 +102,8 @@ impl PartnerState {
                 Absence::Delete | Absence::First => ledger.note_absence(slot),
             }
         }
-        Ok(std::mem::replace(&mut ledger.set, WriteSet::new(self.no)))
+        let decisions = ledger.finish();
+        Ok(self.account_for(decisions))
     }
 
     async fn absences(

@@ -99,7 +99,8 @@ impl PartnerState {
             }
         }
         tally.loaded = ledger.loaded;
-        Ok((std::mem::replace(&mut ledger.set, WriteSet::new(self.no)), tally))
+        let decisions = ledger.finish();
+        Ok((self.account_for(decisions), tally))
     }
 
     pub fn log_plan(&self, end: PlanEnd, reason: Option<&str>) {

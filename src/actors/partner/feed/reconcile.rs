@@ -86,11 +86,9 @@ impl PartnerState {
                 active.seen.insert(slot);
             }
         }
-        let (ambiguous, losses) = (ledger.ambiguous, std::mem::take(&mut ledger.losses));
         active.counts.drift += ledger.drift;
-        let mut set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
-        self.metrics.ambiguous_order(ambiguous);
-        self.record_losses(losses, &mut set);
+        let decisions = ledger.finish();
+        let mut set = self.account_for(decisions);
         if let Some(running) = &mut self.running {
             running.active = Some(active);
         }

@@ -38,7 +38,7 @@ const WARM_FROM: usize = 8;
 pub type Prefetched = HashMap<AssetId, (u32, Document)>;
 
 /// What a batch is decided by and with.
-pub struct Ledger<'a> {
+pub struct Terms<'a> {
     pub partner: PartnerNo,
     pub index: &'a mut Index,
     pub recent: &'a mut RecentDocuments,
@@ -47,22 +47,54 @@ pub struct Ledger<'a> {
     pub history_floor: Option<Micros>,
     pub lacked: Lacked<'a>,
     pub prefetched: Prefetched,
-    /// Bytes of the documents that were read for these decisions: a part of a run ends by them.
-    pub loaded: usize,
+    pub now: Micros,
+    pub origin: Origin,
+}
+
+/// Decides one write after another; what that comes to leaves it as a whole, by `finish`.
+pub struct Ledger<'a> {
+    pub index: &'a mut Index,
     pub now: Micros,
     pub origin: Origin,
     /// An operator has released the write: a changed currency (P4) holds it back no longer.
     pub released: bool,
-    pub set: WriteSet,
-    /// How things were, while decisions may have to be taken back.
-    pub undo: Vec<Undo>,
+    /// Whether decisions may have to be taken back.
     pub keeps_undo: bool,
-    /// What lost, for `explain`.
-    pub losses: Vec<Loss>,
-    /// Writes that nothing but their order of arrival put before others (D3, P1).
-    pub ambiguous: u64,
+    /// Bytes of the documents that were read for these decisions: a part of a run ends by them.
+    pub loaded: usize,
     /// Undated prices of a feed that differ from the dated ones (P2).
     pub drift: u64,
+    partner: PartnerNo,
+    recent: &'a mut RecentDocuments,
+    reader: &'a Reader,
+    policy: &'a Policy,
+    history_floor: Option<Micros>,
+    lacked: Lacked<'a>,
+    prefetched: Prefetched,
+    set: WriteSet,
+    /// How things were, the newest last.
+    undo: Vec<Undo>,
+    /// What lost, for `explain`.
+    losses: Vec<Loss>,
+    /// Writes that nothing but their order of arrival put before others (D3, P1).
+    ambiguous: u64,
+}
+
+/// What a ledger has decided, to be accounted for as a whole: the ties that it counts and what lost
+/// belong to the changes.
+#[derive(Debug)]
+#[must_use = "what is decided stands in the index already, and has to be committed"]
+pub struct Decisions {
+    set: WriteSet,
+    losses: Vec<Loss>,
+    ambiguous: u64,
+}
+
+impl Decisions {
+    /// The changes, what lost to them, and how many ties they decided.
+    pub fn into_parts(self) -> (WriteSet, Vec<Loss>, u64) {
+        (self.set, self.losses, self.ambiguous)
+    }
 }
 
 /// Where a write's time comes from: its own, a snapshot's, or the partner's receive clock.
@@ -108,6 +140,38 @@ impl LedgerError {
 struct Judged {
     document: Document,
     decision: DocumentDecision,
+}
+
+impl<'a> Ledger<'a> {
+    pub fn open(terms: Terms<'a>) -> Ledger<'a> {
+        let Terms { partner, index, recent, reader, policy, history_floor, .. } = terms;
+        let Terms { lacked, prefetched, now, origin, .. } = terms;
+        Ledger {
+            index,
+            now,
+            origin,
+            released: false,
+            keeps_undo: false,
+            loaded: 0,
+            drift: 0,
+            partner,
+            recent,
+            reader,
+            policy,
+            history_floor,
+            lacked,
+            prefetched,
+            set: WriteSet::new(partner),
+            undo: Vec::new(),
+            losses: Vec::new(),
+            ambiguous: 0,
+        }
+    }
+
+    /// Closes the ledger, and gives out all that was decided.
+    pub fn finish(self) -> Decisions {
+        Decisions { set: self.set, losses: self.losses, ambiguous: self.ambiguous }
+    }
 }
 
 impl Ledger<'_> {
@@ -316,7 +380,8 @@ impl Ledger<'_> {
 
     /// A point to come back to: all that follows on it can be taken back while undo is kept.
     pub fn mark(&self) -> Mark {
-        Mark { steps: self.undo.len(), changes: self.set.changes.len(), losses: self.losses.len() }
+        let (steps, changes, losses) = (self.undo.len(), self.set.changes.len(), self.losses.len());
+        Mark { steps, changes, losses, ambiguous: self.ambiguous }
     }
 
     /// Takes every step since `mark` back, newest first.
@@ -326,6 +391,7 @@ impl Ledger<'_> {
         }
         self.set.changes.truncate(mark.changes);
         self.losses.truncate(mark.losses);
+        self.ambiguous = mark.ambiguous;
     }
 
     /// Keeps how a slot is now, before it changes.

@@ -17,6 +17,7 @@ pub struct Mark {
     pub steps: usize,
     pub changes: usize,
     pub losses: usize,
+    pub ambiguous: u64,
 }
 
 impl Undo {

@@ -9,7 +9,7 @@ use crate::actors::partner::books::actions::action_records;
 use crate::actors::partner::ledger::{Lanes, LedgerError, Prefetched};
 use crate::actors::partner::message::orders::{Deed, Operated, Order};
 use crate::actors::partner::state::PartnerState;
-use crate::domain::{OperatorAction, Origin, WriteSet};
+use crate::domain::{OperatorAction, Origin};
 use tokio::sync::oneshot;
 
 impl PartnerState {
@@ -30,9 +30,8 @@ impl PartnerState {
             Deed::Hide => ledger.set_hidden(&id, true, at)?,
             Deed::Unhide => ledger.set_hidden(&id, false, at)?,
         };
-        let losses = std::mem::take(&mut ledger.losses);
-        let mut set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
-        self.record_losses(losses, &mut set);
+        let decisions = ledger.finish();
+        let mut set = self.account_for(decisions);
         let acts = !set.changes.is_empty();
         if acts {
             let action = OperatorAction { at: at.0, kind, asset: id.as_str().to_owned(), reason };

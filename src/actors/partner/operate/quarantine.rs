@@ -26,7 +26,8 @@ impl PartnerState {
                 Verdict::Dropped
             }
             Kept::Release(released) => {
-                let item = self.decide_again(*released, &mut set)?;
+                let (item, decided) = self.decide_again(*released)?;
+                set = decided;
                 if !item.outcome.is_refused() {
                     self.quarantine.remove(key, &mut set);
                 }
@@ -40,7 +41,7 @@ impl PartnerState {
         Ok(())
     }
 
-    fn decide_again(&mut self, released: Released, set: &mut WriteSet) -> Result<ItemOutcome, LedgerError> {
+    fn decide_again(&mut self, released: Released) -> Result<(ItemOutcome, WriteSet), LedgerError> {
         let Released { write, lanes, origin, prefetched } = released;
         let mut ledger = self.ledger(origin, prefetched);
         ledger.released = true;
@@ -56,9 +57,7 @@ impl PartnerState {
             ) => ledger.price(write, at),
         };
         item.change = None;
-        let losses = std::mem::take(&mut ledger.losses);
-        *set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
-        self.record_losses(losses, set);
-        Ok(item)
+        let decisions = ledger.finish();
+        Ok((item, self.account_for(decisions)))
     }
 }

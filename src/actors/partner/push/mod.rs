@@ -53,11 +53,8 @@ impl PartnerState {
             ledger.take_back(start);
             items.iter_mut().for_each(|item| item.change = None);
         }
-        let ambiguous = if refused || push.dry_run { 0 } else { ledger.ambiguous };
-        let losses = std::mem::take(&mut ledger.losses);
-        let mut set = std::mem::replace(&mut ledger.set, WriteSet::new(self.no));
-        self.metrics.ambiguous_order(ambiguous);
-        self.record_losses(losses, &mut set);
+        let decisions = ledger.finish();
+        let mut set = self.account_for(decisions);
         if !kept.is_empty() && !push.dry_run {
             let batch = Batch { body: &push.body, received_at: push.received_at, origin, rejected: refused };
             self.quarantine(rows_of_push(&batch, kept, &items), &mut set);
