@@ -22,7 +22,7 @@ pub use partner::{Cannot, Deed, Operated, Order, ParkedPlace, ParkedPrice};
 pub use partner::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, Surroundings};
 pub use partner::{plan_page, plan_pages};
 pub use purge::{Leftovers, Purge, count as count_leftovers};
-pub use push::{NotDecided, Push, PushBody, PushReply, Unavailable};
+pub use push::{Effect, NotDecided, Push, PushAnswer, PushBody, Unavailable};
 pub use registry::Registry;
 pub use registry::entry::PartnerEntry;
 pub use registry::quarantine::{KeptError, Release};

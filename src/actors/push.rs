@@ -1,12 +1,13 @@
 //! A push and its answer, as they cross from the edge to a partner's actor and back.
 
 use super::admission::{Permit, Shed};
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Standing};
 use crate::codec::request::again::Form;
 use crate::domain::{AssetId, ItemOutcome, Micros, Origin, Seq, Write};
 use crate::rules::condition::Condition;
-use crate::rules::deliveries::{DeliveryDecision, Missing};
+use crate::rules::deliveries::Missing;
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 /// One batch of writes from one partner, decoded.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl Push {
     }
 }
 
-/// The text that a push came as, for what of it is refused and kept.
+/// The body as received: refused items are quarantined with their text.
 #[derive(Clone, Debug)]
 pub struct PushBody {
     /// Empty where the request had none.
@@ -43,24 +44,87 @@ pub struct PushBody {
     pub id: Option<AssetId>,
 }
 
-/// What became of a batch; sent when all that it rests on is durable.
+/// What became of a push; sent when all that it rests on is durable. `E` is what it came to.
 #[derive(Debug)]
-pub struct PushReply {
+pub enum PushAnswer<E = Effect> {
+    /// It was decided.
+    Decided(E),
+    /// Its delivery id is known with another body, which was decided all the same: some headers only
+    /// say that a body may have been built anew (G2).
+    Rebuilt(E),
+    /// All this was answered before, under the same delivery id (G2).
+    Replayed(E),
+    /// The delivery id stands for another body: nothing was decided.
+    KeyReused,
+    /// The asset is not as the push's conditions want it: nothing was decided.
+    Moved,
+}
+
+/// What a push came to, durable.
+#[derive(Debug)]
+pub struct Effect {
+    /// In the order of the push's items.
     pub items: Vec<ItemOutcome>,
     /// The sequence of the first of the batch's changes: an item's cursor is this plus its index.
     pub first: Seq,
     /// Everything up to here is durable, the batch included.
     pub durable: Seq,
-    /// Of the streams that the batch spoke of.
+    /// Ranges still missing in the partner's numbered streams (G1).
     pub missing: Vec<Missing>,
-    /// `Replay`: all this was answered before. `Reused`: the delivery id stands for another body,
-    /// and nothing was decided. `Rebuilt`: likewise, and it was decided all the same.
-    pub decision: DeliveryDecision,
-    /// The push's conditions did not hold: nothing was decided.
-    pub unmet: bool,
 }
 
-/// Why a push has no reply.
+/// What a push came to, on its way to the log.
+#[derive(Debug)]
+pub struct Pending {
+    pub items: Vec<ItemOutcome>,
+    pub missing: Vec<Missing>,
+    /// Of a delivery that is remembered (G2).
+    pub standing: Option<Standing>,
+}
+
+/// Who waits for the answer to a push. The push's right to be worked on falls once it has left.
+#[derive(Debug)]
+#[must_use = "a push is answered once"]
+pub struct PushReply {
+    caller: oneshot::Sender<PushAnswer>,
+    _permit: Permit,
+}
+
+impl<E> PushAnswer<E> {
+    pub fn map<F>(self, settle: impl FnOnce(E) -> F) -> PushAnswer<F> {
+        match self {
+            PushAnswer::Decided(effect) => PushAnswer::Decided(settle(effect)),
+            PushAnswer::Rebuilt(effect) => PushAnswer::Rebuilt(settle(effect)),
+            PushAnswer::Replayed(effect) => PushAnswer::Replayed(settle(effect)),
+            PushAnswer::KeyReused => PushAnswer::KeyReused,
+            PushAnswer::Moved => PushAnswer::Moved,
+        }
+    }
+}
+
+impl Pending {
+    /// The set that began at `committed` is durable, and all up to `durable`. A delivery names the
+    /// cursors that it named first.
+    pub fn settle(self, committed: Seq, durable: Seq) -> Effect {
+        let Pending { items, missing, standing } = self;
+        let settled = standing.map(|standing| standing.settle(committed));
+        let (first, durable) = settled.unwrap_or((committed, durable));
+        Effect { items, first, durable, missing }
+    }
+}
+
+impl PushReply {
+    pub fn new(caller: oneshot::Sender<PushAnswer>, permit: Permit) -> PushReply {
+        PushReply { caller, _permit: permit }
+    }
+
+    pub fn send(self, answer: PushAnswer) {
+        // a caller who has gone is no error: its write stands
+        let _ = self.caller.send(answer);
+    }
+}
+
+/// Why a push has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotDecided {
     /// The outcome is not known.

@@ -6,6 +6,7 @@
 
 use super::books::refusals::row_of_parked;
 use super::ledger::Decisions;
+use super::ledger::recent::SetTicket;
 use super::state::PartnerState;
 use crate::actors::push::Unavailable;
 use crate::actors::storage::{Ack, PendingSet, approximate_bytes};
@@ -23,12 +24,20 @@ const OVERFLOW_PER_SET: usize = 20_000;
 impl PartnerState {
     /// Commits a set of the actor's own; `reply` hears when it is durable.
     pub fn commit(&mut self, mut set: WriteSet, reply: oneshot::Sender<Seq>) {
-        self.settle(&mut set);
-        let (durable, ticket) = self.recent.next_ticket();
+        let ticket = self.close(&mut set);
+        self.queue(set, ticket, Ack::Internal(reply));
+    }
+
+    /// Settles a set; it will be durable under the ticket.
+    pub fn close(&mut self, set: &mut WriteSet) -> SetTicket {
+        self.settle(set);
+        self.recent.next_ticket()
+    }
+
+    /// Queues a closed set to be committed.
+    pub fn queue(&self, set: WriteSet, ticket: SetTicket, ack: Ack) {
         let bytes = approximate_bytes(&set);
-        let pending =
-            PendingSet { set, bytes, ack: Some(Ack::Internal(reply)), ticket: Some((durable, ticket)) };
-        let _: Result<(), Unavailable> = self.around.storage.commit(pending);
+        self.put(PendingSet { set, bytes, ack: Some(ack), ticket: Some(ticket) });
     }
 
     /// Commits what has become of plans together with `set`.
@@ -39,8 +48,11 @@ impl PartnerState {
     }
 
     /// Answers without a change, but after all that was decided before: the answer may rest on it.
-    pub fn answer_in_line(&self, ack: Ack) {
-        let pending = PendingSet { set: WriteSet::new(self.no), bytes: 0, ack: Some(ack), ticket: None };
+    pub fn queue_answer(&self, ack: Ack) {
+        self.put(PendingSet { set: WriteSet::new(self.no), bytes: 0, ack: Some(ack), ticket: None });
+    }
+
+    fn put(&self, pending: PendingSet) {
         // where the store takes no more the callers see "unknown", and the daemon is going down
         let _: Result<(), Unavailable> = self.around.storage.commit(pending);
     }
@@ -55,7 +67,7 @@ impl PartnerState {
     }
 
     /// What every set passes before it is queued.
-    pub fn settle(&mut self, set: &mut WriteSet) {
+    fn settle(&mut self, set: &mut WriteSet) {
         let now = self.around.clock.now();
         for change in &set.changes {
             match change {

@@ -96,7 +96,7 @@ impl Actor for PartnerActor {
         match message {
             PartnerMessage::Push { push, prefetched, reply } => {
                 let watch = state.poison.watch(&push.body);
-                state.push(*push, prefetched, reply)?;
+                state.push(push, prefetched, reply)?;
                 watch.passed();
                 state.watch_gaps(&myself);
             }

@@ -7,10 +7,10 @@ use crate::actors::partner::{
     RebuildFrom, RebuildRefused, stored_delivery,
 };
 use crate::actors::poison::{self, Poison, Verdict};
-use crate::actors::push::{NotDecided, Push, PushBody, PushReply, Unavailable};
+use crate::actors::push::{Effect, NotDecided, Push, PushAnswer, PushBody, Unavailable};
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, Micros, PartnerName, PartnerNo, RecordKind, RunId, Seq, Write};
-use crate::rules::deliveries::{DeliveryDecision, DeliveryRecord};
+use crate::rules::deliveries::DeliveryRecord;
 use crate::store::{AssetRow, ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use ractor::{ActorId, ActorRef};
@@ -101,26 +101,25 @@ impl PartnerEntry {
 
     /// Has the partner's actor decide a batch, and waits until the decision is durable. One that has
     /// killed the actor before is refused (C18).
-    pub async fn push(&self, push: Push) -> Result<PushReply, NotDecided> {
+    pub async fn push(&self, push: Push) -> Result<PushAnswer, NotDecided> {
         match self.poison.verdict(&push.body) {
             Verdict::Clean => self.decide(push).await,
             Verdict::KeepAside => {
                 tracing::error!(partner = %self.name, "push killed its actor too often, kept in the quarantine");
                 let body = push.body.clone();
-                let reply = self.decide(poison::refused(push)).await?;
+                let answer = self.decide(poison::refused(push)).await?;
                 self.poison.note_kept(&body);
-                Ok(reply)
+                Ok(answer)
             }
             Verdict::Refuse => {
                 let items = push.writes.iter().map(|_| poison::refusal()).collect();
                 let durable = self.reader.durable();
-                let decision = DeliveryDecision::New;
-                Ok(PushReply { items, first: durable, durable, missing: Vec::new(), decision, unmet: false })
+                Ok(PushAnswer::Decided(Effect { items, first: durable, durable, missing: Vec::new() }))
             }
         }
     }
 
-    async fn decide(&self, push: Push) -> Result<PushReply, NotDecided> {
+    async fn decide(&self, push: Push) -> Result<PushAnswer, NotDecided> {
         let assets = push.writes.iter().flatten().filter(|write| matches!(write, Write::Asset(_)));
         let (push, prefetched) = if assets.take(READ_IN_PLACE_MAX + 1).count() > READ_IN_PLACE_MAX {
             let (reader, no) = (self.reader.clone(), self.no);

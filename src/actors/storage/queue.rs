@@ -3,11 +3,8 @@
 //! Partners' actors append, the writer's thread takes all that is there: while one commit syncs,
 //! the next group gathers. Its length is bounded by the permits that travel in the sets.
 
-use crate::actors::admission::Permit;
-use crate::actors::delivery::Standing;
-use crate::actors::push::{PushReply, Unavailable};
-use crate::domain::{ItemOutcome, Seq, WriteSet};
-use crate::rules::deliveries::{DeliveryDecision, Missing};
+use crate::actors::push::{Pending, PushAnswer, PushReply, Unavailable};
+use crate::domain::{Seq, WriteSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use tokio::sync::oneshot;
@@ -27,16 +24,8 @@ pub struct PendingSet {
 #[derive(Debug)]
 pub enum Ack {
     Push {
-        reply: oneshot::Sender<PushReply>,
-        items: Vec<ItemOutcome>,
-        /// What is to be sent again (G1).
-        missing: Vec<Missing>,
-        decision: DeliveryDecision,
-        /// Of a delivery that is remembered (G2).
-        standing: Option<Standing>,
-        /// Its conditions did not hold.
-        unmet: bool,
-        _permit: Permit,
+        reply: PushReply,
+        answer: PushAnswer<Pending>,
     },
     /// The actors' own: run state, numbers of partners.
     Internal(oneshot::Sender<Seq>),

@@ -2,7 +2,6 @@
 //! leave. redb blocks, so it never runs on a runtime's worker.
 
 use super::queue::{Ack, PendingSet, Queue, Work};
-use crate::actors::push::PushReply;
 use crate::clock::{Clock, Mark};
 use crate::domain::{Seq, WriteSet};
 use crate::store::{Progress, StoreError, Writer};
@@ -126,11 +125,7 @@ impl WriterLoop {
     /// A caller who has gone is no error: its write stands.
     fn acknowledge(&self, ack: Ack, first: Seq, durable: Seq) {
         match ack {
-            Ack::Push { reply, items, missing, decision, standing, unmet, _permit } => {
-                let settled = standing.as_ref().map(|standing| standing.settle(first));
-                let (first, durable) = settled.unwrap_or((first, durable));
-                let _ = reply.send(PushReply { items, first, durable, missing, decision, unmet });
-            }
+            Ack::Push { reply, answer } => reply.send(answer.map(|pending| pending.settle(first, durable))),
             Ack::Internal(reply) => {
                 let _ = reply.send(durable);
             }

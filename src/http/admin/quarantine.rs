@@ -1,15 +1,13 @@
 //! What an operator does about a partner's quarantine: looks at it, releases a row, drops one.
 
-use crate::actors::{PartnerEntry, PushReply};
+use crate::actors::{Effect, PartnerEntry};
 use crate::codec::render::ReplyStyle;
 use crate::codec::request::Shape;
-use crate::domain::Outcome;
 use crate::http::app::App;
 use crate::http::gate::path::{self, Query};
 use crate::http::gate::shares::Reading;
 use crate::http::own::quarantine::{PARAMETERS, drop_row, key_of, page, show_row};
 use crate::http::reply::{self, Body, Fault, view};
-use crate::rules::deliveries::DeliveryDecision;
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 use std::sync::Arc;
@@ -67,22 +65,17 @@ pub async fn operate(app: &Arc<App>, request: Request<'_>) -> Result<Response<Bo
 /// The item as a push would have been told of it; 409 where the rules refuse it still.
 async fn release_row(app: &App, partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
     let release = partner.release(key_of(row)?).await?;
-    let refused = matches!(release.item.outcome, Outcome::Quarantined | Outcome::Rejected);
+    let refused = release.item.outcome.is_refused();
     let status = match refused {
         _ if release.item.is_damaged() => StatusCode::INTERNAL_SERVER_ERROR,
         true => StatusCode::CONFLICT,
         false => StatusCode::OK,
     };
-    let done = PushReply {
-        items: vec![release.item],
-        first: release.durable,
-        durable: release.durable,
-        missing: Vec::new(),
-        decision: DeliveryDecision::New,
-        unmet: false,
-    };
+    let (items, durable) = (vec![release.item], release.durable);
+    let effect = Effect { items, first: durable, durable, missing: Vec::new() };
     let ids = [release.id.as_str().into()];
-    let item = view::push_reply(app.reader.journal(), Shape::Single, &ids, &done, ReplyStyle::default());
+    let item =
+        view::push_reply(app.reader.journal(), Shape::Single, &ids, (&effect, false), ReplyStyle::default());
     let mut out = format!("{{\"released\":{},\"item\":", !refused).into_bytes();
     out.extend_from_slice(&item);
     out.push(b'}');

@@ -1,7 +1,7 @@
 //! Deliveries (G2) at the edge: an id with a fingerprint of what it came with, looked up before the
 //! mailbox.
 
-use crate::actors::{Delivery, DeliveryKey, PushReply, Repeats};
+use crate::actors::{Delivery, DeliveryKey, PushAnswer, Repeats};
 use crate::clock::sleep;
 use crate::http::reply::Fault;
 use crate::http::request::call::Call;
@@ -65,9 +65,9 @@ impl Claim {
 
 /// Waits for the reply; a repeat of what is still running waits for some seconds only.
 pub async fn await_reply<E>(
-    push: impl Future<Output = Result<PushReply, E>>,
+    push: impl Future<Output = Result<PushAnswer, E>>,
     repeats: Option<Repeats>,
-) -> Result<PushReply, Fault>
+) -> Result<PushAnswer, Fault>
 where
     Fault: From<E>,
 {
@@ -77,9 +77,9 @@ where
 
 async fn within<E>(
     wait: Duration,
-    push: impl Future<Output = Result<PushReply, E>>,
+    push: impl Future<Output = Result<PushAnswer, E>>,
     repeats: Repeats,
-) -> Result<PushReply, Fault>
+) -> Result<PushAnswer, Fault>
 where
     Fault: From<E>,
 {

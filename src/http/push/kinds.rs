@@ -1,6 +1,6 @@
 //! What the items of a push speak of: assets or prices, charged and counted apart.
 
-use crate::actors::{Limits, PushReply};
+use crate::actors::{Effect, Limits};
 use crate::domain::{ItemOutcome, Outcome, Write};
 use crate::http::gate::auth::Caller;
 use crate::http::gate::limit::Rate;
@@ -75,13 +75,13 @@ impl ItemKinds {
     }
 
     /// Counts the items by what became of them.
-    pub fn count(&self, call: &Call<'_>, done: &PushReply) {
+    pub fn count(&self, call: &Call<'_>, effect: &Effect) {
         let Caller::Partner { metrics, .. } = &call.caller else { return };
-        if let (ItemKinds::All(kind, _), [only]) = (self, done.items.as_slice()) {
+        if let (ItemKinds::All(kind, _), [only]) = (self, effect.items.as_slice()) {
             return metrics.items_decided(*kind, only.outcome, 1);
         }
         let mut counts = [[0; Outcome::ALL.len()]; 2];
-        for (place, item) in done.items.iter().enumerate() {
+        for (place, item) in effect.items.iter().enumerate() {
             let kind = match self {
                 ItemKinds::All(kind, _) => *kind,
                 ItemKinds::Each(kinds) => kinds.get(place).copied().unwrap_or(ItemKind::Price),

@@ -12,7 +12,7 @@ pub use ask::{Ask, Source};
 pub use kinds::Items;
 pub use status::status_of_item;
 
-use crate::actors::{Admission, PartnerEntry, Permit, Push, PushBody};
+use crate::actors::{Admission, PartnerEntry, Permit, Push, PushAnswer, PushBody};
 use crate::clock::Mark;
 use crate::codec::render::ReplyStyle;
 use crate::codec::request::again::Form;
@@ -25,7 +25,6 @@ use crate::http::request::condition;
 use crate::http::request::delivery_id::{self, DeliveryId};
 use crate::http::request::intake::{self, Accept};
 use crate::rules::condition::Condition;
-use crate::rules::deliveries::DeliveryDecision;
 use ask::{Decoder, Task};
 use bytes::Bytes;
 use compact_str::CompactString;
@@ -102,23 +101,24 @@ async fn push(
     let body = PushBody { bytes, form, id: task.into_asset() };
     let received_at = app.clock.now();
     let push = Push { writes, received_at, atomic, dry_run, body, permit, delivery, condition };
-    let done = delivery::await_reply(partner.push(push), repeats).await?;
+    let answer = delivery::await_reply(partner.push(push), repeats).await?;
     app.metrics.push_durable(received.elapsed());
-    if done.unmet {
-        return Err(Fault::PreconditionFailed);
+    let rebuilt = matches!(answer, PushAnswer::Rebuilt(_));
+    let replayed = matches!(answer, PushAnswer::Replayed(_));
+    let effect = match answer {
+        PushAnswer::Decided(effect) | PushAnswer::Rebuilt(effect) | PushAnswer::Replayed(effect) => effect,
+        PushAnswer::KeyReused => return Err(Fault::KeyReused),
+        PushAnswer::Moved => return Err(Fault::PreconditionFailed),
+    };
+    // what was only tried came to nothing, and a repeat to nothing new
+    if !dry_run && !replayed {
+        kinds.count(call, &effect);
     }
-    match done.decision {
-        DeliveryDecision::Reused => return Err(Fault::KeyReused),
-        DeliveryDecision::Replay => {}
-        // what was only tried came to nothing
-        DeliveryDecision::New | DeliveryDecision::Rebuilt if dry_run => {}
-        DeliveryDecision::New | DeliveryDecision::Rebuilt => kinds.count(call, &done),
-    }
-    let status = status_of(shape, atomic, &done.items);
+    let status = status_of(shape, atomic, &effect.items);
     let style = ReplyStyle { minimal, dry_run };
     // by the life that committed it: a repeat in a later one gets the same reply
-    let journal = app.reader.journal_of(done.durable);
-    let mut out = view::push_reply(journal, shape, &ids, &done, style);
+    let journal = app.reader.journal_of(effect.durable);
+    let mut out = view::push_reply(journal, shape, &ids, (&effect, rebuilt), style);
     let out = match room.fit(out.len()) {
         true => {
             out.shrink_to_fit();
@@ -127,7 +127,7 @@ async fn push(
         false => out.into(),
     };
     let mut response = reply::json(status, out);
-    if done.decision == DeliveryDecision::Replay {
+    if replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)

@@ -1,11 +1,10 @@
 //! From rows of the store to the words of replies: the only place where this floor meets the
 //! codec's rendering.
 
-use crate::actors::{PartnerEntry, PushReply};
+use crate::actors::{Effect, PartnerEntry};
 use crate::codec::render::{self, AssetView, Audience, PriceView, Reply, ReplyStyle};
 use crate::codec::request::Shape;
 use crate::domain::{Committed, Micros, Quote, QuoteName};
-use crate::rules::deliveries::DeliveryDecision;
 use crate::rules::reading::{self, Reading};
 use crate::store::AssetRow;
 use compact_str::CompactString;
@@ -18,13 +17,12 @@ pub fn push_reply(
     journal: u32,
     shape: Shape,
     ids: &[CompactString],
-    done: &PushReply,
+    (effect, rebuilt): (&Effect, bool),
     style: ReplyStyle,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(ITEM_BYTES);
-    let PushReply { items, first, durable, missing, decision, .. } = done;
-    let rebuilt = *decision == DeliveryDecision::Rebuilt;
-    let (first, durable) = (*first, *durable);
+    let Effect { items, missing, .. } = effect;
+    let (first, durable) = (effect.first, effect.durable);
     let reply = Reply { shape, ids, items, journal, first, durable, missing, rebuilt, style };
     render::push_reply(&mut out, &reply);
     out

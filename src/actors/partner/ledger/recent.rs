@@ -17,6 +17,9 @@ const LET_GO_MIN: usize = 64;
 /// What may stay until the next set, or the sweep, lets it go.
 const IDLE_BYTES_MAX: usize = 1 << 20;
 
+/// The number of a write set, and the number up to which sets can be read.
+pub type SetTicket = (Arc<AtomicU64>, u64);
+
 #[derive(Debug, Default)]
 pub struct RecentDocuments {
     documents: HashMap<Slot, (u64, Document)>,
@@ -35,7 +38,7 @@ pub struct RecentDocuments {
 
 impl RecentDocuments {
     /// Closes a write set; its ticket travels with it and comes back by `durable`.
-    pub fn next_ticket(&mut self) -> (Arc<AtomicU64>, u64) {
+    pub fn next_ticket(&mut self) -> SetTicket {
         let most = LET_GO_MIN.max(2 * std::mem::take(&mut self.added));
         self.let_go(most);
         self.ticket += 1;

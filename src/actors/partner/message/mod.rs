@@ -6,7 +6,7 @@ pub mod run;
 
 use crate::actors::partner::books::parked::{ParkedPlace, ParkedPrice};
 use crate::actors::partner::ledger::Prefetched;
-use crate::actors::push::{Push, PushBody, PushReply};
+use crate::actors::push::{Push, PushAnswer, PushBody};
 use crate::config::PartnerSettings;
 use crate::domain::{QuarantineRow, RunId, Seq};
 use orders::{Operated, Order, PlanOrder, PlanPart, PlanReply, RebuildFrom, RebuildRefused};
@@ -21,7 +21,7 @@ pub enum PartnerMessage {
     Push {
         push: Box<Push>,
         prefetched: Prefetched,
-        reply: oneshot::Sender<PushReply>,
+        reply: oneshot::Sender<PushAnswer>,
     },
     /// Decide an operator's order; its effect is durable a little later.
     Operate {

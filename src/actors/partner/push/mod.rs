@@ -7,85 +7,107 @@ mod repeats;
 use crate::actors::delivery::Delivery;
 use crate::actors::partner::books::refusals::{Batch, Refused, rows_of_push};
 use crate::actors::partner::books::undated::undated_record;
-use crate::actors::partner::ledger::{Lanes, Ledger, LedgerError, Prefetched};
+use crate::actors::partner::ledger::recent::SetTicket;
+use crate::actors::partner::ledger::{Decisions, Lanes, Ledger, LedgerError, Prefetched};
 use crate::actors::partner::state::PartnerState;
-use crate::actors::push::{Push, PushReply, Unavailable};
-use crate::actors::storage::{Ack, PendingSet, approximate_bytes};
-use crate::domain::{AssetId, ItemOutcome, Micros, Outcome, Write, WriteSet};
+use crate::actors::push::{Pending, Push, PushAnswer, PushReply};
+use crate::actors::storage::Ack;
+use crate::domain::{AssetId, ItemOutcome, Micros, Origin, Outcome, Write, WriteSet};
 use crate::rules::condition::Condition;
-use crate::rules::deliveries::DeliveryDecision;
 use crate::rules::source_time::UndatedClock;
 use numbers::{Numbered, note_numbers};
 use ractor::ActorProcessingErr;
-use repeats::{Decided, Fresh};
+use repeats::{DeliveryFacts, Fresh};
 use tokio::sync::oneshot;
 
 impl PartnerState {
-    /// Decides a batch in the order of its items, and puts it in line to be committed.
+    /// A push's way: is it a repeat, is its asset still as it was seen, what do the rules say, what is
+    /// recorded of that; then it is queued to be committed, and answered when that is durable.
     pub fn push(
         &mut self,
-        push: Push,
+        push: Box<Push>,
         prefetched: Prefetched,
-        reply: oneshot::Sender<PushReply>,
+        reply: oneshot::Sender<PushAnswer>,
     ) -> Result<(), ActorProcessingErr> {
         let Some(fresh) = self.unless_repeated(push, reply)? else { return Ok(()) };
-        let Fresh { mut push, reply, rebuilt_at } = fresh;
-        let decision = if rebuilt_at.is_some() { DeliveryDecision::Rebuilt } else { DeliveryDecision::New };
-        if push.condition.as_deref().is_some_and(|condition| self.is_unmet(condition)) {
-            let (items, missing, _permit) = (Vec::new(), Vec::new(), push.permit);
-            let unmet = Ack::Push { reply, items, missing, decision, standing: None, unmet: true, _permit };
-            self.answer_in_line(unmet);
-            return Ok(());
+        let Some(mut fresh) = self.unless_moved(fresh) else { return Ok(()) };
+        let decided = self.decide(&mut fresh, prefetched)?;
+        let (set, ticket, ack) = self.record(fresh, decided);
+        self.queue(set, ticket, ack);
+        Ok(())
+    }
+
+    /// Answers a push whose asset is not as its conditions want it, and gives any other back.
+    fn unless_moved(&self, fresh: Fresh) -> Option<Fresh> {
+        if fresh.push.condition.as_deref().is_none_or(|condition| !self.is_unmet(condition)) {
+            return Some(fresh);
         }
-        let (mut undated, received_at) = self.receive_times(push.received_at, rebuilt_at);
-        let holds_documents = push.writes.iter().flatten().any(|write| matches!(write, Write::Asset(_)));
-        let was_undated = undated;
+        let reply = PushReply::new(fresh.reply, fresh.push.permit);
+        self.queue_answer(Ack::Push { reply, answer: PushAnswer::Moved });
+        None
+    }
+
+    /// Decides the items in their order; what must not apply is taken back.
+    fn decide(&mut self, fresh: &mut Fresh, prefetched: Prefetched) -> Result<DecidedPush, LedgerError> {
+        let push = &mut fresh.push;
+        let (before, received_at) = self.receive_times(push.received_at, fresh.rebuilt_at);
+        let mut undated = before;
+        let writes = std::mem::take(&mut push.writes);
+        let holds_documents = writes.iter().flatten().any(|write| matches!(write, Write::Asset(_)));
         let mut ledger = self.ledger(push.origin(), prefetched);
         ledger.keeps_undo = push.atomic || push.dry_run;
         let start = ledger.mark();
-        let mut decided = Decided::before(&push);
-        let batch = decide_all(&mut ledger, push.writes, &mut undated, received_at)?;
-        let DecidedItems { mut items, kept, numbered, undated_at } = batch;
-        decided.undated_at = undated_at;
-        let (origin, now) = (ledger.origin, ledger.now);
-        let refused = push.atomic && refuse_all(&mut items);
-        if refused || push.dry_run {
+        let mut items = decide_all(&mut ledger, writes, &mut undated, received_at)?;
+        let refused = push.atomic && refuse_all(&mut items.outcomes);
+        let reach = match refused {
+            _ if push.dry_run => Reach::Tried,
+            true => Reach::Refused,
+            false => Reach::Applied,
+        };
+        if reach != Reach::Applied {
             ledger.take_back(start);
-            items.iter_mut().for_each(|item| item.change = None);
+            items.outcomes.iter_mut().for_each(|item| item.change = None);
+            items.numbered.clear();
         }
-        let decisions = ledger.finish();
+        let (origin, now, undated) = (ledger.origin, ledger.now, (undated != before).then_some(undated));
+        Ok(DecidedPush { items, reach, holds_documents, undated, origin, now, decisions: ledger.finish() })
+    }
+
+    /// Gathers in one set all that a push has come to, and what it is answered once that is durable.
+    fn record(&mut self, fresh: Fresh, decided: DecidedPush) -> (WriteSet, SetTicket, Ack) {
+        let Fresh { push, reply, rebuilt_at } = fresh;
+        let Push { body, mut permit, delivery, received_at, .. } = *push;
+        let DecidedPush { items, reach, holds_documents, undated, origin, now, decisions } = decided;
+        let DecidedItems { outcomes: items, kept, numbered, undated_at } = items;
         let mut set = self.account_for(decisions);
-        if !kept.is_empty() && !push.dry_run {
-            let batch = Batch { body: &push.body, received_at: push.received_at, origin, rejected: refused };
+        if !kept.is_empty() && reach != Reach::Tried {
+            let batch = Batch { body: &body, received_at, origin, rejected: reach == Reach::Refused };
             self.quarantine(rows_of_push(&batch, kept, &items), &mut set);
         }
-        if undated != was_undated && !set.changes.is_empty() {
-            let rebuilt = push.delivery.as_ref().filter(|_| rebuilt_at.is_some());
+        if let Some(undated) = undated.filter(|_| !set.changes.is_empty()) {
+            let rebuilt = delivery.as_ref().filter(|_| rebuilt_at.is_some());
             self.note_receive_times(undated, rebuilt, &mut set);
         }
-        let came = if refused || push.dry_run { Vec::new() } else { numbered };
-        let missing = self.note_streams(came, &items, now, &mut set);
-        if !refused && !push.dry_run {
+        let missing = self.note_streams(numbered, &items, now, &mut set);
+        if reach == Reach::Applied {
             set.changes.extend(self.count_pushes(&items, holds_documents));
         }
-        self.settle(&mut set);
-        let (durable, ticket) = self.recent.next_ticket();
-        if let Some(right) = push.permit.take_documents() {
+        let ticket = self.close(&mut set);
+        if let Some(right) = permit.take_documents() {
             self.recent.hold(right);
         }
         // what was only tried had no effect, and what came under an id that is known leaves the first
-        let is_new = !push.dry_run && decision == DeliveryDecision::New;
-        let delivery = push.delivery.filter(|_| is_new && !is_stopped(&items));
-        let standing = delivery.map(|delivery| {
-            self.remember_delivery(delivery, decided, (&items, &missing), &mut set, (&durable, ticket))
+        let is_first = reach != Reach::Tried && rebuilt_at.is_none() && !is_stopped(&items);
+        let standing = delivery.filter(|_| is_first).map(|delivery| {
+            let facts = DeliveryFacts { received_at, undated_at, holds_documents };
+            self.remember_delivery(delivery, facts, (&items, &missing), &mut set, &ticket)
         });
-        let bytes = approximate_bytes(&set);
-        let _permit = push.permit;
-        let ack = Some(Ack::Push { reply, items, missing, decision, standing, unmet: false, _permit });
-        let pending = PendingSet { set, bytes, ack, ticket: Some((durable, ticket)) };
-        // where the store takes no more the callers see "unknown", and the daemon is going down
-        let _: Result<(), Unavailable> = self.around.storage.commit(pending);
-        Ok(())
+        let pending = Pending { items, missing, standing };
+        let answer = match rebuilt_at {
+            Some(_) => PushAnswer::Rebuilt(pending),
+            None => PushAnswer::Decided(pending),
+        };
+        (set, ticket, Ack::Push { reply: PushReply::new(reply, permit), answer })
     }
 
     /// T1: where items get their times from that have none: the receive times of the partner, or
@@ -122,9 +144,31 @@ impl PartnerState {
     }
 }
 
+/// How far the decisions on a push's items reach.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Applied,
+    /// One of an atomic batch was refused, and so all are.
+    Refused,
+    /// A dry run.
+    Tried,
+}
+
+/// A push as it was decided, before anything of it is recorded.
+struct DecidedPush {
+    items: DecidedItems,
+    reach: Reach,
+    holds_documents: bool,
+    /// The partner's receive times, where some of them were given (T1).
+    undated: Option<UndatedClock>,
+    origin: Origin,
+    now: Micros,
+    decisions: Decisions,
+}
+
 /// What became of the items of a push.
 struct DecidedItems {
-    items: Vec<ItemOutcome>,
+    outcomes: Vec<ItemOutcome>,
     /// Those that were refused.
     kept: Vec<Refused>,
     numbered: Vec<Numbered>,
@@ -140,10 +184,10 @@ fn decide_all(
 ) -> Result<DecidedItems, LedgerError> {
     ledger.expect(&writes);
     let was_undated = *undated;
-    let items = Vec::with_capacity(writes.len());
-    let mut decided = DecidedItems { items, kept: Vec::new(), numbered: Vec::new(), undated_at: None };
+    let outcomes = Vec::with_capacity(writes.len());
+    let mut decided = DecidedItems { outcomes, kept: Vec::new(), numbered: Vec::new(), undated_at: None };
     for (place, write) in writes.into_iter().enumerate() {
-        decided.items.push(match write {
+        decided.outcomes.push(match write {
             Err(refused) => {
                 if refused.outcome.is_refused() {
                     decided.kept.push(Refused::unreadable(place));
@@ -213,7 +257,7 @@ fn is_stopped(items: &[ItemOutcome]) -> bool {
     items.iter().any(ItemOutcome::is_damaged) && items.iter().all(|item| item.change.is_none())
 }
 
-/// What an atomic batch does not bear.
+/// Outcomes that make an atomic batch fail.
 fn is_refusal(item: &ItemOutcome) -> bool {
     matches!(item.outcome, Outcome::Rejected | Outcome::Quarantined | Outcome::NotFound | Outcome::Gone)
 }

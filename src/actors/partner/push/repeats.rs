@@ -3,49 +3,40 @@
 
 use crate::actors::delivery::{Delivery, Standing};
 use crate::actors::partner::books::deliveries::{Remembered, stored_delivery};
+use crate::actors::partner::ledger::recent::SetTicket;
 use crate::actors::partner::state::PartnerState;
-use crate::actors::push::{Push, PushReply};
+use crate::actors::push::{Pending, Push, PushAnswer, PushReply};
 use crate::actors::storage::Ack;
-use crate::domain::{ItemOutcome, Micros, Seq, Write, WriteSet};
+use crate::domain::{ItemOutcome, Micros, Seq, WriteSet};
 use crate::rules::deliveries::{self, DeliveryDecision, DeliveryRecord, Missing};
 use crate::store::ReadError;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
 
-/// What a delivery came to, beside its items.
-#[derive(Clone, Copy, Debug)]
-pub struct Decided {
-    pub received_at: Micros,
-    /// The time given to its first undated item (T1).
-    pub undated_at: Option<Micros>,
-    pub only_prices: bool,
-}
-
-impl Decided {
-    /// Before any of its items is decided.
-    pub fn before(push: &Push) -> Decided {
-        let only_prices =
-            push.delivery.is_some() && push.writes.iter().all(|write| !matches!(write, Ok(Write::Asset(_))));
-        Decided { received_at: push.received_at, undated_at: None, only_prices }
-    }
-}
-
 /// A push that is to be decided.
 pub struct Fresh {
-    pub push: Push,
-    pub reply: oneshot::Sender<PushReply>,
+    pub push: Box<Push>,
+    pub reply: oneshot::Sender<PushAnswer>,
     /// Of a body that was built anew under an id that is known: when its items without a time are
     /// true.
     pub rebuilt_at: Option<Micros>,
+}
+
+/// What a delivery is remembered by, beside its items.
+#[derive(Clone, Copy, Debug)]
+pub struct DeliveryFacts {
+    pub received_at: Micros,
+    /// The time given to its first undated item (T1).
+    pub undated_at: Option<Micros>,
+    pub holds_documents: bool,
 }
 
 impl PartnerState {
     /// Answers a push whose delivery id is known, and gives any other back.
     pub fn unless_repeated(
         &mut self,
-        push: Push,
-        reply: oneshot::Sender<PushReply>,
+        push: Box<Push>,
+        reply: oneshot::Sender<PushAnswer>,
     ) -> Result<Option<Fresh>, ReadError> {
         let Some(delivery) = &push.delivery else {
             return Ok(Some(Fresh { push, reply, rebuilt_at: None }));
@@ -58,7 +49,7 @@ impl PartnerState {
         let Some(Remembered { record, first }) = remembered else {
             return Ok(Some(Fresh { push, reply, rebuilt_at: None }));
         };
-        let (items, missing) = match decision {
+        let answer = match decision {
             DeliveryDecision::New => return Ok(Some(Fresh { push, reply, rebuilt_at: None })),
             DeliveryDecision::Rebuilt => {
                 self.metrics.deliveries().reused();
@@ -67,38 +58,40 @@ impl PartnerState {
             }
             DeliveryDecision::Reused => {
                 self.metrics.deliveries().reused();
-                (Vec::new(), Vec::new())
+                PushAnswer::KeyReused
             }
             DeliveryDecision::Replay => {
                 self.metrics.deliveries().replayed();
-                (record.outcomes().unwrap_or_default(), record.missing.clone())
+                PushAnswer::Replayed(Pending {
+                    items: record.outcomes().unwrap_or_default(),
+                    missing: record.missing.clone(),
+                    standing: Some(Standing { first, place: record.place }),
+                })
             }
         };
         delivery.repeats.set();
-        // G4: in line behind what it rests on
-        let standing = Some(Standing { first, place: record.place });
-        let _permit = push.permit;
-        self.answer_in_line(Ack::Push { reply, items, missing, decision, standing, unmet: false, _permit });
+        // G4: queued after what it rests on
+        self.queue_answer(Ack::Push { reply: PushReply::new(reply, push.permit), answer });
         Ok(None)
     }
 
-    /// Records a delivery in the write set of its effect, which will bear `ticket`.
+    /// Records a delivery in the write set of its effect, which will have `ticket`.
     pub fn remember_delivery(
         &mut self,
         delivery: Delivery,
-        decided: Decided,
+        facts: DeliveryFacts,
         (items, missing): (&[ItemOutcome], &[Missing]),
         set: &mut WriteSet,
-        (durable, ticket): (&AtomicU64, u64),
+        (durable, ticket): &SetTicket,
     ) -> Standing {
         let place = u32::try_from(set.changes.len()).unwrap_or(u32::MAX);
         let (short, hints) = deliveries::in_short(&delivery.ids, items);
         let record = DeliveryRecord {
             fingerprint: delivery.fingerprint,
-            received_at: decided.received_at.0,
-            undated_at: decided.undated_at.map(|at| at.0),
-            // a repeat of an undated price would not be harmless: it would bear a newer time
-            prices_only: decided.only_prices && decided.undated_at.is_none(),
+            received_at: facts.received_at.0,
+            undated_at: facts.undated_at.map(|at| at.0),
+            // a repeat of an undated price would not be harmless: it would have a newer time
+            prices_only: !facts.holds_documents && facts.undated_at.is_none(),
             place,
             items: short,
             hints,
@@ -108,7 +101,7 @@ impl PartnerState {
         let remembered = Remembered { record: Arc::new(record), first: first.clone() };
         let now = self.around.clock.now();
         let weight_max = self.settings.policy.deliveries_max as u64;
-        set.changes.push(self.deliveries.remember(delivery.key, remembered, ticket));
+        set.changes.push(self.deliveries.remember(delivery.key, remembered, *ticket));
         set.changes.extend(self.deliveries.drop_surplus(delivery.key, weight_max, now));
         self.deliveries.shrink(durable);
         self.metrics.deliveries().made();
