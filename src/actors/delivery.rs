@@ -33,7 +33,7 @@ impl DeliveryKey {
 pub struct Delivery {
     pub key: DeliveryKey,
     pub header: IdHeader,
-    /// Of method, route, content type and body, hex.
+    /// SHA-256 over method, route, the path's id, query, content type and body, hex.
     pub fingerprint: String,
     /// Of the items, in their order.
     pub ids: Arc<Vec<CompactString>>,

@@ -10,7 +10,7 @@ pub enum TaskKind {
     FetchTimer,
     /// Wakes a partner's actor for a gap that has stayed open. Cancelled when the actor stops.
     GapTimer,
-    /// One run of a feed. Its actor notices by the run's deadline and starts over.
+    /// One run of a feed. Its actor hears of its end, also by a panic, and goes on with the schedule.
     FeedRun,
     /// Wakes a partner's actor for its next sweep. Cancelled when the actor ends.
     SweepTimer,

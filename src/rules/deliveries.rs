@@ -16,7 +16,7 @@ const ITEMS_MAX: u64 = 10_000_000;
 /// What is kept of a delivery, in the commit of its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryRecord {
-    /// SHA-256 over method, route, content type and raw body, hex.
+    /// SHA-256 over method, route, the path's id, query, content type and raw body, hex.
     pub fingerprint: String,
     pub received_at: i64,
     /// The source time given to its first undated item (T1): a repeat keeps it.

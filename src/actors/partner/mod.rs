@@ -1,9 +1,9 @@
 //! The partner's actor: all that must happen one at a time for one partner. It owns the index, the
 //! order of what arrives, the decision by the rules, and the feed's schedule.
 //!
-//! Its handlers await nothing outside, and where they look through a whole catalogue they let others
-//! run in between: fetches, parsing and commits run elsewhere and come back as
-//! messages. A handler that fails or panics ends the actor; the supervisor starts it again, and it
+//! Its handlers await nothing outside: fetches, parsing and commits run elsewhere and come back as
+//! messages. Where memory has no answer they read the store, one bounded read at a time, and where
+//! they look through a whole catalogue they let others run in between. A handler that fails or panics ends the actor; the supervisor starts it again, and it
 //! loads its index from what is durable.
 
 mod books;

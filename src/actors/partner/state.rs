@@ -1,4 +1,5 @@
-//! What a partner's actor owns, and what it does with pushes.
+//! What a partner's actor owns, and how it is loaded. The verbs on it stand above, in `push`, `feed`,
+//! `operate` and `sweep`.
 
 use super::books::actions::last_action;
 use super::books::deliveries::Deliveries;
