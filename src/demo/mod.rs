@@ -14,7 +14,6 @@ mod compare;
 mod deliveries;
 mod dice;
 mod feed_server;
-mod latency;
 mod ledger;
 mod partner;
 mod push;

@@ -23,8 +23,8 @@ impl Report {
         Report {
             verdicts,
             counts: tally.read(),
-            p50_ms: latencies.quantile_ms(0.5),
-            p99_ms: latencies.quantile_ms(0.99),
+            p50_ms: terminal::milliseconds(latencies.quantile(0.5)),
+            p99_ms: terminal::milliseconds(latencies.quantile(0.99)),
             mischief: terminal::mischief(partners),
         }
     }

@@ -1,6 +1,6 @@
 //! What became of the deliveries: counted by the tasks that send them, read by the terminal.
 
-use super::latency::Latencies;
+use crate::load::Histogram;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -38,9 +38,9 @@ pub struct Answer {
 struct Kept {
     counts: Counts,
     /// Since the last line.
-    recent: Latencies,
+    recent: Histogram,
     /// Before it.
-    earlier: Latencies,
+    earlier: Histogram,
 }
 
 #[derive(Default)]
@@ -77,15 +77,15 @@ impl Tally {
     }
 
     /// The latencies since the last call.
-    pub fn take_latencies(&self) -> Latencies {
+    pub fn take_latencies(&self) -> Histogram {
         let mut kept = self.lock();
         let taken = std::mem::take(&mut kept.recent);
-        kept.earlier.add(&taken);
+        kept.earlier.merge(&taken);
         taken
     }
 
     /// Those of the whole run.
-    pub fn all_latencies(&self) -> Latencies {
+    pub fn all_latencies(&self) -> Histogram {
         self.take_latencies();
         self.lock().earlier.clone()
     }

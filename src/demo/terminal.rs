@@ -1,9 +1,9 @@
 //! What a demonstration says while it runs: one line of rates, latencies and mischief.
 
-use super::latency::Latencies;
 use super::partner::Partner;
 use super::tally::{Counts, Tally};
 use crate::clock::{self, Mark};
+use crate::load::Histogram;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -46,15 +46,15 @@ fn line(
     since_start: Duration,
     (before, counts): (&Counts, &Counts),
     seconds: f64,
-    latencies: &Latencies,
+    latencies: &Histogram,
     partners: &[Arc<Partner>],
 ) -> String {
     let rate = (counts.items - before.items) as f64 / seconds;
     let mut line = format!(
         "{:4} s  {rate:6.0} pushes/s  p50 {:.1} ms  p99 {:.1} ms ",
         since_start.as_secs(),
-        latencies.quantile_ms(0.5),
-        latencies.quantile_ms(0.99),
+        milliseconds(latencies.quantile(0.5)),
+        milliseconds(latencies.quantile(0.99)),
     );
     for name in NAMED {
         if let Some(count) = counts.outcomes.get(name).filter(|count| **count > 0) {
@@ -66,6 +66,11 @@ fn line(
         line.push_str(&format!(" | tried again {}", counts.shed + counts.unreached));
     }
     line
+}
+
+/// Whole and fractional milliseconds.
+pub fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
 }
 
 /// What was done on purpose, and how often the feeds were fetched.
@@ -103,7 +108,7 @@ mod tests {
         tally.answered(answer, Duration::from_millis(8));
         let latencies = tally.take_latencies();
         let line = line(Duration::from_secs(3), (&Counts::default(), &tally.read()), 2.0, &latencies, &[]);
-        assert!(line.contains("   3 s       5 pushes/s  p50 7.9 ms"), "{line}");
+        assert!(line.contains("   3 s       5 pushes/s  p50 8.0 ms"), "{line}");
         assert!(line.contains("updated 9 duplicate 1 | lost 0"), "{line}");
     }
 }

@@ -18,8 +18,9 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("feed", &["domain", "rules", "codec", "config", "telemetry", "clock"]),
     ("actors", &["domain", "rules", "codec", "config", "telemetry", "clock", "store", "feed"]),
     ("http", &["domain", "rules", "codec", "config", "telemetry", "clock", "store", "actors"]),
-    ("demo", &["domain", "codec", "clock"]),
     ("load", &["domain", "codec", "clock"]),
+    // one histogram serves both
+    ("demo", &["domain", "codec", "clock", "load::Histogram"]),
     ("daemon", &["domain", "rules", "codec", "config", "telemetry", "clock", "store", "feed", "actors", "http"]),
     ("cli", &["domain", "rules", "codec", "config", "telemetry", "clock", "store", "feed", "actors", "http",
         "daemon", "demo", "load"]),
