@@ -6,6 +6,8 @@
 
 use super::plan::{Mode, Target};
 use crate::domain::Micros;
+use fastrand::Rng;
+use std::ops::Range;
 
 const ID: &str = "asset-00000000000000";
 const ID_DIGITS: usize = 14;
@@ -22,8 +24,7 @@ const TIME_WHOLE_LEN: usize = "2000-01-01T00:00:00".len();
 
 /// An amount in hundredths: five digits before the point, the first of them not zero.
 pub type Cents = u32;
-const CENTS_MIN: u64 = 1_000_000;
-const CENTS_SPAN: u64 = 9_000_000;
+const CENTS: Range<Cents> = 1_000_000..10_000_000;
 
 /// The id of the asset with a number.
 pub fn asset_id(number: u64) -> String {
@@ -70,7 +71,8 @@ pub struct PriceWriter {
     sent: Vec<Sent>,
     batch: bool,
     partition: Partition,
-    random: Random,
+    /// The same seed gives the same prices.
+    random: Rng,
     newest: Micros,
     whole_second: i64,
     whole_second_text: [u8; TIME_WHOLE_LEN],
@@ -92,7 +94,7 @@ impl PriceWriter {
             sent: vec![Sent { place: 0, amount: 0 }; items],
             batch,
             partition,
-            random: Random::new(seed ^ partition.first.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+            random: Rng::with_seed(seed ^ partition.first.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             newest: Micros(0),
             whole_second: i64::MIN,
             whole_second_text: [b'0'; TIME_WHOLE_LEN],
@@ -128,8 +130,8 @@ impl PriceWriter {
             self.whole_second = second;
             self.whole_second_text = whole_second_text(second);
         }
-        let place = self.random.below(u64::from(self.partition.places)) as u32;
-        let amount = (CENTS_MIN + self.random.below(CENTS_SPAN)) as Cents;
+        let place = self.random.u32(..self.partition.places);
+        let amount = self.random.u32(CENTS);
         self.sent[item] = Sent { place, amount };
 
         let begin = self.body_at + item * (ITEM.len() + 1);
@@ -179,24 +181,6 @@ fn write_digits(field: &mut [u8], mut value: u64) {
         field[0] = b'0' + (value % 10) as u8;
     } else {
         field[..end].fill(b'0');
-    }
-}
-
-/// xorshift64*: a few nanoseconds a number, and the same numbers for the same seed.
-#[derive(Debug)]
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Random {
-        Random(seed | 1 << 63) // a state of zero would stay zero
-    }
-
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let drawn = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d);
-        ((u128::from(drawn) * u128::from(bound)) >> 64) as u64
     }
 }
 

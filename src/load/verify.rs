@@ -4,9 +4,10 @@ use super::LoadError;
 use super::api::Api;
 use super::crew::Crew;
 use super::ledger::Ledger;
-use super::prices::{Cents, Random, asset_id};
+use super::prices::{Cents, asset_id};
 use super::report::{Mismatch, Verification};
 use crate::domain::Decimal;
+use fastrand::Rng;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -122,17 +123,17 @@ struct Sampler {
     all: u64,
     left: u64,
     wanted: u64,
-    random: Random,
+    random: Rng,
 }
 
 impl Sampler {
     fn new(all: u64, wanted: u64, seed: u64) -> Sampler {
         let wanted = wanted.min(all);
-        Sampler { all: wanted, left: all, wanted, random: Random::new(seed) }
+        Sampler { all: wanted, left: all, wanted, random: Rng::with_seed(seed) }
     }
 
     fn next(&mut self) -> bool {
-        let taken = self.random.below(self.left.max(1)) < self.wanted;
+        let taken = self.random.u64(..self.left.max(1)) < self.wanted;
         self.left = self.left.saturating_sub(1);
         self.wanted -= u64::from(taken);
         taken
