@@ -3,6 +3,7 @@
 
 use super::truth::{Asset, AssetStep, Price, Snapshot};
 use crate::domain::Micros;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,15 +22,12 @@ pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// All but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// One segment of a path: all but unreserved characters percent-encoded.
 pub fn segment(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(byte.into()),
-            _ => write!(out, "%{byte:02X}").expect("a string takes all"),
-        }
-        out
-    })
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 /// One price for `POST /api/prices`; without `id` for a price that stands inside an asset. The

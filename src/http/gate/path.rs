@@ -3,24 +3,18 @@
 
 use crate::domain::AssetId;
 use crate::http::reply::Fault;
+use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
 /// Decodes `%XX`; `None` where an escape is broken or the bytes are no UTF-8.
 pub fn decode(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('%') {
-        return Some(Cow::Borrowed(text));
+    let is_whole =
+        |rest: &str| rest.as_bytes().get(..2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+    // The decoder passes a broken escape through as text: one id could then be spelled in two ways.
+    if !text.split('%').skip(1).all(is_whole) {
+        return None;
     }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes().iter();
-    while let Some(&byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(*rest.next()?).to_digit(16);
-        bytes.push((digit()? << 4 | digit()?) as u8);
-    }
-    String::from_utf8(bytes).ok().map(Cow::Owned)
+    percent_decode_str(text).decode_utf8().ok()
 }
 
 /// The id in a path's segment; `~` stands for `?id=`, for those behind a proxy that decodes `%2F`.
