@@ -8,7 +8,6 @@ use super::FetchError;
 use super::disk::{Headroom, free_bytes_beside};
 use crate::config::private::{create_directory, create_file};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -76,7 +75,7 @@ impl Spool {
     pub fn finish(mut self) -> Result<String, FetchError> {
         let sink = self.sink.take().ok_or_else(|| FetchError::spool(&io::ErrorKind::BrokenPipe.into()))?;
         self.remains.keep = true;
-        Ok(hex(&sink.hash.finalize()))
+        Ok(hex::encode(sink.hash.finalize()))
     }
 }
 
@@ -107,13 +106,6 @@ async fn on_blocking_pool<T: Send + 'static>(
         Ok(result) => result,
         Err(_) => Err(FetchError::spool(&io::Error::other("the daemon is stopping"))),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

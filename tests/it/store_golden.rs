@@ -150,10 +150,6 @@ fn changes() -> Vec<(&'static str, ChangeKind)> {
     ]
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-}
-
 /// All that a file holds which has taken these changes, each in a commit of its own, and a checkpoint.
 fn persisted(directory: &Path, changes: Vec<(&'static str, ChangeKind)>) -> String {
     let mut writer = open(directory, &OPTIONS).unwrap().writer;
@@ -169,26 +165,27 @@ fn persisted(directory: &Path, changes: Vec<(&'static str, ChangeKind)>) -> Stri
     let log = txn.open_table(TableDefinition::<u64, &[u8]>::new("log")).unwrap();
     for (row, name) in log.iter().unwrap().zip(&names) {
         let (key, value) = row.unwrap();
-        writeln!(text, "log {} ({name}): {}", key.value(), hex(value.value())).unwrap();
+        writeln!(text, "log {} ({name}): {}", key.value(), hex::encode(value.value())).unwrap();
     }
     for name in ["assets", "prices"] {
         let table = txn.open_table(TableDefinition::<(u32, u32), &[u8]>::new(name)).unwrap();
         for row in table.iter().unwrap() {
             let (key, value) = row.unwrap();
-            writeln!(text, "{name} {:?}: {}", key.value(), hex(value.value())).unwrap();
+            writeln!(text, "{name} {:?}: {}", key.value(), hex::encode(value.value())).unwrap();
         }
     }
     let documents = txn.open_table(TableDefinition::<(u32, &[u8]), &[u8]>::new("documents")).unwrap();
     for row in documents.iter().unwrap() {
         let (key, value) = row.unwrap();
         let (partner, id) = key.value();
-        writeln!(text, "documents ({partner}, {}): {}", hex(id), hex(value.value())).unwrap();
+        writeln!(text, "documents ({partner}, {}): {}", hex::encode(id), hex::encode(value.value())).unwrap();
     }
     let records = txn.open_table(TableDefinition::<(u8, u32, &[u8]), &[u8]>::new("records")).unwrap();
     for row in records.iter().unwrap() {
         let (key, value) = row.unwrap();
         let (kind, partner, of) = key.value();
-        writeln!(text, "records ({kind}, {partner}, {}): {}", hex(of), hex(value.value())).unwrap();
+        writeln!(text, "records ({kind}, {partner}, {}): {}", hex::encode(of), hex::encode(value.value()))
+            .unwrap();
     }
     text
 }
@@ -208,15 +205,11 @@ fn the_golden_bytes_of_each_change_and_each_table_stay_as_they_are() {
     assert_eq!(found.lines().count(), GOLDEN.lines().count());
 }
 
-fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
-}
-
 /// Puts a line of the first schema back into its table.
 fn restore_line(txn: &WriteTransaction, line: &str) {
     let (place, value) = line.split_once(": ").unwrap();
     let (table, key) = place.split_once(' ').unwrap();
-    let value = bytes(value);
+    let value = hex::decode(value).unwrap();
     let parts: Vec<&str> = key.trim_matches(['(', ')']).split(", ").collect();
     let number = |part: usize| parts[part].split(' ').next().unwrap().parse::<u32>().unwrap();
     match table {
@@ -230,12 +223,12 @@ fn restore_line(txn: &WriteTransaction, line: &str) {
         }
         "documents" => {
             let mut rows = txn.open_table(TableDefinition::<(u32, &[u8]), &[u8]>::new("documents")).unwrap();
-            rows.insert((number(0), bytes(parts[1]).as_slice()), value.as_slice()).unwrap();
+            rows.insert((number(0), hex::decode(parts[1]).unwrap().as_slice()), value.as_slice()).unwrap();
         }
         "records" => {
             let mut rows =
                 txn.open_table(TableDefinition::<(u8, u32, &[u8]), &[u8]>::new("records")).unwrap();
-            let key = bytes(parts[2]);
+            let key = hex::decode(parts[2]).unwrap();
             rows.insert((number(0) as u8, number(1), key.as_slice()), value.as_slice()).unwrap();
         }
         other => panic!("{other} is no table"),
