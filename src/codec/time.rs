@@ -187,7 +187,8 @@ fn unix(text: &str, micros_each: i128) -> Option<Micros> {
     (FIRST..=LAST).contains(&at).then_some(Micros(at))
 }
 
-/// Reads an HTTP date (RFC 9110): the form of today, and the two that went before it.
+/// Reads an HTTP date (RFC 9110): the form of today, and the two that went before it. The weekday
+/// says nothing that the date does not say, so it is passed over.
 pub fn parse_http_date(text: &str) -> Option<Micros> {
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     let (day, month, year, clock) = match words.as_slice() {
@@ -270,6 +271,7 @@ fn put(place: &mut [u8], mut number: i64) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
     fn rfc(text: &str) -> Option<i64> {
         parse(text, TimeFormat::Rfc3339).ok().map(|at| at.0)
@@ -374,7 +376,31 @@ mod tests {
         }
     }
 
+    /// Servers that build the line by hand get these wrong; the time is beyond doubt.
+    #[test]
+    fn an_http_date_with_a_foreign_or_wrong_weekday_or_a_short_day_is_read() {
+        for text in
+            ["So, 06 Nov 1994 08:49:37 GMT", "Mon, 06 Nov 1994 08:49:37 GMT", "Sun, 6 Nov 1994 08:49:37 GMT"]
+        {
+            assert_eq!(parse_http_date(text), Some(Micros(784_111_777 * Micros::SECOND)), "{text}");
+            assert!(httpdate::parse_http_date(text).is_err(), "{text}: the crate would do as well");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_the_httpdate_crate_reads_is_read_as_the_same_time(
+            at in 0..LAST / Micros::SECOND,
+            text in "(Sun|Mon|Tue|Wed|Thu|Fri|Sat), [0-3][0-9] (Jan|Feb|Dec) 20[0-9]{2} [0-2][0-9]:[0-6][0-9]:[0-6][0-9] GMT",
+        ) {
+            let seconds = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
+            let written = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(at as u64));
+            prop_assert_eq!(parse_http_date(&written), Some(Micros(at * Micros::SECOND)));
+            if let Ok(read) = httpdate::parse_http_date(&text) {
+                prop_assert_eq!(parse_http_date(&text), Some(Micros(seconds(read) * Micros::SECOND)));
+            }
+        }
+
         #[test]
         fn times_come_back_and_agree_with_jiff(at in FIRST / 2..LAST / 2) {
             let shown = format(Micros(at));
