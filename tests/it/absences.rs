@@ -1,9 +1,9 @@
 //! A catalogue's worth of absences: applied in parts, beside pushes, and across the death of the
 //! actor in the middle (X3, F4, G3).
 
-use crate::daemon::wait_for;
-use crate::feed_server::Served;
-use crate::plans::{PATH, START, Stage, document};
+use crate::support::feed_server::Served;
+use crate::support::house::wait_for;
+use crate::support::stage::{PATH, START, Stage, document};
 use serde_json::json;
 use tidegate::codec::time;
 use tidegate::config::PartnerSettings;

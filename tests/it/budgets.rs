@@ -1,8 +1,8 @@
 //! What reads and pushes take of memory and of threads, counted in this process: rows and bytes of
 //! one reading, documents that a push is about, places for change streams.
 
-use crate::daemon::{House, PATIENCE, answer, json, partner};
-use crate::simdisk::SimDisk;
+use crate::support::house::{House, PATIENCE, answer, json, partner};
+use crate::support::simdisk::SimDisk;
 use redb::{BackendError, StorageBackend};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json as value};
@@ -131,7 +131,7 @@ async fn a1_a_push_that_is_about_more_than_its_partner_may_hold_is_refused_whole
     for round in 2..8 {
         for from in [0, 7] {
             // the right to hold the documents before may take a moment to fall
-            let applied = crate::daemon::wait_for("the push to be taken", async || {
+            let applied = crate::support::house::wait_for("the push to be taken", async || {
                 let (status, reply) =
                     house.post("acme", "/api/assets", &touches(from, from + 7, round)).await;
                 match status {
@@ -174,7 +174,7 @@ async fn a3_one_key_cannot_take_the_streams_of_all() {
     assert!(open("acme").await.is_none(), "a quarter of the places is taken");
     assert!(open("bolt").await.is_some(), "another has its own");
     drop(streams);
-    crate::daemon::wait_for("the places to be free", async || open("acme").await).await;
+    crate::support::house::wait_for("the places to be free", async || open("acme").await).await;
     house.stop().await;
 }
 
@@ -314,7 +314,7 @@ async fn a4_a_large_batch_on_a_slow_disk_does_not_stop_other_connections() {
     let upserts = touches(0, 400, 1);
     let mut batch = Box::pin(house.post("acme", "/api/assets", &upserts));
     let alive = async {
-        crate::daemon::wait_for("the batch to wait for the disk", async || {
+        crate::support::house::wait_for("the batch to wait for the disk", async || {
             (held.waiting.load(Ordering::SeqCst) > 0).then_some(())
         })
         .await;

@@ -1,6 +1,6 @@
 //! The verbs that need no running daemon, as they are called from a shell.
 
-use crate::proof_program::{Program, configure};
+use crate::support::program::{Program, configure};
 use std::path::Path;
 use std::process::{Command, Output};
 use tidegate::config::{KeyHash, load};

@@ -1,8 +1,8 @@
 //! What our own clock has dated while it ran ahead stands in nobody's way once it is right (T3, T4).
 
-use crate::daemon::{House, answer, feed, partner};
-use crate::feed_server::{FeedServer, Served};
-use crate::plans::{PATH, START, Stage};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, answer, feed, partner};
+use crate::support::stage::{PATH, START, Stage};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tidegate::clock::Clock;

@@ -1,11 +1,11 @@
 //! Bits that change in a stored document while the daemon is down: each asset by itself is an error, all others are
 //! written and read, and what the head alone decides is decided.
 
-use crate::daemon::{House, PATIENCE, answer, feed, json as body, partner};
-use crate::feed_server::{FeedServer, Served};
-use crate::plans::{PATH, START, Stage, document};
-use crate::quarantine::{release, rows};
 use crate::store_damage::{all_places, flipped};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, PATIENCE, answer, feed, json as body, partner};
+use crate::support::quarantine::{release, rows};
+use crate::support::stage::{PATH, START, Stage, document};
 use redb::{Database, ReadableDatabase, TableDefinition};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

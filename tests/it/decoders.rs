@@ -1,8 +1,8 @@
 //! What every decoder of outside input refuses: an array where an object belongs, and an id that
 //! stands for none.
 
-use super::daemon::{House, answer, feed, json as with_json, partner};
-use super::feed_server::{FeedServer, Served};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, answer, feed, json as with_json, partner};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;

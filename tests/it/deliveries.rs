@@ -1,7 +1,7 @@
 //! Deliveries by id (G2, T1) over the real daemon: one effect, the first reply again, across a
 //! restart, and under a cap.
 
-use super::daemon::{House, json as with_json, partner};
+use crate::support::house::{House, json as with_json, partner};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;

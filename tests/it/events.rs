@@ -1,6 +1,6 @@
 //! `POST /api/events` over the real daemon: one URL for all that a sender has to say.
 
-use super::daemon::{House, answer, partner};
+use crate::support::house::{House, answer, partner};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tidegate::clock::Clock;
@@ -58,7 +58,8 @@ async fn an_event_of_a_foreign_type_is_taken_with_200_counted_and_kept_nowhere()
         {"type": "ping", "id": "evt_1", "data": {}},
         {"type": "asset.upserted", "data": {"id": "a"}},
     ]);
-    let request = crate::daemon::json(house.call("acme", Method::POST, "/api/events?atomic=true"), &mixed);
+    let request =
+        crate::support::house::json(house.call("acme", Method::POST, "/api/events?atomic=true"), &mixed);
     let (status, said) = answer(request.header("webhook-id", "msg_1")).await;
     assert_eq!((status, &said["counts"]), (StatusCode::OK, &json!({"created": 1, "ignored": 1})), "{said}");
     let receipt = house.get("acme", "/api/receipts/msg_1").await.1;

@@ -1,7 +1,7 @@
 //! `explain` over the real daemon: each kind of writer is named, and what lost stands with its rule.
 
-use super::daemon::{House, PATIENCE, READER, answer, feed, json, partner, wait_for};
-use super::feed_server::{FeedServer, Served};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, PATIENCE, READER, answer, feed, json, partner, wait_for};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::process::Command;

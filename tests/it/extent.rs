@@ -1,9 +1,9 @@
 //! What one asset may hold, over the real daemon: a partner that adds to it write after
 //! write is refused at the bound, by push and by feed, and loses nothing of what is there.
 
-use crate::daemon::{House, answer, feed, json, partner};
-use crate::feed_server::{FeedServer, Served};
-use crate::quarantine::{START, at, rows};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, answer, feed, json, partner};
+use crate::support::quarantine::{START, at, rows};
 use reqwest::Method;
 use serde_json::{Map, Value, json as value};
 use tidegate::clock::Clock;

@@ -1,10 +1,10 @@
 //! A disk that fails under the running daemon, or has no room: who waits is told to come back,
 //! nothing is acknowledged that is not on the disk, and the next start has all that was.
 
-use crate::daemon::{House, PATIENCE, json, partner, wait_for};
-use crate::proof_program::{Program, configure};
-use crate::simdisk::{Keeps, SimDisk};
-use crate::store_world::Random;
+use crate::support::house::{House, PATIENCE, json, partner, wait_for};
+use crate::support::program::{Program, configure};
+use crate::support::random::Random;
+use crate::support::simdisk::{Keeps, SimDisk};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json as value};
 use std::collections::BTreeSet;
@@ -168,7 +168,7 @@ async fn c4_c6_the_program_ends_with_an_error_when_its_file_cannot_grow_and_reco
         for n in 0.. {
             let id = format!("{sender}-{n}");
             let asset = value!({"id": id, "text": "x".repeat(50_000)});
-            let request = client.post(&url).bearer_auth(crate::daemon::key(PARTNER));
+            let request = client.post(&url).bearer_auth(crate::support::house::key(PARTNER));
             match json(request, &asset).send().await {
                 Ok(response) if response.status() == StatusCode::CREATED => acknowledged.push(id),
                 // the overlay may be full for a moment
@@ -190,7 +190,7 @@ async fn c4_c6_the_program_ends_with_an_error_when_its_file_cannot_grow_and_reco
     let program = Program::start(directory.path()).await;
     for id in senders.iter().flat_map(|(acknowledged, _)| acknowledged) {
         let request = client.get(program.url(&format!("/api/assets/{id}")));
-        let response = request.bearer_auth(crate::daemon::key(PARTNER)).send().await.unwrap();
+        let response = request.bearer_auth(crate::support::house::key(PARTNER)).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "acknowledged and lost: {id}");
     }
     program.kill();

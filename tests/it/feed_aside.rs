@@ -1,8 +1,8 @@
 //! What of a run is kept aside, and how it is told (F2, F3, F6, F9, U2).
 
-use crate::feed_server::Served;
-use crate::plans::{PATH, START, Stage, document};
-use crate::quarantine::rows;
+use crate::support::feed_server::Served;
+use crate::support::quarantine::rows;
+use crate::support::stage::{PATH, START, Stage, document};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tidegate::codec::time;
@@ -83,7 +83,7 @@ async fn f3_an_applied_run_says_the_number_of_its_refused_records_wherever_its_s
     assert_eq!((&report["status"], &report["quarantined"]), (&json!("applied"), &json!(2)), "{report}");
     let (_, feed) = stage.house.get("acme", "/api/feed").await;
     assert_eq!(feed["last_run"]["quarantined"], 2);
-    let (_, page) = crate::daemon::answer(stage.house.admin(Method::GET, "/admin/status")).await;
+    let (_, page) = crate::support::house::answer(stage.house.admin(Method::GET, "/admin/status")).await;
     assert_eq!(page["partners"][0]["feed"]["last_run"]["quarantined"], 2, "what the status page shows");
     let admin = format!("http://{}", stage.house.daemon().admin_address());
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tidegate"));

@@ -1,110 +1,14 @@
 //! The fetcher against servers that behave, and against those that do not.
 
-use crate::archive;
-use crate::fault_server::{FaultServer, Script, Step, answer, head, send};
-use crate::feed_server::{Answered, FeedServer, Served, gzip, http_date};
+use crate::support::archive;
+use crate::support::bench::{BODY, Bench, NOW, body_of, code, code_of_answer, refused};
+use crate::support::fault_server::{FaultServer, Step, answer, head, send};
+use crate::support::feed_server::{Answered, FeedServer, Served, gzip, http_date};
 use futures_util::future::join_all;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
-use tempfile::TempDir;
 use tidegate::config::FeedSettings;
-use tidegate::domain::{Mapping, Micros};
-use tidegate::feed::{FetchError, FetchRequest, Fetched, Fetcher, Spooled};
-
-pub const BODY: &[u8] = br#"{"count":1,"assets":[{"id":"a/1","name":"One"}]}"#;
-/// 1994-11-06T08:49:37Z
-pub const NOW: Micros = Micros(784_111_777 * Micros::SECOND);
-
-/// Making one loads the system's certificates: the tests share it, as partners do.
-static FETCHER: LazyLock<Arc<Fetcher>> = LazyLock::new(|| Arc::new(Fetcher::new().unwrap()));
-
-/// A feed, the fetcher, and a place to spool to.
-pub struct Bench {
-    pub feed: FeedSettings,
-    pub fetcher: Arc<Fetcher>,
-    pub directory: TempDir,
-}
-
-impl Bench {
-    pub fn new(url: &str) -> Bench {
-        let feed = FeedSettings {
-            url: url.into(),
-            every: Duration::from_secs(86_400),
-            jitter: 0.0,
-            retries: Vec::new(),
-            guard_confirm: 2,
-            credentials: None,
-            mapping: Mapping::default(),
-            allow_private: true,
-            wire_bytes_max: 4 << 20,
-            body_bytes_max: 16 << 20,
-            record_bytes_max: 1 << 20,
-            records_max: 1_000,
-            connect_timeout: Duration::from_secs(5),
-            idle_timeout: Duration::from_secs(10),
-            whole_timeout: Duration::from_secs(30),
-        };
-        Bench { feed, fetcher: FETCHER.clone(), directory: tempfile::tempdir().unwrap() }
-    }
-
-    async fn fetch(&self) -> Result<Fetched, FetchError> {
-        self.fetch_knowing(None, None).await
-    }
-
-    async fn fetch_knowing(&self, etag: Option<&str>, date: Option<&str>) -> Result<Fetched, FetchError> {
-        let spool = self.directory.path().join("body");
-        let _ = std::fs::remove_file(&spool);
-        let request = FetchRequest {
-            feed: &self.feed,
-            etag,
-            last_modified: date,
-            spool: &spool,
-            disk_free_bytes_min: 0,
-            now: NOW,
-        };
-        let result = self.fetcher.fetch(request).await;
-        let spooled = matches!(result, Ok(Fetched::Body(_)));
-        assert_eq!(spool.exists(), spooled, "a spool file is there exactly if the fetch gave a body");
-        result
-    }
-
-    pub async fn body(&self) -> (Spooled, Vec<u8>) {
-        match self.fetch().await.unwrap() {
-            Fetched::Body(spooled) => {
-                let bytes = std::fs::read(&spooled.path).unwrap();
-                assert_eq!(spooled.body_bytes, bytes.len() as u64);
-                (spooled, bytes)
-            }
-            Fetched::NotModified => panic!("an unconditional fetch was answered with 304"),
-        }
-    }
-
-    pub async fn refused(&self) -> FetchError {
-        match self.fetch().await {
-            Err(error) => error,
-            Ok(fetched) => panic!("expected a refusal, got {fetched:?}"),
-        }
-    }
-}
-
-async fn refused(script: Script) -> FetchError {
-    let server = FaultServer::start(script).await;
-    Bench::new(&server.url("/feed.json")).refused().await
-}
-
-pub async fn code(script: Script) -> &'static str {
-    refused(script).await.code
-}
-
-pub async fn code_of_answer(status: &str, headers: &[&str], body: &[u8]) -> &'static str {
-    code(vec![send(answer(status, headers, body))]).await
-}
-
-async fn body_of(script: Script) -> (Spooled, Vec<u8>) {
-    let server = FaultServer::start(script).await;
-    Bench::new(&server.url("/feed.json")).body().await
-}
+use tidegate::feed::{FetchRequest, Fetched};
 
 #[tokio::test]
 async fn a_feed_is_spooled_hashed_and_described() {

@@ -1,9 +1,9 @@
 //! Whom the fetcher talks to, and what it tells them: credentials, redirects, names, connections,
 //! TLS.
 
-use crate::fault_server::{FaultServer, Script, Step, answer, head, send};
-use crate::feed_fetch::{BODY, Bench, code, code_of_answer};
-use crate::feed_server::{Answered, FeedServer, Served};
+use crate::support::bench::{BODY, Bench, code, code_of_answer};
+use crate::support::fault_server::{FaultServer, Script, Step, answer, head, send};
+use crate::support::feed_server::{Answered, FeedServer, Served};
 use std::io::{self, BufRead, BufReader};
 use std::net::IpAddr;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! Feeds that would hold up the others, or bring their partner down.
 
-use crate::daemon::{House, feed, partner, wait_for};
-use crate::fault_server::{FaultServer, Step, head, send};
-use crate::feed_server::{FeedServer, Served};
+use crate::support::fault_server::{FaultServer, Step, head, send};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, feed, partner, wait_for};
 use serde_json::json;
 use std::time::Duration;
 use tidegate::clock::{Clock, Mark};

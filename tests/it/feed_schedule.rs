@@ -1,8 +1,8 @@
 //! When a feed is fetched: beside the schedule, when it is asked for, reconfigured, or its actor dies.
 
-use crate::daemon::{House, PATIENCE, answer, feed, partner, wait_for};
-use crate::fault_server::{FaultServer, Step, head, send};
-use crate::feed_server::{FeedServer, Served};
+use crate::support::fault_server::{FaultServer, Step, head, send};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, PATIENCE, answer, feed, partner, wait_for};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! The time of a file, and what is said of one that cannot be believed (T2, T3, T4, F7).
 
-use crate::daemon::wait_for;
-use crate::feed_server::Served;
-use crate::plans::{PATH, START, Stage, document};
+use crate::support::feed_server::Served;
+use crate::support::house::wait_for;
+use crate::support::stage::{PATH, START, Stage, document};
 use serde_json::{Value, json};
 use tidegate::codec::time;
 use tidegate::config::PartnerSettings;

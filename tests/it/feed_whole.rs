@@ -1,9 +1,9 @@
 //! Whether a file is one file, and whole (F1, F6); and what is taken for JSON.
 
-use crate::daemon::{House, feed, partner};
-use crate::fault_server::{FaultServer, Script, answer, send};
-use crate::feed_server::Served;
-use crate::plans::{PATH, START, Stage, document};
+use crate::support::fault_server::{FaultServer, Script, answer, send};
+use crate::support::feed_server::Served;
+use crate::support::house::{House, feed, partner};
+use crate::support::stage::{PATH, START, Stage, document};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;
 use tidegate::codec::time;

@@ -1,8 +1,8 @@
 //! Numbered price streams (G1, P5) over the real daemon: a gap holds nothing back, is named, and is
 //! healed by a late message or by the feed.
 
-use super::daemon::{House, answer, feed, json as with_json, partner, wait_for};
-use super::feed_server::{FeedServer, Served};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, answer, feed, json as with_json, partner, wait_for};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;

@@ -1,9 +1,9 @@
 //! Bytes that stay held beyond a push or a part of a run: replies that their client does not take,
 //! and documents that are read for what a file lacks.
 
-use crate::daemon::{House, answer, key, partner, wait_for};
-use crate::feed_server::Served;
-use crate::plans::{PATH, START, Stage};
+use crate::support::feed_server::Served;
+use crate::support::house::{House, answer, key, partner, wait_for};
+use crate::support::stage::{PATH, START, Stage};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;

@@ -2,9 +2,9 @@
 //! and publishes a feed with new bad records each day: in one long life of the daemon, what is kept of it in memory
 //! and on disk stays within its caps.
 
-use crate::daemon::{House, answer, json, partner, wait_for};
-use crate::feed_server::{FeedServer, Served};
-use crate::quarantine::START;
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, answer, json, partner, wait_for};
+use crate::support::quarantine::START;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json as value};
 use std::time::Duration;
@@ -146,7 +146,7 @@ async fn is_trimmed_behind(house: &House, seq: Seq) {
 }
 
 fn capped(url: &str) -> PartnerSettings {
-    let mut acme = partner("acme").with_feed(crate::daemon::feed(url));
+    let mut acme = partner("acme").with_feed(crate::support::house::feed(url));
     acme.policy.assets_max = ASSETS_MAX as u32;
     acme.policy.parked_max = PARKED_MAX;
     acme.policy.quarantine_max = ROWS_MAX;
@@ -164,7 +164,8 @@ async fn small_house(directory: &TempDir, server: &FeedServer) -> House {
     settings.partners = vec![capped(&server.url(PATH))];
     let clock = Clock::manual(START);
     let daemon = Daemon::start(settings.clone(), clock.clone()).await.unwrap();
-    let client = reqwest::Client::builder().no_proxy().timeout(crate::daemon::PATIENCE).build().unwrap();
+    let client =
+        reqwest::Client::builder().no_proxy().timeout(crate::support::house::PATIENCE).build().unwrap();
     let mut house = House::of(daemon, settings, client);
     house.clock = clock;
     house

@@ -1,6 +1,6 @@
 //! The change stream over real HTTP: pages, server-sent events, and what happens at its ends.
 
-use super::daemon::{House, PATIENCE, answer, partner};
+use crate::support::house::{House, PATIENCE, answer, partner};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;

@@ -1,6 +1,6 @@
 //! Conditional pushes, and words of a query that a push does not know: nothing is heeded by half.
 
-use super::daemon::{House, answer, json as with_json, partner};
+use crate::support::house::{House, answer, json as with_json, partner};
 use futures_util::future::join_all;
 use reqwest::header::{IF_MATCH, IF_NONE_MATCH};
 use reqwest::{Method, StatusCode};

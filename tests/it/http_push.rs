@@ -1,6 +1,6 @@
 //! Pushes over real HTTP: what becomes of them, and what is refused before and after the body.
 
-use super::daemon::{House, READER, answer, json as with_json, key, partner, wait_for};
+use crate::support::house::{House, READER, answer, json as with_json, key, partner, wait_for};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;

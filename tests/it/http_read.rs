@@ -1,6 +1,6 @@
 //! Reads over real HTTP: tags, pages, filters, latest prices, and who the caller is.
 
-use super::daemon::{House, answer, partner};
+use crate::support::house::{House, answer, partner};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;

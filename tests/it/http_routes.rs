@@ -1,7 +1,7 @@
 //! The routes of the partner listener, one by one: what each allows, knows, takes, and to whom it is
 //! open.
 
-use super::daemon::{House, READER, answer, json, partner};
+use crate::support::house::{House, READER, answer, json, partner};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::collections::BTreeMap;

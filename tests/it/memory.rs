@@ -1,9 +1,9 @@
 //! What one key can do to the memory of the daemon as it is run: lists, batches, feeds, streams and
 //! pages over large documents. Another partner pushes meanwhile, and is served.
 
-use crate::daemon::{PATIENCE, key, wait_for};
-use crate::feed_server::{FeedServer, Served};
-use crate::proof_program::{Program, configure};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{PATIENCE, key, wait_for};
+use crate::support::program::{Program, configure};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};

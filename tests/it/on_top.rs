@@ -1,9 +1,9 @@
 //! P2, D5, property 8: the change stream carries on top what a read says, so that who folds it
 //! without knowing a rule has what a reader has.
 
-use crate::daemon::{House, answer, feed, partner};
-use crate::feed_server::{FeedServer, Served};
-use crate::quarantine::{START, at};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, answer, feed, partner};
+use crate::support::quarantine::{START, at};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value, json as value};
 use std::collections::BTreeMap;

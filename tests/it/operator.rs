@@ -1,8 +1,8 @@
 //! The operator's lane over the real daemon: patch, hide, unhide, each with its reason.
 
-use super::daemon::{House, answer, feed, json, partner, wait_for};
 use super::explain::{NOON, at, fetch_again, member};
-use super::feed_server::{FeedServer, Served};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, answer, feed, json, partner, wait_for};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;

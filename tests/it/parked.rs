@@ -1,7 +1,7 @@
 //! P3 over the real daemon: prices that wait for their asset.
 
-use crate::daemon::{House, answer, partner};
-use crate::quarantine::{START, at, release, rows};
+use crate::support::house::{House, answer, partner};
+use crate::support::quarantine::{START, at, release, rows};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json as value};
 use tidegate::clock::Clock;

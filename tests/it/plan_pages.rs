@@ -1,9 +1,9 @@
 //! Plans of many ids (A9): written, shown, applied and dropped page by page, whatever ends in the
 //! middle; and plans that were stored whole before.
 
-use crate::daemon::{House, answer, feed, partner, wait_for};
-use crate::feed_server::{FeedServer, Served};
-use crate::plans::{PATH, START, Stage, document};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, answer, feed, partner, wait_for};
+use crate::support::stage::{PATH, START, Stage, document};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -1,8 +1,8 @@
 //! F4 as it is written, over the real daemon: what the guard lets a small partner lose, what further
 //! runs confirm, what joins a plan.
 
-use crate::feed_server::Served;
-use crate::plans::{PATH, START, Stage, document};
+use crate::support::feed_server::Served;
+use crate::support::stage::{PATH, START, Stage, document};
 use serde_json::{Value, json};
 use tidegate::codec::time;
 use tidegate::config::PartnerSettings;

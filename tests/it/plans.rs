@@ -1,110 +1,18 @@
 //! Plans of held deletes over the real daemon (F4): opened by the guard; approved, rejected,
 //! cancelled, expired.
 
-use crate::archive;
-use crate::daemon::{House, PATIENCE, feed, json, partner, wait_for};
-use crate::feed_server::{FeedServer, Served};
+use crate::support::archive;
+use crate::support::feed_server::Served;
+use crate::support::house::json;
+use crate::support::stage::{PATH, START, Stage, document};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tidegate::clock::Clock;
 use tidegate::codec::time;
 use tidegate::config::PartnerSettings;
 use tidegate::domain::{Field, Micros};
 use tidegate::rules::policy::Absent;
 
-pub const START: Micros = Micros(1_780_000_000 * Micros::SECOND);
 const HOUR: i64 = Micros::HOUR;
-/// So many looks after asking for a run it is asked for again.
-const ASK_AGAIN: u32 = 60;
-pub const PATH: &str = "/feed.json";
-
-/// A daemon with one partner `acme`, its feed's server, and the number of its last run.
-pub struct Stage {
-    pub house: House,
-    pub server: FeedServer,
-    pub runs: u64,
-}
-
-/// Our own shape, with these ids; dated where `at` is given.
-pub fn document(at: Option<Micros>, ids: impl IntoIterator<Item = usize>) -> String {
-    let assets: Vec<String> = ids.into_iter().map(|n| format!(r#"{{"id":"a{n}","name":"n{n}"}}"#)).collect();
-    let dated = at.map_or(String::new(), |at| format!(r#""generated_at":"{}","#, time::format(at)));
-    format!(r#"{{{dated}"assets":[{}]}}"#, assets.join(","))
-}
-
-impl Stage {
-    /// Serves a document; the daemon fetches it at its start.
-    pub async fn open(first: String, change: impl FnOnce(&mut PartnerSettings)) -> Stage {
-        let server = FeedServer::start().await;
-        server.put(PATH, Served::json(first));
-        let mut settings = partner("acme").with_feed(feed(&server.url(PATH)));
-        change(&mut settings);
-        let house = House::start(vec![settings], Clock::manual(START)).await;
-        house.run_report("acme", 1).await;
-        Stage { house, server, runs: 1 }
-    }
-
-    pub fn now(&self) -> Micros {
-        self.house.now()
-    }
-
-    pub fn wait(&self, micros: i64) {
-        self.house.clock.set(self.now().plus(micros));
-    }
-
-    /// An hour later: fetches what is served now, and gives the run's report.
-    pub async fn fetch(&mut self) -> Value {
-        self.wait(HOUR);
-        self.runs += 1;
-        let run = self.runs;
-        let mut asked = 0;
-        wait_for(format!("run {run}"), async || {
-            let (_, report) = self.house.get("acme", &format!("/api/feed/runs/{run}")).await;
-            // the run before has been reported, but may not be closed yet: then ask again
-            if report["run"] != run && asked % ASK_AGAIN == 0 {
-                self.house.fetch_now("acme");
-            }
-            asked += 1;
-            (report["run"] == run).then_some(report)
-        })
-        .await
-    }
-
-    /// The same, of another document; dated an hour from now where `is_dated`.
-    pub async fn publish(&mut self, is_dated: bool, ids: impl IntoIterator<Item = usize>) -> Value {
-        let at = is_dated.then(|| self.now().plus(HOUR));
-        self.server.put(PATH, Served::json(document(at, ids)));
-        self.fetch().await
-    }
-
-    pub async fn plans(&self) -> Vec<Value> {
-        let (status, list) =
-            crate::daemon::answer(self.house.admin(Method::GET, "/admin/partners/acme/plans")).await;
-        assert_eq!(status, StatusCode::OK, "{list}");
-        list["items"].as_array().cloned().unwrap()
-    }
-
-    /// States of all plans, the newest first.
-    pub async fn states(&self) -> Vec<String> {
-        self.plans().await.iter().map(|plan| plan["state"].as_str().unwrap().to_owned()).collect()
-    }
-
-    pub async fn decide(&self, plan: u64, verdict: &str) -> (StatusCode, Value) {
-        let path = format!("/admin/partners/acme/plans/{plan}/{verdict}");
-        let request = self.house.admin(Method::POST, &path).timeout(PATIENCE);
-        crate::daemon::answer(json(request, &json!({ "reason": "seen" }))).await
-    }
-
-    pub async fn living(&self) -> usize {
-        self.house.catalogue("acme").await.len()
-    }
-
-    pub async fn metric(&self, series: &str) -> f64 {
-        let text = self.house.admin(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("no {series} in {text}")).parse().unwrap()
-    }
-}
 
 #[tokio::test]
 async fn f4_six_hundred_of_ten_thousand_are_held_and_deleted_when_approved() {
@@ -252,13 +160,13 @@ async fn d11_orders_on_plans_come_from_operators_only() {
     stage.publish(true, 50..100).await;
     let path = "/admin/partners/acme/plans/1/approve";
     let foreign = stage.house.admin(Method::POST, path).header("origin", "https://evil.example");
-    assert_eq!(crate::daemon::answer(foreign).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(crate::support::house::answer(foreign).await.0, StatusCode::FORBIDDEN);
     assert_eq!(
-        crate::daemon::answer(stage.house.admin(Method::GET, path)).await.0,
+        crate::support::house::answer(stage.house.admin(Method::GET, path)).await.0,
         StatusCode::METHOD_NOT_ALLOWED
     );
     let unknown = json(stage.house.admin(Method::POST, path), &json!({ "because": 1 }));
-    assert_eq!(crate::daemon::answer(unknown).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(crate::support::house::answer(unknown).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(stage.decide(9, "approve").await.0, StatusCode::NOT_FOUND);
     let (status, _) = stage.house.post("acme", "/api/feed/plans", &json!({})).await;
     assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);

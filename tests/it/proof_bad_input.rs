@@ -1,9 +1,9 @@
 //! Bad input: each kind is answered by a clear error, or ends its run with a code; and nothing of
 //! the catalogue or of the change stream moves.
 
-use crate::daemon::{House, READER, answer, feed, partner};
-use crate::fault_server::{FaultServer, Step, answer as reply, head, send};
-use crate::proof_reading::{Assets, catalogue};
+use crate::support::exact::{Assets, catalogue};
+use crate::support::fault_server::{FaultServer, Step, answer as reply, head, send};
+use crate::support::house::{House, READER, answer, feed, partner};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json as value};
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ fn without_ages(mut catalogue: BTreeMap<String, Assets>) -> BTreeMap<String, Ass
         if let Some(price) = asset.remove("price") {
             let mut price = price.object();
             price.remove("age_seconds");
-            asset.insert("price".into(), crate::proof_reading::Exact::Object(price));
+            asset.insert("price".into(), crate::support::exact::Exact::Object(price));
         }
     }
     catalogue
@@ -147,7 +147,7 @@ async fn whoever_may_not_is_told_so_and_nothing_moves() {
         let request = house.client.post(url).header("content-type", JSON).body(r#"{"id":"a","n":2}"#);
         key.map_or_else(|| request.try_clone().unwrap(), |key| request.try_clone().unwrap().bearer_auth(key))
     };
-    let own = crate::daemon::key(NAME);
+    let own = crate::support::house::key(NAME);
     let elsewhere = format!("/api/partners/{OTHER}/assets");
     let cases = [
         ("no key", push(None, "/api/assets"), 401, "unauthorized"),
@@ -248,8 +248,8 @@ async fn next_run(house: &House, run: u64) -> Value {
 /// What is whole, but cannot be believed: no asset moves, and the report says why.
 #[tokio::test]
 async fn f3_f4_an_empty_list_and_a_file_of_rubbish_move_no_asset() {
-    let server = crate::feed_server::FeedServer::start().await;
-    let put = |body: String| server.put("/feed", crate::feed_server::Served::json(body));
+    let server = crate::support::feed_server::FeedServer::start().await;
+    let put = |body: String| server.put("/feed", crate::support::feed_server::Served::json(body));
     let records: Vec<Value> = (0..100).map(|n| value!({"id": n.to_string(), "n": n})).collect();
     put(value!({"assets": records}).to_string());
     let house =

@@ -1,7 +1,7 @@
 //! The demonstration as a newcomer runs it.
 
-use crate::daemon::wait_for;
-use crate::proof_program::BINARY;
+use crate::support::house::wait_for;
+use crate::support::program::BINARY;
 use std::process::{Command, Stdio};
 
 #[test]

@@ -1,10 +1,10 @@
 //! A fleet of partners, as many and as different as they are: their feeds fetched at once give the
 //! catalogue that their files say, asset by asset; and give it again after the store has been lost.
 
-use crate::archive;
-use crate::daemon::{House, feed, partner};
-use crate::feed_server::{FeedServer, Served};
-use crate::proof_reading::{Assets, Exact, assert_same, body, catalogue, own_members, records, segment};
+use crate::support::archive;
+use crate::support::exact::{Assets, Exact, assert_same, body, catalogue, own_members, records, segment};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, feed, partner};
 use futures_util::{StreamExt, stream};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

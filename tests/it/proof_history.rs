@@ -5,11 +5,11 @@
 mod own;
 mod plans;
 
-use crate::archive;
-use crate::daemon::{House, feed, partner};
-use crate::feed_server::{FeedServer, Served};
 use crate::oracle::{self, Members, Model, RunReport, RunStatus, SnapshotIn};
-use crate::proof_reading::{assert_same, catalogue, raw_records, records, repeats_a_name};
+use crate::support::archive;
+use crate::support::exact::{assert_same, catalogue, raw_records, records, repeats_a_name};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, feed, partner};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

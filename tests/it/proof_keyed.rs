@@ -1,8 +1,8 @@
 //! Senders of deliveries under keys: assets, deletes and prices, each under an `Idempotency-Key` of its own and of a
 //! time of its own. Whatever dies meanwhile, each has exactly one effect, and its repeat gets the first reply again.
 
-use crate::daemon::{PATIENCE, key, wait_for};
-use crate::proof_program::Program;
+use crate::support::house::{PATIENCE, key, wait_for};
+use crate::support::program::Program;
 use bytes::Bytes;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json as value};

@@ -4,8 +4,8 @@
 
 use crate::proof_keyed::{self, Keyed};
 use crate::proof_ledger::{self, Ledger};
-use crate::proof_program::{Program, configure};
-use crate::store_world::Random;
+use crate::support::program::{Program, configure};
+use crate::support::random::Random;
 use std::path::Path;
 use tidegate::clock::Mark;
 use tidegate::domain::{ChangeKind, PriceChange, Seq};

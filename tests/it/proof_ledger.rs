@@ -2,8 +2,8 @@
 //! was acknowledged: before the send and after the reply. By it a store is judged after its
 //! process has died: nothing acknowledged may be lost, nothing may be there that was never sent.
 
-use crate::daemon::{PATIENCE, json, key};
-use crate::proof_program::Program;
+use crate::support::house::{PATIENCE, json, key};
+use crate::support::program::Program;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json as value};
 use std::collections::{BTreeMap, BTreeSet};

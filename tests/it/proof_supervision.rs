@@ -1,10 +1,10 @@
 //! Supervision: what happens to one partner is not felt by another, and what was acknowledged
 //! outlives its actor; a stop under load loses nothing; a feed that failed is tried again.
 
-use crate::daemon::{House, feed, json, partner, wait_for};
-use crate::feed_server::{FeedServer, Served};
 use crate::proof_ledger::{Ledger, PARTNER};
-use crate::proof_program::{Program, configure};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, feed, json, partner, wait_for};
+use crate::support::program::{Program, configure};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json as value};
 use std::sync::Arc;

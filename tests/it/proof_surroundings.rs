@@ -1,8 +1,8 @@
 //! The program among the things that happen to a machine: a log that nobody reads, a file that is damaged, removed or
 //! put back.
 
-use crate::daemon::{PATIENCE, json, key, wait_for};
-use crate::proof_program::{Program, configure};
+use crate::support::house::{PATIENCE, json, key, wait_for};
+use crate::support::program::{Program, configure};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json as value};
 use std::fs;

@@ -1,9 +1,9 @@
 //! What we print for partners to type, typed by a shell: the three calls of `tidegate partner add`, and the
 //! examples of the quick start. Where there is no `curl` it says so.
 
-use crate::daemon::wait_for;
-use crate::proof_program::{BINARY, Program};
 use crate::skipped;
+use crate::support::house::wait_for;
+use crate::support::program::{BINARY, Program};
 use serde_json::{Value, json as value};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -132,8 +132,8 @@ async fn the_examples_of_the_quick_start_work_as_they_stand_there() {
 
 #[tokio::test]
 async fn the_feed_of_the_quick_start_is_read_whole() {
-    use crate::daemon::{House, feed, partner};
-    use crate::feed_server::{FeedServer, Served};
+    use crate::support::feed_server::{FeedServer, Served};
+    use crate::support::house::{House, feed, partner};
     let document = blocks("json");
     let server = FeedServer::start().await;
     server.put("/feed.json", Served::json(document[0]));

@@ -1,7 +1,7 @@
 //! P1 and P5 over the real daemon: several quotes of an asset, their states, ages and withdrawal.
 
-use crate::daemon::{House, partner};
-use crate::quarantine::{START, at};
+use crate::support::house::{House, partner};
+use crate::support::quarantine::{START, at};
 use reqwest::StatusCode;
 use serde_json::{Value, json as value};
 use tidegate::clock::Clock;

@@ -1,9 +1,9 @@
 //! Reading a snapshot again over the real daemon: whole, by the rules, and without effect where
 //! nothing is wrong (F5, F7, property 2); and what runs say of the pushes (F9).
 
-use crate::daemon::{answer, wait_for};
-use crate::feed_server::{Answered, Served};
-use crate::plans::{Stage, document};
+use crate::support::feed_server::{Answered, Served};
+use crate::support::house::{answer, wait_for};
+use crate::support::stage::{Stage, document};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::codec::time;

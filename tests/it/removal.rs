@@ -1,9 +1,9 @@
 //! A partner that is taken out of the configuration, while the daemon runs or not: its feed stops,
 //! its key is refused, its assets stay, marked; until they are purged.
 
-use crate::daemon::{House, READER, answer, feed, partner, wait_for};
-use crate::feed_server::{FeedServer, Served};
-use crate::plans::document;
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, READER, answer, feed, partner, wait_for};
+use crate::support::stage::document;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -78,7 +78,7 @@ fn said(output: &Output) -> String {
 }
 
 fn write_partner(directory: &Path, name: &str) {
-    let key = KeyHash::of(&crate::daemon::key(name));
+    let key = KeyHash::of(&crate::support::house::key(name));
     std::fs::write(directory.join(format!("partners/{name}.toml")), format!("keys = [\"{key}\"]\n")).unwrap();
 }
 

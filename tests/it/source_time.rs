@@ -1,7 +1,7 @@
 //! Source time (T1, T2, T4) over the real daemon: what the partner says of when it was true, and what
 //! stands in where it says nothing, whatever our own clock did before.
 
-use super::daemon::{House, answer, json as with_json, partner};
+use crate::support::house::{House, answer, json as with_json, partner};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;
@@ -178,7 +178,7 @@ async fn a6_a_clock_behind_what_it_has_shown_is_told() {
     house.post("acme", "/api/assets", &json!({"id": "a"})).await;
     house.clock.set(START);
     house.restart().await;
-    crate::daemon::wait_for("the status to tell of it", async || {
+    crate::support::house::wait_for("the status to tell of it", async || {
         let status = answer(house.admin(Method::GET, "/admin/status")).await.1;
         (status["clock_behind_seconds"] == 86_400).then_some(())
     })

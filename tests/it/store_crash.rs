@@ -1,7 +1,8 @@
 //! Power loss and failing disks, at every point of a short workload.
 
-use crate::simdisk::{CrashPoint, Keeps, SimDisk};
-use crate::store_world::{Random, World};
+use crate::store_world::World;
+use crate::support::random::Random;
+use crate::support::simdisk::{CrashPoint, Keeps, SimDisk};
 use tidegate::domain::Micros;
 use tidegate::store::{Opened, StoreError, StoreOptions, open_backend};
 

@@ -1,8 +1,9 @@
 //! Bits that change in a file that was closed in order (bit rot, a bad controller, a foreign hand): whatever is read
 //! afterwards is what was written, or an error; and a checkpoint over it makes nothing of it look whole.
 
-use crate::simdisk::{Keeps, SimDisk};
-use crate::store_world::{Random, Told, World};
+use crate::store_world::{Told, World};
+use crate::support::random::Random;
+use crate::support::simdisk::{Keeps, SimDisk};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::collections::BTreeSet;
 use tidegate::domain::{Micros, Seq};

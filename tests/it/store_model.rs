@@ -1,7 +1,8 @@
 //! The store against a naive picture of it: maps and a list.
 
-use crate::simdisk::SimDisk;
-use crate::store_world::{PARTNERS, Random, World};
+use crate::store_world::{PARTNERS, World};
+use crate::support::random::Random;
+use crate::support::simdisk::SimDisk;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tidegate::domain::*;
 use tidegate::store::{Opened, Progress, ReadError, StoreOptions, Writer, open, open_backend};

@@ -1,7 +1,8 @@
 //! Opening: who may, and what is refused.
 
-use crate::simdisk::SimDisk;
-use crate::store_world::{Random, World};
+use crate::store_world::World;
+use crate::support::random::Random;
+use crate::support::simdisk::SimDisk;
 use redb::{Database, ReadableDatabase, TableDefinition};
 use std::fs;
 use std::path::Path;

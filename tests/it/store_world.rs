@@ -1,31 +1,10 @@
 //! A small world of random write sets, and the naive picture of what they make: maps and a list.
 
+use crate::support::random::Random;
 use compact_str::CompactString;
 use std::collections::{BTreeMap, BTreeSet};
 use tidegate::domain::*;
 use tidegate::store::{AssetRow, ReadError, Reader, RecordRow};
-
-/// Numbers that look random, the same for the same seed.
-#[derive(Clone)]
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    pub fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-}
 
 pub const PARTNERS: [PartnerNo; 3] = [PartnerNo(1), PartnerNo(2), PartnerNo(u32::MAX)];
 const KINDS: [RecordKind; 3] = [RecordKind::Run, RecordKind::Delivery, RecordKind::Stream];

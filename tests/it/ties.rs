@@ -1,8 +1,8 @@
 //! Ties of stamps over the real daemon (D3): whoever decides one, the later commit wins, and it is
 //! counted as `ambiguous_order`.
 
-use crate::daemon::{House, answer, json, partner};
-use crate::quarantine::{START, at, release, rows};
+use crate::support::house::{House, answer, json, partner};
+use crate::support::quarantine::{START, at, release, rows};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;

@@ -1,8 +1,8 @@
 //! X4 over the real daemon: tombstones live their time, and what is forgotten does not come back.
 
-use crate::daemon::{House, feed, partner, wait_for};
-use crate::feed_server::{FeedServer, Served};
-use crate::quarantine::{START, at, rows};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, feed, partner, wait_for};
+use crate::support::quarantine::{START, at, rows};
 use reqwest::StatusCode;
 use serde_json::json as value;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Examples of existence (X1–X5, P3): absence hides, a said delete ends.
 
 use super::{Scene, at, dated, is, undated};
-use crate::daemon::wait_for;
+use crate::support::house::wait_for;
 use serde_json::{Value, json};
 use tidegate::config::PartnerSettings;
 use tidegate::domain::Micros;
@@ -299,7 +299,8 @@ async fn a5_an_escaped_string_says_what_the_plain_one_says() {
     let body = r#"[{"id":"a","updated_at":"2026-03-12T01:00:00Z","status":"\u0061ctive","currency":"\u0045UR",
         "class":"real\/estate"}]"#;
     let push = scene.house.call("acme", reqwest::Method::POST, "/api/assets").body(body);
-    let (status, reply) = crate::daemon::answer(push.header("content-type", "application/json")).await;
+    let (status, reply) =
+        crate::support::house::answer(push.header("content-type", "application/json")).await;
     assert_eq!(status.as_u16(), 200, "{reply}");
     assert_eq!(scene.price(json!({ "id": "a", "amount": "5" })).await, is("updated", "P1"));
     assert_eq!(scene.asset("a").await["price"]["currency"], "EUR");

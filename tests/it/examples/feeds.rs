@@ -1,7 +1,7 @@
 //! Examples of feeds that meet pushes: D1, T3, P2, X2, X3, X5, F2, F5, F7.
 
 use super::{Scene, at, dated, is, micros, undated};
-use crate::feed_server::Served;
+use crate::support::feed_server::Served;
 use serde_json::{Value, json};
 
 async fn title(scene: &Scene, id: &str) -> Value {

@@ -1,8 +1,8 @@
 //! Examples of whole catalogues: F1 and F4.
 
 use super::{Scene, at, dated};
-use crate::daemon::answer;
-use crate::feed_server::Served;
+use crate::support::feed_server::Served;
+use crate::support::house::answer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 

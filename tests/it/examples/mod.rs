@@ -7,8 +7,8 @@ mod feeds;
 mod guard;
 mod pushes;
 
-use crate::daemon::{self, House, wait_for};
-use crate::feed_server::{FeedServer, Served};
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{self, House, wait_for};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;
@@ -41,8 +41,8 @@ impl Scene {
     /// The first fetch, at the start, finds nothing and changes nothing.
     pub async fn with(now: &str, change: impl FnOnce(&mut PartnerSettings)) -> Scene {
         let feeds = FeedServer::start().await;
-        let mut settings = daemon::partner(PARTNER);
-        let mut feed = daemon::feed(&feeds.url(PATH));
+        let mut settings = house::partner(PARTNER);
+        let mut feed = house::feed(&feeds.url(PATH));
         feed.retries.clear();
         settings.feed = Some(feed);
         change(&mut settings);
@@ -89,7 +89,7 @@ impl Scene {
             _ => format!("/api/assets/{id}"),
         };
         body["id"] = id.into();
-        let (_, reply) = daemon::answer(daemon::json(self.house.call(PARTNER, method, &path), &body)).await;
+        let (_, reply) = house::answer(house::json(self.house.call(PARTNER, method, &path), &body)).await;
         said(&reply)
     }
 

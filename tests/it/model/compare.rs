@@ -1,8 +1,8 @@
 //! What readers see of the daemon against what the model says.
 
 use super::Scenario;
-use crate::daemon::House;
 use crate::oracle::{Model, Outcome, QuoteState, Verdict, Visible, VisibleAsset, VisibleQuote};
+use crate::support::house::House;
 use reqwest::Method;
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 //! every push and every run.
 
 use super::Scenario;
-use crate::daemon::{House, answer};
+use crate::support::house::{House, answer};
 use reqwest::StatusCode;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

@@ -18,9 +18,9 @@ mod publish;
 mod push;
 mod upsets;
 
-use crate::daemon::{self, House};
-use crate::feed_server::FeedServer;
-use crate::store_world::Random;
+use crate::support::feed_server::FeedServer;
+use crate::support::house::{self, House};
+use crate::support::random::Random;
 use partner::Partner;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -166,12 +166,12 @@ fn name_of(number: usize) -> String {
 
 impl Partner {
     fn settings(&self, feeds: &FeedServer) -> tidegate::config::PartnerSettings {
-        let mut settings = daemon::partner(&self.name);
+        let mut settings = house::partner(&self.name);
         if self.marks_inactive {
             settings.policy.absent = Absent::Inactive;
         }
         if self.feed.is_some() {
-            let mut feed = daemon::feed(&feeds.url(&self.path()));
+            let mut feed = house::feed(&feeds.url(&self.path()));
             feed.retries.clear();
             // the policy learns the feed's interval with it (P2)
             settings = settings.with_feed(feed);

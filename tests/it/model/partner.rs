@@ -1,7 +1,7 @@
 //! One partner of a scenario: its reference model, its feed, and what it has said.
 
 use crate::oracle::{Absent, Model, Policy, SnapshotIn};
-use crate::store_world::Random;
+use crate::support::random::Random;
 use serde_json::Value;
 
 /// A day, as the feeds of tests are fetched.

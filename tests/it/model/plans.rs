@@ -1,8 +1,8 @@
 //! Plans of held deletes in a scenario (F4): approved and rejected, also when they no longer wait.
 
 use super::Scenario;
-use crate::daemon::{PATIENCE, answer};
 use crate::oracle::PlanState;
+use crate::support::house::{PATIENCE, answer};
 use reqwest::{Method, StatusCode};
 
 /// Closed plans that the daemon keeps, at least.

@@ -3,7 +3,7 @@
 //! by a restart; and the change stream replayed from its beginning equals the catalogue (`follow`).
 
 use super::Scenario;
-use crate::daemon::wait_for;
+use crate::support::house::wait_for;
 use tidegate::domain::{PartnerNo, RecordKind, Seq, WriteSet};
 use tidegate::store::{AssetRow, Reader, RecordRow, StoreOptions, open, open_backend};
 

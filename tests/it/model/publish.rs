@@ -3,10 +3,10 @@
 
 use super::Scenario;
 use super::partner::{Dating, Partner, some_amount, some_members};
-use crate::daemon::wait_for;
-use crate::feed_server::Served;
 use crate::oracle::{PriceIn, RecordIn, RunReport, RunStatus, SnapshotIn};
-use crate::store_world::Random;
+use crate::support::feed_server::Served;
+use crate::support::house::wait_for;
+use crate::support::random::Random;
 use serde_json::{Value, json};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tidegate::codec::time;

@@ -3,8 +3,8 @@
 
 use super::partner::{some_amount, some_id, some_members};
 use super::{Scenario, compare};
-use crate::daemon::{House, json};
 use crate::oracle::{Lane, PriceIn, PushIn, PushKind, Verdict, Visible};
+use crate::support::house::{House, json};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tidegate::codec::time;

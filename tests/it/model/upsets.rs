@@ -2,7 +2,7 @@
 //! clock. A partner's actor that starts forgets the tombstones that may go (X4), and fetches its feed.
 
 use super::Scenario;
-use crate::daemon::{answer, json, wait_for};
+use crate::support::house::{answer, json, wait_for};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 

@@ -73,7 +73,7 @@ mod tests {
 
     use super::super::types::{RunReport, RunStatus};
     use super::replay;
-    use crate::archive;
+    use crate::support::archive;
 
     fn totals(reports: &[RunReport]) -> BTreeMap<&'static str, usize> {
         let mut totals = BTreeMap::new();

@@ -2,14 +2,14 @@
 //! follower that knows no rule: a feed that begins to date its prices, assets that come and go, and an
 //! envelope whose time stands still.
 
-use crate::daemon::{House, feed, partner};
-use crate::feed_server::{FeedServer, Served};
 use crate::model::compare::assert_shows;
 use crate::model::follow::Follower;
 use crate::oracle::{
     Lane, Members, Model, Policy, PriceIn, PushIn, PushKind, RecordIn, RunStatus, SnapshotIn,
 };
-use crate::store_world::Random;
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, feed, partner};
+use crate::support::random::Random;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tidegate::clock::Clock;

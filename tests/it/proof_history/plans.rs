@@ -3,9 +3,9 @@
 //! that has the records back. The oracle decides beside the daemon.
 
 use super::{Dated, NAME, Replay};
-use crate::daemon::{PATIENCE, answer};
 use crate::oracle::{PlanState, RunReport};
-use crate::proof_reading::raw_records;
+use crate::support::exact::raw_records;
+use crate::support::house::{PATIENCE, answer};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! The program as it is run: a directory of configuration, a child that serves it, its signals.
 
-use crate::daemon::{PATIENCE, key, wait_for};
+use crate::support::house::{PATIENCE, key, wait_for};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -148,7 +148,7 @@ impl Program {
 
     /// What a partner reads at a path; a read that is refused ends the test.
     pub async fn read(&self, client: &reqwest::Client, partner: &str, path: &str) -> serde_json::Value {
-        let request = client.get(self.url(path)).bearer_auth(crate::daemon::key(partner));
+        let request = client.get(self.url(path)).bearer_auth(crate::support::house::key(partner));
         let response = request.send().await.expect("an answer");
         let status = response.status();
         let body: serde_json::Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();

@@ -1,7 +1,7 @@
 //! JSON read without loss: numbers stay the text that they are. What a feed's file says and what the
 //! catalogue says are both read so, by serde_json and not by the daemon's own reader, and compared.
 
-use crate::daemon::House;
+use crate::support::house::House;
 use reqwest::{RequestBuilder, StatusCode};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;

@@ -4,7 +4,7 @@
 //! covered, and any part of the rest: whole writes, or single sectors of them, and the length of
 //! the file or not.
 
-use crate::store_world::Random;
+use crate::support::random::Random;
 use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;

@@ -1,0 +1,13 @@
+//! What the tests of more than one file stand on.
+
+pub mod archive;
+pub mod bench;
+pub mod exact;
+pub mod fault_server;
+pub mod feed_server;
+pub mod house;
+pub mod program;
+pub mod quarantine;
+pub mod random;
+pub mod simdisk;
+pub mod stage;
