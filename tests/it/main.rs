@@ -1,70 +1,17 @@
-//! The house as a whole, split by behaviour.
+//! The house as a whole, split by behaviour: a room each for the store, feeds, HTTP, operators and proofs; what they
+//! share is in `support`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 #![allow(clippy::print_stdout, reason = "a test says its seed, and how long a replay took")]
 
-mod absences;
-mod budgets;
-mod cli;
-mod clock_ahead;
-mod config;
-mod damage;
-mod decoders;
-mod deliveries;
-mod events;
 mod examples;
-mod explain;
-mod extent;
-mod failing_disk;
-mod feed_aside;
-mod feed_fetch;
-mod feed_reach;
-mod feed_rest;
-mod feed_schedule;
-mod feed_times;
-mod feed_whole;
-mod gaps;
-mod held_bytes;
-mod hostile;
-mod http_changes;
-mod http_conditions;
-mod http_push;
-mod http_read;
-mod http_routes;
-mod load;
-mod memory;
+mod feed;
+mod http;
 mod model;
-mod on_top;
-mod operator;
+mod operate;
 mod oracle;
-mod parked;
-mod plan_pages;
-mod plan_rules;
-mod plans;
-mod proof_bad_input;
-mod proof_demo;
-mod proof_fleet;
-mod proof_history;
-mod proof_keyed;
-mod proof_kill;
-mod proof_ledger;
-mod proof_supervision;
-mod proof_surroundings;
+mod proofs;
 mod properties;
-mod quarantine;
-mod quickstart;
-mod quotes;
-mod rebuild;
-mod removal;
 mod skipped;
-mod source_time;
-mod store_crash;
-mod store_damage;
-mod store_golden;
-mod store_model;
-mod store_open;
-mod store_restore;
-mod store_world;
+mod store;
 mod support;
-mod ties;
-mod tombstones;

@@ -1,7 +1,7 @@
 //! Supervision: what happens to one partner is not felt by another, and what was acknowledged
 //! outlives its actor; a stop under load loses nothing; a feed that failed is tried again.
 
-use crate::proof_ledger::{Ledger, PARTNER};
+use crate::proofs::ledger::{Ledger, PARTNER};
 use crate::support::feed_server::{FeedServer, Served};
 use crate::support::house::{House, feed, json, partner, wait_for};
 use crate::support::program::{Program, configure};

@@ -11,8 +11,8 @@ use std::path::Path;
 use tidegate::domain::*;
 use tidegate::store::{AssetRow, Opened, Reader, StoreOptions, open};
 
-const GOLDEN: &str = include_str!("../golden/store.txt");
-const FIRST: &str = include_str!("../golden/store.1.txt");
+const GOLDEN: &str = include_str!("../../golden/store.txt");
+const FIRST: &str = include_str!("../../golden/store.1.txt");
 const PARTNER: PartnerNo = PartnerNo(7);
 /// 2026-01-01T00:00:00Z
 const START: Micros = Micros(1_767_225_600_000_000);

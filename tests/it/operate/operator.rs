@@ -1,6 +1,6 @@
 //! The operator's lane over the real daemon: patch, hide, unhide, each with its reason.
 
-use super::explain::{NOON, at, fetch_again, member};
+use crate::http::explain::{NOON, at, fetch_again, member};
 use crate::support::feed_server::{FeedServer, Served};
 use crate::support::house::{House, answer, feed, json, partner, wait_for};
 use reqwest::{Method, StatusCode};

@@ -11,8 +11,8 @@ use tidegate::config::{
 use tidegate::domain::{Currency, Field, Micros, Pointer, Source, TimeFormat};
 use tidegate::rules::policy::{Absent, Policy};
 
-const MAIN: &str = include_str!("../../config/tidegate.toml");
-const EXAMPLE: &str = include_str!("../../config/partners/example.toml");
+const MAIN: &str = include_str!("../../../config/tidegate.toml");
+const EXAMPLE: &str = include_str!("../../../config/partners/example.toml");
 
 /// A directory of configuration with these files.
 fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {

@@ -12,7 +12,7 @@ use std::process::{ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
-const PAGE: &str = include_str!("../../config/QUICKSTART.md");
+const PAGE: &str = include_str!("../../../config/QUICKSTART.md");
 
 /// A directory with a partner, what was printed when it was added, and its key.
 struct Added {

@@ -1,7 +1,7 @@
 //! Bits that change in a stored document while the daemon is down: each asset by itself is an error, all others are
 //! written and read, and what the head alone decides is decided.
 
-use crate::store_damage::{all_places, flipped};
+use crate::store::damage::{all_places, flipped};
 use crate::support::feed_server::{FeedServer, Served};
 use crate::support::house::{House, PATIENCE, answer, feed, json as body, partner};
 use crate::support::quarantine::{release, rows};

@@ -1,6 +1,6 @@
 //! The store against a naive picture of it: maps and a list.
 
-use crate::store_world::{PARTNERS, World};
+use crate::store::world::{PARTNERS, World};
 use crate::support::random::Random;
 use crate::support::simdisk::SimDisk;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -2,8 +2,8 @@
 //! the commit, that a delivery is remembered with its effect, and that a start finds its way from wherever
 //! the last life ended, a recovery included; what a loss of power does is proved where the disk is simulated.
 
-use crate::proof_keyed::{self, Keyed};
-use crate::proof_ledger::{self, Ledger};
+use crate::proofs::keyed::{self, Keyed};
+use crate::proofs::ledger::{self, Ledger};
 use crate::support::program::{Program, configure};
 use crate::support::random::Random;
 use std::path::Path;
@@ -25,8 +25,8 @@ async fn g4_g2_fifty_kills_under_load_lose_nothing_acknowledged_invent_nothing_a
     let mut random = Random(seed);
     let began = Mark::now();
     let directory = tempfile::tempdir().unwrap();
-    configure(directory.path(), proof_ledger::PARTNER);
-    configure(directory.path(), proof_keyed::PARTNER);
+    configure(directory.path(), ledger::PARTNER);
+    configure(directory.path(), keyed::PARTNER);
     let (ledger, keyed) = (Ledger::new(), Keyed::new());
     let (mut unrecovered, mut in_doubt) = (0, 0);
     for round in 0..ROUNDS {

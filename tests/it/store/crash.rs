@@ -1,6 +1,6 @@
 //! Power loss and failing disks, at every point of a short workload.
 
-use crate::store_world::World;
+use crate::store::world::World;
 use crate::support::random::Random;
 use crate::support::simdisk::{CrashPoint, Keeps, SimDisk};
 use tidegate::domain::Micros;

@@ -1,6 +1,6 @@
 //! Opening: who may, and what is refused.
 
-use crate::store_world::World;
+use crate::store::world::World;
 use crate::support::random::Random;
 use crate::support::simdisk::SimDisk;
 use redb::{Database, ReadableDatabase, TableDefinition};
@@ -210,7 +210,7 @@ const DIRECTORY: &str = "TIDEGATE_TEST_DIRECTORY";
 
 fn another_opener(directory: &Path) -> std::process::ExitStatus {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "store_open::opening_a_second_time_is_refused"]);
+    command.args(["--exact", "store::opening::opening_a_second_time_is_refused"]);
     command.env(DIRECTORY, directory).output().unwrap().status
 }
 

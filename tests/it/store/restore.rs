@@ -2,7 +2,7 @@
 //! what really followed, or is told to begin anew. It is never left with changes that the store does not have, nor
 //! without some that it has.
 
-use crate::store_world::World;
+use crate::store::world::World;
 use crate::support::random::Random;
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,0 +1,14 @@
+//! A partner's feed: fetched, read, reconciled with the catalogue, and what is absent from it.
+
+mod absences;
+mod aside;
+mod clock_ahead;
+mod extent;
+mod fetch;
+mod reach;
+mod rebuild;
+mod rest;
+mod schedule;
+mod times;
+mod tombstones;
+mod whole;

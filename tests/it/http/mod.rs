@@ -1,0 +1,17 @@
+//! What partners and readers say and read over HTTP.
+
+mod changes;
+mod conditions;
+mod decoders;
+mod deliveries;
+mod events;
+pub mod explain;
+mod gaps;
+mod on_top;
+mod parked;
+mod push;
+mod quotes;
+mod read;
+mod routes;
+mod source_time;
+mod ties;

@@ -1,0 +1,14 @@
+//! What an operator does and meets: settings, plans, the quarantine, a damaged or a full disk.
+
+mod cli;
+mod config;
+mod damage;
+mod failing_disk;
+mod load;
+mod operator;
+mod plan_pages;
+mod plan_rules;
+mod plans;
+mod quarantine;
+mod quickstart;
+mod removal;

@@ -1,0 +1,15 @@
+//! What the house promises and where its bounds are, shown on the program as it is run and on whole histories.
+
+mod bad_input;
+mod budgets;
+mod demo;
+mod fleet;
+mod held_bytes;
+mod history;
+mod hostile;
+mod keyed;
+mod kill;
+mod ledger;
+mod memory;
+mod supervision;
+mod surroundings;

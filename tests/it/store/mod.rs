@@ -1,0 +1,9 @@
+//! The store on its own: crashes, damage, formats, opening and restoring.
+
+mod crash;
+pub mod damage;
+mod golden;
+mod opening;
+mod reference;
+mod restore;
+pub mod world;
