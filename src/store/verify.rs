@@ -2,8 +2,8 @@
 //!
 //! After a crash redb verifies its own pages. After an orderly close it trusts them, so bits that
 //! have changed since would show as keys that are missing, or stand under another name. This walk
-//! finds what its order, its number of rows or its keys betray, and then the file is not used at
-//! all; a row that is damaged in itself is told, and refused when somebody asks for it. The log is
+//! finds what its order, its number of rows, its keys or a look for each of them betray, and then
+//! the file is not used at all; a row that is damaged in itself is told, and refused when somebody asks for it. The log is
 //! left out: it is by far the largest, and whoever reads it notices any gap.
 
 use super::StoreError;
@@ -46,6 +46,10 @@ impl Walk<'_> {
             if before
                 .is_some_and(|before: redb::AccessGuard<'_, K>| order(before.value(), key.value()).is_ge())
             {
+                return Err(StoreError::Disordered { table: self.name });
+            }
+            // a branch of the tree that points astray hides rows from those who look them up
+            if table.get(key.value())?.is_none() {
                 return Err(StoreError::Disordered { table: self.name });
             }
             match open_frame(value.value(), key_of(key.value())) {

@@ -54,5 +54,9 @@ fn fill(
         }
         bytes += changes.position() - start;
     }
-    Ok(())
+    // all that is published is in the log: where it ends before, a damaged page hides the rest
+    match page.next < durable {
+        true => Err(StoreError::Gap { expected: page.next.0 + 1, found: durable.0 + 1 }),
+        false => Ok(()),
+    }
 }
