@@ -3,7 +3,7 @@
 use super::fault::Wrong;
 use super::mapping::mapping;
 use super::raw::{Section, duration_of, text_of};
-use super::validate::{GIB, KIB, seconds};
+use super::units::{GIB, KIB, seconds};
 use super::{Credentials, FeedSettings, SecretSource};
 use crate::rules::policy::{Absent, Policy, RecordTime};
 use std::ops::RangeInclusive;

@@ -3,7 +3,12 @@
 //! Deliberately absent: bare numbers, whose unit would be guessed; `MB`, of which nobody knows
 //! whether it means 10⁶ or 2²⁰; fractions and sums, which a smaller unit says better.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
+
+pub(super) const KIB: u64 = 1 << 10;
+pub(super) const MIB: u64 = 1 << 20;
+pub(super) const GIB: u64 = 1 << 30;
 
 const MILLIS: [(&str, u64); 5] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
@@ -26,6 +31,10 @@ pub fn format_duration(duration: Duration) -> String {
 
 pub fn format_bytes(bytes: u64) -> String {
     unscaled(bytes, &BYTES)
+}
+
+pub(super) fn seconds(least: u64, most: u64) -> RangeInclusive<Duration> {
+    Duration::from_secs(least)..=Duration::from_secs(most)
 }
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {

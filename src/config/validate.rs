@@ -6,18 +6,15 @@
 use super::fault::Wrong;
 use super::feed;
 use super::raw::{Section, duration_of, text_of};
+use super::units::{GIB, KIB, MIB, seconds};
 use super::{LimitSettings, PartnerSettings, ReaderSettings, ServerSettings, StoreSettings};
 use crate::domain::{Currency, PartnerName, iso4217};
 use crate::rules::policy::{Absent, Policy};
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const KIB: u64 = 1 << 10;
-pub(super) const MIB: u64 = 1 << 20;
-pub(super) const GIB: u64 = 1 << 30;
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
 /// Items of a list of words: more would be a mistake, not a configuration.
@@ -219,8 +216,4 @@ fn address(section: &mut Section<'_>, key: &'static str, default: SocketAddr) ->
         address.ok_or_else(|| Wrong::rule("must be an address and a port, such as \"127.0.0.1:8080\""))
     };
     section.read(key, read).unwrap_or(default)
-}
-
-pub(super) fn seconds(least: u64, most: u64) -> RangeInclusive<Duration> {
-    Duration::from_secs(least)..=Duration::from_secs(most)
 }
