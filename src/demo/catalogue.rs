@@ -1,9 +1,9 @@
 //! Reads the catalogue back as a portal would: with a reader's token, by pages and by address.
 
+use super::asset::{Asset, Snapshot};
 use super::client::{Client, ReadError, object};
 use super::compare::{Catalogue, Difference, Fault, Listed, ListedPrice, compare_asset};
 use super::text;
-use super::truth::{Asset, Snapshot};
 use reqwest::StatusCode;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! The partners' side of HTTP: a delivery is sent until it has a final answer.
 
+use super::asset::Price;
 use super::tally::{Answer, Tally};
 use super::text;
-use super::truth::Price;
 use crate::clock::{self, Mark};
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};

@@ -1,7 +1,7 @@
 //! Truth against catalogue, asset by asset and member by member. Pure.
 
+use super::asset::{Asset, Snapshot};
 use super::text;
-use super::truth::{Asset, Snapshot};
 use crate::domain::{Decimal, Micros};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -3,9 +3,9 @@
 //! The copy is taken under the truth's lock and rendered outside of it. The ETag names the
 //! truth's version: while nothing happens at a partner the answer is 304.
 
+use super::asset::Snapshot;
 use super::partner::Partner;
 use super::text;
-use super::truth::Snapshot;
 use crate::clock::Clock;
 use async_compression::tokio::bufread::GzipEncoder;
 use bytes::Bytes;

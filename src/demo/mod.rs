@@ -7,6 +7,7 @@
 //! `compare` the judgement. Nothing here decides by the rules of the daemon: the truth is kept
 //! such that they leave no doubt about the outcome.
 
+mod asset;
 mod book;
 mod catalogue;
 mod client;

@@ -1,5 +1,6 @@
 //! One simulated partner: what it has, how it speaks, and the task that makes things happen.
 
+use super::asset::Step;
 use super::book::Book;
 use super::client::{Client, Delivery};
 use super::deliveries::{Mischief, MischiefCounts, Shares};
@@ -7,7 +8,7 @@ use super::dice::Dice;
 use super::ledger::Ledger;
 use super::push;
 use super::tally::Tally;
-use super::truth::{Step, Truth};
+use super::truth::Truth;
 use crate::clock::{self, Clock, Mark};
 use crate::domain::PartnerName;
 use std::sync::atomic::AtomicU64;

@@ -1,10 +1,10 @@
 //! From what happened at a partner to the requests that tell of it.
 
+use super::asset::{AssetStep, Price, Step};
 use super::client::Delivery;
 use super::deliveries::Shares;
 use super::dice::Dice;
 use super::text;
-use super::truth::{AssetStep, Price, Step};
 use crate::domain::Verb;
 use bytes::Bytes;
 use reqwest::Method;
