@@ -5,6 +5,7 @@
 
 use super::FetchError;
 use super::address::reach;
+use super::error::{Blocked, Unresolved};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect, retry, tls};
 use std::future::Future;
@@ -38,15 +39,6 @@ impl Lookup for SystemLookup {
         })
     }
 }
-
-/// A name that stands, also among others, for an address that is not allowed.
-#[derive(Debug, thiserror::Error)]
-#[error("address not allowed")]
-pub(super) struct Blocked;
-
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Unresolved(String);
 
 /// Hands out only addresses that are allowed: none at all if one of them is not.
 struct Guard {

@@ -3,7 +3,6 @@
 //! `detail` is read by partners and operators: it says what to do, and never holds a secret, a
 //! query or a user name. Of an address only the host is named.
 
-use super::client::{Blocked, Unresolved};
 use std::error::Error;
 use std::io;
 use std::time::Duration;
@@ -44,6 +43,15 @@ impl FetchError {
         FetchError::new("spool_failed", format!("the body could not be written: {error}; {advice}"))
     }
 }
+
+/// A name that stands, also among others, for an address that is not allowed.
+#[derive(Debug, thiserror::Error)]
+#[error("address not allowed")]
+pub(super) struct Blocked;
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Unresolved(pub String);
 
 /// What failed before the answer's head was complete.
 pub(super) fn of_answer(error: &reqwest::Error, host: &str, https: bool) -> FetchError {
