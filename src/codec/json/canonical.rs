@@ -4,8 +4,9 @@
 //! text of any length. Numbers whose exponent is far away keep one, so that `1e999999999` costs
 //! no gigabyte.
 
-use super::scan::StringSpan;
-use super::{JsonError, text};
+use super::fault::JsonError;
+use super::read;
+use super::text::{self, StringSpan};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -23,14 +24,14 @@ pub fn canonical(text: &str) -> Result<String, JsonError> {
 /// XXH3 of the canonical form: equal for equal content.
 pub fn value_hash(text: &str) -> Result<u128, JsonError> {
     // A string without escapes is its own canonical form: most members are such.
-    if super::plain(text).is_some() {
+    if read::plain(text).is_some() {
         return Ok(xxhash_rust::xxh3::xxh3_128(text.as_bytes()));
     }
     Ok(xxhash_rust::xxh3::xxh3_128(&canonical_bytes(text)?))
 }
 
 fn canonical_bytes(text: &str) -> Result<Vec<u8>, JsonError> {
-    let text = super::value(text)?;
+    let text = read::value(text)?;
     let mut writer = Writer { text, at: 0, out: Vec::with_capacity(text.len()) };
     writer.value();
     Ok(writer.out)

@@ -1,6 +1,26 @@
 //! What a scan can stumble over: small while it is handed up, put into words at the end.
 
-use super::{DEPTH_MAX, JsonError, MEMBERS_MAX, STRING_BYTES_MAX};
+use super::limits::{DEPTH_MAX, MEMBERS_MAX, STRING_BYTES_MAX};
+
+/// Where and why a text is not what we take for JSON.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail} (byte {offset})")]
+pub struct JsonError {
+    /// Bytes from the start of the text that was read.
+    pub offset: usize,
+    /// `json_syntax`, `json_depth`, `json_duplicate_name`, `json_utf8`, `json_surrogate`,
+    /// `json_too_long`, `json_trailing`.
+    pub code: &'static str,
+    /// What is wrong and what to send instead; never a piece of the text.
+    pub detail: String,
+}
+
+impl JsonError {
+    /// The same error, seen from a text that begins `offset` bytes earlier.
+    pub fn moved(self, offset: usize) -> JsonError {
+        JsonError { offset: self.offset + offset, ..self }
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {

@@ -4,7 +4,8 @@
 //! spans that it gives begin and end at ASCII characters.
 
 use super::fault::{Fault, What};
-use super::{DEPTH_MAX, MEMBERS_MAX, STRING_BYTES_MAX, text};
+use super::limits::{DEPTH_MAX, MEMBERS_MAX, STRING_BYTES_MAX};
+use super::text::{self, StringSpan};
 use std::ops::Range;
 
 /// How much a text may hold.
@@ -31,14 +32,6 @@ impl Rules {
         members_max: usize::MAX,
         unique_names: false,
     };
-}
-
-/// The contents of a string, between its quotes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StringSpan {
-    pub start: usize,
-    pub end: usize,
-    pub escaped: bool,
 }
 
 /// A name of an object that is still open. Names whose `key` differs are different.

@@ -1,6 +1,7 @@
 //! The scanner against texts that are and are not JSON.
 
 use super::*;
+use compact_str::CompactString;
 use proptest::prelude::*;
 use serde_json::Value;
 

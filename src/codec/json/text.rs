@@ -1,10 +1,17 @@
 //! Strings: finding their end, taking escapes out and putting them in.
 
-use super::scan::StringSpan;
 use std::borrow::Cow;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// The contents of a string, between its quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StringSpan {
+    pub start: usize,
+    pub end: usize,
+    pub escaped: bool,
+}
 
 /// How many bytes from the start are neither quote, backslash nor control character; eight at a
 /// time.

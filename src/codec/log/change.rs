@@ -9,7 +9,8 @@
 //! ```
 
 use super::bytes::{Input, LogError, put_prefixed, put_stamp, put_varint};
-use super::head::{RESERVE_MAX, put_head_row, put_origin, take_head_row, take_id, take_origin};
+use super::head::{RESERVE_MAX, put_head_row, take_head_row, take_id};
+use super::origin::{put_origin, take_origin};
 use super::quote::{put_quote_row, take_quote_row};
 use crate::domain::{
     AssetChange, AssetEvent, ChangeKind, Member, PartnerNo, PriceChange, RecordChange, RecordKind, Slot,

@@ -1,8 +1,8 @@
-//! Heads of assets, stamps' origins and ids as bytes: shared by the log and the tables.
+//! Heads of assets and ids as bytes: shared by the log and the tables.
 
 use super::bytes::{Input, LogError, put_prefixed, put_stamp, put_varint};
 use super::quote::take_currency;
-use crate::domain::{AssetHead, AssetId, Beaten, Exception, Micros, Origin, Stamp};
+use crate::domain::{AssetHead, AssetId, Beaten, Exception, Micros, Stamp};
 
 const CURRENCY: u8 = 1;
 const INACTIVE: u8 = 2;
@@ -135,35 +135,4 @@ pub(super) fn take_head_row(input: &mut Input<'_>) -> Result<(AssetId, AssetHead
 
 pub(super) fn take_id(input: &mut Input<'_>) -> Result<AssetId, LogError> {
     AssetId::new(input.text()?).map_err(|_| LogError::Bounds("asset id"))
-}
-
-pub fn put_origin(out: &mut Vec<u8>, origin: Origin) {
-    match origin {
-        Origin::Push { delivery } => {
-            out.push(0);
-            out.extend_from_slice(&delivery.to_le_bytes());
-        }
-        Origin::Feed { run, record } => {
-            out.push(1);
-            put_varint(out, run);
-            put_varint(out, u64::from(record));
-        }
-        Origin::Admin { action } => {
-            out.push(2);
-            put_varint(out, action);
-        }
-    }
-}
-
-pub fn take_origin(input: &mut Input<'_>) -> Result<Origin, LogError> {
-    match input.u8()? {
-        0 => Ok(Origin::Push { delivery: input.u64()? }),
-        1 => {
-            let run = input.varint()?;
-            let record = u32::try_from(input.varint()?).map_err(|_| LogError::Bounds("feed record"))?;
-            Ok(Origin::Feed { run, record })
-        }
-        2 => Ok(Origin::Admin { action: input.varint()? }),
-        _ => Err(LogError::Bounds("origin")),
-    }
 }

@@ -10,6 +10,7 @@ mod bytes;
 mod change;
 mod frame;
 mod head;
+mod origin;
 mod quote;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,8 @@ mod tests;
 pub use bytes::{Input, LogError, put_prefixed, put_varint};
 pub use change::{RowPlace, SLOT_END, put_members, take_members, take_members_of};
 pub use frame::{FRAME_LEN, FrameKey, begin_frame, open_frame, seal_frame};
-pub use head::{head_row, put_head_row, put_origin, take_origin};
+pub use head::{head_row, put_head_row};
+pub use origin::{put_origin, take_origin};
 pub use quote::{holds_emptied, merge_quote_rows, put_quote_row, quotes, replaces_whole, settle_quote_rows};
 
 use crate::domain::{Change, Micros, PartnerNo, Seq, WriteSet};

@@ -15,7 +15,7 @@
 //! versions have none of it, and mean the same for ever.
 
 use super::bytes::{Input, LogError, put_prefixed, put_varint, put_varint128, unzigzag, zigzag};
-use super::head::{put_origin, take_origin};
+use super::origin::{put_origin, take_origin};
 use crate::domain::{Currency, Decimal, Market, Micros, Quote, QuoteExtra, QuoteName, Stamp, Undated};
 
 const NAMED: u8 = 1;

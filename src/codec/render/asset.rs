@@ -1,6 +1,6 @@
 //! Assets and prices as readers see them.
 
-use super::{at, name, number, one_line, text};
+use super::write::{at, name, number, one_line, text};
 use crate::codec::cursor;
 use crate::domain::{AssetHead, AssetId, Document, Market, Member, Micros, Quote, QuoteName, Seq};
 use crate::rules::policy::Policy;

@@ -1,8 +1,9 @@
 //! Changes as the change stream shows them: values, so that no second call is needed.
 
 use super::asset::{member, shown_members};
-use super::{at, json, name, text};
+use super::write::{at, name, text};
 use crate::codec::cursor;
+use crate::codec::json;
 use crate::domain::{AssetChange, AssetEvent, AssetId, ChangeKind, Committed, Micros, Origin, PriceChange};
 use crate::rules::reading::{self, Shown};
 

@@ -5,7 +5,7 @@
 //! the asset is known as long as the log holds that change.
 
 use super::asset::heartbeat;
-use super::{at, name, number, one_line, text};
+use super::write::{at, name, number, one_line, text};
 use crate::codec::{cursor, json};
 use crate::domain::{
     AssetEvent, AssetHead, AssetId, ChangeKind, Committed, Document, Exception, Lane, LostPart, LostWrite,

@@ -1,7 +1,8 @@
 //! Replies to pushes: what became of each item, by which rule, and its cursor.
 
-use super::{json, name, number, text};
+use super::write::{name, number, text};
 use crate::codec::cursor;
+use crate::codec::json;
 use crate::codec::request::Shape;
 use crate::domain::{ItemOutcome, Note, Outcome, Seq};
 use compact_str::CompactString;

@@ -1,6 +1,6 @@
 //! Frames of server-sent events (WHATWG): one block, its data on one line.
 
-use super::one_line;
+use super::write::one_line;
 
 /// Appends one event. `id` is a cursor; a line break in `payload` becomes a space, which JSON does
 /// not notice, so that no member of a partner can end the frame.

@@ -1,6 +1,6 @@
 //! A body's shape: which texts are its items, and the envelope's time.
 
-use super::{BodyError, BodyLimits, Shape, Timestamp};
+use super::decoded::{BodyError, BodyLimits, Shape, Timestamp};
 use crate::codec::json::{self, JsonError, Kind};
 use crate::codec::reserved;
 use crate::domain::Rule;

@@ -5,7 +5,7 @@
 //! policy refuses — makes it give up, and the exact path reads the body again. So refusals are
 //! made in one place only, and no number has ever been a float.
 
-use super::Shape;
+use super::decoded::Shape;
 use super::price::{Parts, checked_sequence};
 use crate::codec::json::{self, FromObject, Kind, STRING_BYTES_MAX};
 use crate::codec::reserved;

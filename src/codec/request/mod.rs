@@ -7,74 +7,21 @@
 pub mod again;
 mod asset;
 mod body;
+mod decoded;
 mod event;
 mod fast;
 mod price;
 
+pub use decoded::{BodyError, BodyLimits, Decoded, Shape};
+
 use super::json::{self, FromObject, Kind};
-use super::problem::Problem;
 use super::reserved::Refusal;
-use crate::domain::{AssetId, ItemOutcome, Micros, Outcome, QuoteName, Verb, Write};
+use crate::domain::{AssetId, ItemOutcome, Outcome, QuoteName, Verb, Write};
 use crate::rules::policy::Policy;
 use body::Items;
 use compact_str::CompactString;
 use price::Owner;
 use serde::de::DeserializeOwned;
-
-/// What one body may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BodyLimits {
-    pub items_max: usize,
-}
-
-/// Whether the reply is one item or a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    Single,
-    Batch,
-}
-
-/// A body that could be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decoded {
-    pub shape: Shape,
-    /// In the order of the items; what could not be decoded stands as its refusal.
-    pub writes: Vec<Result<Write, Box<ItemOutcome>>>,
-    /// The items' ids for the reply, empty where unreadable.
-    pub ids: Vec<CompactString>,
-}
-
-/// Why a body is refused as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{detail}")]
-pub struct BodyError {
-    /// Stable: the codes of `JsonError`, `byte_order_mark`, `empty_body`, `body_type`,
-    /// `put_needs_one`, `patch_needs_one`, `too_many_items`, `unknown_member`, `time_format`,
-    /// `leap_second`, `member_type`.
-    pub code: &'static str,
-    /// What is wrong and what to send; never a piece of the body.
-    pub detail: String,
-    /// Bytes from the start of the body.
-    pub offset: Option<usize>,
-    /// 400, or 413 where there is too much.
-    pub status_hint: u16,
-}
-
-impl BodyError {
-    fn new(code: &'static str, detail: impl Into<String>) -> BodyError {
-        BodyError { code, detail: detail.into(), offset: None, status_hint: 400 }
-    }
-
-    /// The refusal as the partner sees it.
-    pub fn problem(&self) -> Problem {
-        let title = if self.status_hint == 413 { "The body is too large" } else { "The body cannot be read" };
-        let problem = Problem::new(self.status_hint, self.code, title, self.detail.clone());
-        match self.offset {
-            Some(offset) => problem.with("offset", offset.to_string()),
-            None => problem,
-        }
-    }
-}
 
 /// `POST /api/prices`.
 pub fn prices(body: &[u8], ndjson: bool, policy: &Policy, limits: &BodyLimits) -> Result<Decoded, BodyError> {
@@ -204,9 +151,6 @@ fn decoded(
     }
     Decoded { shape: items.shape, writes, ids }
 }
-
-/// A time that an envelope gives to all its items.
-type Timestamp = Option<Micros>;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Bodies of pushes, and that both paths decode them alike.
 
 use super::*;
-use crate::domain::{Market, Outcome, PriceWrite};
+use crate::domain::{Market, Micros, Outcome, PriceWrite};
 use proptest::prelude::*;
 
 const LIMITS: BodyLimits = BodyLimits { items_max: 1_000 };

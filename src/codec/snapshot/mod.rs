@@ -7,69 +7,16 @@
 //! from a shorter one: only arrays and objects prove that they are whole. An object alone is no list:
 //! errors are answered with 200 and look like it.
 
+mod envelope;
 mod source;
 mod walk;
 
-use crate::domain::{Mapping, Micros};
+pub use envelope::{Envelope, EnvelopeTime, RawRecord, SnapshotError, SnapshotLimits};
+
+use crate::domain::Mapping;
 use source::Source;
 use std::io::Read;
 use walk::Walk;
-
-/// What one document may hold, and how its server calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SnapshotLimits {
-    pub record_bytes_max: usize,
-    pub records_max: u64,
-    /// It is served as NDJSON: only then is a lone object one line of it, and not an answer that went
-    /// wrong.
-    pub served_as_lines: bool,
-}
-
-/// The document's own time, as it is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnvelopeTime {
-    pub text: String,
-    pub offset: u64,
-    /// T2: where it cannot be read, what is wrong with it.
-    pub at: Result<Micros, String>,
-}
-
-/// What the document says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Envelope {
-    pub generated_at: Option<EnvelopeTime>,
-    pub count: Option<u64>,
-    /// `false` where it says so (F8), or says `complete` with anything that is not a boolean.
-    pub complete: bool,
-    /// Empty on purpose (F4).
-    pub allow_empty: bool,
-    /// F1: lines without a count, which cannot prove that the file is whole.
-    pub may_be_cut: bool,
-    /// Records read.
-    pub records: u64,
-}
-
-/// One record's source text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RawRecord<'a> {
-    /// Its place, from 0.
-    pub record: u64,
-    /// Its first byte in the document.
-    pub offset: u64,
-    pub text: &'a str,
-}
-
-/// Why a run fails (F1). Records may have been visited before: they must not count.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{detail} (byte {offset})")]
-pub struct SnapshotError {
-    /// `empty_body`, `html`, `truncated`, `malformed`, `bad_utf8`, `no_records`,
-    /// `record_too_large`, `too_many_records`, `count_mismatch`, `read_failed`.
-    pub code: &'static str,
-    pub offset: u64,
-    /// What is wrong and what to do; never a piece of the document.
-    pub detail: String,
-}
 
 /// Reads a whole document, and shows each record to `visit` in order.
 pub fn scan<R: Read>(

@@ -1,6 +1,6 @@
 //! The bytes of a document: a window that is filled as it is read, and grows to hold one value.
 
-use super::SnapshotError;
+use super::envelope::SnapshotError;
 use crate::codec::json::{Fault, Rules, Scanner};
 use std::io::{ErrorKind, Read};
 

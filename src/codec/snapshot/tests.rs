@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::codec::{json, record};
+use crate::domain::Micros;
 use crate::domain::{Pointer, TimeFormat};
 use crate::rules::policy::Policy;
 use proptest::prelude::*;

@@ -1,8 +1,8 @@
 //! The way through a document: which of its shapes it has, and where on the way the records and
 //! the envelope's members are. What lies beside them is checked and passed, never held.
 
+use super::envelope::{Envelope, EnvelopeTime, RawRecord, SnapshotError, SnapshotLimits};
 use super::source::{Source, truncated};
-use super::{Envelope, EnvelopeTime, RawRecord, SnapshotError, SnapshotLimits};
 use crate::codec::json::{self, DEPTH_MAX, Kind, STRING_BYTES_MAX};
 use crate::codec::record;
 use crate::codec::reserved::shortened;

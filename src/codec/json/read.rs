@@ -1,0 +1,141 @@
+//! Reading: what a text holds, as the source texts of its parts.
+
+use super::fault::{Fault, JsonError};
+use super::limits::STRING_BYTES_MAX;
+use super::scan::{Rules, Scanner};
+use super::text;
+use compact_str::CompactString;
+use std::borrow::Cow;
+
+/// What a value is, by its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Object,
+    Array,
+    String,
+    Number,
+    Boolean,
+    Null,
+}
+
+/// The kind of a value that has been scanned before.
+pub fn kind(text: &str) -> Kind {
+    match text.bytes().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
+        Some(b'{') => Kind::Object,
+        Some(b'[') => Kind::Array,
+        Some(b'"') => Kind::String,
+        Some(b't' | b'f') => Kind::Boolean,
+        Some(b'n') => Kind::Null,
+        _ => Kind::Number,
+    }
+}
+
+/// Takes bytes for text, or says at which byte they cease to be UTF-8.
+pub fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
+    std::str::from_utf8(bytes).map_err(|e| JsonError {
+        offset: e.valid_up_to(),
+        code: "json_utf8",
+        detail: "this is not UTF-8: send the text as UTF-8".into(),
+    })
+}
+
+/// Scans one value with nothing but space around it.
+fn whole<T>(
+    text: &str,
+    rules: &'static Rules,
+    scan: impl FnOnce(&mut Scanner<'_>) -> Result<T, Fault>,
+) -> Result<T, JsonError> {
+    let mut scanner = Scanner::new(text.as_bytes(), rules);
+    scanner.skip_space();
+    let scanned = scan(&mut scanner).and_then(|found| scanner.finish().map(|()| found));
+    scanned.map_err(|fault| fault.error(text.len()))
+}
+
+/// The members of one object in their order: name, and the source text of the value. The whole
+/// text is checked.
+pub fn members(text: &str) -> Result<Vec<(Cow<'_, str>, &str)>, JsonError> {
+    members_by(text, &Rules::STRICT)
+}
+
+fn members_by<'a>(text: &'a str, rules: &'static Rules) -> Result<Vec<(Cow<'a, str>, &'a str)>, JsonError> {
+    let mut found = Vec::with_capacity(12);
+    whole(text, rules, |scanner| {
+        scanner.object(1, |name, value| found.push((text::decoded(text, name), &text[value])))
+    })?;
+    Ok(found)
+}
+
+/// The source texts of one array's elements. The whole text is checked.
+pub fn elements(text: &str) -> Result<Vec<&str>, JsonError> {
+    let mut found = Vec::new();
+    whole(text, &Rules::STRICT, |scanner| scanner.array(1, |element| found.push(&text[element])))?;
+    Ok(found)
+}
+
+/// Checks that the text is one value, and gives it without the space around it.
+pub fn value(text: &str) -> Result<&str, JsonError> {
+    let span = whole(text, &Rules::STRICT, |scanner| {
+        let start = scanner.at();
+        scanner.value(0).map(|()| start..scanner.at())
+    })?;
+    Ok(&text[span])
+}
+
+/// The value of a JSON string.
+pub fn string(text: &str) -> Result<Cow<'_, str>, JsonError> {
+    if let Some(inner) = plain(text) {
+        return Ok(Cow::Borrowed(inner));
+    }
+    let span = whole(text, &Rules::STRICT, |scanner| scanner.string())?;
+    Ok(text::decoded(text, span))
+}
+
+/// The contents of a string that has neither escapes nor faults.
+pub(super) fn plain(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    let plain = inner.len() <= STRING_BYTES_MAX && text::plain_run(inner.as_bytes()) == inner.len();
+    plain.then_some(inner)
+}
+
+/// The source text at a JSON pointer (RFC 6901), or `None` where there is nothing. The whole
+/// text is checked.
+pub fn lookup<'a>(text: &'a str, pointer: &[CompactString]) -> Result<Option<&'a str>, JsonError> {
+    let Some((first, rest)) = pointer.split_first() else { return value(text).map(Some) };
+    let next = match kind(text) {
+        Kind::Object => members(text)?.into_iter().find(|(name, _)| name == first.as_str()).map(|(_, v)| v),
+        Kind::Array => {
+            let elements = elements(text)?;
+            array_index(first).and_then(|index| elements.get(index).copied())
+        }
+        _ => {
+            value(text)?;
+            None
+        }
+    };
+    match next {
+        Some(inner) => lookup(inner, rest),
+        None => Ok(None),
+    }
+}
+
+/// As `lookup`, but in a text that may break the limits and repeat names. A name on the way that
+/// comes twice says nothing: `None`. For reading the id of a record that is to be refused.
+pub(crate) fn lookup_in_spoilt<'a>(text: &'a str, pointer: &[CompactString]) -> Option<&'a str> {
+    let Some((first, rest)) = pointer.split_first() else { return Some(text) };
+    if kind(text) != Kind::Object {
+        return None;
+    }
+    let members = members_by(text, &Rules::SYNTAX).ok()?;
+    let mut named = members.into_iter().filter(|(name, _)| name == first.as_str());
+    let (_, inner) = named.next()?;
+    if named.next().is_some() {
+        return None;
+    }
+    lookup_in_spoilt(inner, rest)
+}
+
+/// A pointer's part as the place in an array: digits without a leading zero.
+pub(crate) fn array_index(part: &str) -> Option<usize> {
+    let plain = part == "0" || (!part.starts_with('0') && part.bytes().all(|b| b.is_ascii_digit()));
+    plain.then(|| part.parse().ok()).flatten()
+}
