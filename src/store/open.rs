@@ -6,15 +6,16 @@
 //! which is what cursors rest on.
 
 use super::high_water::{HighWater, HighWaterFile};
+use super::options::StoreOptions;
 use super::place::FilePlace;
+use super::recovery::{self, Recovery};
 use super::shared::Shared;
 use super::tables::lives::{self, Lives};
 use super::tables::meta::{self, Meta};
 use super::tables::{self, log};
 use super::writer::Writer;
-use super::{Reader, StoreError, recovery, verify};
+use super::{Reader, StoreError, verify};
 use crate::codec::log::record_head;
-use crate::config::StoreSettings;
 use crate::config::private::{self, create_directory, create_file};
 use crate::domain::Seq;
 use crate::telemetry::caught;
@@ -28,7 +29,6 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 const FILE: &str = "tidegate.redb";
 /// A file in the making: redb cannot open one whose making was cut short, so only a whole one gets
@@ -37,44 +37,6 @@ const NEW_FILE: &str = "tidegate.redb.new";
 const MARKER: &str = "tidegate.exists";
 const MARKER_TEXT: &str = "tidegate.redb lies beside this file. If it is missing, it has been lost: \
     Tidegate then refuses to start with an empty catalogue unless told so with --init.\n";
-
-#[derive(Clone, Copy, Debug)]
-pub struct StoreOptions {
-    /// Memory for pages of the tables.
-    pub cache_bytes: usize,
-    /// Above this the overlay is full. The store only begins checkpoints in time for it; refusing
-    /// writes is the admission's part.
-    pub overlay_bytes_max: usize,
-    /// Microseconds for which changes are kept in the log.
-    pub log_keep: i64,
-    /// Bytes of log kept at most, what is not yet in the tables aside.
-    pub log_bytes_max: u64,
-    /// A missing file may be made although the marker says that it existed.
-    pub init: bool,
-}
-
-impl StoreOptions {
-    /// What the configuration says; `init` is only ever said by a person, once.
-    pub fn of(settings: &StoreSettings, init: bool) -> StoreOptions {
-        StoreOptions {
-            cache_bytes: settings.cache_bytes,
-            overlay_bytes_max: settings.overlay_bytes_max,
-            log_keep: i64::try_from(settings.log_keep.as_micros()).unwrap_or(i64::MAX),
-            log_bytes_max: settings.log_bytes_max,
-            init,
-        }
-    }
-}
-
-/// What opening had to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recovery {
-    /// Records of the log above the checkpoint, applied again.
-    pub records: u64,
-    /// Changes in them.
-    pub changes: u64,
-    pub took: Duration,
-}
 
 pub struct Opened {
     pub writer: Writer,

@@ -4,7 +4,6 @@
 //! since rows and patches repeat without effect. If the tail is larger than the overlay may be,
 //! it is brought into the tables on the way.
 
-use super::open::Recovery;
 use super::overlay::Commit;
 use super::tables::log;
 use super::writer::Writer;
@@ -15,10 +14,21 @@ use crate::domain::Seq;
 use redb::Durability;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Of the log this much is read in one transaction, as a share of the overlay's bound: the overlay
 /// grows about as fast, and a longer transaction would pin the pages that checkpoints set free.
 const CHUNK_SHARE: usize = 8;
+
+/// What opening had to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// Records of the log above the checkpoint, applied again.
+    pub records: u64,
+    /// Changes in them.
+    pub changes: u64,
+    pub took: Duration,
+}
 
 /// Applies the tail, and says how much it was.
 pub fn run(writer: &mut Writer) -> Result<Recovery, StoreError> {

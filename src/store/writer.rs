@@ -5,10 +5,10 @@
 //! error the writer is latched: whether the last group is on disk is not known, and only opening
 //! the file again can tell.
 
-use super::checkpoint::Checkpoint;
 use super::high_water::{HighWater, HighWaterFile};
 use super::overlay::{Commit, WARM_MAX};
 use super::shared::Shared;
+use super::slice::Checkpoint;
 use super::tables::log;
 use super::{StoreError, StoreOptions};
 use crate::codec::log::{RecordStart, RowPlace, put_record};

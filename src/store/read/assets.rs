@@ -1,7 +1,7 @@
 //! Assets by id: one, or a page in order of id.
 
+use super::rows::{AssetRow, AssetsPage, DamagedRow, Span};
 use super::slot::{SlotTables, SlotView};
-use super::{AssetRow, AssetsPage, DamagedRow, Span};
 use crate::codec::log::{FrameKey, LogError};
 use crate::domain::{AssetId, PartnerNo, Quote, Slot};
 use crate::store::overlay::{DocumentPatch, Overlay};

@@ -1,6 +1,6 @@
 //! Changes: the log, read back record by record.
 
-use super::ChangesPage;
+use super::rows::ChangesPage;
 use crate::codec::log::Changes;
 use crate::domain::{Committed, Seq};
 use crate::store::shared::Shared;

@@ -1,6 +1,6 @@
 //! Records by key: one, or a page in either direction.
 
-use super::RecordRow;
+use super::rows::RecordRow;
 use crate::domain::Seq;
 use crate::store::overlay::{Family, Overlay};
 use crate::store::shared::Shared;

@@ -1,7 +1,7 @@
 //! `assets`: id and head of each slot, in packed blocks. Row: `codec::log::put_head_row`; an
 //! empty row is a free slot.
 
-use super::{frame_key, tag};
+use super::tag::{self, frame_key};
 use crate::codec::log::FrameKey;
 use redb::TableDefinition;
 

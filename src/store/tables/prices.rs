@@ -1,6 +1,6 @@
 //! `prices`: the quotes of each slot, in packed blocks. Row: `codec::log::put_quote_row`.
 
-use super::{frame_key, tag};
+use super::tag::{self, frame_key};
 use crate::codec::log::FrameKey;
 use redb::TableDefinition;
 
