@@ -2,38 +2,12 @@
 //! head or register whole, so that applying it needs no clock, no configuration and no rule, and
 //! applying it twice is harmless.
 
-use super::{AssetId, Currency, Member, Micros, PartnerNo, Quote, Slot, Stamp};
+use super::{AssetId, Currency, Member, Micros, Origin, PartnerNo, Quote, Slot, Stamp};
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
 
 /// The place of a change in the log: gapless, total order, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Seq(pub u64);
-
-/// Where a write came from, for `explain`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// `delivery`: hash of the delivery's id, 0 where it had none.
-    Push {
-        delivery: u64,
-    },
-    /// `run` of the partner's feed, `record` its place in the file (from 0).
-    Feed {
-        run: u64,
-        record: u32,
-    },
-    Admin {
-        action: u64,
-    },
-}
-
-impl Origin {
-    /// A push without a delivery id is told by its lane already.
-    pub fn is_telling(self) -> bool {
-        self != Origin::Push { delivery: 0 }
-    }
-}
 
 /// A member written or removed by itself after the base (D1).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ mod feed;
 mod ids;
 pub mod iso4217;
 mod mapping;
+mod origin;
 mod outcome;
 mod price;
 mod quarantine;
@@ -18,8 +19,8 @@ mod stamp;
 mod write;
 
 pub use change::{
-    AssetChange, AssetEvent, AssetHead, Beaten, Change, ChangeKind, Committed, Exception, Origin,
-    PriceChange, RecordChange, RecordKind, Seq, WriteSet,
+    AssetChange, AssetEvent, AssetHead, Beaten, Change, ChangeKind, Committed, Exception, PriceChange,
+    RecordChange, RecordKind, Seq, WriteSet,
 };
 pub use decimal::{Decimal, DecimalError};
 pub use document::{Document, Member};
@@ -27,6 +28,7 @@ pub use explain::{ActionKind, LostPart, LostWrite, OperatorAction};
 pub use feed::{FeedState, FetchOutcome, RecordFault, RunCounts, RunId, RunReport, RunStatus, SetBack};
 pub use ids::{AssetId, AssetIdError, PartnerName, PartnerNameError, PartnerNo, Slot};
 pub use mapping::{Field, Mapping, Pointer, Source, TimeFormat};
+pub use origin::Origin;
 pub use outcome::{ItemOutcome, Note, Outcome, Rule};
 pub use price::{Currency, CurrencyError, Market, Quote, QuoteExtra, QuoteName, QuoteNameError, Undated};
 pub use quarantine::{QuarantineRow, RefusedKind, RefusedOrigin};
