@@ -5,7 +5,7 @@
 //! what readers see of a living asset, and what they would see of a dead one if it were alive. Absence
 //! hides it, a said delete ends what is at or below it. Prices are not looked at here.
 
-use super::ties;
+use super::ties::{self, member_stamp};
 use crate::domain::{
     AssetEvent, AssetHead, Beaten, Currency, Document, Exception, Member, Outcome, Rule, Stamp, Verb,
 };
@@ -234,14 +234,6 @@ fn compare(head: &AssetHead, held: &Document, name: &str, wanted: Option<&Member
         return Standing::Repeated;
     }
     Standing::Newer { beaten: Some(ties::of_member(name, ties::hash_of(stands))) }
-}
-
-/// The stamp that a member's present state bears: its exception's, else the base's.
-pub fn member_stamp(head: &AssetHead, name: &str) -> Stamp {
-    match head.exceptions.binary_search_by(|e| e.name.as_str().cmp(name)) {
-        Ok(place) => head.exceptions[place].stamp,
-        Err(_) => head.base,
-    }
 }
 
 fn set_exception(exceptions: &mut Vec<Exception>, name: &CompactString, stamp: Stamp, removed: bool) {

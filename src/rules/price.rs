@@ -1,9 +1,9 @@
 //! Prices (P1–P4, X1 for quotes): one register per quote name, the strictly greater stamp wins.
 
-use super::document::member_stamp;
 use super::policy::Policy;
 use super::reading::reads_alike;
 use super::source_time::{PRICE_AHEAD_MAX, is_future};
+use super::ties::member_stamp;
 use crate::domain::{
     AssetHead, Currency, Decimal, ItemOutcome, Lane, Market, Micros, Outcome, PriceWrite, Quote, QuoteExtra,
     QuoteName, Rule, Stamp, Undated,

@@ -1,8 +1,15 @@
 //! Content that has lost a tie (D3): at an equal stamp the later commit wins, so what it won against
 //! is remembered, and a late repeat of it changes nothing. Only ties cost anything here.
 
-use super::document::member_stamp;
 use crate::domain::{AssetHead, Beaten, Document, Exception, Member, Stamp};
+
+/// The stamp that a member's present state bears: its exception's, else the base's.
+pub fn member_stamp(head: &AssetHead, name: &str) -> Stamp {
+    match head.exceptions.binary_search_by(|e| e.name.as_str().cmp(name)) {
+        Ok(place) => head.exceptions[place].stamp,
+        Err(_) => head.base,
+    }
+}
 
 /// The hash of a member's value, or of its having been removed.
 pub fn hash_of(member: Option<&Member>) -> u128 {
