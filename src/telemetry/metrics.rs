@@ -4,156 +4,29 @@
 //! never per row. Label values come from enums or from text in the program, and from the names of
 //! configured partners: never from input. Series start at 0, so that a rate sees the first event.
 
+mod catalogue;
 mod feed;
 mod pushes;
+mod series;
 mod store;
 
+pub use catalogue::{CATALOGUE, Kind, Metric, NAMES};
 pub use feed::FeedMetrics;
 pub use pushes::{DeliveryMetrics, GapMetrics};
 
 use crate::domain::{Outcome, PartnerName};
-use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
+use catalogue::{
+    ACTOR_RESTARTS, AMBIGUOUS, BUILD_INFO, CHECKPOINT_SECONDS, CLOCK_BEHIND, COMMIT_CHANGES, COMMIT_FAILURES,
+    COMMIT_SECONDS, HTTP_REQUESTS, LOG_DROPPED, OVERLAY_BYTES, PARKED_PRICES, PARTNER_UP, PUSH_DURABLE,
+    PUSH_ITEMS, PUSH_REQUESTS, QUARANTINE_DROPPED, QUARANTINE_ROWS, QUEUE_BYTES, RECOVERY_CHANGES,
+    RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_STREAMS, STORE_DAMAGED,
+};
+use metrics::{Counter, Gauge, Histogram, Recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
+use series::{new_counter, new_gauge, new_histogram};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
-    Counter,
-    Gauge,
-    /// With the upper bounds of its buckets, which stay the same across versions.
-    Histogram(&'static [f64]),
-}
-
-/// One metric as it is published.
-#[derive(Clone, Copy, Debug)]
-pub struct Metric {
-    pub name: &'static str,
-    pub kind: Kind,
-    pub labels: &'static [&'static str],
-    pub help: &'static str,
-}
-
-/// Commits and pushes: from a tenth of a millisecond.
-const QUICK: Kind = Kind::Histogram(&[
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-]);
-/// Checkpoints and feed runs: up to an hour.
-const SLOW: Kind = Kind::Histogram(&[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0]);
-const GROUP: Kind = Kind::Histogram(&[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0]);
-
-const PUSH_ITEMS: &str = "tidegate_push_items_total";
-const PUSH_REQUESTS: &str = "tidegate_push_requests_total";
-const PUSH_DURABLE: &str = "tidegate_push_durable_seconds";
-const COMMIT_SECONDS: &str = "tidegate_commit_seconds";
-const COMMIT_CHANGES: &str = "tidegate_commit_changes";
-const COMMIT_FAILURES: &str = "tidegate_commit_failures_total";
-const QUEUE_BYTES: &str = "tidegate_queue_bytes";
-const OVERLAY_BYTES: &str = "tidegate_overlay_bytes";
-const CHECKPOINT_SECONDS: &str = "tidegate_checkpoint_seconds";
-const RECOVERY_SECONDS: &str = "tidegate_recovery_seconds";
-const RECOVERY_CHANGES: &str = "tidegate_recovery_changes";
-const FEED_RUNS: &str = "tidegate_feed_runs_total";
-const FEED_FAILURES: &str = "tidegate_feed_failures_in_row";
-const FEED_LAST_SUCCESS: &str = "tidegate_feed_last_success_timestamp_seconds";
-const FEED_RUN_SECONDS: &str = "tidegate_feed_run_seconds";
-const FEED_RECORDS: &str = "tidegate_feed_records_total";
-const QUARANTINE_ROWS: &str = "tidegate_quarantine_rows";
-const QUARANTINE_DROPPED: &str = "tidegate_quarantine_dropped_total";
-const PARKED_PRICES: &str = "tidegate_parked_prices";
-const FEED_VERDICTS: &str = "tidegate_feed_verdicts_total";
-const PUSH_LOSS: &str = "tidegate_push_loss_ratio";
-const PLANS_HELD: &str = "tidegate_plans_held";
-const PLANS: &str = "tidegate_plans_total";
-const PARTNER_UP: &str = "tidegate_partner_up";
-const ACTOR_RESTARTS: &str = "tidegate_actor_restarts_total";
-const SHED: &str = "tidegate_shed_total";
-const HTTP_REQUESTS: &str = "tidegate_http_requests_total";
-const SSE_STREAMS: &str = "tidegate_sse_streams";
-const SSE_DISCONNECTS: &str = "tidegate_sse_disconnects_total";
-const DELIVERIES: &str = "tidegate_deliveries_total";
-const DELIVERIES_OLDEST: &str = "tidegate_deliveries_oldest_timestamp_seconds";
-const GAPS_OPENED: &str = "tidegate_gaps_opened_total";
-const GAPS_HEALED: &str = "tidegate_gaps_healed_total";
-const GAPS_ABANDONED: &str = "tidegate_gaps_abandoned_total";
-const GAP_HEAL_SECONDS: &str = "tidegate_gap_heal_seconds";
-const GAPS_OPEN: &str = "tidegate_gaps_open";
-const AMBIGUOUS: &str = "tidegate_ambiguous_order_total";
-const PRICE_DRIFT: &str = "tidegate_price_drift_total";
-const CLOCK_BEHIND: &str = "tidegate_clock_behind_seconds";
-const STORE_DAMAGED: &str = "tidegate_store_damaged_total";
-const LOG_DROPPED: &str = "tidegate_log_dropped_total";
-const BUILD_INFO: &str = "tidegate_build_info";
-
-#[rustfmt::skip]
-pub const CATALOGUE: [Metric; 42] = [
-    counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
-    counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
-    metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
-    metric(COMMIT_SECONDS, QUICK, "Duration of group commits, sync included."),
-    metric(COMMIT_CHANGES, GROUP, "Changes in one group commit."),
-    counter(COMMIT_FAILURES, &["reason"], "Group commits that failed; nothing of them was acknowledged."),
-    metric(QUEUE_BYTES, Kind::Gauge, "Bytes of requests taken in and not yet answered."),
-    metric(OVERLAY_BYTES, Kind::Gauge, "Bytes of changes that are durable but not yet checkpointed."),
-    metric(CHECKPOINT_SECONDS, SLOW, "Duration of checkpoints, from first slice to last."),
-    metric(RECOVERY_SECONDS, Kind::Gauge, "Duration of the last start's recovery."),
-    metric(RECOVERY_CHANGES, Kind::Gauge, "Changes re-applied from the log at the last start."),
-    counter(FEED_RUNS, &["partner", "outcome"], "Feed runs by how they ended."),
-    gauge(FEED_FAILURES, &["partner"], "Failed feed runs since the last one that was taken as true."),
-    gauge(FEED_LAST_SUCCESS, &["partner"], "When the partner's feed was last taken as true; 0 for never."),
-    metric(FEED_RUN_SECONDS, SLOW, "Duration of feed runs, from the start of the fetch."),
-    counter(FEED_RECORDS, &["partner", "outcome"], "Assets that feed runs decided on, by what became of them."),
-    gauge(QUARANTINE_ROWS, &["partner"], "Refused writes and records that are kept."),
-    counter(QUARANTINE_DROPPED, &["partner"], "Rows of the quarantine that newer ones pushed out."),
-    gauge(PARKED_PRICES, &["partner"], "Prices that wait for their asset."),
-    counter(FEED_VERDICTS, &["partner", "verdict"], "Records and absences of applied runs by what they say of the pushes."),
-    gauge(PUSH_LOSS, &["partner"], "Share of pushes that never arrived, as the last applied run found."),
-    gauge(PLANS_HELD, &["partner"], "Plans of held deletes that wait for a decision."),
-    counter(PLANS, &["partner", "outcome"], "Plans of held deletes by the state that they came to."),
-    gauge(PARTNER_UP, &["partner"], "1 while the partner's actor runs, 0 while it is down, NaN for one no longer configured."),
-    counter(ACTOR_RESTARTS, &["actor"], "Actors that died and were started again."),
-    counter(SHED, &["reason"], "Requests refused before their body was read."),
-    counter(HTTP_REQUESTS, &["route", "method", "code"], "Requests answered, by class of status code."),
-    metric(SSE_STREAMS, Kind::Gauge, "Change streams open now."),
-    counter(SSE_DISCONNECTS, &["reason"], "Change streams that ended, by reason."),
-    counter(DELIVERIES, &["partner", "outcome"], "Pushes with a delivery id: new, replayed, or reused for another body."),
-    gauge(DELIVERIES_OLDEST, &["partner"], "When the oldest delivery still remembered was received; 0 for none."),
-    counter(GAPS_OPENED, &["partner"], "Missing ranges of numbered price streams; one that a late message splits counts once more."),
-    counter(GAPS_HEALED, &["partner", "by"], "Missing ranges that were closed, by a late message or by the feed."),
-    counter(GAPS_ABANDONED, &["partner"], "Missing ranges given up: too many, or their stream began anew."),
-    metric(GAP_HEAL_SECONDS, SLOW, "Time for which missing ranges were open until they were closed."),
-    gauge(GAPS_OPEN, &["partner"], "Missing ranges of numbered price streams that are open now."),
-    counter(AMBIGUOUS, &["partner"], "Writes that only their order of arrival put before others of the same stamp."),
-    counter(PRICE_DRIFT, &["partner"], "Undated prices of feeds that differed from the dated ones."),
-    metric(CLOCK_BEHIND, Kind::Gauge, "How far our clock is behind a time that it has shown before; 0 where it was not set back."),
-    counter(STORE_DAMAGED, &["table"], "Damaged rows, blocks and records of the database that were met, and not shown."),
-    metric(LOG_DROPPED, Kind::Counter, "Lines of the log that nobody took in time."),
-    gauge(BUILD_INFO, &["version"], "Always 1; the labels say what runs."),
-];
-
-/// The names alone, for what checks dashboards and alerts against them.
-pub const NAMES: [&str; CATALOGUE.len()] = {
-    let mut names = [""; CATALOGUE.len()];
-    let mut i = 0;
-    while i < names.len() {
-        names[i] = CATALOGUE[i].name;
-        i += 1;
-    }
-    names
-};
-
-const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {
-    Metric { name, kind, labels: &[], help }
-}
-
-const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Counter, labels, help }
-}
-
-const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Gauge, labels, help }
-}
 
 /// Classes of status codes, from 1xx.
 const CODES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -455,29 +328,6 @@ fn describe(recorder: &PrometheusRecorder, metric: &Metric) {
         Kind::Gauge => recorder.describe_gauge(metric.name.into(), None, metric.help.into()),
         Kind::Histogram(_) => recorder.describe_histogram(metric.name.into(), None, metric.help.into()),
     }
-}
-
-const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
-
-fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
-    let labels: Vec<_> = labels.iter().map(|&(key, value)| Label::new(key, value.to_owned())).collect();
-    Key::from_parts(name, labels)
-}
-
-fn new_counter(
-    recorder: &PrometheusRecorder,
-    name: &'static str,
-    labels: &[(&'static str, &str)],
-) -> Counter {
-    recorder.register_counter(&key(name, labels), &METADATA)
-}
-
-fn new_gauge(recorder: &PrometheusRecorder, name: &'static str, labels: &[(&'static str, &str)]) -> Gauge {
-    recorder.register_gauge(&key(name, labels), &METADATA)
-}
-
-fn new_histogram(recorder: &PrometheusRecorder, name: &'static str) -> Histogram {
-    recorder.register_histogram(&key(name, &[]), &METADATA)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! What is counted of a partner's feed: its runs, what they found, and the plans they opened.
 
-use super::{
+use super::catalogue::{
     FEED_FAILURES, FEED_LAST_SUCCESS, FEED_RECORDS, FEED_RUN_SECONDS, FEED_RUNS, FEED_VERDICTS, PLANS,
-    PLANS_HELD, PRICE_DRIFT, PUSH_LOSS, new_counter, new_gauge, new_histogram,
+    PLANS_HELD, PRICE_DRIFT, PUSH_LOSS,
 };
+use super::series::{new_counter, new_gauge, new_histogram};
 use crate::domain::{Micros, RunCounts, RunStatus};
 use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::PrometheusRecorder;

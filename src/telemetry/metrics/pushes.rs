@@ -1,9 +1,9 @@
 //! What is counted of pushes beside their items: deliveries by id, and gaps in numbered streams.
 
-use super::{
+use super::catalogue::{
     DELIVERIES, DELIVERIES_OLDEST, GAP_HEAL_SECONDS, GAPS_ABANDONED, GAPS_HEALED, GAPS_OPEN, GAPS_OPENED,
-    new_counter, new_gauge, new_histogram,
 };
+use super::series::{new_counter, new_gauge, new_histogram};
 use crate::domain::Micros;
 use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::PrometheusRecorder;
