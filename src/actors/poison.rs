@@ -150,9 +150,9 @@ impl Poison {
 }
 
 /// The push with each of its items refused: what is left to do is to keep it.
-pub(super) fn refused(push: Push) -> Push {
+pub(super) fn refused(push: Box<Push>) -> Box<Push> {
     let writes = push.writes.iter().map(|_| Err(Box::new(refusal()))).collect();
-    Push { writes, atomic: false, delivery: None, ..push }
+    Box::new(Push { writes, atomic: false, delivery: None, ..*push })
 }
 
 pub(super) fn refusal() -> ItemOutcome {

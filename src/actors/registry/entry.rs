@@ -101,7 +101,7 @@ impl PartnerEntry {
 
     /// Has the partner's actor decide a batch, and waits until the decision is durable. One that has
     /// killed the actor before is refused (C18).
-    pub async fn push(&self, push: Push) -> Result<PushAnswer, NotDecided> {
+    pub async fn push(&self, push: Box<Push>) -> Result<PushAnswer, NotDecided> {
         match self.poison.verdict(&push.body) {
             Verdict::Clean => self.decide(push).await,
             Verdict::KeepAside => {
@@ -119,7 +119,7 @@ impl PartnerEntry {
         }
     }
 
-    async fn decide(&self, push: Push) -> Result<PushAnswer, NotDecided> {
+    async fn decide(&self, push: Box<Push>) -> Result<PushAnswer, NotDecided> {
         let assets = push.writes.iter().flatten().filter(|write| matches!(write, Write::Asset(_)));
         let (push, prefetched) = if assets.take(READ_IN_PLACE_MAX + 1).count() > READ_IN_PLACE_MAX {
             let (reader, no) = (self.reader.clone(), self.no);
@@ -129,7 +129,7 @@ impl PartnerEntry {
             prefetch(&self.reader, self.no, push)?
         };
         let (reply, answer) = oneshot::channel();
-        self.tell(PartnerMessage::Push { push: Box::new(push), prefetched, reply })?;
+        self.tell(PartnerMessage::Push { push, prefetched, reply })?;
         answer.await.map_err(|_| NotDecided::Unavailable)
     }
 
@@ -350,7 +350,11 @@ impl PartnerEntry {
 }
 
 /// Reads the documents that the decisions will rest on, each paid for before the next is read.
-fn prefetch(reader: &Reader, no: PartnerNo, mut push: Push) -> Result<(Push, Prefetched), NotDecided> {
+fn prefetch(
+    reader: &Reader,
+    no: PartnerNo,
+    mut push: Box<Push>,
+) -> Result<(Box<Push>, Prefetched), NotDecided> {
     let mut prefetched = Prefetched::new();
     for write in push.writes.iter().flatten() {
         let Write::Asset(write) = write else { continue };

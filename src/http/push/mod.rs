@@ -100,7 +100,8 @@ async fn push(
     let form = Form { ndjson, kind: ask.refused };
     let body = PushBody { bytes, form, id: task.into_asset() };
     let received_at = app.clock.now();
-    let push = Push { writes, received_at, atomic, dry_run, body, permit, delivery, condition };
+    // boxed here: it passes through several futures on its way to the actor
+    let push = Box::new(Push { writes, received_at, atomic, dry_run, body, permit, delivery, condition });
     let answer = delivery::await_reply(partner.push(push), repeats).await?;
     app.metrics.push_durable(received.elapsed());
     let rebuilt = matches!(answer, PushAnswer::Rebuilt(_));
