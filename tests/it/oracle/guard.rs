@@ -108,6 +108,10 @@ impl Guard {
     /// many further files with bodies of their own have lacked without a break.
     pub fn confirmed_by(&mut self, file: &Accepted, confirm: usize) -> Vec<u64> {
         let mut confirmed = Vec::new();
+        if file.empty {
+            // F4: it counts for none, also where it is meant
+            return confirmed;
+        }
         let small = |p: &&mut PlanView| p.state == PlanState::Held && p.dated && p.ids.len() <= CONFIRMED_MAX;
         for plan in self.plans.iter_mut().filter(small) {
             if plan.ids.iter().any(|id| file.present.contains(id)) {
