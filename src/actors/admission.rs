@@ -71,9 +71,7 @@ pub struct Permit {
 #[derive(Debug)]
 pub struct DocumentPermit {
     bytes: usize,
-    partner: Budget,
-    daemon: Budget,
-    held: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+    share: Share,
 }
 
 /// A budget of bytes in flight: of requests, and of the stored documents that they are about.
@@ -86,16 +84,20 @@ pub struct Admission {
 
 /// The right to hold the reply to a push until its client has taken it.
 #[derive(Debug)]
-pub struct ReplyPermit {
-    partner: Budget,
-    daemon: Budget,
-    held: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
-}
+pub struct ReplyPermit(Share);
 
 #[derive(Clone, Debug)]
 struct Budget {
     bytes: Arc<Semaphore>,
     bytes_max: usize,
+}
+
+/// What is taken of a partner's budget and, as much, of the daemon's.
+#[derive(Debug)]
+struct Share {
+    partner: Budget,
+    daemon: Budget,
+    held: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
 }
 
 impl Admission {
@@ -112,21 +114,20 @@ impl Admission {
         let take = |bytes: &Arc<Semaphore>| Arc::clone(bytes).try_acquire_many_owned(units);
         let partner_bytes = take(&partner.bytes).map_err(|_| Shed::PartnerBytes)?;
         let daemon_bytes = take(&daemon.bytes).map_err(|_| Shed::DaemonBytes)?;
-        let (partner, daemon) = (partner.documents.clone(), daemon.documents.clone());
-        let documents = DocumentPermit { bytes: 0, partner, daemon, held: None };
+        let share = Share::of(&partner.documents, &daemon.documents);
+        let documents = DocumentPermit { bytes: 0, share };
         Ok(Permit { _partner: partner_bytes, _daemon: daemon_bytes, documents })
     }
 
     /// Takes room for the reply to a push of so many items, before it is decided: what is durable is
     /// answered. A client that takes no replies has none left after a while.
     pub fn admit_reply(daemon: &Admission, partner: &Admission, items: usize) -> Result<ReplyPermit, Shed> {
-        let (partner, daemon) = (partner.replies.clone(), daemon.replies.clone());
-        let mut permit = ReplyPermit { partner, daemon, held: None };
+        let mut share = Share::of(&partner.replies, &daemon.replies);
         let bytes = items.saturating_mul(REPLY_ITEM_BYTES);
         if bytes > REPLY_SMALL_BYTES {
-            permit.grow(permit.units(bytes))?;
+            share.grow(share.units_within(bytes))?;
         }
-        Ok(permit)
+        Ok(ReplyPermit(share))
     }
 }
 
@@ -134,33 +135,49 @@ impl ReplyPermit {
     /// The reply is made: the right becomes one to what it takes. Where it takes more than was
     /// thought, and there is no more, it goes out all the same; `false` where it is not worth counting.
     pub fn fit(&mut self, bytes: usize) -> bool {
+        let ReplyPermit(share) = self;
         if bytes <= REPLY_SMALL_BYTES {
-            self.held = None;
+            share.held = None;
             return false;
         }
-        let (wanted, held) = (self.units(bytes), self.bytes() / UNIT_BYTES);
-        match (&mut self.held, held.checked_sub(wanted as usize)) {
+        let (wanted, held) = (share.units_within(bytes), share.units());
+        match (&mut share.held, held.checked_sub(wanted)) {
             // what is split off is given back
-            (Some((partner, daemon)), Some(surplus)) => drop((partner.split(surplus), daemon.split(surplus))),
+            (Some((partner, daemon)), Some(surplus)) => {
+                let surplus = surplus as usize;
+                drop((partner.split(surplus), daemon.split(surplus)));
+            }
             _ => {
-                let _ = self.grow(wanted.saturating_sub(held as u32));
+                let _ = share.grow(wanted.saturating_sub(held));
             }
         }
         true
     }
+}
 
-    /// What is counted for it.
-    fn bytes(&self) -> usize {
-        self.held.as_ref().map_or(0, |(partner, _)| partner.num_permits() * UNIT_BYTES)
+impl Share {
+    fn of(partner: &Budget, daemon: &Budget) -> Share {
+        Share { partner: partner.clone(), daemon: daemon.clone(), held: None }
     }
 
-    /// Never more than all: a reply that is alone always has room.
-    fn units(&self, bytes: usize) -> u32 {
-        let units = |bytes: usize| (bytes / UNIT_BYTES).max(1);
-        let all = units(self.partner.bytes_max.min(self.daemon.bytes_max));
+    /// All that could ever be taken.
+    fn bytes_max(&self) -> usize {
+        self.partner.bytes_max.min(self.daemon.bytes_max)
+    }
+
+    /// What is taken.
+    fn units(&self) -> u32 {
+        let permits = self.held.as_ref().map_or(0, |(partner, _)| partner.num_permits());
+        u32::try_from(permits).unwrap_or(u32::MAX)
+    }
+
+    /// What so many bytes are, but never more than all: what is alone always has room.
+    fn units_within(&self, bytes: usize) -> u32 {
+        let all = (self.bytes_max() / UNIT_BYTES).max(1);
         u32::try_from(bytes.div_ceil(UNIT_BYTES).clamp(1, all)).unwrap_or(u32::MAX)
     }
 
+    /// Takes so many more, of both or of neither.
     fn grow(&mut self, units: u32) -> Result<(), Shed> {
         let partner = self.partner.take(units).ok_or(Shed::PartnerBytes)?;
         let daemon = self.daemon.take(units).ok_or(Shed::DaemonBytes)?;
@@ -184,32 +201,23 @@ impl Permit {
     /// The right to hold the documents, for who keeps them beyond the reply; `None` where there are
     /// none.
     pub fn take_documents(&mut self) -> Option<DocumentPermit> {
-        let documents = &mut self.documents;
-        let held = Some(documents.held.take()?);
-        let (partner, daemon) = (documents.partner.clone(), documents.daemon.clone());
-        Some(DocumentPermit { bytes: documents.bytes, partner, daemon, held })
+        let DocumentPermit { bytes, share } = &mut self.documents;
+        let held = Some(share.held.take()?);
+        Some(DocumentPermit {
+            bytes: *bytes,
+            share: Share { held, ..Share::of(&share.partner, &share.daemon) },
+        })
     }
 }
 
 impl DocumentPermit {
     fn grow(&mut self, bytes: usize) -> Result<(), Shed> {
         self.bytes += bytes;
-        if self.bytes > self.partner.bytes_max.min(self.daemon.bytes_max) {
-            return Err(Shed::BeyondDocuments { bytes_max: self.partner.bytes_max });
+        if self.bytes > self.share.bytes_max() {
+            return Err(Shed::BeyondDocuments { bytes_max: self.share.partner.bytes_max });
         }
-        let held = self.held.as_ref().map_or(0, |(partner, _)| partner.num_permits());
-        let units = self.bytes.div_ceil(UNIT_BYTES).saturating_sub(held);
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
-        let partner = self.partner.take(units).ok_or(Shed::PartnerBytes)?;
-        let daemon = self.daemon.take(units).ok_or(Shed::DaemonBytes)?;
-        match &mut self.held {
-            None => self.held = Some((partner, daemon)),
-            Some(held) => {
-                held.0.merge(partner);
-                held.1.merge(daemon);
-            }
-        }
-        Ok(())
+        let units = u32::try_from(self.bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
+        self.share.grow(units.saturating_sub(self.share.units()))
     }
 }
 
@@ -308,23 +316,27 @@ mod tests {
         assert!(Admission::admit(&daemon, &partner, 10).unwrap().take_documents().is_none());
     }
 
+    fn taken(reply: &ReplyPermit) -> usize {
+        reply.0.units() as usize * UNIT_BYTES
+    }
+
     #[test]
     fn a1_replies_that_are_not_taken_are_counted_until_there_is_no_room_for_more() {
         let (daemon, partner) = (Admission::new(4 << 20), Admission::new(1 << 20));
         let other = Admission::new(1 << 20);
         let reply = |partner: &Admission, items| Admission::admit_reply(&daemon, partner, items);
         let mut first = reply(&partner, 1_000).unwrap();
-        assert_eq!(first.bytes(), (1_000 * REPLY_ITEM_BYTES).next_multiple_of(UNIT_BYTES));
+        assert_eq!(taken(&first), (1_000 * REPLY_ITEM_BYTES).next_multiple_of(UNIT_BYTES));
         assert_eq!(reply(&partner, 1_000).unwrap_err(), Shed::PartnerBytes);
-        assert!(first.fit(100 << 10) && first.bytes() == 100 << 10, "as much as it takes");
+        assert!(first.fit(100 << 10) && taken(&first) == 100 << 10, "as much as it takes");
         let mut second = reply(&partner, 900).unwrap();
-        assert!(second.fit(1 << 20) && second.bytes() <= 1 << 20, "what is durable is answered");
+        assert!(second.fit(1 << 20) && taken(&second) <= 1 << 20, "what is durable is answered");
         assert!(reply(&partner, 1_000).is_err() && reply(&other, 1_000).is_ok());
-        assert!(reply(&partner, 50).unwrap().held.is_none(), "a small one is not counted");
+        assert!(reply(&partner, 50).unwrap().0.held.is_none(), "a small one is not counted");
         drop((first, second));
         let mut large = reply(&partner, 1_000_000).unwrap();
-        assert_eq!(large.bytes(), 256 << 10, "one that is alone has room");
-        assert!(!large.fit(100) && large.bytes() == 0);
+        assert_eq!(taken(&large), 256 << 10, "one that is alone has room");
+        assert!(!large.fit(100) && taken(&large) == 0);
     }
 
     #[test]
