@@ -42,16 +42,7 @@ pub fn claim(call: &Call<'_>, (header, id): &DeliveryId, body: &[u8]) -> Claim {
         hash.update([0]);
     }
     hash.update(body);
-    Claim { key: DeliveryKey::of(id), header: *header, fingerprint: hex(&hash.finalize()) }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("a String takes all that is written");
-    }
-    text
+    Claim { key: DeliveryKey::of(id), header: *header, fingerprint: hex::encode(hash.finalize()) }
 }
 
 impl Claim {

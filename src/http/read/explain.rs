@@ -5,7 +5,7 @@ use crate::codec::render::{self, ExplainView};
 use crate::domain::{AssetId, Committed, LostWrite, Micros, OperatorAction, Origin, RecordKind, Seq};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
-use crate::store::{AssetRow, Reader};
+use crate::store::{AssetRow, ReadError, Reader};
 use hyper::{Response, StatusCode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl History {
         let lost = reader.record(RecordKind::Lost, partner.no, id.as_bytes())?;
         let lost = lost.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         let actions = actions(reader, partner, &row)?;
-        let last_change = last_change(reader, row.changed);
+        let last_change = last_change(reader, row.changed)?;
         Ok(Some(History { row, last_change, lost, actions }))
     }
 
@@ -75,10 +75,16 @@ impl History {
     }
 }
 
-/// The change itself, where the log has not been trimmed of it.
-fn last_change(reader: &Reader, changed: Seq) -> Option<Committed> {
-    let before = Seq(changed.0.checked_sub(1)?);
-    reader.changes(before, 1).ok()?.changes.into_iter().find(|committed| committed.seq == changed)
+/// The change itself, where the log still holds it whole.
+fn last_change(reader: &Reader, changed: Seq) -> Result<Option<Committed>, ReadError> {
+    let Some(before) = changed.0.checked_sub(1) else { return Ok(None) };
+    match reader.changes(Seq(before), 1) {
+        Ok(page) => Ok(page.changes.into_iter().find(|committed| committed.seq == changed)),
+        Err(ReadError::Trimmed { .. }) => Ok(None),
+        // counted by the reader; the rest of the explanation does not rest on it
+        Err(error) if error.is_damage() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// What operators did to the asset: the newest, and those that members still bear.
