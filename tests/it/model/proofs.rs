@@ -3,20 +3,13 @@
 //! by a restart; and the change stream replayed from its beginning equals the catalogue (`follow`).
 
 use super::Scenario;
+use crate::store::world::KEEP_ALL;
 use crate::support::house::wait_for;
 use tidegate::domain::{PartnerNo, RecordKind, Seq, WriteSet};
-use tidegate::store::{AssetRow, Reader, RecordRow, StoreOptions, open, open_backend};
+use tidegate::store::{AssetRow, Reader, RecordRow, open, open_backend};
 
 /// Pages of a scenario's log, and more rows and records than it has of a kind.
 const PAGE: usize = 10_000;
-const KEEP_ALL: StoreOptions = StoreOptions {
-    cache_bytes: 1 << 20,
-    overlay_bytes_max: 1 << 20,
-    log_keep: i64::MAX,
-    log_bytes_max: u64::MAX,
-    init: false,
-};
-
 /// All that a store holds of some partners.
 #[derive(Debug, PartialEq)]
 struct Contents {

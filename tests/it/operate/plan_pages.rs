@@ -1,6 +1,7 @@
 //! Plans of many ids (A9): written, shown, applied and dropped page by page, whatever ends in the
 //! middle; and plans that were stored whole before.
 
+use crate::store::world::KEEP_ALL;
 use crate::support::feed_server::{FeedServer, Served};
 use crate::support::house::{House, answer, feed, partner, wait_for};
 use crate::support::stage::{PATH, START, Stage, document};
@@ -167,13 +168,7 @@ fn of_before(id: u64, state: &str, ids: impl IntoIterator<Item = usize>) -> Valu
 
 /// Puts records into a store that no daemon has open.
 fn put_plans(house: &House, no: PartnerNo, plans: &[Value]) {
-    let options = StoreOptions {
-        cache_bytes: 1 << 20,
-        overlay_bytes_max: 64 << 20,
-        log_keep: i64::MAX,
-        log_bytes_max: 1 << 30,
-        init: false,
-    };
+    let options = StoreOptions { overlay_bytes_max: 64 << 20, ..KEEP_ALL };
     let Opened { mut writer, .. } = open(&house.settings.store.directory, &options).unwrap();
     let mut set = WriteSet::new(no);
     for plan in plans {

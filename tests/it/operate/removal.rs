@@ -8,6 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Output};
+use tempfile::TempDir;
 use tidegate::clock::Clock;
 use tidegate::config::{KeyHash, load};
 use tidegate::daemon::Daemon;
@@ -82,6 +83,17 @@ fn write_partner(directory: &Path, name: &str) {
     std::fs::write(directory.join(format!("partners/{name}.toml")), format!("keys = [\"{key}\"]\n")).unwrap();
 }
 
+/// A directory with a configuration: a reader, these partners, and ports that are free.
+fn configuration_of(partners: &[&str]) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("partners")).unwrap();
+    let reader = format!("[[readers]]\nname = 'r'\nkeys = [\"{}\"]\n", KeyHash::of(READER));
+    let ports = "[server]\nlisten = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n";
+    std::fs::write(directory.path().join("tidegate.toml"), format!("{ports}{reader}")).unwrap();
+    partners.iter().for_each(|name| write_partner(directory.path(), name));
+    directory
+}
+
 /// A daemon of the configuration in `directory`, on ports of its own.
 async fn house_of(directory: &Path) -> House {
     let mut settings = load(directory).unwrap();
@@ -93,14 +105,8 @@ async fn house_of(directory: &Path) -> House {
 
 #[tokio::test]
 async fn partner_remove_takes_the_file_and_purge_the_assets_once_the_daemon_has_stopped() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = configuration_of(&["acme", "beta"]);
     let directory = directory.path();
-    std::fs::create_dir(directory.join("partners")).unwrap();
-    let reader = format!("[[readers]]\nname = 'r'\nkeys = [\"{}\"]\n", KeyHash::of(READER));
-    let ports = "[server]\nlisten = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n";
-    std::fs::write(directory.join("tidegate.toml"), format!("{ports}{reader}")).unwrap();
-    write_partner(directory, "acme");
-    write_partner(directory, "beta");
     let house = house_of(directory).await;
     let assets: Vec<Value> = (0..700).map(|n| json!({"id": format!("a{n}"), "name": "n"})).collect();
     house.post("acme", "/api/assets", &json!(assets)).await;
@@ -151,14 +157,8 @@ async fn partner_remove_takes_the_file_and_purge_the_assets_once_the_daemon_has_
 
 #[tokio::test]
 async fn b03_a_purged_partner_that_came_back_and_was_removed_again_is_listed() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = configuration_of(&["acme", "beta"]);
     let directory = directory.path();
-    std::fs::create_dir(directory.join("partners")).unwrap();
-    let reader = format!("[[readers]]\nname = 'r'\nkeys = [\"{}\"]\n", KeyHash::of(READER));
-    let ports = "[server]\nlisten = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n";
-    std::fs::write(directory.join("tidegate.toml"), format!("{ports}{reader}")).unwrap();
-    write_partner(directory, "acme");
-    write_partner(directory, "beta");
     let house = house_of(directory).await;
     house.post("acme", "/api/assets", &json!({"id": "a", "name": "n"})).await;
     house.stop().await;

@@ -4,6 +4,7 @@
 
 use crate::proofs::keyed::{self, Keyed};
 use crate::proofs::ledger::{self, Ledger};
+use crate::store::world::KEEP_ALL;
 use crate::support::program::{Program, configure};
 use crate::support::random::Random;
 use std::path::Path;
@@ -63,13 +64,7 @@ async fn g4_g2_fifty_kills_under_load_lose_nothing_acknowledged_invent_nothing_a
 
 /// The store's own reader, over everything from the first change on.
 fn the_log_has_no_gap(directory: &Path, ledger: &Ledger) {
-    let options = StoreOptions {
-        cache_bytes: 1 << 20,
-        overlay_bytes_max: 64 << 20,
-        log_keep: i64::MAX,
-        log_bytes_max: u64::MAX,
-        init: false,
-    };
+    let options = StoreOptions { overlay_bytes_max: 64 << 20, ..KEEP_ALL };
     let opened = store::open(directory, &options).unwrap();
     let mut last = Seq(0);
     let mut prices = 0;

@@ -1,7 +1,7 @@
 //! Bits that change in a file that was closed in order (bit rot, a bad controller, a foreign hand): whatever is read
 //! afterwards is what was written, or an error; and a checkpoint over it makes nothing of it look whole.
 
-use crate::store::world::{Told, World};
+use crate::store::world::{KEEP_ALL, Told, World};
 use crate::support::random::Random;
 use crate::support::simdisk::{Keeps, SimDisk};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -9,20 +9,12 @@ use std::collections::BTreeSet;
 use tidegate::domain::{Micros, Seq};
 use tidegate::store::{Opened, ReadError, StoreError, StoreOptions, open, open_backend};
 
-const OPTIONS: StoreOptions = StoreOptions {
-    cache_bytes: 1 << 20,
-    overlay_bytes_max: 1 << 20,
-    log_keep: i64::MAX,
-    log_bytes_max: u64::MAX,
-    init: false,
-};
-
 /// A file that was closed with everything in its tables, and what it shows.
 fn closed() -> (Vec<u8>, World) {
     let disk = SimDisk::default();
     let mut world = World::default();
     let mut random = Random(1);
-    let mut opened = open_backend(disk.clone(), &OPTIONS).unwrap();
+    let mut opened = open_backend(disk.clone(), &KEEP_ALL).unwrap();
     while world.last() < Seq(350) {
         opened.writer.commit(&mut world.random_sets(&mut random, Micros(1)), Micros(1)).unwrap();
     }
@@ -51,7 +43,7 @@ enum Became {
 
 /// Opens, reads all that can be read, commits and checkpoints, and reads all again.
 fn live_with(image: Vec<u8>, world: &World, random: &mut Random) -> Became {
-    let mut opened = match open_backend(SimDisk::holding(image), &OPTIONS) {
+    let mut opened = match open_backend(SimDisk::holding(image), &KEEP_ALL) {
         Ok(opened) => opened,
         Err(error) => {
             println!("refused: {error}");
@@ -180,14 +172,14 @@ fn a_damaged_record_of_the_log_is_told_at_open_and_in_the_changes_and_let_go_whe
         txn.commit().unwrap();
         key
     };
-    let mut opened = open(directory.path(), &OPTIONS).unwrap();
+    let mut opened = open(directory.path(), &KEEP_ALL).unwrap();
     while world.last() < Seq(60) {
         opened.writer.commit(&mut world.random_sets(&mut random, Micros(1)), Micros(1)).unwrap();
     }
     opened.writer.checkpoint_all().unwrap();
     drop(opened);
     let key = damage(30);
-    let Opened { writer, reader, .. } = open(directory.path(), &OPTIONS).unwrap();
+    let Opened { writer, reader, .. } = open(directory.path(), &KEEP_ALL).unwrap();
     let read = reader.changes(Seq(key - 1), 1_000).map(|_| ());
     assert!(matches!(&read, Err(error) if error.is_damage()), "{read:?}");
     let behind = reader.changes(Seq(key), 1_000).map(|_| ());
@@ -196,7 +188,7 @@ fn a_damaged_record_of_the_log_is_told_at_open_and_in_the_changes_and_let_go_whe
         reader.damage().filter(|(_, times)| *times > 0).map(|(table, _)| table).collect::<Vec<_>>(),
         ["log"]
     );
-    let options = StoreOptions { log_keep: 0, ..OPTIONS };
+    let options = StoreOptions { log_keep: 0, ..KEEP_ALL };
     drop((writer, reader));
     let Opened { mut writer, reader, .. } = open(directory.path(), &options).unwrap();
     while writer.trim(Micros(1_000)).unwrap() > 0 {}
@@ -212,7 +204,7 @@ fn a_damaged_record_of_the_log_is_told_at_open_and_in_the_changes_and_let_go_whe
     }
     drop((writer, reader)); // killed: the tail is in the log alone
     damage(world.last().0);
-    let error = open(directory.path(), &OPTIONS).map(|_| ()).unwrap_err();
+    let error = open(directory.path(), &KEEP_ALL).map(|_| ()).unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     assert!(error.to_string().contains("restore it from a backup"), "{error}");
 }

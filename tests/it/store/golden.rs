@@ -5,25 +5,18 @@
 //! once a version is released, the layout changes only together with its version byte. Where the change is meant,
 //! `TIDEGATE_REFRESH_GOLDEN=1 cargo test golden` writes the file anew.
 
+use crate::store::world::KEEP_ALL;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use std::fmt::Write;
 use std::path::Path;
 use tidegate::domain::*;
-use tidegate::store::{AssetRow, Opened, Reader, StoreOptions, open};
+use tidegate::store::{AssetRow, Opened, Reader, open};
 
 const GOLDEN: &str = include_str!("../../golden/store.txt");
 const FIRST: &str = include_str!("../../golden/store.1.txt");
 const PARTNER: PartnerNo = PartnerNo(7);
 /// 2026-01-01T00:00:00Z
 const START: Micros = Micros(1_767_225_600_000_000);
-const OPTIONS: StoreOptions = StoreOptions {
-    cache_bytes: 1 << 20,
-    overlay_bytes_max: 1 << 20,
-    log_keep: i64::MAX,
-    log_bytes_max: u64::MAX,
-    init: false,
-};
-
 fn stamp(seconds: i64, lane: Lane) -> Stamp {
     Stamp::new(START.plus(seconds * Micros::SECOND), lane, 3)
 }
@@ -152,7 +145,7 @@ fn changes() -> Vec<(&'static str, ChangeKind)> {
 
 /// All that a file holds which has taken these changes, each in a commit of its own, and a checkpoint.
 fn persisted(directory: &Path, changes: Vec<(&'static str, ChangeKind)>) -> String {
-    let mut writer = open(directory, &OPTIONS).unwrap().writer;
+    let mut writer = open(directory, &KEEP_ALL).unwrap().writer;
     let names: Vec<_> = changes.iter().map(|(name, _)| *name).collect();
     for (_, kind) in changes {
         writer.commit(&mut vec![WriteSet { partner: PARTNER, changes: vec![kind] }], START).unwrap();
@@ -265,12 +258,12 @@ fn a_file_of_the_first_schema_is_read_and_its_rows_are_rewritten_as_they_change(
     let today = tempfile::tempdir().unwrap();
     let count = FIRST.lines().filter(|line| line.starts_with("log ")).count();
     persisted(today.path(), changes().into_iter().take(count).collect());
-    let expected = shown(&open(today.path(), &OPTIONS).unwrap().reader);
+    let expected = shown(&open(today.path(), &KEEP_ALL).unwrap().reader);
     assert_eq!(expected.1.len(), count);
     for checkpoint in [0, count as u64] {
         let directory = tempfile::tempdir().unwrap();
         first_schema(directory.path(), checkpoint);
-        let Opened { mut writer, reader, .. } = open(directory.path(), &OPTIONS).unwrap();
+        let Opened { mut writer, reader, .. } = open(directory.path(), &KEEP_ALL).unwrap();
         assert_eq!(shown(&reader), expected, "checkpoint {checkpoint}");
         let end = Seq(count as u64);
         assert!(
@@ -288,7 +281,7 @@ fn a_file_of_the_first_schema_is_read_and_its_rows_are_rewritten_as_they_change(
         let then = shown(&reader);
         assert_ne!(then.0, expected.0);
         drop((writer, reader));
-        assert_eq!(shown(&open(directory.path(), &OPTIONS).unwrap().reader), then);
+        assert_eq!(shown(&open(directory.path(), &KEEP_ALL).unwrap().reader), then);
         let db = Database::open(directory.path().join("tidegate.redb")).unwrap();
         let txn = db.begin_read().unwrap();
         let version = |name| {

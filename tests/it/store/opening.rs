@@ -1,6 +1,6 @@
 //! Opening: who may, and what is refused.
 
-use crate::store::world::World;
+use crate::store::world::{KEEP_ALL, World};
 use crate::support::random::Random;
 use crate::support::simdisk::SimDisk;
 use redb::{Database, ReadableDatabase, TableDefinition};
@@ -9,14 +9,6 @@ use std::path::Path;
 use std::process::Command;
 use tidegate::domain::{Micros, Seq};
 use tidegate::store::{Opened, StoreError, StoreOptions, open, open_backend};
-
-const OPTIONS: StoreOptions = StoreOptions {
-    cache_bytes: 1 << 20,
-    overlay_bytes_max: 1 << 20,
-    log_keep: i64::MAX,
-    log_bytes_max: u64::MAX,
-    init: false,
-};
 
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 
@@ -27,7 +19,7 @@ fn error_of(directory: &Path, options: &StoreOptions) -> StoreError {
 /// Something to lose.
 fn fill(directory: &Path) -> World {
     let mut world = World::default();
-    let mut opened = open(directory, &OPTIONS).unwrap();
+    let mut opened = open(directory, &KEEP_ALL).unwrap();
     let mut random = Random(1);
     while world.last() < Seq(20) {
         opened.writer.commit(&mut world.random_sets(&mut random, Micros(1)), Micros(1)).unwrap();
@@ -42,15 +34,15 @@ fn c9_a_file_that_is_missing_or_emptied_is_refused_unless_told_to_begin_anew() {
     fill(directory.path());
     for lose in [|file: &Path| fs::remove_file(file).unwrap(), |file: &Path| fs::write(file, "").unwrap()] {
         lose(&file);
-        let error = error_of(directory.path(), &OPTIONS);
+        let error = error_of(directory.path(), &KEEP_ALL);
         assert!(
             matches!(error, StoreError::Missing { .. }) && error.to_string().contains("--init"),
             "{error}"
         );
-        let opened = open(directory.path(), &StoreOptions { init: true, ..OPTIONS }).unwrap();
+        let opened = open(directory.path(), &StoreOptions { init: true, ..KEEP_ALL }).unwrap();
         assert_eq!(opened.reader.durable(), Seq(0));
         drop(opened);
-        drop(open(directory.path(), &OPTIONS).unwrap());
+        drop(open(directory.path(), &KEEP_ALL).unwrap());
     }
 }
 
@@ -79,7 +71,7 @@ fn a_plain_start_keeps_every_cursor_whatever_became_of_the_mark() {
     let mut world = fill(directory.path());
     let mut cursors = Vec::new();
     for groups in 0..4 {
-        let mut opened = open(directory.path(), &OPTIONS).unwrap();
+        let mut opened = open(directory.path(), &KEEP_ALL).unwrap();
         go_on(&mut opened, &mut world, groups);
         opened.writer.checkpoint_slice().unwrap();
         go_on(&mut opened, &mut world, groups);
@@ -90,13 +82,13 @@ fn a_plain_start_keeps_every_cursor_whatever_became_of_the_mark() {
             Some(torn) => fs::write(&mark, torn).unwrap(),
             None => fs::remove_file(&mark).unwrap(),
         }
-        let opened = open(directory.path(), &OPTIONS).unwrap();
+        let opened = open(directory.path(), &KEEP_ALL).unwrap();
         for (journal, seq) in &cursors {
             assert!(opened.reader.has_given(*journal, *seq), "{cursors:?}");
         }
         cursors.push(given(&opened));
     }
-    let opened = open(directory.path(), &OPTIONS).unwrap();
+    let opened = open(directory.path(), &KEEP_ALL).unwrap();
     world.assert_shown_by(&opened.reader, &mut Random(5));
 }
 
@@ -104,14 +96,14 @@ fn a_plain_start_keeps_every_cursor_whatever_became_of_the_mark() {
 fn a_change_keeps_the_cursor_of_the_life_that_committed_it() {
     let directory = tempfile::tempdir().unwrap();
     let mut world = fill(directory.path());
-    let mut opened = open(directory.path(), &OPTIONS).unwrap();
+    let mut opened = open(directory.path(), &KEEP_ALL).unwrap();
     let (before, life) = (opened.reader.durable(), opened.reader.journal());
     go_on(&mut opened, &mut world, 3);
     let last = opened.reader.durable();
     let first_life = opened.reader.journal_of(before);
     assert!(first_life != life && opened.reader.journal_of(last) == life);
     drop(opened);
-    let reader = open(directory.path(), &OPTIONS).unwrap().reader;
+    let reader = open(directory.path(), &KEEP_ALL).unwrap().reader;
     assert_eq!((reader.journal_of(before), reader.journal_of(last)), (first_life, life));
     assert_ne!(reader.journal(), life, "each opening begins a life");
 }
@@ -143,7 +135,7 @@ fn a_file_that_was_removed_or_replaced_while_it_is_open_is_written_no_more() {
     for lose in lose {
         let directory = tempfile::tempdir().unwrap();
         let mut world = fill(directory.path());
-        let mut opened = open(directory.path(), &OPTIONS).unwrap();
+        let mut opened = open(directory.path(), &KEEP_ALL).unwrap();
         go_on(&mut opened, &mut world, 1);
         assert!(!opened.reader.is_displaced());
         lose(&directory.path().join("tidegate.redb"));
@@ -160,7 +152,7 @@ fn c8_a_file_that_is_not_ours_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("tidegate.redb");
     fs::write(&file, "this is no database").unwrap();
-    assert!(matches!(error_of(directory.path(), &OPTIONS), StoreError::Open { .. }));
+    assert!(matches!(error_of(directory.path(), &KEEP_ALL), StoreError::Open { .. }));
     assert_eq!(fs::read_to_string(&file).unwrap(), "this is no database");
 }
 
@@ -169,7 +161,7 @@ fn a_file_whose_making_was_cut_short_is_made_again() {
     let directory = tempfile::tempdir().unwrap();
     let new = directory.path().join("tidegate.redb.new");
     fs::write(&new, vec![0; 5_000]).unwrap();
-    drop(open(directory.path(), &OPTIONS).unwrap());
+    drop(open(directory.path(), &KEEP_ALL).unwrap());
     assert!(!new.exists());
 }
 
@@ -184,19 +176,19 @@ fn c10_a_newer_schema_is_refused_with_what_to_do() {
         txn.commit().unwrap();
     };
     set_schema(3);
-    let error = error_of(directory.path(), &OPTIONS);
+    let error = error_of(directory.path(), &KEEP_ALL);
     assert!(matches!(error, StoreError::Newer { found: 3, known: 2 }), "{error}");
     assert!(error.to_string().contains("restore a backup"));
     set_schema(2);
-    let opened = open(directory.path(), &OPTIONS).unwrap();
+    let opened = open(directory.path(), &KEEP_ALL).unwrap();
     world.assert_shown_by(&opened.reader, &mut Random(2));
 }
 
 #[test]
 fn c11_a_second_opener_is_refused_and_the_first_unharmed() {
     let directory = tempfile::tempdir().unwrap();
-    let mut opened = open(directory.path(), &OPTIONS).unwrap();
-    assert!(matches!(error_of(directory.path(), &OPTIONS), StoreError::AlreadyOpen { .. }));
+    let mut opened = open(directory.path(), &KEEP_ALL).unwrap();
+    assert!(matches!(error_of(directory.path(), &KEEP_ALL), StoreError::AlreadyOpen { .. }));
     let status = another_opener(directory.path());
     assert!(status.success(), "the second process is told that the file is open: {status}");
     let (mut world, mut random) = (World::default(), Random(3));
@@ -218,18 +210,18 @@ fn another_opener(directory: &Path) -> std::process::ExitStatus {
 #[test]
 fn opening_a_second_time_is_refused() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
-    let error = error_of(Path::new(&directory), &OPTIONS);
+    let error = error_of(Path::new(&directory), &KEEP_ALL);
     assert!(matches!(error, StoreError::AlreadyOpen { .. }), "{error}");
 }
 
 #[test]
 fn c11_a_backend_of_ours_keeps_the_lock() {
     let disk = SimDisk::default();
-    let opened = open_backend(disk.clone(), &OPTIONS).unwrap();
-    let second = open_backend(disk.clone(), &OPTIONS).map(|_| ());
+    let opened = open_backend(disk.clone(), &KEEP_ALL).unwrap();
+    let second = open_backend(disk.clone(), &KEEP_ALL).map(|_| ());
     assert!(matches!(second, Err(StoreError::AlreadyOpen { .. })));
     drop(opened);
-    assert!(open_backend(disk, &OPTIONS).is_ok());
+    assert!(open_backend(disk, &KEEP_ALL).is_ok());
 }
 
 #[test]
@@ -237,7 +229,7 @@ fn c7_a_directory_that_cannot_be_made_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("a file");
     fs::write(&file, "").unwrap();
-    let error = error_of(&file.join("below"), &OPTIONS);
+    let error = error_of(&file.join("below"), &KEEP_ALL);
     assert!(matches!(error, StoreError::Directory { .. }), "{error}");
     assert!(error.to_string().contains("below"));
 }

@@ -2,22 +2,15 @@
 //! what really followed, or is told to begin anew. It is never left with changes that the store does not have, nor
 //! without some that it has.
 
-use crate::store::world::World;
+use crate::store::world::{KEEP_ALL, World};
 use crate::support::random::Random;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tidegate::domain::{Committed, Micros, Seq};
-use tidegate::store::{Opened, Reader, StoreOptions, open};
+use tidegate::store::{Opened, Reader, open};
 
-const OPTIONS: StoreOptions = StoreOptions {
-    cache_bytes: 1 << 20,
-    overlay_bytes_max: 1 << 20,
-    log_keep: i64::MAX,
-    log_bytes_max: u64::MAX,
-    init: false,
-};
 const DATABASE: &str = "tidegate.redb";
 const MARK: &str = "tidegate.reached";
 
@@ -191,7 +184,7 @@ impl Scene {
             }
             Start => {
                 let directory = self.machine().directory.clone();
-                self.machine().opened = Some(open(&directory, &OPTIONS).unwrap());
+                self.machine().opened = Some(open(&directory, &KEEP_ALL).unwrap());
             }
             Copy(number) => {
                 let copy = files(&self.machine().directory);
