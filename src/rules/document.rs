@@ -292,7 +292,6 @@ fn delete(head: &AssetHead, held: &Document, stamp: Stamp) -> DocumentDecision {
 fn won(head: &AssetHead, held: &Document, raised: Raised, lacked: Stamp) -> DocumentDecision {
     let Raised { mut next, after, superseded, ambiguous, all_lost } = raised;
     let (set, removed) = difference(held, &after);
-    let mut differs = !set.is_empty() || !removed.is_empty();
     // always: a head of before strings were decoded is mended by the next write
     next.inactive = is_inactive(&after);
     next.currency = after.text_of("currency").and_then(|code| Currency::new(&code).ok());
@@ -302,8 +301,8 @@ fn won(head: &AssetHead, held: &Document, raised: Raised, lacked: Stamp) -> Docu
         next.death = next.death.max(lacked);
     }
     let lives = next.is_alive();
-    differs |= was_alive != lives || head.holds_members() != next.holds_members();
-    if differs {
+    let is_seen = !set.is_empty() || !removed.is_empty() || was_alive != lives;
+    if is_seen || head.holds_members() != next.holds_members() {
         next.version = next.version.wrapping_add(1);
         next.hash = after.hash();
     }
@@ -311,7 +310,7 @@ fn won(head: &AssetHead, held: &Document, raised: Raised, lacked: Stamp) -> Docu
         (false, true) if head.death.happened() => (Outcome::Created, Rule::X1, AssetEvent::Created),
         (false, true) => (Outcome::Created, Rule::D1, AssetEvent::Created),
         (true, true) if all_lost => (Outcome::Superseded, Rule::D1, AssetEvent::Stamped),
-        (true, true) if differs => (Outcome::Updated, Rule::D1, AssetEvent::Updated),
+        (true, true) if is_seen => (Outcome::Updated, Rule::D1, AssetEvent::Updated),
         (true, false) => (Outcome::Deleted, Rule::X1, AssetEvent::Deleted),
         (true, true) | (false, false) => (Outcome::Unchanged, Rule::D2, AssetEvent::Stamped),
     };

@@ -98,6 +98,21 @@ fn d2_equal_content_is_a_duplicate_or_unchanged_by_its_stamp() {
 }
 
 #[test]
+fn d1_d2_what_no_reader_sees_is_unchanged_and_what_one_sees_is_updated() {
+    let mut asset = Asset::new();
+    asset.write(Verb::Post, at(1), &[], &["a"]);
+    // the head holds a base from now on, which the store must learn; the document is as empty as before
+    let emptied = asset.write(Verb::Put, at(2), &[], &[]);
+    assert_eq!((emptied.outcome, emptied.rule), (Outcome::Unchanged, Rule::D2));
+    let effect = emptied.effect.expect("the stamp is recorded");
+    assert_eq!((effect.event, effect.head.holds_members()), (AssetEvent::Stamped, true));
+    let set = asset.write(Verb::Put, at(3), &[("a", 1)], &[]);
+    assert_eq!((set.outcome, set.rule), (Outcome::Updated, Rule::D1));
+    let removed = asset.write(Verb::Post, at(4), &[], &["a"]);
+    assert_eq!((removed.outcome, removed.rule), (Outcome::Updated, Rule::D1));
+}
+
+#[test]
 fn d3_at_equal_time_the_higher_lane_wins() {
     let mut asset = Asset::new();
     asset.write(Verb::Put, Stamp::new(Micros(10), Lane::Push, 0), &[("a", 1)], &[]);

@@ -53,7 +53,7 @@ fn has_lost(head: &AssetHead, write: StampedWrite<'_>) -> bool {
 /// Of a living asset that stays alive: readers do not know what its document was last.
 fn brought_back(before: &AssetHead, head: AssetHead, document: Document) -> DocumentDecision {
     let hash = document.hash();
-    let is_same = hash == before.hash && head.holds_members() == before.holds_members();
+    let is_same = hash == before.hash;
     let (outcome, rule) = match (is_same, head.base == before.base) {
         (true, true) => (Outcome::Duplicate, Rule::D2),
         (true, false) => (Outcome::Unchanged, Rule::D2),
@@ -184,5 +184,13 @@ mod tests {
             let told = decision.map(|decision| (decision.outcome, brings_back(&decision)));
             assert_eq!(told, expected, "{verb:?} at {time}, {:?}", head.exceptions);
         }
+    }
+
+    #[test]
+    fn d2_a_full_write_without_members_over_a_post_without_members_is_unchanged() {
+        let head = AssetHead { life: at(5), hash: Document::default().hash(), ..AssetHead::unborn() };
+        let empty = Step { verb: Verb::Put, time: 6, names: Vec::new(), hash: 0, removed: Vec::new() };
+        let decision = decided((&head, None), &empty, Stamp::NEVER).unwrap();
+        assert_eq!((decision.outcome, decision.rule), (Outcome::Unchanged, Rule::D2));
     }
 }

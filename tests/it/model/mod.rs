@@ -32,8 +32,10 @@ use tidegate::rules::policy::Absent;
 /// Enough for about a minute in the dev profile.
 const SEEDS: u64 = 80;
 /// Seeds that have failed, two of them by a race.
-const FAILED: [u64; 8] =
-    [3817062997, 4460934463, 492565999, 575599292, 7330524365, 6294497184, 2698172481, 29655861];
+const FAILED: [u64; 10] = [
+    3817062997, 4460934463, 492565999, 575599292, 7330524365, 6294497184, 2698172481, 29655861, 3229828610,
+    2400421312,
+];
 const STEPS: usize = 60;
 /// The proofs read the log from its beginning.
 const LOG_KEEP: Duration = Duration::from_secs(1_000 * 86_400);
