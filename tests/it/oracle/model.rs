@@ -102,7 +102,7 @@ impl Model {
     }
 
     pub fn delete(&mut self, now: i64, id: &str, at: Option<i64>) -> Verdict {
-        self.expire(now);
+        self.expire_parked(now);
         let said = at.is_some();
         let at = self.source_time(now, at);
         if said && at > now + DOCUMENT_AHEAD_MAX_US {
@@ -125,7 +125,7 @@ impl Model {
     }
 
     pub fn price_in_lane(&mut self, now: i64, price: PriceIn, lane: Lane) -> Verdict {
-        self.expire(now);
+        self.expire_parked(now);
         let at = self.source_time(now, price.as_of);
         let mut asset = self.assets.get(&price.id).cloned().unwrap_or_default();
         let arrival = self.arrival(now, at, price.as_of.is_some(), lane);
@@ -148,7 +148,7 @@ impl Model {
     }
 
     pub fn snapshot(&mut self, now: i64, snapshot: SnapshotIn) -> RunReport {
-        self.expire(now);
+        self.expire_parked(now);
         self.run(now, &snapshot)
     }
 
@@ -185,9 +185,15 @@ impl Model {
         Some(self.guard.settle(plan, PlanState::Rejected)?.1.len())
     }
 
-    /// Lets time pass: plans (F4) and parked prices (P3) expire. Every call does this first.
+    /// Lets time pass for whoever looks at plans: they (F4) and parked prices (P3) expire.
     pub fn expire(&mut self, now: i64) {
         self.guard.expire(now);
+        self.expire_parked(now);
+    }
+
+    /// P3: every call does this first. A plan expires when somebody looks at plans, or a run comes that
+    /// was read whole: a clock that has gone back since, with nobody looking in between, has expired none.
+    pub(super) fn expire_parked(&mut self, now: i64) {
         for (id, asset) in &mut self.assets {
             asset.parked.retain(|_, parked| {
                 let keep = now < parked.since + PARKED_FOR_US;
@@ -203,7 +209,7 @@ impl Model {
     /// X4: forgets the tombstones that may be forgotten. Never happens by itself, as the rule
     /// gives the least age only.
     pub fn collect_tombstones(&mut self, now: i64) {
-        self.expire(now);
+        self.expire_parked(now);
         let age = TOMBSTONE_FOR_US.max(3 * self.policy.feed_interval_us);
         let old = |asset: &Asset| {
             !asset.alive() && asset.parked.is_empty() && asset.died.is_some_and(|t| t + age <= now)

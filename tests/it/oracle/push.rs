@@ -16,7 +16,7 @@ impl Model {
     /// One item: all of it applies in one commit (D5), or none of it: half an item
     /// would be a state that nobody sent.
     pub fn push(&mut self, now: i64, item: PushIn) -> Verdict {
-        self.expire(now);
+        self.expire_parked(now);
         let at = self.source_time(now, item.at);
         let before = self.assets.get(&item.id).cloned().unwrap_or_default();
         if let Some(refusal) = self.refuse_push(now, at, &item, &before) {

@@ -173,6 +173,7 @@ impl Model {
 
     /// F7: nothing is parsed or applied; one more absence for what the file lacks.
     fn stand_still(&mut self, now: i64, last: &Accepted) -> RunReport {
+        self.guard.expire(now);
         let mut report = ended(RunStatus::Unchanged, "F7", Some(last.s));
         report.undated = last.undated;
         let baseline = self.baseline();
@@ -195,6 +196,7 @@ impl Model {
         SnapshotTime { s, undated, stated }: SnapshotTime,
         mut report: RunReport,
     ) -> RunReport {
+        self.guard.expire(now);
         let baseline = self.baseline();
         report.undated = undated;
         report.repeated = sorted.repeated;
