@@ -196,6 +196,8 @@ pub struct FeedState {
     pub last_whole: bool,
     /// That file may be cut or mixed, so that its absences count at the second one in a row (F1, F6).
     pub last_doubtful: bool,
+    /// It may be mixed and is not cut: further files may confirm a plan of what it lacks (F4).
+    pub last_only_mixed: bool,
     /// That file held no record; and its envelope said that this is meant (F4).
     pub last_empty: bool,
     pub last_empty_meant: bool,

@@ -96,6 +96,35 @@ async fn f4_no_plan_is_confirmed_of_an_undated_file_of_an_empty_one_or_of_more_t
 }
 
 #[tokio::test]
+async fn f4_f6_a_plan_of_a_dated_file_that_repeats_ids_is_confirmed() {
+    let mut stage = dated(10).await;
+    let twice = || (0..7).chain([0]);
+    let report = stage.publish_next_day(twice()).await;
+    assert_eq!((&report["counts"]["absent_once"], &report["counts"]["held"]), (&json!(3), &json!(0)));
+    stage.publish_next_day(twice()).await;
+    assert_eq!(stage.states().await, ["held"], "the second in a row");
+    stage.publish_next_day(twice()).await;
+    stage.publish_next_day(0..7).await;
+    assert_eq!((stage.living().await, stage.states().await), (7, vec!["approved".to_owned()]));
+}
+
+/// F1: their absences count as an undated file's, and what cuts one file cuts the next.
+#[tokio::test]
+async fn f4_f1_no_plan_of_lines_that_may_be_cut_is_confirmed() {
+    let mut stage = dated(10).await;
+    for _ in 0..5 {
+        stage.wait(DAY / 2);
+        let at = time::format(stage.now());
+        let lines = (0..7).map(|n| format!(r#"{{"id":"a{n}","name":"n{n}","updated_at":"{at}"}}"#));
+        let lines = lines.collect::<Vec<_>>().join("\n");
+        stage.server.put(PATH, Served::json(lines).content_type("application/x-ndjson"));
+        let report = stage.fetch().await;
+        assert_eq!((&report["status"], &report["dated"]), (&json!("applied"), &json!(true)), "{report}");
+    }
+    assert_eq!((stage.living().await, stage.states().await), (10, vec!["held".to_owned()]));
+}
+
+#[tokio::test]
 async fn f4_seven_of_eight_and_two_of_twelve_are_deleted_without_a_plan() {
     for (assets, left) in [(8, 7), (12, 10), (200, 180)] {
         let mut stage = dated(assets).await;

@@ -31,7 +31,7 @@ pub struct PlanView {
     pub expires: i64,
     /// The baseline, doubled so that a median between two runs stays whole.
     pub baseline_doubled: usize,
-    /// Its file was dated.
+    /// Its file was dated, and is no lines that may be cut (F1).
     pub dated: bool,
     /// Bodies that lacked its ids, its own file's first.
     pub bodies: Vec<u64>,
@@ -94,7 +94,7 @@ impl Guard {
             expires: now + PLAN_FOR_US,
             baseline_doubled,
             // An empty file is meant only where that is said, or approved.
-            dated: !file.undated && !file.empty,
+            dated: !file.undated && !file.may_be_cut && !file.empty,
             bodies: vec![file.body_hash],
         });
         Some(id)

@@ -40,6 +40,8 @@ pub struct Accepted {
     pub s: i64,
     pub body_hash: u64,
     pub undated: bool,
+    /// F1: lines that may be cut; their absences count as an undated file's.
+    pub may_be_cut: bool,
     /// X3, F1, F6: what it lacks is absent at once.
     pub proves: bool,
     pub present: BTreeSet<String>,
@@ -216,11 +218,13 @@ impl Model {
         report.cancelled = self.guard.cancel_if_back(&sorted.present);
         self.guard.forget_declined();
         let empty = snapshot.records.is_empty();
+        let may_be_cut = snapshot.ndjson && snapshot.count.is_none();
         let accepted = Accepted {
             s,
             body_hash: snapshot.body_hash,
             undated,
-            proves: !undated && !sorted.repeats && (!snapshot.ndjson || snapshot.count.is_some()),
+            may_be_cut,
+            proves: !undated && !sorted.repeats && !may_be_cut,
             present: sorted.present,
             deletes: snapshot.complete && !sorted.unreadable,
             empty,

@@ -55,9 +55,9 @@ impl PartnerState {
             GuardDecision::Pass if silence.empty_meant => {} // on purpose: it does not use up the guard
             GuardDecision::Pass => guard::remember_deletes(&mut self.feed, question.deletes, now),
             GuardDecision::Held { baseline, allowed } => {
-                let Silence { run, snapshot, counts_at_once, empty, living, .. } = silence;
+                let Silence { run, snapshot, is_confirmable, empty, living, .. } = silence;
                 // that an empty file is meant is said by itself or by an operator, never by more of them
-                let confirmable = counts_at_once && !empty;
+                let confirmable = is_confirmable && !empty;
                 let body = body.to_owned();
                 let opening = Opening { run, snapshot, baseline, allowed, living, confirmable, body, now };
                 self.hold(absences.deletes.clone(), opening);

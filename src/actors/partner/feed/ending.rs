@@ -55,6 +55,8 @@ impl PartnerState {
                 run,
                 snapshot,
                 counts_at_once: self.feed.last_dated && !self.feed.last_doubtful,
+                is_confirmable: self.feed.last_dated
+                    && (!self.feed.last_doubtful || self.feed.last_only_mixed),
                 empty: self.feed.last_empty,
                 empty_meant: self.feed.last_empty_meant,
                 living: self.index.living() as u64,

@@ -160,7 +160,8 @@ impl FeedTask {
             repeated: surveyed.repeated,
             present: surveyed.present.len() as u64,
             deletes_barred: surveyed.deletes_barred,
-            doubtful: envelope.may_be_cut || surveyed.may_be_mixed,
+            may_be_cut: envelope.may_be_cut,
+            may_be_mixed: surveyed.may_be_mixed,
             faults,
             again,
         };

@@ -37,8 +37,10 @@ pub struct SnapshotFacts {
     /// Different ids in the file.
     pub present: u64,
     pub deletes_barred: bool,
-    /// The file may be cut or mixed, so that its absences count at the second one in a row (F1, F6).
-    pub doubtful: bool,
+    /// Lines without a count: its absences count as an undated file's (F1).
+    pub may_be_cut: bool,
+    /// Ids stand more than once: its absences count at the second file in a row (F6).
+    pub may_be_mixed: bool,
     pub faults: Vec<RecordFault>,
     /// A snapshot that was accepted before, read again for an operator.
     pub again: Option<Again>,

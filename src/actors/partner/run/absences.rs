@@ -10,6 +10,8 @@ pub struct Silence {
     pub snapshot: Micros,
     /// Its absences count at the first (X3): it is dated, and neither cut nor mixed (F1, F6).
     pub counts_at_once: bool,
+    /// F4: further files may confirm a plan of what it lacks: it is dated, and not cut (F1).
+    pub is_confirmable: bool,
     /// It holds no record at all.
     pub empty: bool,
     /// Its envelope says that empty is meant.
@@ -83,6 +85,7 @@ mod tests {
             run: RunId(1),
             snapshot: Micros(1),
             counts_at_once: true,
+            is_confirmable: true,
             empty: false,
             empty_meant: false,
             living: 5,

@@ -81,7 +81,8 @@ impl ActiveRun {
         Silence {
             run: self.facts.run,
             snapshot: self.snapshot,
-            counts_at_once: self.dated && !self.facts.doubtful,
+            counts_at_once: self.dated && !self.facts.may_be_cut && !self.facts.may_be_mixed,
+            is_confirmable: self.dated && !self.facts.may_be_cut,
             empty: self.facts.present == 0,
             empty_meant: self.facts.allow_empty,
             living: self.living,
@@ -98,7 +99,8 @@ pub fn accept(state: &mut FeedState, run: &ActiveRun, unapplied: Vec<String>, no
     state.last_stated_at = run.facts.times.stated().map(|at| at.0).or(state.last_stated_at);
     state.last_dated = run.dated;
     state.last_whole = run.is_whole() && unapplied.len() <= UNAPPLIED_KEPT;
-    state.last_doubtful = run.facts.doubtful;
+    state.last_doubtful = run.facts.may_be_cut || run.facts.may_be_mixed;
+    state.last_only_mixed = run.facts.may_be_mixed && !run.facts.may_be_cut;
     state.last_empty = run.facts.present == 0;
     state.last_empty_meant = run.facts.allow_empty;
     state.last_unapplied = if state.last_whole { unapplied } else { Vec::new() };
