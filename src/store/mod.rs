@@ -31,6 +31,8 @@ pub use damage::PLACES;
 pub use error::{ReadError, StoreError};
 pub use open::{Opened, open, open_backend};
 pub use options::StoreOptions;
-pub use read::{AssetRow, AssetsPage, ChangesPage, DamagedRow, DamagedSlots, Reader, RecordRow, Span};
+pub use read::{
+    AssetRow, AssetsPage, ChangesPage, DamagedRow, DamagedSlots, ReadRecord, Reader, RecordRow, Span,
+};
 pub use recovery::Recovery;
 pub use writer::{Group, Writer};

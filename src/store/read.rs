@@ -12,7 +12,7 @@ mod rows;
 mod slot;
 
 pub use index::DamagedSlots;
-pub use rows::{AssetRow, AssetsPage, ChangesPage, DamagedRow, RecordRow, Span};
+pub use rows::{AssetRow, AssetsPage, ChangesPage, DamagedRow, ReadRecord, RecordRow, Span};
 
 use super::shared::Shared;
 use super::{ReadError, StoreError};
@@ -217,7 +217,23 @@ impl Reader {
         newest_first: bool,
         limit: usize,
     ) -> Result<Vec<RecordRow>, ReadError> {
-        self.told(|| records::page(&self.shared, (kind, partner), after, newest_first, limit))
+        let rows = self.records_beside_damage(kind, partner, after, newest_first, limit)?;
+        rows.into_iter().map(|(key, value)| Ok((key, value?))).collect()
+    }
+
+    /// The same with those that are damaged in their places.
+    pub fn records_beside_damage(
+        &self,
+        kind: RecordKind,
+        partner: PartnerNo,
+        after: Option<&[u8]>,
+        newest_first: bool,
+        limit: usize,
+    ) -> Result<Vec<ReadRecord>, ReadError> {
+        let rows = self.told(|| records::page(&self.shared, (kind, partner), after, newest_first, limit))?;
+        let damaged = rows.iter().filter_map(|(_, value)| value.as_ref().err());
+        damaged.for_each(|error| self.shared.damage.note(error));
+        Ok(rows)
     }
 
     /// The first keys of a kind, without their values, which may be large.

@@ -8,8 +8,8 @@ use super::asset::heartbeat;
 use super::write::{at, name, number, one_line, text};
 use crate::codec::{cursor, json};
 use crate::domain::{
-    AssetEvent, AssetHead, AssetId, ChangeKind, Committed, Document, Exception, Lane, LostPart, LostWrite,
-    Micros, OperatorAction, Origin, Quote, Seq, Stamp, Undated,
+    AssetEvent, AssetHead, AssetId, ChangeKind, Committed, Document, Exception, ItemOutcome, Lane, LostPart,
+    LostWrite, Micros, OperatorAction, Origin, Quote, Seq, Stamp, Undated,
 };
 use crate::rules::policy::Policy;
 use crate::rules::reading::{self, UndatedReason};
@@ -32,10 +32,23 @@ pub struct ExplainView<'a> {
     pub lost: &'a [LostWrite],
     /// What operators did to the asset, by the number of the action.
     pub actions: &'a BTreeMap<u64, OperatorAction>,
+    /// What is missing from the explanation, since it cannot be read.
+    pub damaged: &'a [DamagedPart],
     /// Only this member.
     pub member: Option<&'a str>,
     pub now: Micros,
     pub policy: &'a Policy,
+}
+
+/// A part of an explanation that is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DamagedPart {
+    /// The list of what lost.
+    Lost,
+    /// An action of this number. Which asset it was on is not known.
+    Action(u64),
+    /// The change that readers saw last.
+    LastChange,
 }
 
 /// How a delivery is named by the hash of its id, everywhere.
@@ -72,7 +85,28 @@ pub fn explain(out: &mut Vec<u8>, view: &ExplainView<'_>) {
     list(out, "actions", |out| {
         view.actions.iter().rev().take(ACTIONS_SHOWN).for_each(|action| self::action(out, action));
     });
+    if !view.damaged.is_empty() {
+        list(out, "damaged", |out| view.damaged.iter().for_each(|part| damaged(out, *part)));
+    }
     text(out, "cursor", &cursor::encode(view.cursor.0, view.cursor.1));
+    out.push(b'}');
+}
+
+/// Named by the member of the explanation that it is missing from.
+fn damaged(out: &mut Vec<u8>, part: DamagedPart) {
+    separate(out);
+    out.push(b'{');
+    let member = match part {
+        DamagedPart::Lost => "lost",
+        DamagedPart::Action(_) => "actions",
+        DamagedPart::LastChange => "last_change",
+    };
+    text(out, "part", member);
+    if let DamagedPart::Action(number) = part {
+        name(out, "action");
+        out.extend_from_slice(number.to_string().as_bytes());
+    }
+    text(out, "code", ItemOutcome::DAMAGED);
     out.push(b'}');
 }
 

@@ -69,6 +69,7 @@ fn told_of(quote: Quote, member: Option<&str>) -> String {
             last_change: None,
             lost: &[lost],
             actions: &BTreeMap::from([(1, action)]),
+            damaged: &[DamagedPart::Lost, DamagedPart::Action(4)],
             member,
             now: Micros(9_000_000),
             policy: &Policy::default(),
@@ -83,6 +84,7 @@ fn told_of(quote: Quote, member: Option<&str>) -> String {
 fn each_member_names_its_writer_its_time_and_where_it_stands() {
     let text = told(None);
     for said in [
+        r#""damaged":[{"part":"lost","code":"damaged"},{"part":"actions","action":4,"code":"damaged"}]"#,
         concat!(
             r#"{"name":"size","state":"shown","value":1e24,"from":"base","source_time":"1970-01-01T00:00:02Z","#,
             r#""lane":"feed","sequence":0,"by":{"kind":"feed","run":4,"record":9},"learned_at":"1970-01-01T00:00:03Z"}"#

@@ -4,7 +4,7 @@ use crate::actors::PartnerEntry;
 use crate::codec::time;
 use crate::domain::{FeedState, Micros, RecordFault, RecordKind, RunCounts, RunReport, RunStatus};
 use crate::http::gate::limit::Rate;
-use crate::http::reply::stored::{json, parsed, rendered};
+use crate::http::reply::stored::{damaged, json, number_of, parsed, rendered, unless_damaged};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::page::LIMIT_MAX;
@@ -12,6 +12,7 @@ use crate::rules::verdict::push_loss_rate;
 use crate::store::Reader;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
 use std::sync::Arc;
 
 const RUNS_DEFAULT: u64 = 20;
@@ -30,8 +31,11 @@ pub struct StateView {
     last_snapshot_at: Option<String>,
     /// Runs that have failed since then.
     pub failures_in_row: u32,
-    /// The newest run that has ended.
+    /// The newest run that has ended; `None` also where its report is damaged.
     pub last_run: Option<RunView>,
+    /// That run where its report is damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<Value>,
     /// What the last applied run found (F9); `null` for a partner that pushes nothing.
     push_loss: Option<PushLoss>,
 }
@@ -82,6 +86,9 @@ pub struct RunView {
 #[derive(Serialize)]
 struct RunsView {
     items: Vec<RunView>,
+    /// Those whose reports are damaged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damaged: Vec<Value>,
     next_cursor: Option<String>,
 }
 
@@ -120,8 +127,10 @@ pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<Stat
         .map(|bytes| parsed(&bytes))
         .transpose()?
         .unwrap_or_default();
-    let newest = reader.records(RecordKind::Run, partner.no, None, true, 1)?;
-    let last_run = newest.first().map(|(_, bytes)| parsed::<RunReport>(bytes)).transpose()?;
+    let newest = reader.records_beside_damage(RecordKind::Run, partner.no, None, true, 1)?.pop();
+    let (newest, report) = newest.map(|(key, value)| (key, unless_damaged::<RunReport>(value))).unzip();
+    let last_run = report.flatten();
+    let damaged = newest.filter(|_| last_run.is_none()).and_then(|key| damaged_run(&key));
     let at = |at: Option<i64>| at.and_then(|at| time::format_known(Micros(at)));
     Ok(Some(StateView {
         every_seconds: feed.every.as_secs(),
@@ -130,6 +139,7 @@ pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<Stat
         last_snapshot_at: at(state.last_snapshot_at),
         failures_in_row: state.failures_in_row,
         last_run: last_run.map(RunView::from),
+        damaged,
         push_loss: PushLoss::of(state.last_missed, state.last_pushes, state.pushes_at_all),
     }))
 }
@@ -143,24 +153,28 @@ pub async fn runs(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let share = call.share();
     let page = share.page(move || {
         let mut before: Option<Box<[u8]>> = before.map(|key| Box::from(key.as_slice()));
-        let (mut items, mut bytes) = (Vec::new(), 0);
+        let (mut items, mut damaged, mut bytes) = (Vec::new(), Vec::new(), 0);
         let next_cursor = loop {
-            let wanted = RUNS_BATCH.min(limit - items.len());
-            let rows = reader.records(RecordKind::Run, partner.no, before.as_deref(), true, wanted)?;
+            let wanted = RUNS_BATCH.min(limit - items.len() - damaged.len());
+            let (kind, after) = (RecordKind::Run, before.as_deref());
+            let rows = reader.records_beside_damage(kind, partner.no, after, true, wanted)?;
             let is_last = rows.len() < wanted;
             for (key, value) in rows {
-                bytes += value.len();
-                items.push(RunView::from(parsed::<RunReport>(&value)?));
+                bytes += value.as_ref().map_or(0, |value| value.len());
+                match unless_damaged::<RunReport>(value) {
+                    Some(report) => items.push(RunView::from(report)),
+                    None => damaged.extend(damaged_run(&key)),
+                }
                 before = Some(key);
             }
             if is_last {
                 break None;
             }
-            if items.len() == limit || bytes > RUNS_BYTES_MAX {
-                break items.last().map(|last| last.run.to_string());
+            if items.len() + damaged.len() == limit || bytes > RUNS_BYTES_MAX {
+                break before.as_deref().and_then(number_of).map(|last| last.to_string());
             }
         };
-        Ok(rendered(&RunsView { items, next_cursor }))
+        Ok(rendered(&RunsView { items, damaged, next_cursor }))
     });
     Ok(reply::json(StatusCode::OK, page.await?))
 }
@@ -201,6 +215,10 @@ pub fn run_now(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 /// Runs are keyed by their number, big-endian.
 fn run_key(text: &str) -> Option<[u8; 8]> {
     text.parse::<u64>().ok().map(u64::to_be_bytes)
+}
+
+fn damaged_run(key: &[u8]) -> Option<Value> {
+    number_of(key).map(|run| damaged("run", run))
 }
 
 fn without_secrets(url: &str) -> String {

@@ -4,13 +4,14 @@ use crate::actors::{PartnerEntry, plan_page, plan_pages};
 use crate::codec::time;
 use crate::domain::{Micros, RecordKind};
 use crate::http::gate::shares::{Lane, Share};
-use crate::http::reply::stored::{json, parsed};
+use crate::http::reply::stored::{damaged, json, number_of, parsed, unless_damaged};
 use crate::http::reply::{Body, Fault};
 use crate::http::request::call::Call;
 use crate::rules::plan::{Plan, PlanState};
 use crate::store::Reader;
 use hyper::Response;
 use serde::Serialize;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Heads read at once: those of a removed partner may be of a time when they held all their ids.
@@ -42,6 +43,9 @@ struct PlanView {
 #[derive(Serialize)]
 struct PlansView {
     items: Vec<PlanView>,
+    /// Those whose heads are damaged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damaged: Vec<Value>,
 }
 
 /// A plan with a page of its ids.
@@ -94,14 +98,18 @@ pub async fn list_of(
 ) -> Result<Response<Body>, Fault> {
     partner.look_at_plans();
     let view = share.run(Lane::Pages, move || {
-        let mut items = Vec::new();
+        let (mut items, mut lost) = (Vec::new(), Vec::new());
         let mut before: Option<Box<[u8]>> = None;
         loop {
-            let page = reader.records(RecordKind::Plan, partner.no, before.as_deref(), true, PAGE)?;
-            let Some((last, _)) = page.last() else { return Ok(PlansView { items }) };
+            let (kind, after) = (RecordKind::Plan, before.as_deref());
+            let page = reader.records_beside_damage(kind, partner.no, after, true, PAGE)?;
+            let Some((last, _)) = page.last() else { return Ok(PlansView { items, damaged: lost }) };
             before = Some(last.clone());
-            for (_, value) in &page {
-                items.push(PlanView::of(&parsed(value)?, now));
+            for (key, value) in page {
+                match unless_damaged(value) {
+                    Some(plan) => items.push(PlanView::of(&plan, now)),
+                    None => lost.extend(number_of(&key).map(|plan| damaged("id", plan))),
+                }
             }
         }
     });

@@ -10,12 +10,13 @@ use crate::domain::{
 use crate::http::app::App;
 use crate::http::gate::path::Query;
 use crate::http::gate::shares::Share;
-use crate::http::reply::stored::{json, rendered};
+use crate::http::reply::stored::{damaged, json, number_of, rendered, unless_damaged};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::page::LIMIT_MAX;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
 use std::sync::Arc;
 
 const LIMIT_DEFAULT: u64 = 100;
@@ -95,6 +96,9 @@ impl OriginView {
 #[derive(Serialize)]
 struct Page<T> {
     items: Vec<T>,
+    /// Rows that are damaged: they can be dropped, and not released.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damaged: Vec<Value>,
     next_cursor: Option<String>,
 }
 
@@ -192,29 +196,29 @@ async fn refused(
 ) -> Result<Response<Body>, Fault> {
     let (reader, no) = (app.reader.clone(), partner.no);
     let page = share.page(move || {
-        let mut items: Vec<RowView> = Vec::new();
+        let (mut items, mut lost) = (Vec::<RowView>::new(), Vec::new());
         let mut before = before;
-        while items.len() < limit {
-            let wanted = BATCH_ROWS.min(limit - items.len());
+        while items.len() + lost.len() < limit {
+            let wanted = BATCH_ROWS.min(limit - items.len() - lost.len());
             let key = before.map(u64::to_be_bytes);
-            let rows =
-                reader.records(RecordKind::Quarantine, no, key.as_ref().map(|k| &k[..]), true, wanted)?;
+            let after = key.as_ref().map(|key| &key[..]);
+            let rows = reader.records_beside_damage(RecordKind::Quarantine, no, after, true, wanted)?;
             let is_last = rows.len() < wanted;
             for (key, value) in rows {
-                let key = u64::from_be_bytes((*key).try_into().map_err(|_| Fault::StoreFailed)?);
+                let key = number_of(&key).ok_or(Fault::StoreFailed)?;
                 before = Some(key);
-                let row = serde_json::from_slice(&value).map_err(|error| {
-                    tracing::error!(%error, "cannot read a row of the quarantine");
-                    Fault::StoreFailed
-                })?;
-                items.push(RowView::of(key, row, false));
+                match unless_damaged(value) {
+                    Some(row) => items.push(RowView::of(key, row, false)),
+                    None => lost.push(damaged("row", key)),
+                }
             }
             if is_last {
                 break;
             }
         }
-        let next_cursor = items.last().filter(|_| items.len() == limit).map(|last| last.row.to_string());
-        Ok(rendered(&Page { items, next_cursor }))
+        let is_full = items.len() + lost.len() == limit;
+        let next_cursor = before.filter(|_| is_full).map(|last| last.to_string());
+        Ok(rendered(&Page { items, damaged: lost, next_cursor }))
     });
     Ok(reply::json(StatusCode::OK, page.await?))
 }
@@ -230,7 +234,8 @@ async fn parked(
         let (since, slot, quote) = last.place;
         format!("{}.{}.{}", since.0, slot.0, quote.as_str())
     });
-    Ok(json(&Page { items: parked.iter().map(ParkedView::from).collect(), next_cursor }))
+    let items = parked.iter().map(ParkedView::from).collect();
+    Ok(json(&Page { items, damaged: Vec::new(), next_cursor }))
 }
 
 fn place_of(text: &str) -> Option<ParkedPlace> {

@@ -1,12 +1,16 @@
 //! `explain`: gathers what the store knows of an asset's history; the codec tells it.
 
 use crate::actors::PartnerEntry;
-use crate::codec::render::{self, ExplainView};
-use crate::domain::{AssetId, Committed, LostWrite, Micros, OperatorAction, Origin, RecordKind, Seq};
+use crate::codec::render::{self, DamagedPart, ExplainView};
+use crate::domain::{
+    AssetId, Committed, LostWrite, Micros, OperatorAction, Origin, PartnerNo, RecordKind, Seq,
+};
+use crate::http::reply::stored::{number_of, unless_damaged};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::store::{AssetRow, ReadError, Reader};
 use hyper::{Response, StatusCode};
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,6 +23,7 @@ struct History {
     last_change: Option<Committed>,
     lost: Vec<LostWrite>,
     actions: BTreeMap<u64, OperatorAction>,
+    damaged: Vec<DamagedPart>,
 }
 
 /// What led to an asset's state; `?member=` keeps to one member.
@@ -43,11 +48,71 @@ impl History {
     /// `None` where nothing was ever heard of the asset.
     fn read(reader: &Reader, partner: &PartnerEntry, id: &AssetId) -> Result<Option<History>, Fault> {
         let Some(row) = reader.asset(partner.no, id)? else { return Ok(None) };
-        let lost = reader.record(RecordKind::Lost, partner.no, id.as_bytes())?;
-        let lost = lost.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let actions = actions(reader, partner, &row)?;
-        let last_change = last_change(reader, row.changed)?;
-        Ok(Some(History { row, last_change, lost, actions }))
+        let mut history = History {
+            row,
+            last_change: None,
+            lost: Vec::new(),
+            actions: BTreeMap::new(),
+            damaged: Vec::new(),
+        };
+        history.read_lost(reader, partner.no)?;
+        history.read_actions(reader, partner.no)?;
+        history.read_last_change(reader)?;
+        Ok(Some(history))
+    }
+
+    fn read_lost(&mut self, reader: &Reader, no: PartnerNo) -> Result<(), ReadError> {
+        match record(reader, (RecordKind::Lost, no), self.row.id.as_bytes())? {
+            Some(Some(lost)) => self.lost = lost,
+            Some(None) => self.damaged.push(DamagedPart::Lost),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// What operators did to the asset: the newest, and those that members still carry.
+    fn read_actions(&mut self, reader: &Reader, no: PartnerNo) -> Result<(), ReadError> {
+        let family = (RecordKind::Action, no);
+        for (key, value) in reader.records_beside_damage(family.0, no, None, true, ACTIONS_SEARCHED)? {
+            if let Some(number) = number_of(&key) {
+                self.note_action(number, unless_damaged(value));
+            }
+        }
+        let exceptions = self.row.exception_origins.iter().map(|(_, origin, _)| *origin);
+        let origins: Vec<Origin> = exceptions.chain([self.row.base_origin.0]).collect();
+        for origin in origins {
+            let Origin::Admin { action } = origin else { continue };
+            if let Some(read) = record(reader, family, &action.to_be_bytes())? {
+                self.note_action(action, read);
+            }
+        }
+        Ok(())
+    }
+
+    fn note_action(&mut self, number: u64, action: Option<OperatorAction>) {
+        let damaged = DamagedPart::Action(number);
+        match action {
+            Some(action) if action.asset == self.row.id.as_str() => {
+                self.actions.insert(number, action);
+            }
+            Some(_) => {}
+            None if self.damaged.contains(&damaged) => {}
+            None => self.damaged.push(damaged),
+        }
+    }
+
+    /// The change itself, where the log still holds it whole.
+    fn read_last_change(&mut self, reader: &Reader) -> Result<(), ReadError> {
+        let Some(before) = self.row.changed.0.checked_sub(1) else { return Ok(()) };
+        match reader.changes(Seq(before), 1) {
+            Ok(page) => {
+                self.last_change = page.changes.into_iter().find(|change| change.seq == self.row.changed);
+            }
+            Err(ReadError::Trimmed { .. }) => {}
+            Err(error) if error.is_damage() => self.damaged.push(DamagedPart::LastChange),
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     fn told(&self, partner: &PartnerEntry, journal: u32, member: Option<&str>, now: Micros) -> Vec<u8> {
@@ -65,6 +130,7 @@ impl History {
             last_change: self.last_change.as_ref(),
             lost: &self.lost,
             actions: &self.actions,
+            damaged: &self.damaged,
             member,
             now,
             policy: &settings.policy,
@@ -75,42 +141,15 @@ impl History {
     }
 }
 
-/// The change itself, where the log still holds it whole.
-fn last_change(reader: &Reader, changed: Seq) -> Result<Option<Committed>, ReadError> {
-    let Some(before) = changed.0.checked_sub(1) else { return Ok(None) };
-    match reader.changes(Seq(before), 1) {
-        Ok(page) => Ok(page.changes.into_iter().find(|committed| committed.seq == changed)),
-        Err(ReadError::Trimmed { .. }) => Ok(None),
-        // counted by the reader; the rest of the explanation does not rest on it
-        Err(error) if error.is_damage() => Ok(None),
+/// A record by its key; `Some(None)` where it is damaged.
+fn record<T: DeserializeOwned>(
+    reader: &Reader,
+    (kind, no): (RecordKind, PartnerNo),
+    key: &[u8],
+) -> Result<Option<Option<T>>, ReadError> {
+    match reader.record(kind, no, key) {
+        Ok(value) => Ok(value.map(|value| unless_damaged(Ok(value)))),
+        Err(error) if error.is_damage() => Ok(Some(None)),
         Err(error) => Err(error),
     }
-}
-
-/// What operators did to the asset: the newest, and those that members still bear.
-fn actions(
-    reader: &Reader,
-    partner: &PartnerEntry,
-    row: &AssetRow,
-) -> Result<BTreeMap<u64, OperatorAction>, Fault> {
-    let mut actions = BTreeMap::new();
-    let mut keep = |key: &[u8], value: &[u8]| {
-        let number = <[u8; 8]>::try_from(key).ok().map(u64::from_be_bytes);
-        let action: Option<OperatorAction> = serde_json::from_slice(value).ok();
-        if let Some((number, action)) = number.zip(action).filter(|(_, a)| a.asset == row.id.as_str()) {
-            actions.insert(number, action);
-        }
-    };
-    for (key, value) in reader.records(RecordKind::Action, partner.no, None, true, ACTIONS_SEARCHED)? {
-        keep(&key, &value);
-    }
-    let exceptions = row.exception_origins.iter().map(|(_, origin, _)| *origin);
-    for origin in exceptions.chain([row.base_origin.0]) {
-        let Origin::Admin { action } = origin else { continue };
-        let key = action.to_be_bytes();
-        if let Some(value) = reader.record(RecordKind::Action, partner.no, &key)? {
-            keep(&key, &value);
-        }
-    }
-    Ok(actions)
 }

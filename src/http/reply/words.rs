@@ -286,6 +286,7 @@ fn rebuild_words(why: &RebuildRefused) -> Words {
             .hint("Try again when it has ended."),
         RebuildRefused::NotStored => words(StatusCode::NOT_FOUND, "not_stored", "The run's file is not kept")
             .hint("Only the files of the last applied runs are; without `run` the feed is fetched."),
+        RebuildRefused::Unread(error) => store_words(error.is_damage()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Records by key: one, or a page in either direction.
 
-use super::rows::RecordRow;
+use super::rows::ReadRecord;
 use crate::domain::Seq;
 use crate::store::overlay::{Family, Overlay};
 use crate::store::shared::Shared;
@@ -26,13 +26,14 @@ pub fn one(shared: &Shared, family: Family, key: &[u8]) -> Result<Option<(Seq, B
     Ok(newer.unwrap_or(stored))
 }
 
+/// Records in order of key, those that are damaged in their places.
 pub fn page(
     shared: &Shared,
     family: Family,
     after: Option<&[u8]>,
     backwards: bool,
     limit: usize,
-) -> Result<Vec<RecordRow>, ReadError> {
+) -> Result<Vec<ReadRecord>, ReadError> {
     let search = Search { family, after, backwards, limit, keys_only: false };
     rows(shared, &search)
 }
@@ -42,7 +43,7 @@ pub fn first_keys(shared: &Shared, family: Family, limit: usize) -> Result<Vec<B
     Ok(rows(shared, &search)?.into_iter().map(|(key, _)| key).collect())
 }
 
-fn rows(shared: &Shared, whole: &Search<'_>) -> Result<Vec<RecordRow>, ReadError> {
+fn rows(shared: &Shared, whole: &Search<'_>) -> Result<Vec<ReadRecord>, ReadError> {
     let (limit, backwards) = (whole.limit, whole.backwards);
     let mut rows = Vec::new();
     let mut after: Option<Box<[u8]>> = whole.after.map(Into::into);
@@ -52,7 +53,7 @@ fn rows(shared: &Shared, whole: &Search<'_>) -> Result<Vec<RecordRow>, ReadError
         let (_, mut found, newer) =
             shared.together(|txn| search.stored(txn), |overlay, found| search.newer(overlay, found))?;
         found.rows.extend(newer.rows);
-        let mut keys: Vec<RecordRow> = found
+        let mut keys: Vec<ReadRecord> = found
             .rows
             .into_iter()
             .filter(|(key, _)| newer.end.as_ref().is_none_or(|end| !search.beyond(key, end)))
@@ -78,14 +79,14 @@ struct Search<'a> {
     after: Option<&'a [u8]>,
     backwards: bool,
     limit: usize,
-    /// Values are not asked for: they come out empty.
+    /// Values are not asked for: they come out empty, and whether they are damaged is not looked at.
     keys_only: bool,
 }
 
 /// Records by key, `None` for removed ones.
 #[derive(Default)]
 struct Stretch {
-    rows: BTreeMap<Box<[u8]>, Option<Box<[u8]>>>,
+    rows: BTreeMap<Box<[u8]>, Option<Result<Box<[u8]>, StoreError>>>,
     /// The last key that was looked at in all layers; `None` where that was all.
     end: Option<Box<[u8]>>,
 }
@@ -93,6 +94,15 @@ struct Stretch {
 impl Search<'_> {
     fn copied(&self, value: &[u8]) -> Box<[u8]> {
         if self.keys_only { Box::default() } else { value.into() }
+    }
+
+    /// The value of a row in the table.
+    fn taken(&self, row: &[u8], place: (u8, u32, &[u8])) -> Result<Box<[u8]>, StoreError> {
+        if self.keys_only {
+            return Ok(Box::default());
+        }
+        let (_, value) = take(row, key_of(place)).map_err(StoreError::corrupt("records"))?;
+        Ok(value.into())
     }
 
     fn beyond(&self, key: &[u8], end: &[u8]) -> bool {
@@ -114,10 +124,9 @@ impl Search<'_> {
         let mut stretch = Stretch::default();
         while let Some(row) = if self.backwards { range.next_back() } else { range.next() } {
             let (key, row) = row?;
-            let (_, value) =
-                take(row.value(), key_of(key.value())).map_err(StoreError::corrupt("records"))?;
+            let value = self.taken(row.value(), key.value());
             let key: Box<[u8]> = key.value().2.into();
-            stretch.rows.insert(key.clone(), Some(self.copied(value)));
+            stretch.rows.insert(key.clone(), Some(value));
             if stretch.rows.len() == self.limit {
                 stretch.end = Some(key);
                 break;
@@ -136,7 +145,7 @@ impl Search<'_> {
                 if stretch.end.as_ref().is_some_and(|end| self.beyond(key, end)) {
                     break;
                 }
-                stretch.rows.insert(key.into(), entry.value.as_deref().map(|value| self.copied(value)));
+                stretch.rows.insert(key.into(), entry.value.as_deref().map(|value| Ok(self.copied(value))));
                 present += usize::from(entry.value.is_some());
                 if present == self.limit {
                     stretch.end = Some(key.into());

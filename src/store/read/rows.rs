@@ -59,3 +59,6 @@ pub struct ChangesPage {
 
 /// Key and value of a record.
 pub type RecordRow = (Box<[u8]>, Box<[u8]>);
+
+/// The same where the value may be damaged.
+pub type ReadRecord = (Box<[u8]>, Result<Box<[u8]>, StoreError>);

@@ -17,7 +17,7 @@ use tidegate::domain::{Micros, RecordKind};
 
 /// The first partner that is configured.
 pub const ACME: u32 = 1;
-const DAMAGED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+pub const DAMAGED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
 
 /// A value of the file.
 #[derive(Clone, Copy)]
@@ -26,7 +26,8 @@ pub enum Stored<'a> {
     /// By the number of the block.
     Heads(u32),
     Prices(u32),
-    FeedState,
+    /// By kind and key.
+    Record(RecordKind, &'a [u8]),
 }
 
 /// Flips a bit in the middle of the value, wherever it lies in the file.
@@ -51,9 +52,9 @@ fn value_of(file: &Path, stored: Stored<'_>) -> Vec<u8> {
     match stored {
         Stored::Heads(number) => block("assets", number),
         Stored::Prices(number) => block("prices", number),
-        Stored::FeedState => {
+        Stored::Record(kind, key) => {
             let table = txn.open_table(TableDefinition::<(u8, u32, &[u8]), &[u8]>::new("records")).unwrap();
-            table.get((RecordKind::Feed as u8, ACME, &[][..])).unwrap().unwrap().value().to_vec()
+            table.get((kind as u8, ACME, key)).unwrap().unwrap().value().to_vec()
         }
         Stored::Document(id) => {
             let table = txn.open_table(TableDefinition::<(u32, &[u8]), &[u8]>::new("documents")).unwrap();
@@ -62,7 +63,7 @@ fn value_of(file: &Path, stored: Stored<'_>) -> Vec<u8> {
     }
 }
 
-fn code_of(told: &(StatusCode, Value)) -> (StatusCode, &str) {
+pub fn code_of(told: &(StatusCode, Value)) -> (StatusCode, &str) {
     (told.0, told.1["code"].as_str().unwrap_or_default())
 }
 
@@ -370,7 +371,7 @@ async fn a_partner_whose_feed_s_state_is_damaged_is_down_alone_and_the_status_pa
     let acme = partner("acme").with_feed(feed(&server.url(PATH)));
     let mut house = House::start(vec![acme, partner("other")], Clock::manual(START)).await;
     house.run_report("acme", 1).await;
-    house.restart_over(|file| damage(file, Stored::FeedState)).await;
+    house.restart_over(|file| damage(file, Stored::Record(RecordKind::Feed, &[]))).await;
     let asset = json!({"id": "a0"});
     assert_eq!(house.post("acme", "/api/assets", &asset).await.0, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(house.get("acme", "/api/assets/a0").await.0, StatusCode::OK, "reads go on");

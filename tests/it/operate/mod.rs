@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod damage;
+mod damaged_records;
 mod failing_disk;
 mod load;
 mod operator;

@@ -2,6 +2,7 @@
 
 use crate::domain::{ActionKind, AssetId, AssetWrite, ItemOutcome, RunId, Seq};
 use crate::rules::plan::PlanState;
+use crate::store::ReadError;
 use tokio::sync::oneshot;
 
 /// What an operator asks for.
@@ -89,11 +90,13 @@ pub enum RebuildFrom {
 }
 
 /// Why there is nothing to read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum RebuildRefused {
     NoFeed,
     /// A run is under way.
     Running,
     /// The run was not applied, or its file is no longer kept.
     NotStored,
+    /// The run's report cannot be read from the store.
+    Unread(ReadError),
 }

@@ -10,6 +10,7 @@ use crate::actors::partner::message::orders::{RebuildFrom, RebuildRefused};
 use crate::actors::partner::message::run::Again;
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{Micros, RecordKind, RunId, RunReport, RunStatus};
+use crate::store::ReadError;
 use ractor::ActorRef;
 use tokio::sync::oneshot;
 
@@ -36,18 +37,24 @@ impl PartnerState {
         let rebuild = match from {
             RebuildFrom::Fetch => Rebuild::Fetch,
             RebuildFrom::Stored(run) => {
-                Rebuild::Stored(self.stored_run(run).ok_or(RebuildRefused::NotStored)?)
+                let stored = self.stored_run(run).map_err(RebuildRefused::Unread)?;
+                Rebuild::Stored(stored.ok_or(RebuildRefused::NotStored)?)
             }
         };
         self.start_run_as(Some(rebuild), myself).ok_or(RebuildRefused::Running)
     }
 
-    fn stored_run(&self, run: RunId) -> Option<StoredRun> {
-        let report = self.around.reader.record(RecordKind::Run, self.no, &run.0.to_be_bytes()).ok()??;
-        let report: RunReport = serde_json::from_slice(&report).ok()?;
-        let snapshot = Micros(report.snapshot_at.filter(|_| report.status == RunStatus::Applied)?);
+    /// `None` where the run was not applied, or its file is no longer kept. Errs where its report cannot
+    /// be read.
+    fn stored_run(&self, run: RunId) -> Result<Option<StoredRun>, ReadError> {
+        let report = self.around.reader.record(RecordKind::Run, self.no, &run.0.to_be_bytes())?;
+        let report: Option<RunReport> = report.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let Some(report) = report.filter(|report| report.status == RunStatus::Applied) else {
+            return Ok(None);
+        };
+        let Some(snapshot) = report.snapshot_at.map(Micros) else { return Ok(None) };
         let path = body_of(&bodies_of(&self.around.spool, self.settings.name.as_str()), run);
         let again = Again { snapshot, dated: report.dated, stored: Some(run) };
-        path.is_file().then_some(StoredRun { again, started_at: Micros(report.started_at), path })
+        Ok(path.is_file().then_some(StoredRun { again, started_at: Micros(report.started_at), path }))
     }
 }
