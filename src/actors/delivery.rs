@@ -1,32 +1,10 @@
 //! A push that bears a delivery id (G2), on its way from the edge to the actor and to the log.
 
-use crate::domain::Seq;
-use crate::rules::deliveries::{DeliveryRecord, IdHeader};
+use crate::domain::{DeliveryKey, DeliveryRecord, Seq};
+use crate::rules::deliveries::IdHeader;
 use compact_str::CompactString;
-use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-
-/// What a delivery is remembered under: the first half of its id's SHA-256. The ids are chosen by
-/// the partner, and two must not meet by design.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DeliveryKey(pub [u8; 16]);
-
-impl DeliveryKey {
-    pub fn of(id: &str) -> DeliveryKey {
-        let hash = Sha256::digest(id.as_bytes());
-        let mut key = [0; 16];
-        key.copy_from_slice(&hash[..16]);
-        DeliveryKey(key)
-    }
-
-    /// As the origin of changes names the delivery: the key's first bytes, big-endian.
-    pub fn short(self) -> u64 {
-        let mut first = [0; 8];
-        first.copy_from_slice(&self.0[..8]);
-        u64::from_be_bytes(first)
-    }
-}
 
 /// One delivery, as the edge hands it over.
 #[derive(Clone, Debug)]
@@ -77,14 +55,6 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn g2_the_key_is_a_hash_and_its_beginning_names_the_origin() {
-        let key = DeliveryKey::of("msg_1");
-        assert_eq!(key, DeliveryKey::of("msg_1"));
-        assert_ne!(key, DeliveryKey::of("msg_2"));
-        assert_eq!(key.short().to_be_bytes(), key.0[..8]);
-    }
 
     #[test]
     fn g2_a_repeat_names_the_cursors_of_the_first() {

@@ -15,7 +15,7 @@ mod supervisor;
 mod tasks;
 
 pub use admission::{Admission, Bucket, Limits, Permit, Shed};
-pub use delivery::{Delivery, DeliveryKey, Repeats};
+pub use delivery::{Delivery, Repeats};
 pub use gates::FeedGates;
 pub use numbers::partner_numbers;
 pub use partner::{Cannot, Deed, Operated, Order, ParkedPlace, ParkedPrice};

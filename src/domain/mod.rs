@@ -1,4 +1,4 @@
-//! The words of the house: ids, stamps, documents, prices, writes, changes, outcomes.
+//! The words of the house: ids, stamps, documents, prices, writes, changes, outcomes, records.
 //!
 //! Plain values without I/O, clock or async. Everything above speaks in them; nothing here knows
 //! who does. The rules that compare these values live in `rules`, their bytes in `codec`.
@@ -6,32 +6,33 @@
 mod change;
 mod decimal;
 mod document;
-mod explain;
-mod feed;
 mod ids;
 pub mod iso4217;
 mod mapping;
 mod origin;
 mod outcome;
 mod price;
-mod quarantine;
+mod records;
 mod stamp;
 mod write;
 
 pub use change::{
-    AssetChange, AssetEvent, AssetHead, Beaten, Change, ChangeKind, Committed, Exception, PriceChange,
-    RecordChange, RecordKind, Seq, WriteSet,
+    AssetChange, AssetEvent, AssetHead, Beaten, Change, ChangeKind, Committed, Exception, PriceChange, Seq,
+    WriteSet,
 };
 pub use decimal::{Decimal, DecimalError};
 pub use document::{Document, Member};
-pub use explain::{ActionKind, LostPart, LostWrite, OperatorAction};
-pub use feed::{FeedState, FetchOutcome, RecordFault, RunCounts, RunId, RunReport, RunStatus, SetBack};
 pub use ids::{AssetId, AssetIdError, PartnerName, PartnerNameError, PartnerNo, Slot};
 pub use mapping::{Field, Mapping, Pointer, Source, TimeFormat};
 pub use origin::Origin;
 pub use outcome::{ItemOutcome, Note, Outcome, Rule};
 pub use price::{Currency, CurrencyError, Market, Quote, QuoteExtra, QuoteName, QuoteNameError, Undated};
-pub use quarantine::{QuarantineRow, RefusedKind, RefusedOrigin};
+pub use records::{
+    ActionKind, DeliveredItems, DeliveryKey, DeliveryRecord, FeedState, FetchOutcome, InlineIds, LostPart,
+    LostWrite, Missing, MissingRange, OperatorAction, Plan, PlanPage, PlanState, QuarantineRow, RecordChange,
+    RecordFault, RecordKind, RefusedKind, RefusedOrigin, RunCounts, RunId, RunReport, RunStatus, SAMPLE_IDS,
+    SetBack, StreamState, page_key, plan_of_page,
+};
 pub use stamp::{Lane, Micros, Stamp};
 pub use write::{AssetWrite, PriceWrite, Verb, Write};
 

@@ -3,8 +3,7 @@
 //! Prices are absolute, so a gap holds nothing back: the newest applies at once, and what is
 //! missing is only remembered, named in replies, and in the end healed by the feed.
 
-use crate::domain::Micros;
-use serde::{Deserialize, Serialize};
+use crate::domain::{Micros, MissingRange, StreamState};
 
 /// Missing ranges remembered per stream; beyond, the oldest is given up.
 pub const RANGES_MAX: usize = 256;
@@ -12,26 +11,6 @@ pub const RANGES_MAX: usize = 256;
 pub const NAMED_AFTER: i64 = 2 * Micros::SECOND;
 /// A range open this long makes the feed be fetched early.
 pub const FETCH_AFTER: i64 = 10 * Micros::SECOND;
-
-/// Numbers `from..=to` that have not come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MissingRange {
-    pub from: u64,
-    pub to: u64,
-    /// When the gap was seen, microseconds.
-    pub opened_at: i64,
-}
-
-/// What is remembered of one stream.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StreamState {
-    /// The highest number seen; 0 before the first.
-    pub last: u64,
-    /// The newest `as_of` seen, microseconds.
-    pub newest_as_of: i64,
-    /// In order of number.
-    pub missing: Vec<MissingRange>,
-}
 
 /// What a message did to the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,11 +11,11 @@ use super::state::Surroundings;
 use crate::actors::push::Unavailable;
 use crate::clock::sleep;
 use crate::domain::{
-    AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, FeedState, Micros, Origin, PartnerNo,
+    AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, FeedState, Micros, Origin, PartnerNo, Plan,
     PriceChange, Quote, RecordKind, SetBack, Slot, Stamp, WriteSet,
 };
 use crate::rules::ahead::Ahead;
-use crate::rules::plan::{EXPIRY, Plan};
+use crate::rules::plan::EXPIRY;
 use crate::rules::reading::reads_alike;
 use crate::store::{ReadError, Reader};
 use std::time::Duration;

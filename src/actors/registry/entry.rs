@@ -1,7 +1,6 @@
 //! What the edge holds of the actors: a registry by partner, and typed calls.
 
 use crate::actors::admission::{Admission, Limits};
-use crate::actors::delivery::DeliveryKey;
 use crate::actors::partner::{
     Blamed, OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched,
     RebuildFrom, RebuildRefused, stored_delivery,
@@ -9,8 +8,9 @@ use crate::actors::partner::{
 use crate::actors::poison::{self, Poison, Verdict};
 use crate::actors::push::{Effect, NotDecided, Push, PushAnswer, PushBody, Unavailable};
 use crate::config::PartnerSettings;
-use crate::domain::{AssetId, Micros, PartnerName, PartnerNo, RecordKind, RunId, Seq, Write};
-use crate::rules::deliveries::DeliveryRecord;
+use crate::domain::{
+    AssetId, DeliveryKey, DeliveryRecord, Micros, PartnerName, PartnerNo, RecordKind, RunId, Seq, Write,
+};
 use crate::store::{AssetRow, ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use ractor::{ActorId, ActorRef};

@@ -2,12 +2,11 @@
 
 use crate::actors::{PartnerEntry, plan_page, plan_pages};
 use crate::codec::time;
-use crate::domain::{Micros, RecordKind};
+use crate::domain::{Micros, Plan, PlanState, RecordKind};
 use crate::http::gate::shares::{Lane, Share};
 use crate::http::reply::stored::{damaged, json, number_of, parsed, unless_damaged};
 use crate::http::reply::{Body, Fault};
 use crate::http::request::call::Call;
-use crate::rules::plan::{Plan, PlanState};
 use crate::store::Reader;
 use hyper::Response;
 use serde::Serialize;

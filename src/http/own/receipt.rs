@@ -1,15 +1,14 @@
 //! Receipts (G2): what became of a delivery, by its id, or by the hash of it that `explain` and the
 //! quarantine tell: `/api/receipts/~?hash=…`.
 
-use crate::actors::DeliveryKey;
 use crate::codec::render::short_hash;
 use crate::codec::{cursor, time};
-use crate::domain::{Micros, Note, Seq};
+use crate::domain::{DeliveryKey, DeliveryRecord, Micros, Note, Seq};
 use crate::http::gate::path;
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::delivery_id;
-use crate::rules::deliveries::{DeliveryRecord, is_expired};
+use crate::rules::deliveries::is_expired;
 use compact_str::CompactString;
 use hyper::{Response, StatusCode};
 use serde::Serialize;

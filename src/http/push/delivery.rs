@@ -1,8 +1,9 @@
 //! Deliveries (G2) at the edge: an id with a fingerprint of what it came with, looked up before the
 //! mailbox.
 
-use crate::actors::{Delivery, DeliveryKey, PushAnswer, Repeats};
+use crate::actors::{Delivery, PushAnswer, Repeats};
 use crate::clock::sleep;
+use crate::domain::DeliveryKey;
 use crate::http::reply::Fault;
 use crate::http::request::call::Call;
 use crate::http::request::delivery_id::DeliveryId;

@@ -3,10 +3,10 @@
 //! memory.
 
 use super::record;
-use crate::actors::delivery::{Delivery, DeliveryKey};
-use crate::domain::{ChangeKind, Micros, PartnerNo, RecordKind, Seq};
+use crate::actors::delivery::Delivery;
+use crate::domain::{ChangeKind, DeliveryKey, DeliveryRecord, Micros, PartnerNo, RecordKind, Seq};
 use crate::rules::ahead::AHEAD_MIN;
-use crate::rules::deliveries::{DeliveryRecord, is_expired};
+use crate::rules::deliveries::is_expired;
 use crate::store::{ReadError, Reader};
 use serde::Deserialize;
 use std::collections::{HashMap, VecDeque};

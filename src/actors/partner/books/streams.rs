@@ -2,9 +2,8 @@
 //! them.
 
 use super::record;
-use crate::domain::{ChangeKind, Micros, PartnerNo, RecordKind};
-use crate::rules::deliveries::Missing;
-use crate::rules::gaps::{MissingRange, Noted, RANGES_MAX, StreamState};
+use crate::domain::{ChangeKind, Micros, Missing, MissingRange, PartnerNo, RecordKind, StreamState};
+use crate::rules::gaps::{Noted, RANGES_MAX};
 use crate::store::{ReadError, Reader};
 use compact_str::CompactString;
 use std::collections::{BTreeMap, BTreeSet};

@@ -7,9 +7,9 @@ use crate::actors::partner::ledger::{LedgerError, Prefetched};
 use crate::actors::partner::message::orders::PlanEnd;
 use crate::actors::partner::run::active::ActiveRun;
 use crate::actors::partner::state::PartnerState;
-use crate::domain::{AssetId, ChangeKind, Lane, Micros, Origin, Stamp, WriteSet};
+use crate::domain::{AssetId, ChangeKind, Lane, Micros, Origin, Plan, PlanState, Stamp, WriteSet};
 use crate::rules::absence::{self, Absence};
-use crate::rules::plan::{CONFIRMED, Plan, PlanState};
+use crate::rules::plan::CONFIRMED;
 use crate::store::ReadError;
 use std::collections::VecDeque;
 

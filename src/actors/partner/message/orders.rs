@@ -1,7 +1,6 @@
 //! What an operator orders of a partner, and what the actor answers.
 
-use crate::domain::{ActionKind, AssetId, AssetWrite, ItemOutcome, RunId, Seq};
-use crate::rules::plan::PlanState;
+use crate::domain::{ActionKind, AssetId, AssetWrite, ItemOutcome, PlanState, RunId, Seq};
 use crate::store::ReadError;
 use tokio::sync::oneshot;
 

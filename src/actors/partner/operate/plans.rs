@@ -14,9 +14,8 @@ use crate::actors::partner::message::orders::{
 use crate::actors::partner::state::PartnerState;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
-use crate::domain::WriteSet;
+use crate::domain::{PlanState, WriteSet};
 use crate::feed::Reserve;
-use crate::rules::plan::PlanState;
 use crate::store::Reader;
 use ractor::{ActorProcessingErr, ActorRef, ActorStatus};
 use std::time::Duration;

@@ -2,8 +2,7 @@
 
 use crate::actors::partner::books::gaps::micros;
 use crate::actors::partner::state::PartnerState;
-use crate::domain::{ItemOutcome, Micros, Write, WriteSet};
-use crate::rules::deliveries::Missing;
+use crate::domain::{ItemOutcome, Micros, Missing, Write, WriteSet};
 use crate::rules::gaps::Noted;
 use compact_str::CompactString;
 use std::collections::BTreeSet;

@@ -7,8 +7,8 @@ use crate::actors::partner::ledger::recent::SetTicket;
 use crate::actors::partner::state::PartnerState;
 use crate::actors::push::{Pending, Push, PushAnswer, PushReply};
 use crate::actors::storage::Ack;
-use crate::domain::{ItemOutcome, Micros, Seq, WriteSet};
-use crate::rules::deliveries::{self, DeliveryDecision, DeliveryRecord, Missing};
+use crate::domain::{DeliveredItems, DeliveryRecord, ItemOutcome, Micros, Missing, Seq, WriteSet};
+use crate::rules::deliveries::{self, DeliveryDecision};
 use crate::store::ReadError;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
@@ -85,7 +85,7 @@ impl PartnerState {
         (durable, ticket): &SetTicket,
     ) -> Standing {
         let place = u32::try_from(set.changes.len()).unwrap_or(u32::MAX);
-        let (short, hints) = deliveries::in_short(&delivery.ids, items);
+        let (short, hints) = DeliveredItems::in_short(&delivery.ids, items);
         let record = DeliveryRecord {
             fingerprint: delivery.fingerprint,
             received_at: facts.received_at.0,

@@ -2,8 +2,8 @@
 //! the last. Until then it is no plan: nothing can be decided on it, and what ends in between leaves
 //! pages of no plan.
 
-use crate::domain::{Micros, RunId, Slot};
-use crate::rules::plan::{EXPIRY, Plan, PlanState};
+use crate::domain::{Micros, Plan, PlanState, RunId, Slot};
+use crate::rules::plan::EXPIRY;
 
 /// What a new plan says beside its ids.
 #[derive(Clone, Debug)]

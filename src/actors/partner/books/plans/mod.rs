@@ -11,8 +11,11 @@ mod writing;
 use crate::actors::partner::books::record;
 use crate::actors::partner::index::Index;
 use crate::actors::partner::index::slot_set::SlotSet;
-use crate::domain::{AssetId, ChangeKind, FeedState, Micros, PartnerNo, RecordKind, Slot};
-use crate::rules::plan::{CONFIRMED, Plan, PlanState, page_key, plan_of_page};
+use crate::domain::{
+    AssetId, ChangeKind, FeedState, Micros, PartnerNo, Plan, PlanState, RecordKind, Slot, page_key,
+    plan_of_page,
+};
+use crate::rules::plan::CONFIRMED;
 use crate::store::{ReadError, Reader};
 use draft::Draft;
 use pages::{head_record, no_head, no_page, read_page};

@@ -5,8 +5,7 @@
 //! pages that belong to no plan, which are dropped at the next start.
 
 use crate::actors::partner::books::record;
-use crate::domain::{ChangeKind, PartnerNo, RecordKind};
-use crate::rules::plan::{Plan, PlanPage, page_key};
+use crate::domain::{ChangeKind, PartnerNo, Plan, PlanPage, RecordKind, page_key};
 use crate::store::{ReadError, Reader};
 use serde::Deserialize;
 

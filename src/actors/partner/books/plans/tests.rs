@@ -2,8 +2,8 @@
 
 use super::draft::Opening;
 use super::*;
-use crate::domain::{RecordChange, RunId};
-use crate::rules::plan::{EXPIRY, PlanPage};
+use crate::domain::{PlanPage, RecordChange, RunId};
+use crate::rules::plan::EXPIRY;
 
 const NOW: Micros = Micros(1_000 * Micros::HOUR);
 

@@ -6,8 +6,7 @@ use super::draft::{Draft, Opening, joined_by, new_head};
 use super::pages::{head_record, page_record, take_page};
 use super::{HELD_MAX, HeldPlan, Plans};
 use crate::actors::partner::index::Index;
-use crate::domain::{ChangeKind, Slot};
-use crate::rules::plan::{Plan, PlanState, SAMPLE_IDS};
+use crate::domain::{ChangeKind, Plan, PlanState, SAMPLE_IDS, Slot};
 
 impl Plans {
     /// Begins a plan for the ids in these slots, in their order; beyond so many plans they join the

@@ -1,6 +1,6 @@
-//! What is kept so that an asset can be explained: the writes that lost, and what operators did.
+//! The writes that lost, kept of each asset so that its state can be explained.
 
-use super::{Micros, Origin, Stamp};
+use crate::domain::{Micros, Origin, Stamp};
 use serde::{Deserialize, Serialize};
 
 /// A write, or the part of one, that lost against what was newer.
@@ -59,34 +59,6 @@ impl LostWrite {
             LostPart::Price { quote, .. } => quote == member,
         }
     }
-}
-
-/// What an operator does to an asset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionKind {
-    Patch,
-    Hide,
-    Unhide,
-}
-
-impl ActionKind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ActionKind::Patch => "patch",
-            ActionKind::Hide => "hide",
-            ActionKind::Unhide => "unhide",
-        }
-    }
-}
-
-/// The record of an operator's action, written with its effect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OperatorAction {
-    pub at: i64,
-    pub kind: ActionKind,
-    pub asset: String,
-    pub reason: String,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is kept of a partner's feed: its state between runs, and a report of each run.
+//! Runs of a partner's feed, and the report that is kept of each.
 
 use serde::{Deserialize, Serialize};
 
@@ -135,84 +135,4 @@ pub struct RecordFault {
     pub id: Option<String>,
     pub code: String,
     pub detail: String,
-}
-
-/// What is kept of a feed between its runs; written with each run's effect.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct FeedState {
-    pub last_run: RunId,
-    /// `S` of the last accepted run; `None` before the first.
-    pub last_snapshot_at: Option<i64>,
-    /// The time that its file stated for itself, where it did: `S` may have been raised above it.
-    pub last_stated_at: Option<i64>,
-    /// Whether that snapshot was dated by T3, or by the floor.
-    pub last_dated: bool,
-    /// `S` of the newest dated and complete run whose absences counted at once (X3): what comes late
-    /// and is stamped at or below it has been absent from that file already.
-    pub last_absence_at: Option<i64>,
-    /// Ids that the file of that run held although nothing of them was applied (F2, F6), sorted: they
-    /// were not absent from it.
-    pub last_absence_in_vain: Vec<String>,
-    /// Start of the last fetch that was read whole, whatever became of its run: the floor of T3 for
-    /// another body.
-    pub floor_at: Option<i64>,
-    /// SHA-256 of that body, hex; and the start of the last fetch that brought another one: the floor
-    /// where this body comes again.
-    pub floor_body: Option<String>,
-    pub floor_before: Option<i64>,
-    /// SHA-256 of the body of the last accepted run, hex.
-    pub body_hash: Option<String>,
-    /// Validators of that body; only sent again to the URL they came from.
-    pub etag: Option<String>,
-    pub last_modified: Option<String>,
-    pub validators_url: Option<String>,
-    /// They differ with each answer, and say nothing of the body (F1).
-    pub validators_unsteady: bool,
-    /// Accepted counts, newest last, at most 7 (F4).
-    pub accepted_counts: Vec<u64>,
-    /// Deletes applied without a plan: when and how many, for the windows of F4.
-    pub deletes: Vec<(i64, u64)>,
-    pub last_success_at: Option<i64>,
-    pub failures_in_row: u32,
-    /// Runs in a row that were refused for their time (T3).
-    pub time_refusals_in_row: u32,
-    /// What the records of the last good file were read by, as a hash: with another mapping the same
-    /// bytes are another body.
-    pub mapping_print: Option<u64>,
-    /// Accepted runs in a row that held records older than a stored push (T3).
-    pub outdated_runs_in_row: u32,
-    /// X4: the partner's history floor.
-    pub history_floor: Option<i64>,
-    /// Pushes accepted since the last accepted run (F9).
-    pub pushes_since_run: u64,
-    /// Missed pushes and pushes of the last applied run: the push-loss rate of F9.
-    pub last_missed: u64,
-    pub last_pushes: u64,
-    /// A push was applied, ever; and one of a document.
-    pub pushes_at_all: bool,
-    pub pushes_documents: bool,
-    /// Whether absence from the last accepted file means something (F2, F8).
-    pub last_whole: bool,
-    /// That file may be cut or mixed, so that its absences count at the second one in a row (F1, F6).
-    pub last_doubtful: bool,
-    /// It may be mixed and is not cut: further files may confirm a plan of what it lacks (F4).
-    pub last_only_mixed: bool,
-    /// That file held no record; and its envelope said that this is meant (F4).
-    pub last_empty: bool,
-    pub last_empty_meant: bool,
-    /// Ids that it held although nothing of them was applied (F2, F6): present all the same.
-    pub last_unapplied: Vec<String>,
-    /// A run has noted some absences and has not come to its end: what is noted may be that run's,
-    /// which was not accepted and counts for nothing (X3).
-    pub notes_torn: bool,
-    /// Times that our clock gave while it ran ahead are being moved back by this (T4).
-    pub set_back: Option<SetBack>,
-}
-
-/// How far what lies beyond `limit` is moved back. What was moved lies below it: twice is as once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetBack {
-    pub limit: i64,
-    pub by: i64,
 }

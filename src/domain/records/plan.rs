@@ -1,0 +1,195 @@
+//! Plans: deletes that wait for a decision. A plan is a head, which lists show, and pages of ids in
+//! records of their own. What is decided on it stands in `rules::plan`.
+
+use crate::domain::Micros;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+
+/// Ids that a head names.
+pub const SAMPLE_IDS: usize = 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanState {
+    Held,
+    Approved,
+    Rejected,
+    Cancelled,
+    Expired,
+}
+
+/// Deletes that wait: all about them but their ids.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub id: u64,
+    pub state: PlanState,
+    /// The run that would have deleted them, and its `S`.
+    pub run: u64,
+    pub snapshot_at: i64,
+    pub opened_at: i64,
+    pub expires_at: i64,
+    /// When it left `held`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<i64>,
+    /// What F4 compared with, and allowed.
+    pub baseline: u64,
+    pub allowed: u64,
+    /// Different ids that would be deleted, of so many living ones.
+    #[serde(default)]
+    pub count: u64,
+    #[serde(default)]
+    pub living: u64,
+    /// The first of its ids.
+    #[serde(default)]
+    pub sample: Vec<String>,
+    /// How many pages its ids take.
+    #[serde(default)]
+    pub pages: u32,
+    /// Further runs of the feed may approve it: its file was dated, and held something.
+    #[serde(default)]
+    pub confirmable: bool,
+    /// Hashes of the bodies that lacked its ids: that of its own file, then those that confirmed it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bodies: Vec<String>,
+    /// `S` of the last accepted snapshot when it was rejected or expired: that snapshot opens no
+    /// other plan for these ids, however often it is seen again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned_down_under: Option<i64>,
+    /// Why it was decided as it was: an operator's words, or `confirmed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Of a plan that was stored before ids had pages.
+    #[serde(default, rename = "ids", skip_serializing)]
+    pub inline: Option<InlineIds>,
+}
+
+/// Some of a plan's ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanPage {
+    /// `S` of the file that lacked them, by which they are decided again.
+    pub snapshot_at: i64,
+    pub ids: Vec<String>,
+}
+
+/// The key of a page: the plan's number and the page's, big-endian.
+pub fn page_key(plan: u64, page: u32) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[..8].copy_from_slice(&plan.to_be_bytes());
+    key[8..].copy_from_slice(&page.to_be_bytes());
+    key
+}
+
+/// The plan whose page this is.
+pub fn plan_of_page(key: &[u8]) -> Option<u64> {
+    key.first_chunk().map(|plan| u64::from_be_bytes(*plan))
+}
+
+/// Ids that stand in the head itself, counted without being kept: there may be a million.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InlineIds {
+    pub count: u64,
+    pub sample: Vec<String>,
+}
+
+impl<'de> Deserialize<'de> for InlineIds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<InlineIds, D::Error> {
+        struct Ids;
+        impl<'de> Visitor<'de> for Ids {
+            type Value = InlineIds;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of ids")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<InlineIds, A::Error> {
+                let mut ids = InlineIds::default();
+                while ids.sample.len() < SAMPLE_IDS {
+                    let Some(id) = list.next_element()? else { break };
+                    ids.sample.push(id);
+                }
+                ids.count = ids.sample.len() as u64;
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    ids.count += 1;
+                }
+                Ok(ids)
+            }
+        }
+        deserializer.deserialize_seq(Ids)
+    }
+}
+
+impl PlanState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PlanState::Held => "held",
+            PlanState::Approved => "approved",
+            PlanState::Rejected => "rejected",
+            PlanState::Cancelled => "cancelled",
+            PlanState::Expired => "expired",
+        }
+    }
+}
+
+impl Plan {
+    /// How many ids it has, wherever they stand.
+    pub fn count(&self) -> u64 {
+        self.inline.as_ref().map_or(self.count, |ids| ids.count)
+    }
+
+    pub fn sample(&self) -> &[String] {
+        self.inline.as_ref().map_or(&self.sample, |ids| &ids.sample)
+    }
+
+    /// The living assets that its ids are a share of. A plan of before did not say how many lived.
+    pub fn living(&self) -> u64 {
+        let known = if self.living > 0 { self.living } else { self.baseline };
+        known.max(self.count())
+    }
+
+    /// Share of what lives that would go, in percent.
+    pub fn share_percent(&self) -> f64 {
+        match self.living() {
+            0 => 0.0,
+            living => self.count() as f64 * 100.0 / living as f64,
+        }
+    }
+
+    pub fn is_held(&self) -> bool {
+        self.state == PlanState::Held
+    }
+
+    pub fn close(&mut self, state: PlanState, now: Micros, reason: Option<String>) {
+        self.state = state;
+        self.closed_at = Some(now.0);
+        self.reason = reason;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a9_a_plan_that_holds_its_ids_itself_is_counted_and_sampled() {
+        let ids: Vec<String> = (0..25).map(|n| format!("\"a{n}\"")).collect();
+        let text = format!(
+            r#"{{"id":7,"state":"held","run":2,"snapshot_at":5,"opened_at":6,"expires_at":9,
+                "baseline":40,"allowed":20,"ids":[{}]}}"#,
+            ids.join(",")
+        );
+        let plan: Plan = serde_json::from_str(&text).unwrap();
+        assert_eq!((plan.count(), plan.sample().len(), plan.pages), (25, SAMPLE_IDS, 0));
+        assert_eq!(plan.sample()[9], "a9");
+        let written = serde_json::to_string(&plan).unwrap();
+        assert!(!written.contains("\"ids\""), "a head is written without ids: {written}");
+    }
+
+    #[test]
+    fn a9_pages_are_ordered_by_plan_and_number() {
+        let keys = [page_key(1, 0), page_key(1, 255), page_key(1, 256), page_key(2, 0)];
+        assert!(keys.is_sorted());
+        assert_eq!(keys.map(|key| plan_of_page(&key).unwrap()), [1, 1, 1, 2]);
+        assert_eq!(plan_of_page(b"short"), None);
+    }
+}
