@@ -5,6 +5,7 @@ pub mod json;
 pub mod log;
 pub mod problem;
 pub mod record;
+pub mod records;
 pub mod render;
 pub mod request;
 mod reserved;

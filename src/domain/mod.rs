@@ -28,10 +28,11 @@ pub use origin::Origin;
 pub use outcome::{ItemOutcome, Note, Outcome, Rule};
 pub use price::{Currency, CurrencyError, Market, Quote, QuoteExtra, QuoteName, QuoteNameError, Undated};
 pub use records::{
-    ActionKind, DeliveredItems, DeliveryKey, DeliveryRecord, FeedState, FetchOutcome, InlineIds, LostPart,
-    LostWrite, Missing, MissingRange, OperatorAction, Plan, PlanPage, PlanState, QuarantineRow, RecordChange,
-    RecordFault, RecordKind, RefusedKind, RefusedOrigin, RunCounts, RunId, RunReport, RunStatus, SAMPLE_IDS,
-    SetBack, StreamState, page_key, plan_of_page,
+    ActionKind, DeliveredItems, DeliveryAge, DeliveryKey, DeliveryRecord, FeedState, FetchOutcome, IdsInHead,
+    InlineIds, LastUndated, LostPart, LostWrite, Missing, MissingRange, OperatorAction, PartnerNumber, Plan,
+    PlanPage, PlanPageKey, PlanState, QuarantineRow, RecordChange, RecordFault, RecordKind, RecordedPushes,
+    RefusedKind, RefusedOrigin, RunCounts, RunId, RunReport, RunStatus, SAMPLE_IDS, SetBack, StreamState,
+    page_key, plan_of_page,
 };
 pub use stamp::{Lane, Micros, Stamp};
 pub use write::{AssetWrite, PriceWrite, Verb, Write};

@@ -51,6 +51,15 @@ pub struct DeliveryRecord {
     pub missing: Vec<Missing>,
 }
 
+/// The part of a delivery's record that says how long it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct DeliveryAge {
+    /// When it was received, by our clock, in microseconds.
+    pub received_at: i64,
+    /// Whether it held prices with times of their own, and nothing else.
+    pub prices_only: bool,
+}
+
 /// A numbered stream, and the ranges of it that are to be sent again (G1).
 pub type Missing = (String, Vec<(u64, u64)>);
 

@@ -82,3 +82,16 @@ pub struct SetBack {
     pub limit: i64,
     pub by: i64,
 }
+
+/// The count of pushes that a partner has made since its feed's last run, recorded between two runs so
+/// that the rate of lost pushes (F9) survives a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedPushes {
+    /// The run since which they are counted: once a later one has ended this says nothing any more.
+    pub last_run: RunId,
+    /// Pushes that were applied since then.
+    pub pushes: u64,
+    /// Whether any push has ever been one of a document.
+    #[serde(default)]
+    pub documents: bool,
+}

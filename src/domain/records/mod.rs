@@ -6,17 +6,21 @@ mod delivery;
 mod feed;
 mod kind;
 mod lost;
+mod partner;
 mod plan;
 mod quarantine;
 mod run;
 mod stream;
 
 pub use action::{ActionKind, OperatorAction};
-pub use delivery::{DeliveredItems, DeliveryKey, DeliveryRecord, Missing};
-pub use feed::{FeedState, SetBack};
+pub use delivery::{DeliveredItems, DeliveryAge, DeliveryKey, DeliveryRecord, Missing};
+pub use feed::{FeedState, RecordedPushes, SetBack};
 pub use kind::{RecordChange, RecordKind};
 pub use lost::{LostPart, LostWrite};
-pub use plan::{InlineIds, Plan, PlanPage, PlanState, SAMPLE_IDS, page_key, plan_of_page};
+pub use partner::PartnerNumber;
+pub use plan::{
+    IdsInHead, InlineIds, Plan, PlanPage, PlanPageKey, PlanState, SAMPLE_IDS, page_key, plan_of_page,
+};
 pub use quarantine::{QuarantineRow, RefusedKind, RefusedOrigin};
 pub use run::{FetchOutcome, RecordFault, RunCounts, RunId, RunReport, RunStatus};
-pub use stream::{MissingRange, StreamState};
+pub use stream::{LastUndated, MissingRange, StreamState};

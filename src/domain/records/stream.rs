@@ -1,5 +1,6 @@
 //! What is kept of a numbered price stream: which of its numbers are missing, since when.
 
+use crate::domain::Micros;
 use serde::{Deserialize, Serialize};
 
 /// Numbers `from..=to` that have not come.
@@ -21,3 +22,7 @@ pub struct StreamState {
     /// In order of number.
     pub missing: Vec<MissingRange>,
 }
+
+/// The last time that was given to a write without one: the next is given a later one (T1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastUndated(pub Micros);

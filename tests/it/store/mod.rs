@@ -4,6 +4,7 @@ mod crash;
 pub mod damage;
 mod golden;
 mod opening;
+mod records;
 mod reference;
 mod restore;
 pub mod world;
