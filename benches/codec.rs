@@ -6,10 +6,11 @@
 
 use std::hint::black_box;
 use tidegate::clock::Mark;
+use tidegate::codec::mapping::{self, Around};
 use tidegate::codec::render::{Reply, ReplyStyle, push_reply};
 use tidegate::codec::request::{BodyLimits, Shape, prices};
-use tidegate::codec::snapshot::{SnapshotLimits, scan};
-use tidegate::codec::{json, record, time};
+use tidegate::codec::snapshot::{Parents, SnapshotLimits, scan};
+use tidegate::codec::{json, time};
 use tidegate::domain::{ItemOutcome, Mapping, Outcome, Rule, Seq, TimeFormat};
 use tidegate::rules::policy::Policy;
 
@@ -123,14 +124,14 @@ fn feeds() {
     let limits = SnapshotLimits { record_bytes_max: 1 << 20, records_max: 1 << 20, served_as_lines: false };
     let bytes = body.len() / RECORDS;
     measure(&format!("feed record, scanned, {bytes} bytes each"), RECORDS, || {
-        black_box(scan(body.as_bytes(), &mapping, &limits, |raw| {
+        black_box(scan(body.as_bytes(), &mapping, &limits, &Parents::default(), |raw| {
             black_box(raw);
         }))
         .ok();
     });
     measure("feed record, decoded", RECORDS, || {
         for text in &list {
-            black_box(record::decode(text, &mapping, &policy)).ok();
+            black_box(mapping::decode(text, Around::default(), &mapping, &policy)).ok();
         }
     });
     measure("feed record, canonical", RECORDS, || {

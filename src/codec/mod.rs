@@ -3,8 +3,8 @@
 pub mod cursor;
 pub mod json;
 pub mod log;
+pub mod mapping;
 pub mod problem;
-pub mod record;
 pub mod records;
 pub mod render;
 pub mod request;

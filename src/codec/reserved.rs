@@ -145,10 +145,6 @@ pub(super) fn currency_text(code: &str, policy: &Policy) -> Result<Currency, Ref
 }
 
 /// The name of a quote.
-pub(super) fn quote_name(raw: &str) -> Result<QuoteName, Refusal> {
-    quote_name_text(&text(raw, Rule::P1)?)
-}
-
 pub(super) fn quote_name_text(name: &str) -> Result<QuoteName, Refusal> {
     let hint = "name the quote with 1 to 12 characters of a-z, 0-9, - and _";
     QuoteName::new(name).map_err(|_| Refusal::new(Rule::P1, "quote_name", hint))

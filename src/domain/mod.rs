@@ -8,7 +8,7 @@ mod decimal;
 mod document;
 mod ids;
 pub mod iso4217;
-mod mapping;
+pub mod mapping;
 mod origin;
 mod outcome;
 mod price;
@@ -23,7 +23,7 @@ pub use change::{
 pub use decimal::{Decimal, DecimalError};
 pub use document::{Document, Member};
 pub use ids::{AssetId, AssetIdError, PartnerName, PartnerNameError, PartnerNo, Slot};
-pub use mapping::{Field, Mapping, Pointer, Source, TimeFormat};
+pub use mapping::{Field, Mapping, Pointer, TimeFormat};
 pub use origin::Origin;
 pub use outcome::{ItemOutcome, Note, Outcome, Rule};
 pub use price::{Currency, CurrencyError, Market, Quote, QuoteExtra, QuoteName, QuoteNameError, Undated};

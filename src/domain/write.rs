@@ -26,6 +26,8 @@ pub struct AssetWrite {
     pub members: Document,
     /// Members that a partial write removes (`null`).
     pub removed: Vec<CompactString>,
+    /// Members that a full write leaves as they are stored, though it names no value for them.
+    pub kept: Vec<CompactString>,
     /// The prices that the item carried; they become visible in the same commit (D5).
     pub prices: Vec<PriceWrite>,
 }

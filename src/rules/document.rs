@@ -7,7 +7,8 @@
 
 use super::ties::{self, member_stamp};
 use crate::domain::{
-    AssetEvent, AssetHead, Beaten, Currency, Document, Exception, Member, Outcome, Rule, Stamp, Verb,
+    AssetEvent, AssetHead, AssetWrite, Beaten, Currency, Document, Exception, Member, Outcome, Rule, Stamp,
+    Verb,
 };
 use compact_str::CompactString;
 
@@ -56,6 +57,16 @@ impl DocumentDecision {
             effect: None,
         }
     }
+}
+
+/// The members that a full write states, with those that it leaves as they are stored: it states these
+/// again, as of its own time.
+pub fn with_kept(write: &AssetWrite, held: &Document) -> Document {
+    let mut members = write.members.clone();
+    for member in write.kept.iter().filter_map(|name| held.get(name)) {
+        members.set(member.clone());
+    }
+    members
 }
 
 /// What a write has raised, before it is made out what of it can be seen.

@@ -3,6 +3,7 @@
 
 pub mod absence;
 pub mod ahead;
+pub mod alike;
 pub mod condition;
 pub mod deliveries;
 pub mod document;

@@ -275,17 +275,20 @@ fn newest_at(quote: &Quote) -> Stamp {
 
 /// A feed's price without `as_of` (P2).
 #[derive(Clone, Copy, Debug)]
-pub struct UndatedPrice {
+pub struct UndatedPrice<'a> {
     pub quote: QuoteName,
     pub amount: Decimal,
     pub currency: Option<Currency>,
     /// `S` of the run.
     pub snapshot: Micros,
     pub fetch_started_at: Micros,
+    /// What else it says, which shows as long as no dated price has come.
+    pub market: Market,
+    pub extra: Option<&'a QuoteExtra>,
 }
 
 /// P2: kept apart, in the quote's undated register, with its run's `S`.
-pub fn decide_undated(price: UndatedPrice, context: PriceContext<'_>) -> PriceDecision {
+pub fn decide_undated(price: UndatedPrice<'_>, context: PriceContext<'_>) -> PriceDecision {
     if is_buried(context.end(), price.snapshot) {
         return PriceDecision::lost(ItemOutcome::plain(Outcome::Superseded, Rule::X1));
     }
@@ -323,12 +326,14 @@ pub fn decide_undated(price: UndatedPrice, context: PriceContext<'_>) -> PriceDe
     let blank = || Quote {
         name: price.quote,
         currency,
-        market: Market::Unsaid,
+        market: price.market,
         stamp: Stamp::NEVER,
         amount: None,
         received_at: context.now,
         by_arrival: false,
-        extra: None,
+        extra: price.extra.map(|said| {
+            Box::new(QuoteExtra { kind: said.kind.clone(), per: said.per.clone(), ..QuoteExtra::default() })
+        }),
         undated: None,
     };
     let quote = Quote { undated: Some(Box::new(undated)), ..dated.cloned().unwrap_or_else(blank) };

@@ -89,13 +89,15 @@ impl Register {
     }
 }
 
-fn undated(amount: &str, code: Option<&str>, snapshot: i64) -> UndatedPrice {
+fn undated(amount: &str, code: Option<&str>, snapshot: i64) -> UndatedPrice<'static> {
     UndatedPrice {
         quote: QuoteName::PRICE,
         amount: decimal(amount),
         currency: code.map(currency),
         snapshot: Micros(snapshot),
         fetch_started_at: Micros(snapshot + 5),
+        market: Market::Unsaid,
+        extra: None,
     }
 }
 

@@ -84,6 +84,8 @@ impl Register {
             currency: None,
             snapshot: Micros(snapshot),
             fetch_started_at: Micros(snapshot + 5),
+            market: Market::Unsaid,
+            extra: None,
         };
         let decision = decide_undated(price, self.context());
         self.quote = decision.quote.clone().or(self.quote.take());

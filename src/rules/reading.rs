@@ -52,6 +52,14 @@ pub struct Shown {
     pub since: Micros,
 }
 
+impl Shown {
+    /// Whether what the quote says beside its amount (market, kind, per) was said with what shows: it is
+    /// the dated price's, or an undated one's as long as no dated price has come.
+    pub fn has_words(&self, quote: &Quote) -> bool {
+        self.as_of.is_some() || !quote.stamp.happened()
+    }
+}
+
 /// What shows, with its age and state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
@@ -85,11 +93,11 @@ pub fn reads_alike(before: Option<&Quote>, after: &Quote) -> bool {
     }
     let told = |quote: &Quote| {
         let shown = shown(quote)?;
-        let beside = shown.as_of.map(|_| {
+        let words = shown.has_words(quote).then(|| {
             let words = quote.extra.as_ref().map(|extra| (extra.kind.clone(), extra.per.clone()));
-            (quote.received_at, quote.market, words.unwrap_or_default())
+            (quote.market, words.unwrap_or_default())
         });
-        Some((shown, beside))
+        Some((shown, shown.as_of.map(|_| quote.received_at), words))
     };
     before.and_then(told) == told(after)
 }
@@ -145,7 +153,7 @@ fn dated_price(quote: &Quote, stamp: Stamp) -> Shown {
 pub fn read(quote: &Quote, heartbeat: Option<i64>, gap: bool, now: Micros) -> Option<Reading> {
     let shown = shown(quote)?;
     let age = now.since(shown.since);
-    let closed = shown.as_of.is_some() && quote.market == Market::Closed;
+    let closed = shown.has_words(quote) && quote.market == Market::Closed;
     let state = match heartbeat {
         _ if shown.amount.is_none() => PriceState::Withdrawn,
         _ if gap => PriceState::Gap,

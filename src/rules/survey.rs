@@ -1,6 +1,8 @@
 //! The survey of a snapshot before anything of it is applied (F1–F3, F6): which records it holds,
 //! which of them count, and whether the file is fit to be applied at all.
 
+use super::alike::{Alike, alike};
+use crate::domain::mapping::Repeated;
 use crate::domain::{AssetId, Micros, RecordFault, Rule};
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
@@ -19,6 +21,10 @@ pub struct SurveyedRecord {
     pub record: u32,
     pub offset: u64,
     pub bytes: u32,
+    /// Bytes from the beginning of its key to there; 0 where it has none.
+    pub lead: u32,
+    /// The number of the element of the document that it is in.
+    pub element: u32,
     pub updated_at: Option<Micros>,
     /// Hash of document and price: equal content, equal hash.
     pub content: u128,
@@ -47,6 +53,7 @@ pub struct InvalidRecord {
 pub struct Survey {
     /// Invalid records to be kept; those beyond are counted only.
     keep_max: usize,
+    repeated: Repeated,
     kept: Vec<InvalidRecord>,
     present: HashMap<AssetId, Shown>,
     records: u64,
@@ -82,6 +89,8 @@ pub struct Surveyed {
     pub invalid: u64,
     /// Records that say again what another of their id says (F6).
     pub repeated: u64,
+    /// Ids that differ from another only in the case of letters or in blanks around them.
+    pub alike: Option<Alike>,
     /// F6: some id stands more than once, so that the file may be a mixture of two.
     pub may_be_mixed: bool,
     /// F2: a record's id could not be read, so absence proves nothing.
@@ -93,9 +102,10 @@ pub struct Surveyed {
 }
 
 impl Survey {
-    /// A survey that keeps the places of up to so many invalid records.
-    pub fn keeping(keep_max: usize) -> Survey {
-        Survey { keep_max, ..Survey::default() }
+    /// A survey that keeps the places of up to so many invalid records, and does this with ids that
+    /// are repeated.
+    pub fn keeping(keep_max: usize, repeated: Repeated) -> Survey {
+        Survey { keep_max, repeated, ..Survey::default() }
     }
 
     pub fn valid(&mut self, id: AssetId, record: SurveyedRecord) {
@@ -125,9 +135,12 @@ impl Survey {
         for (id, shown) in std::mem::take(&mut self.present) {
             let mut standing = shown.alone;
             if let Some(more) = shown.more {
-                may_be_mixed |= more.valid.len() as u64 + more.invalid > 1;
-                repeated += more.repeated();
-                standing = more.standing();
+                // who says which of them stands knows that there are several
+                let is_expected = self.repeated != Repeated::Quarantine;
+                may_be_mixed |= more.valid.len() as u64 + more.invalid > 1 && !is_expected;
+                repeated +=
+                    if is_expected { more.valid.len().saturating_sub(1) as u64 } else { more.repeated() };
+                standing = more.standing(self.repeated);
                 if standing.is_none() {
                     aside += more.valid.len() as u64;
                     more.valid.iter().for_each(|record| self.keep(twin(&id, record, more.invalid > 0)));
@@ -144,6 +157,7 @@ impl Survey {
         }
         present.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(Surveyed {
+            alike: alike(present.iter().map(|(id, _)| id)),
             present,
             records,
             quarantined,
@@ -178,9 +192,12 @@ impl Shown {
 impl More {
     /// F6: of records that say the same the newest, else the one whose time is above those of all
     /// that say something else, each of which must have one. Any order of the records gives the same.
-    fn standing(&self) -> Option<SurveyedRecord> {
-        if self.invalid > 0 {
-            return None;
+    fn standing(&self, repeated: Repeated) -> Option<SurveyedRecord> {
+        match repeated {
+            Repeated::First => return self.valid.iter().min_by_key(|record| record.record).cloned(),
+            Repeated::Last => return self.valid.iter().max_by_key(|record| record.record).cloned(),
+            Repeated::Quarantine if self.invalid > 0 => return None,
+            Repeated::Quarantine => {}
         }
         let newest = self.valid.iter().max_by_key(|record| (record.updated_at, Reverse(record.record)))?;
         let mut others = self.valid.iter().filter(|record| record.content != newest.content);
@@ -210,6 +227,8 @@ fn twin(id: &AssetId, record: &SurveyedRecord, beside_invalid: bool) -> InvalidR
         id: Some(id.as_str().into()),
         code: "id_repeated".into(),
         detail: detail.into(),
+        pointer: String::new(),
+        count: None,
     };
     InvalidRecord { fault, bytes: record.bytes, pointer: String::new(), rule: Rule::F6 }
 }
@@ -238,18 +257,26 @@ mod tests {
     }
 
     fn record(record: u32, content: u128, updated_at: Option<i64>) -> SurveyedRecord {
-        SurveyedRecord { record, offset: 0, bytes: 1, updated_at: updated_at.map(Micros), content }
+        SurveyedRecord {
+            record,
+            offset: 0,
+            bytes: 1,
+            lead: 0,
+            element: 0,
+            updated_at: updated_at.map(Micros),
+            content,
+        }
     }
 
     fn fault() -> InvalidRecord {
         let fault =
-            RecordFault { record: Some(0), offset: 0, id: None, code: "x".into(), detail: "x".into() };
+            RecordFault { record: Some(0), code: "x".into(), detail: "x".into(), ..RecordFault::default() };
         InvalidRecord { fault, bytes: 1, pointer: String::new(), rule: Rule::F2 }
     }
 
     /// A survey with so many sound records beside those that a test is about.
     fn among(others: u32) -> Survey {
-        let mut survey = Survey::keeping(3);
+        let mut survey = Survey::keeping(3, Repeated::Quarantine);
         (0..others).for_each(|n| survey.valid(id(&format!("z{n}")), record(100 + n, 1, None)));
         survey
     }

@@ -105,7 +105,7 @@ pub fn lookup<'a>(text: &'a str, pointer: &[CompactString]) -> Result<Option<&'a
         Kind::Object => members(text)?.into_iter().find(|(name, _)| name == first.as_str()).map(|(_, v)| v),
         Kind::Array => {
             let elements = elements(text)?;
-            array_index(first).and_then(|index| elements.get(index).copied())
+            array_index(first, elements.len()).and_then(|index| elements.get(index).copied())
         }
         _ => {
             value(text)?;
@@ -134,8 +134,15 @@ pub(crate) fn lookup_in_spoilt<'a>(text: &'a str, pointer: &[CompactString]) -> 
     lookup_in_spoilt(inner, rest)
 }
 
-/// A pointer's part as the place in an array: digits without a leading zero.
-pub(crate) fn array_index(part: &str) -> Option<usize> {
-    let plain = part == "0" || (!part.starts_with('0') && part.bytes().all(|b| b.is_ascii_digit()));
-    plain.then(|| part.parse().ok()).flatten()
+/// A pointer's part as a place in an array of so many elements: digits without a leading zero, or a
+/// minus sign before them, which counts from the end.
+fn array_index(part: &str, length: usize) -> Option<usize> {
+    let plain = |digits: &str| {
+        let plain = digits == "0" || (!digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()));
+        plain.then(|| digits.parse::<usize>().ok()).flatten()
+    };
+    match part.strip_prefix('-') {
+        Some(from_end) => plain(from_end).filter(|n| *n > 0).and_then(|n| length.checked_sub(n)),
+        None => plain(part),
+    }
 }

@@ -149,10 +149,12 @@ pub(super) fn shown_members(out: &mut Vec<u8>, quote: &Quote, shown: &Shown) {
     }
     text(out, "currency", shown.currency.as_str());
     at(out, "as_of", shown.as_of);
-    if shown.as_of.is_none() {
-        return; // what follows was said of the dated price
+    if shown.as_of.is_some() {
+        at(out, "received_at", Some(quote.received_at));
     }
-    at(out, "received_at", Some(quote.received_at));
+    if !shown.has_words(quote) {
+        return;
+    }
     if let Some(extra) = &quote.extra {
         for (member, value) in [("kind", &extra.kind), ("per", &extra.per)] {
             if let Some(value) = value {

@@ -35,7 +35,7 @@ pub(super) fn decode(
         }
     }
     let members = Document::from_members(members);
-    Ok(AssetWrite { verb, id, at, sequence: 0, members, removed, prices })
+    Ok(AssetWrite { verb, id, at, sequence: 0, members, removed, kept: Vec::new(), prices })
 }
 
 fn id(found: &[(Cow<'_, str>, &str)], path_id: Option<&AssetId>) -> Result<AssetId, Refusal> {

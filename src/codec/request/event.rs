@@ -115,6 +115,7 @@ fn deleted(data: &str) -> Result<AssetWrite, Refusal> {
         sequence: 0,
         members: Document::default(),
         removed: Vec::new(),
+        kept: Vec::new(),
         prices: Vec::new(),
     })
 }

@@ -10,7 +10,7 @@ mod body;
 mod decoded;
 mod event;
 mod fast;
-mod price;
+pub(super) mod price;
 
 pub use decoded::{BodyError, BodyLimits, Decoded, Shape};
 

@@ -8,7 +8,8 @@ use crate::rules::policy::Policy;
 use compact_str::CompactString;
 use std::borrow::Cow;
 
-const KNOWN: &str = "id, amount, currency, as_of, quote, kind, per, sequence, stream and market";
+const KNOWN: [&str; 10] =
+    ["id", "amount", "currency", "as_of", "quote", "kind", "per", "sequence", "stream", "market"];
 /// `kind`, `per` and `stream` are words, not texts.
 const WORD_BYTES_MAX: usize = 64;
 
@@ -26,7 +27,7 @@ pub(super) enum Owner<'a> {
 /// A price's members as text, before their meaning has been checked. Both ways of reading a body
 /// end here, so that they cannot differ.
 #[derive(Default)]
-pub(super) struct Parts<'a> {
+pub(in crate::codec) struct Parts<'a> {
     pub currency: Option<Cow<'a, str>>,
     pub as_of: Option<Cow<'a, str>>,
     pub quote: Option<Cow<'a, str>>,
@@ -95,8 +96,13 @@ fn unknown(name: &str) -> Refusal {
         "updated_at" | "timestamp" | "time" | "date" => "`as_of` is the member meant? ",
         _ => "",
     };
-    let hint = format!("{meant}leave this member out: a price holds {KNOWN}");
+    let hint = format!("{meant}leave this member out: a price holds {}", KNOWN.join(", "));
     Refusal::new(Rule::P1, "unknown_member", hint).within(name)
+}
+
+/// What to say of a member of a feed's price that means nothing to us; the price is taken without it.
+pub(in crate::codec) fn unknown_in_feed(name: &str) -> Option<String> {
+    (!KNOWN.contains(&name)).then(|| unknown(name).hint)
 }
 
 fn optional_text(raw: &str, rule: Rule) -> Result<Option<Cow<'_, str>>, Refusal> {

@@ -1,5 +1,6 @@
 //! What reading a document gives: what it says of itself, its records, or why it fails.
 
+use crate::codec::mapping::Around;
 use crate::domain::Micros;
 
 /// What one document may hold, and how its server calls it.
@@ -32,17 +33,28 @@ pub struct Envelope {
     pub allow_empty: bool,
     /// F1: lines without a count, which cannot prove that the file is whole.
     pub may_be_cut: bool,
+    /// It was read as NDJSON.
+    pub is_lines: bool,
     /// Records read.
     pub records: u64,
+    /// Elements that the last `*` of `records` stepped into and that hold no records.
+    pub elements_without: u64,
 }
 
 /// One record's source text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct RawRecord<'a> {
     /// Its place, from 0.
     pub record: u64,
     /// Its first byte in the document.
     pub offset: u64,
+    /// Bytes from the beginning of its key to there; 0 where it has none.
+    pub lead: u32,
+    /// The number of the element that it is in, for [`super::Parents::of`].
+    pub element: u32,
+    /// What it is read with.
+    pub around: Around<'a>,
+    /// Its source text.
     pub text: &'a str,
 }
 
@@ -51,7 +63,7 @@ pub struct RawRecord<'a> {
 #[error("{detail} (byte {offset})")]
 pub struct SnapshotError {
     /// `empty_body`, `html`, `truncated`, `malformed`, `bad_utf8`, `no_records`,
-    /// `record_too_large`, `too_many_records`, `count_mismatch`, `read_failed`.
+    /// `record_too_large`, `too_many_records`, `parents_too_large`, `count_mismatch`, `read_failed`.
     pub code: &'static str,
     pub offset: u64,
     /// What is wrong and what to do; never a piece of the document.

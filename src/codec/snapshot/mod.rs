@@ -8,24 +8,40 @@
 //! errors are answered with 200 and look like it.
 
 mod envelope;
+mod lines;
+mod parents;
+mod role;
 mod source;
 mod walk;
 
 pub use envelope::{Envelope, EnvelopeTime, RawRecord, SnapshotError, SnapshotLimits};
+pub use parents::Parents;
 
 use crate::domain::Mapping;
 use source::Source;
 use std::io::Read;
 use walk::Walk;
 
-/// Reads a whole document, and shows each record to `visit` in order.
+/// Reads a whole document, and shows each record to `visit` in order. `parents` is what [`parents`] gave
+/// for the same document.
 pub fn scan<R: Read>(
     source: R,
     mapping: &Mapping,
     limits: &SnapshotLimits,
+    parents: &Parents,
     visit: impl FnMut(RawRecord<'_>),
 ) -> Result<Envelope, SnapshotError> {
-    Walk::new(Source::new(source), mapping, limits, visit).document()
+    Walk::showing(Source::new(source), mapping, limits, parents, visit).document()
+}
+
+/// What stands above the records of a document, where the mapping reads anything from there: to be read
+/// only where it does ([`Mapping::looks_above`]).
+pub fn parents<R: Read>(
+    source: R,
+    mapping: &Mapping,
+    limits: &SnapshotLimits,
+) -> Result<Parents, SnapshotError> {
+    Walk::<R, fn(RawRecord<'_>)>::parents(Source::new(source), mapping, limits)
 }
 
 #[cfg(test)]

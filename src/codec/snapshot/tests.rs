@@ -1,9 +1,12 @@
 //! Feed documents whole, cut, and broken.
 
 use super::*;
-use crate::codec::{json, record};
+use crate::codec::json;
+use crate::codec::mapping::{self, Around};
 use crate::domain::Micros;
-use crate::domain::{Pointer, TimeFormat};
+use crate::domain::mapping::{
+    Field, IdMapping, Place, Pointer, RecordsPath, Step, TimeField, TimeFormat, TimeReading, TimeSpelling,
+};
 use crate::rules::policy::Policy;
 use proptest::prelude::*;
 
@@ -25,8 +28,14 @@ impl Read for Drip<'_> {
     }
 }
 
-fn pointer(parts: &[&str]) -> Pointer {
-    Pointer(parts.iter().map(|&part| part.into()).collect())
+/// Records at a place that the configuration names; `*` steps into every element.
+fn at(parts: &[&str]) -> RecordsPath {
+    let step = |part: &&str| if *part == "*" { Step::Each } else { Step::Into((*part).into()) };
+    RecordsPath { steps: parts.iter().map(step).collect(), by_key: false, is_written: true, lines: false }
+}
+
+fn mapping_at(parts: &[&str]) -> Mapping {
+    Mapping { records: at(parts), ..Mapping::default() }
 }
 
 fn run(body: &[u8], mapping: &Mapping) -> Result<(Envelope, Vec<String>), SnapshotError> {
@@ -40,7 +49,8 @@ fn run_as(
 ) -> Result<(Envelope, Vec<String>), SnapshotError> {
     let mut records = Vec::new();
     let limits = SnapshotLimits { served_as_lines, ..LIMITS };
-    let envelope = scan(Drip { rest: body, bytes: 7 }, mapping, &limits, |raw| {
+    let parents = parents(Drip { rest: body, bytes: 5 }, mapping, &limits)?;
+    let envelope = scan(Drip { rest: body, bytes: 7 }, mapping, &limits, &parents, |raw| {
         assert_eq!(raw.record, records.len() as u64);
         assert!(body[raw.offset as usize..].starts_with(raw.text.as_bytes()));
         records.push(raw.text.to_owned());
@@ -150,17 +160,20 @@ fn a27_deep_or_endless_values_fail_within_bounds() {
 #[test]
 fn a30_a_record_that_repeats_a_name_does_not_fail_the_document() {
     let found = records(r#"[{"id":"a","x":1,"x":2},{"id":"b"}]"#);
-    let error = record::decode(&found[0], &Mapping::default(), &Policy::default()).unwrap_err();
+    let error =
+        mapping::decode(&found[0], Around::default(), &Mapping::default(), &Policy::default()).unwrap_err();
     assert_eq!((error.code, error.id.unwrap().as_str()), ("json_duplicate_name", "a"));
 }
 
 #[test]
 fn records_and_envelope_are_found_at_any_depth() {
     let mapping = Mapping {
-        records: pointer(&["data", "0", "items"]),
-        generated_at: Some(pointer(&["meta", "at"])),
-        count: Some(pointer(&["data", "0", "n"])),
-        time_format: TimeFormat::UnixSeconds,
+        records: at(&["data", "0", "items"]),
+        generated_at: Some(TimeField {
+            field: Field::path(&["meta", "at"]),
+            reading: TimeReading { spelling: TimeSpelling::Named(TimeFormat::UnixSeconds), zone: None },
+        }),
+        count: Some(Pointer::of(&["data", "0", "n"])),
         ..Mapping::default()
     };
     let body = r#"{"data":[{"items":[{"id":1}],"n":"1"},{"items":[{"id":2}]}],"meta":{"at":3,"x":[{}]}}"#;
@@ -172,7 +185,7 @@ fn records_and_envelope_are_found_at_any_depth() {
 
 #[test]
 fn an_object_alone_is_a_record_only_where_its_server_calls_it_a_line() {
-    let mapping = Mapping { records: Pointer::default(), ..Mapping::default() };
+    let mapping = mapping_at(&[]);
     let error = b"{\"id\":\"too_many_requests\",\"message\":\"API rate limit exceeded\"}\n";
     assert_eq!(run(error, &mapping).unwrap_err().code, "no_records");
     for mapping in [&mapping, &Mapping::default()] {
@@ -185,6 +198,89 @@ fn an_object_alone_is_a_record_only_where_its_server_calls_it_a_line() {
     );
     assert_eq!(run(b"{\"id\":1}{\"id\":2}", &mapping).unwrap().1.len(), 2);
     assert_eq!(run(b"[{\"id\":1}]", &mapping).unwrap().1.len(), 1);
+}
+
+/// What each record's id is, or the code of why it has none.
+fn ids(body: &str, mapping: &Mapping) -> Result<Vec<String>, &'static str> {
+    let above = parents(body.as_bytes(), mapping, &LIMITS).map_err(|error| error.code)?;
+    let mut ids = Vec::new();
+    let read = scan(body.as_bytes(), mapping, &LIMITS, &above, |raw| {
+        let read = mapping::decode(raw.text, raw.around, mapping, &Policy::default());
+        ids.push(read.map_or_else(|error| error.code.to_owned(), |read| read.write.id.as_str().to_owned()));
+        let lead = &body[raw.offset as usize - raw.lead as usize..raw.offset as usize];
+        assert_eq!(raw.lead > 0, lead.starts_with('"'), "the key stands there: {lead}");
+    });
+    read.map(|_| ids).map_err(|error| error.code)
+}
+
+/// An id made of a value above the record and one of the record.
+fn nested(records: RecordsPath, above: Place) -> Mapping {
+    let id = IdMapping { parts: vec![Field::from(above), Field::member("id")], join: "/".into() };
+    Mapping { records, id, ..Mapping::default() }
+}
+
+#[test]
+fn a_star_steps_into_every_element_and_records_know_what_stands_above_them_wherever_it_stands() {
+    let above = |up| Place::Above { up, at: Pointer::of(&["id"]) };
+    let body =
+        r#"[{"id":"x","models":[{"id":1},{"id":2}]},{"models":[{"id":3}],"id":"y"},{"id":"z","models":[]}]"#;
+    assert_eq!(ids(body, &nested(at(&["*", "models"]), above(1))).unwrap(), ["x/1", "x/2", "y/3"]);
+    let body = r#"{"areas":{"n":{"sections":[{"id":1}]},"s":{"sections":[{"id":2}]}},"id":"root"}"#;
+    assert_eq!(ids(body, &nested(at(&["areas", "*", "sections"]), above(2))).unwrap(), ["root/1", "root/2"]);
+    let key = Place::KeyAbove { up: 1 };
+    assert_eq!(ids(body, &nested(at(&["areas", "*", "sections"]), key)).unwrap(), ["n/1", "s/2"]);
+    let body = r#"[[[{"id":1}],[{"id":2}]],[[{"id":3}]]]"#;
+    let key = Place::KeyAbove { up: 2 };
+    assert_eq!(ids(body, &nested(at(&["*", "*"]), key)).unwrap(), ["0/1", "0/2", "1/3"]);
+}
+
+#[test]
+fn records_may_be_the_members_of_an_object_each_with_its_key() {
+    let by_key = |parts: &[&str]| {
+        let id = IdMapping { parts: vec![Field::from(Place::Key)], join: String::new() };
+        Mapping { records: RecordsPath { by_key: true, ..at(parts) }, id, ..Mapping::default() }
+    };
+    let body = r#"{"data":{"2799" : {"name":"Truck"},"v\u0061n":{}, "n":{}}}"#;
+    assert_eq!(ids(body, &by_key(&["data"])).unwrap(), ["2799", "van", "n"]);
+    assert_eq!(ids(r#"{"a":{},"b":{}}"#, &by_key(&[])).unwrap(), ["a", "b"]);
+    assert_eq!(ids("{}", &by_key(&[])).unwrap(), Vec::<String>::new());
+    for (body, mapping) in [("[]", by_key(&[])), (r#"{"data":[]}"#, by_key(&["data"])), ("5", by_key(&[]))] {
+        assert_eq!(ids(body, &mapping), Err("no_records"), "{body}");
+    }
+}
+
+#[test]
+fn records_that_are_written_and_not_there_fail_the_document() {
+    for (body, parts) in [
+        (r#"[{"id":"provider","models":[]}]"#, &["models"][..]),
+        (r#"[{"id":"provider"}]"#, &["*", "models"]),
+        (r#"{"areas":{"a":5}}"#, &["areas", "*", "sections", "x"]),
+        (r#"{"areas":5}"#, &["areas", "*", "sections"]),
+        (r#"{"areas":[{"sections":{}}]}"#, &["areas", "*", "sections"]),
+        (r#"{"error":"no such key"}"#, &["areas", "*", "sections"]),
+        ("{\"id\":1}\n{\"id\":2}\n", &["assets"]),
+    ] {
+        assert_eq!(ids(body, &mapping_at(parts)), Err("no_records"), "{body}");
+    }
+    assert_eq!(ids(r#"{"areas":[]}"#, &mapping_at(&["areas", "*", "sections"])), Ok(vec![]));
+    let some = r#"{"areas":[{"sections":[{"id":1}]},{"sections":null},{}]}"#;
+    let (envelope, found) = run(some.as_bytes(), &mapping_at(&["areas", "*", "sections"])).unwrap();
+    assert_eq!((found.len(), envelope.elements_without), (1, 2), "said, not swallowed");
+}
+
+#[test]
+fn one_line_is_a_record_where_the_mapping_says_that_there_are_lines() {
+    let lines = Mapping { records: RecordsPath { lines: true, ..at(&[]) }, ..Mapping::default() };
+    assert_eq!(ids("{\"id\":1}\n", &lines), Ok(vec!["1".into()]));
+    assert_eq!(ids("{\"id\":1}", &mapping_at(&[])), Err("no_records"));
+}
+
+#[test]
+fn what_stands_above_the_records_is_held_within_bounds() {
+    let element = format!(r#"{{"id":"{}","models":[]}}"#, "x".repeat(900));
+    let body = format!("[{}]", vec![element; 20_000].join(","));
+    let mapping = nested(at(&["*", "models"]), Place::Above { up: 1, at: Pointer::of(&["id"]) });
+    assert_eq!(ids(&body, &mapping), Err("parents_too_large"));
 }
 
 #[test]
@@ -230,7 +326,7 @@ fn a_source_that_fails_fails_the_run() {
         }
     }
     let source = std::io::Cursor::new(b"[{},").chain(Broken);
-    let error = scan(source, &Mapping::default(), &LIMITS, |_| {}).unwrap_err();
+    let error = scan(source, &Mapping::default(), &LIMITS, &Parents::default(), |_| {}).unwrap_err();
     assert_eq!(error.code, "read_failed");
 }
 
@@ -256,8 +352,10 @@ proptest! {
         let mut damaged = OURS.as_bytes().to_vec();
         let at = cut.index(damaged.len());
         damaged.splice(at..at, piece.bytes());
-        // what is taken is JSON, but for names that come twice
-        if let Ok((envelope, _)) = run(&damaged, &Mapping::default()) {
+        // what is taken is JSON, but for names that come twice; `{}` before it makes lines of it
+        if let Ok((envelope, _)) = run(&damaged, &Mapping::default())
+            && !envelope.is_lines
+        {
             let sound = std::str::from_utf8(&damaged).is_ok_and(|text| serde_json::from_str::<serde_json::Value>(text).is_ok());
             prop_assert!(sound);
             prop_assert!(envelope.count.is_none_or(|count| count == envelope.records));
@@ -269,7 +367,7 @@ proptest! {
         let list: Vec<String> = items.iter().map(|item| format!("{{\"id\":{}}}", json::quoted(item))).collect();
         let body = format!("{{\"assets\":[{}],\"count\":{}}}", list.join(" ,\n"), list.len());
         let mut found = Vec::new();
-        scan(Drip { rest: body.as_bytes(), bytes }, &Mapping::default(), &LIMITS, |raw| found.push(raw.text.to_owned()))
+        scan(Drip { rest: body.as_bytes(), bytes }, &Mapping::default(), &LIMITS, &Parents::default(), |raw| found.push(raw.text.to_owned()))
             .unwrap();
         prop_assert_eq!(found, list);
     }

@@ -2,68 +2,104 @@
 //! the envelope's members are. What lies beside them is checked and passed, never held.
 
 use super::envelope::{Envelope, EnvelopeTime, RawRecord, SnapshotError, SnapshotLimits};
+use super::parents::{Gathering, Parents};
+use super::role::{Role, Roles, Saying};
 use super::source::{Source, truncated};
-use crate::codec::json::{self, DEPTH_MAX, Kind, STRING_BYTES_MAX};
-use crate::codec::record;
+use crate::codec::json::{self, DEPTH_MAX, STRING_BYTES_MAX};
+use crate::codec::mapping::{Around, read_time};
 use crate::codec::reserved::shortened;
-use crate::domain::Mapping;
+use crate::domain::mapping::{Mapping, TimeField};
 use compact_str::{CompactString, ToCompactString};
+use std::collections::HashSet;
 use std::io::Read;
 
-/// What a place in the document is to us.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Records,
-    Said(Saying),
-    /// Something of ours lies within.
-    Above,
-    Nothing,
-}
-
-/// What a document can say of itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Saying {
-    GeneratedAt,
-    Count,
-    Complete,
-    AllowEmpty,
+/// What a walk is for.
+enum Purpose<'m, V> {
+    /// Its records are shown, with what stands above them.
+    Show { visit: V, parents: &'m Parents },
+    /// What stands above the records is gathered.
+    Gather(Gathering),
 }
 
 pub(super) struct Walk<'m, R, V> {
-    source: Source<R>,
-    mapping: &'m Mapping,
-    limits: &'m SnapshotLimits,
-    visit: V,
+    pub(super) source: Source<R>,
+    pub(super) mapping: &'m Mapping,
+    roles: Roles<'m>,
+    pub(super) limits: &'m SnapshotLimits,
+    purpose: Purpose<'m, V>,
     /// Names and indices that lead to here, as long as something of ours may lie within.
     path: Vec<CompactString>,
-    /// Places of ours that have been passed: none may come twice.
-    seen: Vec<Vec<CompactString>>,
-    found_records: bool,
-    is_lines: bool,
+    pub(super) found_records: bool,
+    pub(super) is_lines: bool,
     records: u64,
+    /// Elements that the last `*` stepped into, and containers of records in them.
+    elements: u64,
+    containers: u64,
+    elements_without: u64,
     /// With the byte at which it stands.
     said: Vec<(Saying, u64, String)>,
 }
 
 impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
-    pub fn new(source: Source<R>, mapping: &'m Mapping, limits: &'m SnapshotLimits, visit: V) -> Self {
+    fn new(
+        source: Source<R>,
+        mapping: &'m Mapping,
+        limits: &'m SnapshotLimits,
+        purpose: Purpose<'m, V>,
+    ) -> Self {
         Walk {
             source,
             mapping,
+            roles: Roles::of(mapping),
             limits,
-            visit,
+            purpose,
             path: Vec::new(),
-            seen: Vec::new(),
             found_records: false,
             is_lines: false,
             records: 0,
+            elements: 0,
+            containers: 0,
+            elements_without: 0,
             said: Vec::new(),
         }
     }
 
+    /// A walk that shows each record.
+    pub fn showing(
+        source: Source<R>,
+        mapping: &'m Mapping,
+        limits: &'m SnapshotLimits,
+        parents: &'m Parents,
+        visit: V,
+    ) -> Self {
+        Walk::new(source, mapping, limits, Purpose::Show { visit, parents })
+    }
+
+    /// Reads the whole document, and gives what it says of itself.
     pub fn document(mut self) -> Result<Envelope, SnapshotError> {
+        self.whole()?;
+        self.envelope()
+    }
+
+    /// Reads the whole document, and gives what stands above its records.
+    pub fn parents(
+        source: Source<R>,
+        mapping: &'m Mapping,
+        limits: &'m SnapshotLimits,
+    ) -> Result<Parents, SnapshotError> {
+        let gathering = Purpose::Gather(Gathering::new(mapping));
+        let mut walk: Walk<'_, R, V> = Walk::new(source, mapping, limits, gathering);
+        walk.whole()?;
+        match walk.purpose {
+            Purpose::Gather(gathering) => Ok(gathering.finish(&walk.roles)),
+            Purpose::Show { .. } => Ok(Parents::default()),
+        }
+    }
+
+    fn whole(&mut self) -> Result<(), SnapshotError> {
         self.source.strip_mark()?;
         self.source.skip_space()?;
+        let records = &self.mapping.records;
         match self.source.peek()? {
             None => return Err(self.fault("empty_body", "the document is empty: an empty catalogue is `[]`")),
             Some(b'<') => {
@@ -71,9 +107,12 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
                     self.fault("html", "this is HTML or XML, not JSON: check the feed's address and login")
                 );
             }
-            Some(b'[') => self.array_of_records()?,
-            Some(b'{') => self.object_or_lines()?,
-            Some(_) => self.scalar()?,
+            // a document that is the array needs no pointer; one that is written must apply
+            Some(b'[') if !records.by_key && (!records.is_written || records.steps.is_empty()) => {
+                self.array_of_records()?;
+            }
+            Some(b'{') if !records.by_key => self.object_or_lines()?,
+            Some(_) => self.value(0, self.roles.of_path(&[], self.gathers()))?,
         }
         self.source.skip_space()?;
         if self.source.peek()?.is_some() {
@@ -81,52 +120,15 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
                 self.fault("malformed", "something follows the document: serve one JSON value, or NDJSON")
             );
         }
-        if !self.found_records {
+        if !self.found_records || (self.elements > 0 && self.containers == 0) {
             let detail = "no array of records is where the mapping's `records` points: check the pointer";
             return Err(self.fault("no_records", detail));
-        }
-        self.envelope()
-    }
-
-    /// NDJSON, where another object follows the first and the first does not hold the records.
-    fn object_or_lines(&mut self) -> Result<(), SnapshotError> {
-        let pointer = &self.mapping.records.0;
-        let Some(length) = self.source.value_length(self.limits.record_bytes_max)? else {
-            if pointer.is_empty() {
-                return Err(self.record_too_large());
-            }
-            return self.value(0, true);
-        };
-        let lines = match self.source.byte_after(length)? {
-            Some(b'{') => {
-                let first = self.source.text(length)?;
-                json::lookup_in_spoilt(first, pointer).is_none_or(|raw| json::kind(raw) != Kind::Array)
-            }
-            None => self.is_lone_line(length, pointer)?,
-            Some(_) => false,
-        };
-        if !lines {
-            return self.value(0, true);
-        }
-        (self.found_records, self.is_lines) = (true, true);
-        while self.source.peek()? == Some(b'{') {
-            self.record()?;
-            self.source.skip_space()?;
         }
         Ok(())
     }
 
-    /// An object alone is a line only where its server says so: an error's answer looks the same.
-    fn is_lone_line(&mut self, length: usize, pointer: &[CompactString]) -> Result<bool, SnapshotError> {
-        let first = self.source.text(length)?;
-        let holds_records = !pointer.is_empty()
-            && json::lookup_in_spoilt(first, pointer).is_some_and(|raw| json::kind(raw) == Kind::Array);
-        if pointer.is_empty() && !self.limits.served_as_lines {
-            let detail = "one object is no list of records, and may be an error's answer: serve an array, or one line \
-                          of NDJSON as application/x-ndjson";
-            return Err(self.fault("no_records", detail));
-        }
-        Ok(self.limits.served_as_lines && !holds_records)
+    fn gathers(&self) -> bool {
+        matches!(self.purpose, Purpose::Gather(_))
     }
 
     fn array_of_records(&mut self) -> Result<(), SnapshotError> {
@@ -138,14 +140,34 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
             return Ok(());
         }
         loop {
-            self.record()?;
+            self.record(None)?;
             if self.closed(b']')? {
                 return Ok(());
             }
         }
     }
 
-    fn record(&mut self) -> Result<(), SnapshotError> {
+    /// The members of an object, each a record.
+    fn object_of_records(&mut self) -> Result<(), SnapshotError> {
+        self.found_records = true;
+        self.source.pass(1);
+        self.source.skip_space()?;
+        if self.source.peek()? == Some(b'}') {
+            self.source.pass(1);
+            return Ok(());
+        }
+        loop {
+            let offset = self.source.offset();
+            let name = self.member_name()?;
+            self.record(Some((name, offset)))?;
+            if self.closed(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One record; of an object's member its name, and where that begins.
+    pub(super) fn record(&mut self, key: Option<(CompactString, u64)>) -> Result<(), SnapshotError> {
         let Some(length) = self.source.value_length(self.limits.record_bytes_max)? else {
             return Err(self.record_too_large());
         };
@@ -153,31 +175,93 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
             let detail = format!("more than {} records: raise `records_max`", self.limits.records_max);
             return Err(self.fault("too_many_records", detail));
         }
-        let text = self.source.text(length)?;
-        (self.visit)(RawRecord { record: self.records, offset: self.source.offset(), text });
+        let (text, offset) = (self.source.text(length)?, self.source.offset());
+        let lead = key.as_ref().map_or(0, |(_, at)| offset - at);
+        let Ok(lead) = u32::try_from(lead) else {
+            return Err(self.fault("malformed", "there is too much blank space between a key and its value"));
+        };
+        if let Purpose::Show { visit, parents } = &mut self.purpose {
+            let element = (self.elements as u32).saturating_sub(1);
+            let key = key.as_ref().map(|(name, _)| name.as_str());
+            let around = Around { key, above: parents.of(element), headers: &[] };
+            visit(RawRecord { record: self.records, offset, lead, element, around, text });
+        }
         self.records += 1;
         self.source.pass(length);
         Ok(())
     }
 
-    /// Passes a value within `depth` containers. `watched`: something of ours may lie within.
-    fn value(&mut self, depth: usize, watched: bool) -> Result<(), SnapshotError> {
-        let role = if watched { self.role()? } else { Role::Nothing };
-        let watched = role == Role::Above;
+    /// Passes a value within `depth` containers, doing with it what its role asks for.
+    pub(super) fn value(&mut self, depth: usize, role: Role) -> Result<(), SnapshotError> {
+        let element = if role == Role::Nothing { None } else { self.roles.depth_of_element(&self.path) };
+        let containers = self.containers;
+        if let Some(stars) = element {
+            self.enter_element(stars)?;
+        }
+        self.value_of_role(depth, role)?;
+        if element == Some(self.mapping.records.depth()) && self.containers == containers {
+            self.elements_without += 1;
+        }
+        Ok(())
+    }
+
+    fn enter_element(&mut self, stars: usize) -> Result<(), SnapshotError> {
+        if stars == self.mapping.records.depth() {
+            self.elements += 1;
+        }
+        let (offset, key) = (self.source.offset(), self.path.last().cloned().unwrap_or_default());
+        match &mut self.purpose {
+            Purpose::Gather(gathering) => gathering.enter(stars, &key, offset),
+            Purpose::Show { .. } => Ok(()),
+        }
+    }
+
+    fn value_of_role(&mut self, depth: usize, role: Role) -> Result<(), SnapshotError> {
+        let by_key = self.mapping.records.by_key;
+        let is_stepped_into = role == Role::Above && self.roles.is_stepped_into(&self.path);
         match (role, self.source.peek()?) {
-            (Role::Records, Some(b'[')) => self.array_of_records(),
-            (Role::Records, Some(_)) => {
-                let detail = "what the mapping's `records` points to is no array: check the pointer";
-                Err(self.fault("no_records", detail))
+            (Role::Records, Some(b'[')) if !by_key => {
+                self.containers += 1;
+                self.array_of_records()
             }
+            (Role::Records, Some(b'{')) if by_key => {
+                self.containers += 1;
+                self.object_of_records()
+            }
+            // one of many elements may have none
+            (Role::Records, Some(b'n')) if self.mapping.records.depth() > 0 => self.scalar(),
+            (Role::Records, Some(_)) => Err(self.no_container(by_key)),
             (Role::Said(saying), Some(_)) => self.saying(saying),
+            (Role::Slot(slot), Some(_)) => self.slot(slot),
+            (Role::Above, Some(b'{')) if is_stepped_into => {
+                self.found_records = true;
+                self.object(depth + 1, true)
+            }
+            (Role::Above, Some(b'[')) if is_stepped_into => {
+                self.found_records = true;
+                self.array(depth + 1, true)
+            }
+            (Role::Above, Some(_)) if is_stepped_into => Err(self.no_container(false)),
             (_, Some(b'{' | b'[')) if depth == DEPTH_MAX => {
                 Err(self.fault("malformed", format!("nested deeper than {DEPTH_MAX}: flatten it")))
             }
-            (_, Some(b'{')) => self.object(depth + 1, watched),
-            (_, Some(b'[')) => self.array(depth + 1, watched),
+            (_, Some(b'{')) => self.object(depth + 1, role == Role::Above),
+            (_, Some(b'[')) => self.array(depth + 1, role == Role::Above),
             _ => self.scalar(),
         }
+    }
+
+    fn no_container(&self, by_key: bool) -> SnapshotError {
+        let detail = match by_key {
+            true => {
+                "what the mapping's `records` points to is no object: leave `by_key` out where it is an array"
+            }
+            false => {
+                "what the mapping's `records` points to is no array: check the pointer, or write \
+                 { at = \"…\", by_key = true } where it is an object of records by their ids"
+            }
+        };
+        self.fault("no_records", detail)
     }
 
     fn object(&mut self, depth: usize, watched: bool) -> Result<(), SnapshotError> {
@@ -187,10 +271,15 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
             self.source.pass(1);
             return Ok(());
         }
+        // names of ours: none may come twice
+        let mut seen = HashSet::new();
         loop {
             let name = self.member_name()?;
-            self.path.extend(watched.then_some(name));
-            self.value(depth, watched)?;
+            let role = self.enter(watched, || name.clone());
+            if role != Role::Nothing && !seen.insert(name) {
+                return Err(self.fault("malformed", "an object names a member twice: send each name once"));
+            }
+            self.value(depth, role)?;
             if watched {
                 self.path.pop();
             }
@@ -209,8 +298,8 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
         }
         let mut index = 0u64;
         loop {
-            self.path.extend(watched.then(|| index.to_compact_string()));
-            self.value(depth, watched)?;
+            let role = self.enter(watched, || index.to_compact_string());
+            self.value(depth, role)?;
             if watched {
                 self.path.pop();
             }
@@ -219,6 +308,15 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
                 return Ok(());
             }
         }
+    }
+
+    /// Goes on to a value of a container, and gives its role.
+    fn enter(&mut self, watched: bool, part: impl FnOnce() -> CompactString) -> Role {
+        if !watched {
+            return Role::Nothing;
+        }
+        self.path.push(part());
+        self.roles.of_path(&self.path, self.gathers())
     }
 
     fn member_name(&mut self) -> Result<CompactString, SnapshotError> {
@@ -292,40 +390,15 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
         Ok(())
     }
 
-    fn role(&mut self) -> Result<Role, SnapshotError> {
-        let role = self.role_of_path();
-        if role == Role::Nothing {
-            return Ok(role);
+    fn slot(&mut self, slot: usize) -> Result<(), SnapshotError> {
+        let length = self.short_value()?;
+        let (offset, depth) = (self.source.offset(), self.roles.slots[slot].depth);
+        let text = self.source.text(length)?;
+        if let Purpose::Gather(gathering) = &mut self.purpose {
+            gathering.put(depth, slot, text, offset)?;
         }
-        if self.seen.contains(&self.path) {
-            return Err(self.fault("malformed", "an object names a member twice: send each name once"));
-        }
-        self.seen.push(self.path.clone());
-        Ok(role)
-    }
-
-    fn role_of_path(&self) -> Role {
-        let path = self.path.as_slice();
-        let mapping = self.mapping;
-        if path == mapping.records.0 {
-            return Role::Records;
-        }
-        let is = |pointer: &Option<crate::domain::Pointer>| pointer.as_ref().is_some_and(|p| p.0 == path);
-        if is(&mapping.generated_at) {
-            return Role::Said(Saying::GeneratedAt);
-        }
-        if is(&mapping.count) {
-            return Role::Said(Saying::Count);
-        }
-        match path {
-            [name] if name == "complete" => return Role::Said(Saying::Complete),
-            [name] if name == "allow_empty" => return Role::Said(Saying::AllowEmpty),
-            [] => return Role::Above,
-            _ => {}
-        }
-        let pointers = [Some(&mapping.records), mapping.generated_at.as_ref(), mapping.count.as_ref()];
-        let within = pointers.into_iter().flatten().any(|pointer| pointer.0.starts_with(path));
-        if within { Role::Above } else { Role::Nothing }
+        self.source.pass(length);
+        Ok(())
     }
 
     fn envelope(&self) -> Result<Envelope, SnapshotError> {
@@ -338,20 +411,23 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
             Some((_, raw)) => Some(self.count(raw)?),
             None => None,
         };
+        let times = self
+            .mapping
+            .generated_at
+            .iter()
+            .flat_map(|time| (0..time.field.places.len()).map(move |n| (n, time)));
+        let mut times = times.filter_map(|(place, time)| Some((said(Saying::GeneratedAt(place))?, time)));
         Ok(Envelope {
-            generated_at: said(Saying::GeneratedAt).map(|(offset, raw)| self.time(offset, raw)),
+            generated_at: times.next().map(|((offset, raw), time)| envelope_time(offset, raw, time)),
             count,
             complete: said(Saying::Complete).is_none_or(|(_, raw)| raw == "true"),
             // F4: an empty file is meant only where it says all three
             allow_empty: says_true(Saying::AllowEmpty) && says_true(Saying::Complete),
             may_be_cut: self.is_lines && count.is_none(),
+            is_lines: self.is_lines,
             records: self.records,
+            elements_without: self.elements_without,
         })
-    }
-
-    fn time(&self, offset: u64, raw: &str) -> EnvelopeTime {
-        let at = record::read_time(raw, self.mapping.time_format).map_err(|refusal| refusal.hint);
-        EnvelopeTime { text: shortened(raw).into_owned(), offset, at }
     }
 
     fn count(&self, raw: &str) -> Result<u64, SnapshotError> {
@@ -366,7 +442,7 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
         }
     }
 
-    fn record_too_large(&self) -> SnapshotError {
+    pub(super) fn record_too_large(&self) -> SnapshotError {
         let detail = format!(
             "a record is longer than {} bytes: raise `record_bytes_max`",
             self.limits.record_bytes_max
@@ -374,7 +450,12 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
         self.fault("record_too_large", detail)
     }
 
-    fn fault(&self, code: &'static str, detail: impl Into<String>) -> SnapshotError {
+    pub(super) fn fault(&self, code: &'static str, detail: impl Into<String>) -> SnapshotError {
         SnapshotError { code, offset: self.source.offset(), detail: detail.into() }
     }
+}
+
+fn envelope_time(offset: u64, raw: &str, time: &TimeField) -> EnvelopeTime {
+    let at = read_time(raw, &time.reading).map_err(|refusal| refusal.hint);
+    EnvelopeTime { text: shortened(raw).into_owned(), offset, at }
 }

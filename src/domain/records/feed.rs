@@ -60,6 +60,9 @@ pub struct FeedState {
     pub pushes_documents: bool,
     /// Whether absence from the last accepted file means something (F2, F8).
     pub last_whole: bool,
+    /// That file was NDJSON: of the next one a lone object is a line too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub last_lines: bool,
     /// That file may be cut or mixed, so that its absences count at the second one in a row (F1, F6).
     pub last_doubtful: bool,
     /// It may be mixed and is not cut: further files may confirm a plan of what it lacks (F4).

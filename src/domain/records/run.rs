@@ -125,7 +125,7 @@ pub struct RunReport {
     pub faults: Vec<RecordFault>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordFault {
     /// `None`: it is the file's as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,4 +135,10 @@ pub struct RecordFault {
     pub id: Option<String>,
     pub code: String,
     pub detail: String,
+    /// JSON pointer into the record, where it is about one place there.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pointer: String,
+    /// How many records it is about, where it is not about one alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
 }

@@ -14,6 +14,7 @@ pub fn delete(call: &Call<'_>, id: &AssetId) -> Result<Write, Fault> {
         sequence: 0,
         members: Document::default(),
         removed: Vec::new(),
+        kept: Vec::new(),
         prices: Vec::new(),
     })))
 }

@@ -9,6 +9,7 @@ mod reach;
 mod rebuild;
 mod rest;
 mod schedule;
+mod shapes;
 mod times;
 mod tombstones;
 mod whole;

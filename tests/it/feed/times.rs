@@ -187,7 +187,7 @@ async fn f7_a_file_that_stands_still_is_read_again_by_another_mapping_and_turns_
         assert_eq!(stage.fetch().await["status"], "unchanged");
         push_name(&stage, "a1", stage.now(), "pushed").await;
         let mut settings = stage.house.settings.clone();
-        settings.partners[0].feed.as_mut().unwrap().mapping.name = Some(Field::member("title"));
+        settings.partners[0].feed.as_mut().unwrap().mapping.members.insert("name", Field::member("title"));
         stage.house.daemon().reconfigure(settings).await.unwrap();
         // what has moved is fetched at once
         stage.runs += 1;

@@ -8,7 +8,8 @@ use tidegate::config::{
     Credentials, Fault, FeedSettings, KeyHash, LimitSettings, PartnerSettings, SecretSource, ServerSettings,
     Settings, StoreSettings, load,
 };
-use tidegate::domain::{Currency, Field, Micros, Pointer, Source, TimeFormat};
+use tidegate::domain::mapping::{Field, Mapping, TimeFormat, TimeSpelling};
+use tidegate::domain::{Currency, Micros};
 use tidegate::rules::policy::{Absent, Policy};
 
 const MAIN: &str = include_str!("../../../config/tidegate.toml");
@@ -230,13 +231,17 @@ fn a_feed_is_read_with_schedule_credentials_and_mapping() {
     let value = SecretSource::Environment("PATH".into());
     assert_eq!(feed.credentials, Some(Credentials::Header { name: "X-Key".into(), value }));
     let mapping = feed.mapping;
-    assert_eq!(mapping.records, Pointer(vec!["assets".into()]), "what is not mapped keeps its place");
-    assert_eq!((mapping.id, mapping.name), (Field::member("base"), Some(Field::member("a/b"))));
-    assert_eq!(mapping.class.unwrap().source, Source::Constant("market".into()));
-    assert_eq!(mapping.status.unwrap().values["live"], "active");
+    assert_eq!(mapping.records, Mapping::default().records, "what is not mapped keeps its place");
+    assert_eq!(
+        (&mapping.id.parts[..], &mapping.members["name"]),
+        (&[Field::member("base")][..], &Field::member("a/b"))
+    );
+    assert_eq!(mapping.members["class"], Field::constant("market"));
+    assert_eq!(mapping.members["status"].words["live"], "active");
     assert_eq!((mapping.updated_at, mapping.count), (None, None));
-    assert_eq!(mapping.price_amount, Some(Field::member("p")));
-    assert_eq!(mapping.time_format, TimeFormat::UnixMillis);
+    assert_eq!(mapping.quotes[0].amount.field, Field::member("p"));
+    let reading = &mapping.quotes[0].as_of.as_ref().unwrap().reading;
+    assert_eq!(reading.spelling, TimeSpelling::Named(TimeFormat::UnixMillis));
 }
 
 #[test]

@@ -224,7 +224,7 @@ async fn f4_a_version_that_lacks_a_third_is_held_applied_and_the_next_time_cance
     let bodies: Vec<Vec<u8>> = versions.iter().map(|(_, path)| std::fs::read(path).unwrap()).collect();
     let shape = |settings: &mut PartnerSettings| {
         let feed = settings.feed.as_mut().unwrap();
-        feed.mapping.id = Field::member("base");
+        feed.mapping.id.parts = vec![Field::member("base")];
         settings.policy.last_modified_is_data_time = true;
     };
     let served = |stage_now: Micros, body: &[u8]| Served::json(body.to_vec()).last_modified(stage_now);

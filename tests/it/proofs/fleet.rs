@@ -30,7 +30,7 @@ impl Fleet {
             fleet.truth.insert(name.clone(), records(&file));
             fleet.server.put(&address(name), Served::json(file));
             let mut feed = feed(&fleet.server.url(&address(name)));
-            feed.mapping.id = Field::member("base");
+            feed.mapping.id.parts = vec![Field::member("base")];
             fleet.partners.push(partner(name).with_feed(feed));
         }
         fleet

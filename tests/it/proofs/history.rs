@@ -53,7 +53,7 @@ impl Replay {
         let mut settings = partner(NAME);
         settings.policy.last_modified_is_data_time = by_header;
         let mut feed = feed(&server.url(PATH));
-        feed.mapping.id = Field::member("base");
+        feed.mapping.id.parts = vec![Field::member("base")];
         let house = House::start(vec![settings.with_feed(feed)], clock.clone()).await;
         let policy = oracle::Policy { last_modified_is_data_time: by_header, ..oracle::Policy::default() };
         let oracle = Model::new(policy);

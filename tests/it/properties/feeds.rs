@@ -4,7 +4,7 @@ use super::config;
 use super::steps::{NOW, Statuses, Step, Values, any_steps, asset, feed, file};
 use super::world::{Held, Visible, World};
 use proptest::prelude::*;
-use tidegate::codec::snapshot::{SnapshotLimits, scan};
+use tidegate::codec::snapshot::{Parents, SnapshotLimits, scan};
 use tidegate::domain::{AssetId, Lane, Mapping, Micros, QuoteName, RecordFault, Rule};
 use tidegate::rules::survey::{InvalidRecord, Presence, Survey, SurveyedRecord};
 
@@ -89,11 +89,11 @@ proptest! {
         let whole = if bare { records } else { format!("{{\"count\":{},\"assets\":{records}}}", ids.len()) };
         let limits = SnapshotLimits { record_bytes_max: 1 << 20, records_max: 100, served_as_lines: false };
         let mut seen = 0;
-        let read = scan(whole.as_bytes(), &Mapping::default(), &limits, |_| seen += 1);
+        let read = scan(whole.as_bytes(), &Mapping::default(), &limits, &Parents::default(), |_| seen += 1);
         prop_assert!(read.is_ok(), "{:?} {whole}", read.err());
         prop_assert_eq!(seen, ids.len());
         let end = (whole.len() as f64 * cut) as usize;
-        let read = scan(&whole.as_bytes()[..end], &Mapping::default(), &limits, |_| ());
+        let read = scan(&whole.as_bytes()[..end], &Mapping::default(), &limits, &Parents::default(), |_| ());
         prop_assert!(read.is_err(), "cut at {end}: {whole}");
     }
 
@@ -107,12 +107,12 @@ proptest! {
         let mut survey = Survey::default();
         survey.invalid(fault(), Some(asset(id)));
         if twice {
-            let record = SurveyedRecord { record: 1, offset: 1, bytes: 1, updated_at: None, content: 7 };
+            let record = SurveyedRecord { record: 1, offset: 1, bytes: 1, lead: 0, element: 0, updated_at: None, content: 7 };
             survey.valid(asset(id), record);
         }
         // enough sound ones that the file is not refused as a whole (F3)
         for n in 0..3 {
-            let record = SurveyedRecord { record: 2 + n, offset: 2, bytes: 1, updated_at: None, content: 7 };
+            let record = SurveyedRecord { record: 2 + n, offset: 2, bytes: 1, lead: 0, element: 0, updated_at: None, content: 7 };
             survey.valid(asset(100 + n as usize), record);
         }
         let surveyed = survey.finish().expect("one fault is no reason to refuse");
@@ -141,6 +141,7 @@ fn outlived(world: &World, held: &Held) -> i64 {
 }
 
 fn fault() -> InvalidRecord {
-    let fault = RecordFault { record: Some(0), offset: 0, id: None, code: "x".into(), detail: "x".into() };
+    let fault =
+        RecordFault { record: Some(0), code: "x".into(), detail: "x".into(), ..RecordFault::default() };
     InvalidRecord { fault, bytes: 1, pointer: String::new(), rule: Rule::F2 }
 }

@@ -1,7 +1,7 @@
 //! JSON as different programs write it: a string is spelt with escapes at random, in names and values
 //! alike, and every spelling is one content.
 
-use tidegate::codec::record;
+use tidegate::codec::mapping::{self, Around};
 use tidegate::codec::request::{self, BodyLimits, Decoded};
 use tidegate::domain::{AssetWrite, Mapping, Verb, Write};
 use tidegate::rules::policy::Policy;
@@ -81,5 +81,5 @@ fn one(decoded: Decoded) -> Write {
 
 /// A record of a feed, as it is read through the default mapping.
 pub fn read_record(text: &str, policy: &Policy) -> AssetWrite {
-    record::decode(text, &Mapping::default(), policy).expect("a record").write
+    mapping::decode(text, Around::default(), &Mapping::default(), policy).expect("a record").write
 }

@@ -7,7 +7,7 @@ use tidegate::codec::json;
 use tidegate::codec::render::heartbeat;
 use tidegate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Currency, Document, FeedState, Lane,
-    Micros, Origin, Outcome, PriceChange, PriceWrite, Quote, QuoteName, Slot, Stamp, Verb,
+    Market, Micros, Origin, Outcome, PriceChange, PriceWrite, Quote, QuoteName, Slot, Stamp, Verb,
 };
 use tidegate::rules::absence::{self, Absence};
 use tidegate::rules::document::{self, Effect, StampedWrite};
@@ -169,6 +169,8 @@ impl World {
             currency: write.currency,
             snapshot: run.snapshot,
             fetch_started_at: run.fetch_started_at,
+            market: Market::Unsaid,
+            extra: None,
         };
         let decision = price::decide_undated(price, self.context(now, &write.id));
         self.priced(&write.id, decision);
@@ -376,5 +378,5 @@ pub fn shown(quote: &Quote) -> Option<Shown> {
 /// A full write of these members.
 pub fn full(id: AssetId, members: Document) -> AssetWrite {
     let (removed, prices) = (Vec::new(), Vec::new());
-    AssetWrite { verb: Verb::Put, id, at: None, sequence: 0, members, removed, prices }
+    AssetWrite { verb: Verb::Put, id, at: None, sequence: 0, members, removed, kept: Vec::new(), prices }
 }

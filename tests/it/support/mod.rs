@@ -11,3 +11,4 @@ pub mod quarantine;
 pub mod random;
 pub mod simdisk;
 pub mod stage;
+pub mod written;

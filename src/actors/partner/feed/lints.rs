@@ -1,14 +1,27 @@
 //! What is wrong, or odd, with a file as a whole, in the words of a run's report: it stands before
 //! the faults of single records, and names none.
 
-use crate::codec::snapshot::EnvelopeTime;
+use crate::codec::mapping::{MappedRecord, optional_fields};
+use crate::codec::snapshot::{Envelope, EnvelopeTime, RawRecord};
+use crate::domain::mapping::{Mapping, Place};
 use crate::domain::{Micros, RecordFault};
 use crate::rules::snapshot::SnapshotTimes;
 use crate::rules::survey::Surveyed;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// T2, T4, F6: what the file's envelope and its ids give away.
 pub fn of_file(time: Option<&EnvelopeTime>, times: &SnapshotTimes, surveyed: &Surveyed) -> Vec<RecordFault> {
     let mut lints: Vec<RecordFault> = time.and_then(|time| of_envelope(time, times)).into_iter().collect();
+    if let Some(alike) = &surveyed.alike {
+        let detail = format!(
+            "{} ids differ from others only in the case of letters or in blanks around them, such as `{}` and `{}`: \
+             they are assets of their own; where they are meant to be one, write lower = true or trim = true at the \
+             mapping's id",
+            alike.count, alike.example.0, alike.example.1
+        );
+        lints.push(RecordFault { count: Some(alike.count), ..lint("ids_alike", 0, detail) });
+    }
     if surveyed.may_be_mixed {
         let detail = format!(
             "an id stands more than once, {} records say what another says: the file may be a mixture of two \
@@ -50,5 +63,79 @@ pub fn outdated(records: u64) -> RecordFault {
 }
 
 fn lint(code: &str, offset: u64, detail: String) -> RecordFault {
-    RecordFault { record: None, offset, id: None, code: code.into(), detail }
+    RecordFault { offset, code: code.into(), detail, ..RecordFault::default() }
+}
+
+/// Kinds of lints of records that one report names; what is beyond is left out.
+const KINDS_MAX: usize = 50;
+
+/// Gathers what is odd about records: each kind once for each place, with its number and its first
+/// record.
+pub struct Lints<'m> {
+    mapping: &'m Mapping,
+    kinds: BTreeMap<(&'static str, String), RecordFault>,
+    /// Of `mapping::optional_fields`, those of which any record had something.
+    found: u64,
+    records: u64,
+}
+
+impl<'m> Lints<'m> {
+    /// For the records of one file.
+    pub fn of(mapping: &'m Mapping) -> Lints<'m> {
+        Lints { mapping, kinds: BTreeMap::new(), found: 0, records: 0 }
+    }
+
+    /// Takes note of what one sound record gave.
+    pub fn note(&mut self, raw: &RawRecord<'_>, read: &MappedRecord) {
+        self.records += 1;
+        self.found |= read.found;
+        for lint in &read.lints {
+            let kinds = self.kinds.len();
+            let entry = match self.kinds.entry((lint.code, lint.pointer.clone())) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(_) if kinds == KINDS_MAX => continue,
+                Entry::Vacant(entry) => entry.insert(RecordFault {
+                    record: Some(raw.record),
+                    offset: raw.offset,
+                    id: Some(read.write.id.as_str().to_owned()),
+                    code: lint.code.into(),
+                    detail: lint.detail.clone().into_owned(),
+                    pointer: lint.pointer.clone(),
+                    count: Some(0),
+                }),
+            };
+            entry.count = entry.count.map(|count| count + 1);
+        }
+    }
+
+    /// All of them, with what no record at all had.
+    pub fn finish(self, envelope: &Envelope) -> Vec<RecordFault> {
+        let mut lints: Vec<RecordFault> = self.kinds.into_values().collect();
+        if envelope.elements_without > 0 {
+            let detail = "elements that the * of `records` steps into hold no records: they count as empty";
+            lints.push(RecordFault {
+                count: Some(envelope.elements_without),
+                ..lint("no_records", 0, detail.into())
+            });
+        }
+        let absent = optional_fields(self.mapping).enumerate().take(64);
+        for (_, field) in absent.filter(|(bit, _)| self.records > 0 && self.found & (1 << bit) == 0) {
+            let pointer = field.places.iter().find_map(pointer_of).unwrap_or_default();
+            let detail = "no record has a value where the mapping points: check the pointer, or leave it out";
+            lints.push(RecordFault {
+                pointer,
+                count: Some(self.records),
+                ..lint("nothing_found", 0, detail.into())
+            });
+        }
+        lints
+    }
+}
+
+fn pointer_of(place: &Place) -> Option<String> {
+    match place {
+        Place::At(pointer) => Some(pointer.to_string()),
+        Place::Above { at, .. } => Some(at.to_string()),
+        _ => None,
+    }
 }

@@ -4,7 +4,7 @@
 use super::bodies::{Rebuild, StoredRun, keep_body};
 use super::fetching::Whole;
 use super::lints;
-use super::survey::{Batches, survey};
+use super::survey::{Batches, ReadFile, survey};
 use super::task::{FeedTask, Gone, on_blocking_pool};
 use crate::actors::gates::Turn;
 use crate::actors::partner::ledger::Prefetched;
@@ -13,6 +13,7 @@ use crate::actors::partner::message::run::{
     Again, FeedRecord, FetchedFile, RunFailure, RunPart, RunStart, SnapshotFacts, failure_of,
 };
 use crate::clock::sleep;
+use crate::codec::snapshot::Parents;
 use crate::config::FeedSettings;
 use crate::domain::{AssetId, Micros};
 use crate::feed::{Fetched, Spooled};
@@ -23,6 +24,13 @@ use std::time::Duration;
 
 /// How long a run waits before it looks again whether the overlay has room.
 const OVERLAY_PAUSE: Duration = Duration::from_millis(5);
+
+/// A file that is fit to be applied.
+struct Sound {
+    present: Vec<(AssetId, Presence)>,
+    parents: Parents,
+    path: PathBuf,
+}
 
 impl FeedTask {
     pub async fn run(self) {
@@ -126,10 +134,13 @@ impl FeedTask {
         again: Option<Again>,
     ) -> Result<(), Gone> {
         let (settings, started_at) = (self.settings.clone(), file.started_at);
-        let (path, served_as_lines) = (spooled.path.clone(), spooled.served_as_lines);
-        let read = move || survey(&settings, path, served_as_lines);
+        // where the last file was lines, one that has shrunk to a single line is lines too
+        let is_written = settings.feed.as_ref().is_some_and(|feed| feed.mapping.records.is_written);
+        let as_lines = spooled.served_as_lines || (self.state.last_lines && !is_written);
+        let path = spooled.path.clone();
+        let read = move || survey(&settings, &path, as_lines);
         let surveyed = on_blocking_pool("reading the file", started_at, read);
-        let (surveyed, envelope) = match surveyed.await {
+        let ReadFile { surveyed, envelope, parents, lints } = match surveyed.await {
             Ok(Ok(found)) => found,
             Ok(Err(mut fault)) => {
                 self.keep(fault.take_kept(), spooled.path.clone(), started_at).await?;
@@ -148,6 +159,7 @@ impl FeedTask {
             same_body: is_last_read(&self.state, &spooled.sha256),
         };
         let mut faults = lints::of_file(written, &times, &surveyed);
+        faults.extend(lints);
         faults.extend(surveyed.faults);
         let facts = SnapshotFacts {
             run: self.run,
@@ -162,19 +174,15 @@ impl FeedTask {
             deletes_barred: surveyed.deletes_barred,
             may_be_cut: envelope.may_be_cut,
             may_be_mixed: surveyed.may_be_mixed,
+            is_lines: envelope.is_lines,
             faults,
             again,
         };
-        self.apply(facts, surveyed.present, surveyed.kept, spooled.path).await
+        let file = Sound { present: surveyed.present, parents, path: spooled.path };
+        self.apply(facts, file, surveyed.kept).await
     }
 
-    async fn apply(
-        &self,
-        facts: SnapshotFacts,
-        present: Vec<(AssetId, Presence)>,
-        kept: Vec<InvalidRecord>,
-        path: PathBuf,
-    ) -> Result<(), Gone> {
+    async fn apply(&self, facts: SnapshotFacts, file: Sound, kept: Vec<InvalidRecord>) -> Result<(), Gone> {
         let fetched_at = facts.file.started_at;
         let again = facts.again;
         let facts = Box::new(facts);
@@ -182,8 +190,10 @@ impl FeedTask {
         if start == RunStart::Stop {
             return Ok(());
         }
+        let Sound { present, parents, path } = file;
         self.keep(kept, path.clone(), fetched_at).await?;
-        let mut batches = Batches { present: present.into_iter(), settings: self.settings.clone(), path };
+        let (present, settings) = (present.into_iter(), self.settings.clone());
+        let mut batches = Batches { present, settings, path, parents };
         loop {
             let (reader, partner) = (self.reader.clone(), self.partner);
             let made = on_blocking_pool("reading records", fetched_at, move || {

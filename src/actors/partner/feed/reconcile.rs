@@ -11,8 +11,8 @@ use crate::actors::partner::run::report::{failed_report, short_report};
 use crate::actors::partner::state::PartnerState;
 use crate::codec::time;
 use crate::domain::{
-    AssetHead, AssetWrite, Micros, Origin, Outcome, QuarantineRow, Rule, RunCounts, RunId, RunReport,
-    RunStatus, Seq, WriteSet,
+    AssetHead, AssetWrite, ItemOutcome, Micros, Origin, Outcome, QuarantineRow, Rule, RunCounts, RunId,
+    RunReport, RunStatus, Seq, WriteSet,
 };
 use crate::rules::policy::RecordTime;
 use crate::rules::snapshot::{self, SnapshotDecision};
@@ -207,8 +207,6 @@ impl ActiveRun {
         }
         count_record(&mut self.counts, decided.item.outcome);
         let applied = !decided.item.outcome.is_refused();
-        let price_aside = record.price_aside.as_deref().or(decided.price_aside.as_ref()).filter(|_| applied);
-        self.counts.prices_quarantined += u64::from(price_aside.is_some());
         let refused = RefusedRecord {
             id: &record.id,
             offset: record.offset,
@@ -217,10 +215,16 @@ impl ActiveRun {
             received_at: fetch_started_at,
             origin: ledger.origin,
         };
-        let aside = price_aside.unwrap_or(&decided.item);
-        if let Some(row) = row_of_record(&refused, aside) {
-            kept.push(row);
-            self.note_fault(record, aside);
+        let asides: Vec<&ItemOutcome> = match applied {
+            true => record.prices_aside.iter().chain(&decided.prices_aside).collect(),
+            false => vec![&decided.item],
+        };
+        self.counts.prices_quarantined += if applied { asides.len() as u64 } else { 0 };
+        for aside in asides {
+            if let Some(row) = row_of_record(&refused, aside) {
+                kept.push(row);
+                self.note_fault(record, aside);
+            }
         }
         // F9: what is kept aside has neither agreed nor healed anything
         if applied || decided.facts.price == Some(Outcome::Rejected) {

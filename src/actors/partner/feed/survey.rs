@@ -3,18 +3,20 @@
 //! Between the two nothing may have touched the file: a record that is not what the survey found at
 //! its place fails the run, since something else would be applied under its id.
 
+use super::lints::Lints;
 use crate::actors::partner::ledger::Prefetched;
 use crate::actors::partner::message::run::{FeedRecord, FetchedFile, RunFailure};
-use crate::codec::record::{self, Decoded};
+use crate::codec::json;
+use crate::codec::mapping::{self, Around, MappedRecord, RecordError};
 use crate::codec::snapshot;
 use crate::config::PartnerSettings;
-use crate::domain::{AssetId, PartnerNo, RecordFault, Rule};
+use crate::domain::{AssetId, Market, PartnerNo, RecordFault, Rule};
 use crate::rules::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};
 use crate::store::{ReadError, Reader};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A batch of records that goes to the actor in one message is bounded by both; the bytes are those
@@ -65,61 +67,88 @@ impl FileFault {
     }
 }
 
-/// Reads the whole file once: its JSON, its records, its ids.
-pub fn survey(
-    settings: &PartnerSettings,
-    path: PathBuf,
-    served_as_lines: bool,
-) -> Result<(Surveyed, snapshot::Envelope), FileFault> {
+/// A file that has been read once.
+pub struct ReadFile {
+    /// Its records by their ids.
+    pub surveyed: Surveyed,
+    /// What it says of itself.
+    pub envelope: snapshot::Envelope,
+    /// What stands above its records: needed to read them again.
+    pub parents: snapshot::Parents,
+    /// What is odd about its records and no fault of one.
+    pub lints: Vec<RecordFault>,
+}
+
+/// Reads the whole file once: its JSON, its records, its ids. `as_lines`: a lone object is one line.
+pub fn survey(settings: &PartnerSettings, path: &Path, as_lines: bool) -> Result<ReadFile, FileFault> {
     let feed = settings.feed.as_ref().expect("a run has a feed");
-    let file = File::open(path).map_err(FileFault::Unreadable)?;
+    let (mapping, policy) = (&feed.mapping, &settings.policy);
     let limits = snapshot::SnapshotLimits {
         record_bytes_max: feed.record_bytes_max,
         records_max: feed.records_max,
-        served_as_lines,
+        served_as_lines: as_lines,
     };
-    let mut survey = Survey::keeping(settings.policy.quarantine_max);
-    let envelope = snapshot::scan(file, &feed.mapping, &limits, |raw| {
-        match record::decode(raw.text, &feed.mapping, &settings.policy) {
-            Ok(decoded) => {
+    let open = || File::open(path).map_err(FileFault::Unreadable);
+    let parents = match mapping.looks_above() {
+        true => snapshot::parents(open()?, mapping, &limits).map_err(FileFault::Scan)?,
+        false => snapshot::Parents::default(),
+    };
+    let mut survey = Survey::keeping(policy.quarantine_max, mapping.repeated);
+    let mut lints = Lints::of(mapping);
+    let envelope = snapshot::scan(open()?, mapping, &limits, &parents, |raw| {
+        match mapping::decode(raw.text, raw.around, mapping, policy) {
+            Ok(read) => {
+                lints.note(&raw, &read);
                 let surveyed = SurveyedRecord {
                     record: raw.record as u32,
                     offset: raw.offset,
                     bytes: raw.text.len() as u32,
-                    updated_at: decoded.write.at,
-                    content: content_hash(&decoded),
+                    lead: raw.lead,
+                    element: raw.element,
+                    updated_at: read.write.at,
+                    content: content_hash(&read),
                 };
-                survey.valid(decoded.write.id, surveyed);
+                survey.valid(read.write.id, surveyed);
             }
-            Err(error) => {
-                let fault = RecordFault {
-                    record: Some(raw.record),
-                    offset: raw.offset,
-                    id: error.id.as_ref().map(|id| id.as_str().to_owned()),
-                    code: error.code.into(),
-                    detail: error.detail,
-                };
-                let bytes = raw.text.len() as u32;
-                let record = InvalidRecord { fault, bytes, pointer: error.pointer, rule: Rule::F2 };
-                survey.invalid(record, error.id);
-            }
+            Err(error) => survey.invalid(invalid(&raw, &error), error.id),
         }
     })
     .map_err(FileFault::Scan)?;
     let surveyed = survey.finish().map_err(|refused| FileFault::Refused(Box::new(refused)))?;
-    Ok((surveyed, envelope))
+    let lints = lints.finish(&envelope);
+    Ok(ReadFile { surveyed, envelope, parents, lints })
+}
+
+fn invalid(raw: &snapshot::RawRecord<'_>, error: &RecordError) -> InvalidRecord {
+    let fault = RecordFault {
+        record: Some(raw.record),
+        offset: raw.offset,
+        id: error.id.as_ref().map(|id| id.as_str().to_owned()),
+        code: error.code.into(),
+        detail: error.detail.clone(),
+        pointer: error.pointer.clone(),
+        count: None,
+    };
+    InvalidRecord { fault, bytes: raw.text.len() as u32, pointer: error.pointer.clone(), rule: Rule::F2 }
 }
 
 /// Equal for records that say the same (F6).
-fn content_hash(Decoded { write, price_aside }: &Decoded) -> u128 {
-    let aside = price_aside.as_ref().and_then(|aside| aside.note.as_deref());
-    let aside = aside
-        .map_or(0, |note| xxhash_rust::xxh3::xxh3_128(format!("{}{}", note.code, note.pointer).as_bytes()));
+fn content_hash(MappedRecord { write, prices_aside, .. }: &MappedRecord) -> u128 {
+    use xxhash_rust::xxh3::xxh3_128;
+    let notes = prices_aside.iter().filter_map(|aside| aside.note.as_deref());
+    let aside = notes.fold(0u128, |sum, note| {
+        sum.wrapping_add(xxh3_128(format!("{}{}", note.code, note.pointer).as_bytes()))
+    });
     let prices: u128 = write.prices.iter().fold(0, |sum, price| {
         let text = format!("{:?}{:?}{:?}{:?}", price.quote, price.amount, price.currency, price.at);
-        sum.wrapping_add(xxhash_rust::xxh3::xxh3_128(text.as_bytes()))
+        let more = match (&price.market, &price.extra) {
+            (Market::Unsaid, None) => String::new(),
+            (market, extra) => format!("{market:?}{extra:?}"),
+        };
+        sum.wrapping_add(xxh3_128((text + &more).as_bytes()))
     });
-    write.members.hash() ^ prices.rotate_left(1) ^ aside.rotate_left(2)
+    let kept = if write.kept.is_empty() { 0 } else { xxh3_128(format!("{:?}", write.kept).as_bytes()) };
+    write.members.hash() ^ prices.rotate_left(1) ^ aside.rotate_left(2) ^ kept.rotate_left(3)
 }
 
 /// Why there is no next batch.
@@ -146,6 +175,8 @@ pub struct Batches {
     pub present: std::vec::IntoIter<(AssetId, Presence)>,
     pub settings: Arc<PartnerSettings>,
     pub path: PathBuf,
+    /// What stands above the records.
+    pub parents: snapshot::Parents,
 }
 
 impl Batches {
@@ -162,12 +193,12 @@ impl Batches {
         while records.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
             let Some((id, presence)) = self.present.next() else { break };
             let Presence::Valid(place) = presence else {
-                let (text, write, price_aside) = (String::new(), None, None);
-                records.push(FeedRecord { id, record: 0, offset: 0, text, write, price_aside });
+                let (text, write, prices_aside) = (String::new(), None, Vec::new());
+                records.push(FeedRecord { id, record: 0, offset: 0, text, write, prices_aside });
                 continue;
             };
             bytes += place.bytes as usize;
-            let (text, decoded) = self.read_record(&file, &id, &place)?;
+            let (text, read) = self.read_record(&file, &id, &place)?;
             match reader.asset(partner, &id) {
                 Ok(Some(row)) => {
                     bytes += row.document.bytes();
@@ -179,8 +210,8 @@ impl Batches {
                 Err(error) => return Err(error.into()),
             }
             let SurveyedRecord { record, offset, .. } = place;
-            let Decoded { write, price_aside } = decoded;
-            records.push(FeedRecord { id, record, offset, text, write: Some(Box::new(write)), price_aside });
+            let MappedRecord { write, prices_aside, .. } = read;
+            records.push(FeedRecord { id, record, offset, text, write: Some(Box::new(write)), prices_aside });
         }
         Ok((!records.is_empty()).then_some((records, prefetched)))
     }
@@ -190,18 +221,31 @@ impl Batches {
         file: &File,
         id: &AssetId,
         place: &SurveyedRecord,
-    ) -> io::Result<(String, Decoded)> {
+    ) -> io::Result<(String, MappedRecord)> {
         let feed = self.settings.feed.as_ref().expect("a run has a feed");
-        let mut text = vec![0; place.bytes as usize];
-        file.read_exact_at(&mut text, place.offset)?;
+        let mut text = vec![0; (place.lead + place.bytes) as usize];
+        file.read_exact_at(&mut text, place.offset - u64::from(place.lead))?;
         let changed = || io::Error::new(io::ErrorKind::InvalidData, "the spooled file has changed");
-        let text = String::from_utf8(text).map_err(|_| changed())?;
-        let decoded = record::decode(&text, &feed.mapping, &self.settings.policy).map_err(|_| changed())?;
-        if decoded.write.id != *id || content_hash(&decoded) != place.content {
+        let record = text.split_off(place.lead as usize);
+        let record = String::from_utf8(record).map_err(|_| changed())?;
+        let key = key_of(&text).ok_or_else(changed)?;
+        let around = Around { key: key.as_deref(), above: self.parents.of(place.element), headers: &[] };
+        let read =
+            mapping::decode(&record, around, &feed.mapping, &self.settings.policy).map_err(|_| changed())?;
+        if read.write.id != *id || content_hash(&read) != place.content {
             return Err(changed());
         }
-        Ok((text, decoded))
+        Ok((record, read))
     }
+}
+
+/// The name at the beginning of what leads to a record; none of a record that has no name.
+fn key_of(lead: &[u8]) -> Option<Option<String>> {
+    if lead.is_empty() {
+        return Some(None);
+    }
+    let text = std::str::from_utf8(lead).ok()?.trim_end().strip_suffix(':')?.trim_end();
+    json::string(text).ok().map(|key| Some(key.into_owned()))
 }
 
 #[cfg(test)]
@@ -217,9 +261,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("spool");
         std::fs::write(&path, FILE).unwrap();
-        let Ok((surveyed, _)) = survey(&settings, path.clone(), false) else { panic!("the file is sound") };
+        let Ok(ReadFile { surveyed, parents, .. }) = survey(&settings, &path, false) else {
+            panic!("the file is sound")
+        };
         std::fs::write(&path, text).unwrap();
-        let batches = Batches { present: surveyed.present.into_iter(), settings: settings.into(), path };
+        let present = surveyed.present.into_iter();
+        let batches = Batches { present, settings: settings.into(), path, parents };
         let file = File::open(&batches.path)?;
         let places = batches.present.as_slice().iter().map(|(id, presence)| match presence {
             Presence::Valid(place) => batches.read_record(&file, id, place).map(|(text, _)| text),

@@ -117,6 +117,7 @@ impl Ledger<'_> {
             sequence: stamp.sequence(),
             members: Document::from_members(vec![inactive_status()]),
             removed: Vec::new(),
+            kept: Vec::new(),
             prices: Vec::new(),
         };
         let at = stamp.at;

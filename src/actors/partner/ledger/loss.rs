@@ -74,7 +74,7 @@ pub fn of_price(
 }
 
 /// What a feed's price without a time lost, if it did.
-pub fn of_undated(price: &UndatedPrice, decision: &PriceDecision, source: Source) -> Option<LostWrite> {
+pub fn of_undated(price: &UndatedPrice<'_>, decision: &PriceDecision, source: Source) -> Option<LostWrite> {
     if decision.item.outcome != Outcome::Superseded {
         return None;
     }

@@ -115,7 +115,7 @@ pub struct Decided {
     pub facts: RecordFacts,
     /// F2: the refusal of a feed record's price, whose document applied all the same. The record is
     /// to be kept with it.
-    pub price_aside: Option<ItemOutcome>,
+    pub prices_aside: Vec<ItemOutcome>,
 }
 
 /// The document could not be read.
@@ -249,7 +249,7 @@ impl Ledger<'_> {
             }
             item.change = Some(self.last_change());
         }
-        let mut decided = Decided { item, facts, price_aside: None };
+        let mut decided = Decided { item, facts, prices_aside: Vec::new() };
         let speaks = !matches!(decision.outcome, Outcome::NotFound | Outcome::Gone);
         if speaks && write.verb != Verb::Delete {
             self.asset_prices(write, stamp, lanes, outlives_after, &mut decided);
@@ -265,11 +265,13 @@ impl Ledger<'_> {
         stamp: Stamp,
         lanes: Lanes,
     ) -> Result<Option<Judged>, LedgerError> {
-        let stamped =
+        let mut stamped =
             StampedWrite { verb: write.verb, stamp, members: &write.members, removed: &write.removed };
         let lacked = self.hiding(self.lacked.by(&write.id));
         let error = match self.held_document(slot, head, write.verb, stamp) {
             Ok(document) => {
+                let with_kept = (!write.kept.is_empty()).then(|| document::with_kept(write, &document));
+                stamped.members = with_kept.as_ref().unwrap_or(&write.members);
                 let decision = document::decide_after(head, &document, stamped, lacked);
                 return Ok(Some(Judged { document, decision }));
             }
@@ -280,6 +282,8 @@ impl Ledger<'_> {
         let asks_for_class = matches!(lanes, Lanes::Feed { .. }) && !write.prices.is_empty();
         let decision = unread::decide(head, stamped, lacked);
         let decision = decision.filter(|decision| match &decision.effect {
+            // what it leaves as it is stored cannot be read
+            Some(_) if !write.kept.is_empty() => false,
             Some(_) => error.is_of_document(),
             None => !asks_for_class,
         });
@@ -420,6 +424,6 @@ impl Decided {
             ambiguous: false,
             price: None,
         };
-        Decided { item, facts, price_aside: None }
+        Decided { item, facts, prices_aside: Vec::new() }
     }
 }

@@ -74,7 +74,7 @@ impl Ledger<'_> {
         outlives_after: i64,
         decided: &mut Decided,
     ) {
-        let Decided { item, facts, price_aside } = decided;
+        let Decided { item, facts, prices_aside } = decided;
         let said = match lanes {
             Lanes::Feed { snapshot, .. } => Said { run: Some(snapshot), by_arrival: false, outlives_after },
             Lanes::Push { .. } => Said { by_arrival: write.at.is_none(), ..Said::default() },
@@ -90,6 +90,8 @@ impl Ledger<'_> {
                         currency: price.currency,
                         snapshot,
                         fetch_started_at,
+                        market: price.market,
+                        extra: price.extra.as_deref(),
                     };
                     let decision = self.decide_undated(slot, undated, said);
                     self.note_loss(&write.id, |source| loss::of_undated(&undated, &decision, source));
@@ -109,7 +111,7 @@ impl Ledger<'_> {
             let refused = priced.outcome.is_refused();
             facts.price = Some(facts.price.map_or(priced.outcome, |held| louder(held, priced.outcome)));
             if refused && matches!(lanes, Lanes::Feed { .. }) {
-                price_aside.get_or_insert(at_the_price(priced));
+                prices_aside.push(at_the_price(priced));
                 continue;
             }
             merge_price(item, priced);
@@ -134,7 +136,7 @@ impl Ledger<'_> {
         decision
     }
 
-    fn decide_undated(&self, slot: Option<Slot>, undated: UndatedPrice, said: Said) -> PriceDecision {
+    fn decide_undated(&self, slot: Option<Slot>, undated: UndatedPrice<'_>, said: Said) -> PriceDecision {
         let known = Known::of(self.index, slot, undated.quote, undated.currency);
         price::decide_undated(undated, self.context(&known, said))
     }

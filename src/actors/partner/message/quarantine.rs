@@ -2,7 +2,7 @@
 //! would have been decoded.
 
 use crate::actors::partner::ledger::{Lanes, Prefetched};
-use crate::codec::record;
+use crate::codec::mapping::{self, Around};
 use crate::codec::request::again::{self, Named};
 use crate::config::PartnerSettings;
 use crate::domain::{
@@ -67,9 +67,10 @@ impl Released {
         let write = match row.kind {
             RefusedKind::FeedRecord => {
                 let mapping = &settings.feed.as_ref().ok_or(Cannot::Unreadable)?.mapping;
-                let read = record::decode(&row.raw, mapping, &settings.policy).ok();
+                let read = mapping::decode(&row.raw, Around::default(), mapping, &settings.policy).ok();
                 // what is kept for its price alone is of no use without it (F2)
-                read.filter(|read| read.price_aside.is_none()).map(|read| Write::Asset(Box::new(read.write)))
+                read.filter(|read| read.prices_aside.is_empty())
+                    .map(|read| Write::Asset(Box::new(read.write)))
             }
             RefusedKind::Delete => id.map(|id| delete(id, at)),
             RefusedKind::Withdrawal => id.map(|id| withdrawal(id, row.quote.as_deref(), at)),
@@ -104,6 +105,7 @@ fn delete(id: AssetId, at: Micros) -> Write {
         sequence: 0,
         members: Document::default(),
         removed: Vec::new(),
+        kept: Vec::new(),
         prices: Vec::new(),
     }))
 }

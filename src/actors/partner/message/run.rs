@@ -41,6 +41,8 @@ pub struct SnapshotFacts {
     pub may_be_cut: bool,
     /// Ids stand more than once: its absences count at the second file in a row (F6).
     pub may_be_mixed: bool,
+    /// It was read as NDJSON.
+    pub is_lines: bool,
     pub faults: Vec<RecordFault>,
     /// A snapshot that was accepted before, read again for an operator.
     pub again: Option<Again>,
@@ -82,8 +84,8 @@ pub struct FeedRecord {
     pub text: String,
     /// `None`: present, but nothing of it may be applied (F2, F6).
     pub write: Option<Box<AssetWrite>>,
-    /// F2: why its price alone is kept aside.
-    pub price_aside: Option<Box<ItemOutcome>>,
+    /// F2: why prices of it are kept aside, of which the write says nothing.
+    pub prices_aside: Vec<ItemOutcome>,
 }
 
 /// One part is decided.

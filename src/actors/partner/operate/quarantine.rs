@@ -49,7 +49,7 @@ impl PartnerState {
             (Write::Asset(write), lanes) => {
                 let decided = ledger.asset(write, lanes)?;
                 // a feed's record whose price is refused still is not done with (F2)
-                decided.price_aside.unwrap_or(decided.item)
+                decided.prices_aside.into_iter().next().unwrap_or(decided.item)
             }
             (
                 Write::Price(write),

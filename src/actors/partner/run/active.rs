@@ -63,6 +63,8 @@ impl ActiveRun {
             id: Some(record.id.as_str().to_owned()),
             code: note.map_or_else(String::new, |note| note.code.to_string()),
             detail: note.map_or_else(String::new, |note| note.hint.clone()),
+            pointer: note.map_or_else(String::new, |note| note.pointer.clone()),
+            count: None,
         });
     }
 
@@ -101,6 +103,7 @@ pub fn accept(state: &mut FeedState, run: &ActiveRun, unapplied: Vec<String>, no
     state.last_whole = run.is_whole() && unapplied.len() <= UNAPPLIED_KEPT;
     state.last_doubtful = run.facts.may_be_cut || run.facts.may_be_mixed;
     state.last_only_mixed = run.facts.may_be_mixed && !run.facts.may_be_cut;
+    state.last_lines = run.facts.is_lines;
     state.last_empty = run.facts.present == 0;
     state.last_empty_meant = run.facts.allow_empty;
     state.last_unapplied = if state.last_whole { unapplied } else { Vec::new() };

@@ -1,0 +1,280 @@
+//! One record of a feed or a hook, through the partner's mapping, as a write.
+//!
+//! The mapping says where id, time, prices and the reserved members are. All else at the record's
+//! top passes as the partner's own, under its own name, what the mapping has read included. Never
+//! passed: the record's own `id`, `updated_at` and `price`, which have places of their own, a
+//! reserved member that the mapping takes from elsewhere, and what the mapping drops. Reserved members
+//! that are not mapped are held to the same checks as in pushes.
+
+use super::item::{Around, Found, Item, Lint, Meaning, meaning, point_to, shown_word};
+use super::{quote, time};
+use crate::codec::json::{self, JsonError, Kind};
+use crate::codec::reserved::{self, Refusal};
+use crate::domain::mapping::{Field, Mapping, Place, TimeField};
+use crate::domain::{AssetId, AssetWrite, Document, ItemOutcome, Member, Micros, Rule, Verb};
+use crate::rules::policy::Policy;
+use compact_str::CompactString;
+use std::borrow::Cow;
+
+/// A record whose document is sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappedRecord {
+    /// What it asks for.
+    pub write: AssetWrite,
+    /// F2: why prices are not taken, which the write then lacks; pointed into the record.
+    pub prices_aside: Vec<ItemOutcome>,
+    /// What is odd about it, and no fault.
+    pub lints: Vec<Lint>,
+    /// Which of the mapping's optional places held a value, a bit for each of [`optional_fields`].
+    pub found: u64,
+}
+
+/// Why a record is invalid (F2). With an id it counts as present.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct RecordError {
+    /// The asset that it is of, where that can be read.
+    pub id: Option<AssetId>,
+    /// The codes of pushes, of `JsonError`, and `record_type`.
+    pub code: &'static str,
+    /// What is wrong and what to do.
+    pub detail: String,
+    /// JSON pointer into the record.
+    pub pointer: String,
+}
+
+/// Reads one record as a full write. Its prices have no time unless the mapping finds one.
+pub fn decode(
+    text: &str,
+    around: Around<'_>,
+    mapping: &Mapping,
+    policy: &Policy,
+) -> Result<MappedRecord, RecordError> {
+    decode_as(Verb::Put, text, around, mapping, policy)
+}
+
+/// As `decode`, for a write of another verb.
+pub fn decode_as(
+    verb: Verb,
+    text: &str,
+    around: Around<'_>,
+    mapping: &Mapping,
+    policy: &Policy,
+) -> Result<MappedRecord, RecordError> {
+    let item = match Item::new(text, around) {
+        Ok(item) => item,
+        Err(error) => return Err(spoilt(text, around, mapping, error)),
+    };
+    let mut record = Record { item, mapping, policy, lints: Vec::new(), found: 0 };
+    let id = match record.id() {
+        Err(refusal) if refusal.code == "id_missing" && json::kind(text) != Kind::Object => {
+            return Err(refused(None, no_object()));
+        }
+        read => read.map_err(|refusal| refused(None, refusal))?,
+    };
+    let mut write = record.write(&id, verb).map_err(|refusal| refused(Some(id), refusal))?;
+    let prices_aside = record.prices(&mut write);
+    // a bare value says something only where the mapping reads it: an error's text is no asset
+    if json::kind(text) != Kind::Object && record.found == 0 {
+        return Err(refused(Some(write.id), no_object()));
+    }
+    Ok(MappedRecord { write, prices_aside, lints: record.lints, found: record.found })
+}
+
+/// Reads the id alone.
+pub fn decode_id(text: &str, around: Around<'_>, mapping: &Mapping) -> Option<AssetId> {
+    let item = Item::new(text, around).ok()?;
+    let policy = Policy::default();
+    Record { item, mapping, policy: &policy, lints: Vec::new(), found: 0 }.id().ok()
+}
+
+/// The optional fields of a mapping that its configuration names, in the order of `found`'s bits: those
+/// of which it is worth a word that no record at all has anything there.
+pub fn optional_fields(mapping: &Mapping) -> impl Iterator<Item = &Field> {
+    let time = mapping.updated_at.iter().map(|time| &time.field).filter(|field| !is_own_time(field));
+    let quotes = mapping.quotes.iter().filter(|quote| !quote.is_own).map(|quote| &quote.amount.field);
+    time.chain(mapping.members.values()).chain(quotes)
+}
+
+/// Nobody had to write where our own shape has it.
+fn is_own_time(field: &Field) -> bool {
+    matches!(field.places.as_slice(), [Place::At(pointer)] if pointer.0.len() == 1 && pointer.0[0] == "updated_at")
+}
+
+fn no_object() -> Refusal {
+    let hint =
+        "a record must be a JSON object, or a value that the mapping reads: check the path to the records";
+    Refusal::new(Rule::F2, "record_type", hint)
+}
+
+fn refused(id: Option<AssetId>, refusal: Refusal) -> RecordError {
+    RecordError { id, code: refusal.code, detail: refusal.hint, pointer: refusal.pointer }
+}
+
+/// A record that breaks the limits or repeats a name: its id is read where it stands once.
+fn spoilt(text: &str, around: Around<'_>, mapping: &Mapping, error: JsonError) -> RecordError {
+    let part = |field: &Field| {
+        let raw = field.places.iter().find_map(|place| match place {
+            Place::At(pointer) => json::lookup_in_spoilt(text, &pointer.0).map(Cow::Borrowed),
+            Place::Key => around.key.map(|key| Cow::Owned(json::quoted(key))),
+            _ => None,
+        })?;
+        Some(raw.into_owned())
+    };
+    let parts: Option<Vec<String>> = mapping.id.parts.iter().map(part).collect();
+    let id = parts.and_then(|parts| joined(mapping, parts.iter().map(|raw| Found::at_root(raw))).ok());
+    let detail = format!("{} (byte {} of the record)", error.detail, error.offset);
+    RecordError { id, code: error.code, detail, pointer: String::new() }
+}
+
+/// The id that the values of its parts make.
+fn joined<'a>(mapping: &Mapping, parts: impl Iterator<Item = Found<'a>>) -> Result<AssetId, Refusal> {
+    let mut whole = String::new();
+    for (place, (found, field)) in parts.zip(&mapping.id.parts).enumerate() {
+        let raw = match meaning(field, found.raw.clone()) {
+            Meaning::Text(raw) => raw,
+            Meaning::Keep => found.raw.clone(),
+        };
+        // each part by itself is what could be an id
+        let id = reserved::id(&raw, Rule::F2).map_err(|refusal| found.point(refusal))?;
+        if mapping.id.parts.len() == 1 {
+            return Ok(id);
+        }
+        whole.push_str(if place == 0 { "" } else { &mapping.id.join });
+        whole.push_str(id.as_str());
+    }
+    reserved::id_text(&whole, Rule::F2)
+}
+
+/// A record while it is read.
+struct Record<'a> {
+    item: Item<'a>,
+    mapping: &'a Mapping,
+    policy: &'a Policy,
+    lints: Vec<Lint>,
+    found: u64,
+}
+
+impl<'a> Record<'a> {
+    fn id(&self) -> Result<AssetId, Refusal> {
+        let mut parts = Vec::with_capacity(self.mapping.id.parts.len());
+        for field in &self.mapping.id.parts {
+            let missing = || {
+                let refusal =
+                    Refusal::new(Rule::F2, "id_missing", "no id is where the mapping's `id` points");
+                point_to(first_pointer(field), refusal)
+            };
+            parts.push(self.item.find(field)?.ok_or_else(missing)?);
+        }
+        joined(self.mapping, parts.into_iter())
+    }
+
+    fn write(&mut self, id: &AssetId, verb: Verb) -> Result<AssetWrite, Refusal> {
+        let mapping = self.mapping;
+        let at = match &mapping.updated_at {
+            Some(field) => self.time(field)?,
+            None => None,
+        };
+        let mut named = Vec::with_capacity(self.item.members.len());
+        let mut removed = Vec::new();
+        for (name, raw) in &self.item.members {
+            let has_its_place = matches!(name.as_ref(), "id" | "updated_at" | "price");
+            if has_its_place || mapping.members.contains_key(name.as_ref()) || !mapping.rules.pass(name) {
+                continue;
+            }
+            if verb != Verb::Put && json::kind(raw) == Kind::Null {
+                removed.push(CompactString::from(name.as_ref()));
+                continue;
+            }
+            reserved::check_member(name, raw, self.policy)?;
+            named.push(reserved::member(name, raw)?);
+        }
+        let mut kept = Vec::new();
+        for (name, field) in &mapping.members {
+            match self.member(name, field)? {
+                Some(member) => named.push(member),
+                None if self.keeps(field)? => kept.push(CompactString::from(*name)),
+                None => {}
+            }
+        }
+        for (name, text) in &mapping.rules.constants {
+            named.retain(|member| member.name != name.as_str());
+            named.push(reserved::member(name, text)?);
+        }
+        let members = Document::from_members(named);
+        Ok(AssetWrite { verb, id: id.clone(), at, sequence: 0, members, removed, kept, prices: Vec::new() })
+    }
+
+    /// A reserved member from where the mapping has it.
+    fn member(&mut self, name: &str, field: &'a Field) -> Result<Option<Member>, Refusal> {
+        let Some(found) = self.find(field)? else { return Ok(None) };
+        let Meaning::Text(raw) = meaning(field, found.raw.clone()) else { return Ok(None) };
+        match reserved::check_member(name, &raw, self.policy) {
+            Ok(()) => reserved::member(name, &raw).map(Some),
+            // a word that nobody gave a meaning keeps no asset out where others have one
+            Err(refusal) if is_word_unknown(&refusal, field) => {
+                let word = shown_word(&found.raw);
+                let detail = format!(
+                    "`{word}` is not in the mapping's `map`, so the member stays as it is stored: add it, or \"*\" for all others"
+                );
+                self.lints.push(Lint { detail: detail.into(), ..found.lint("word_unknown", "") });
+                Ok(None)
+            }
+            Err(refusal) => Err(found.point(refusal)),
+        }
+    }
+
+    /// Whether there is a word at the field, so that its having no meaning is why the write lacks it.
+    fn keeps(&self, field: &'a Field) -> Result<bool, Refusal> {
+        Ok(!field.is_plain() && self.item.find(field)?.is_some())
+    }
+
+    /// A value of an optional field, which is noted as found.
+    fn find(&mut self, field: &'a Field) -> Result<Option<Found<'a>>, Refusal> {
+        let found = self.item.find(field)?;
+        if found.is_some() {
+            self.note_found(field);
+        }
+        Ok(found)
+    }
+
+    fn note_found(&mut self, field: &Field) {
+        let place = optional_fields(self.mapping).position(|other| std::ptr::eq(other, field));
+        self.found |= place.filter(|place| *place < 64).map_or(0, |place| 1 << place);
+    }
+
+    fn time(&mut self, time: &'a TimeField) -> Result<Option<Micros>, Refusal> {
+        let Some(found) = self.find(&time.field)? else { return Ok(None) };
+        time::read(&found, &time.reading, &mut self.lints).map(Some).map_err(|refusal| found.point(refusal))
+    }
+
+    /// Puts the record's prices into its write, and gives those that are not taken.
+    fn prices(&mut self, write: &mut AssetWrite) -> Vec<ItemOutcome> {
+        let mut reader = quote::QuoteReader::new(&write.id, self.policy, &mut self.lints);
+        for quote in &self.mapping.quotes {
+            reader.read(&self.item, quote);
+        }
+        let quote::QuotesRead { prices, aside, found } = reader.finish();
+        write.prices = prices;
+        for amount in found {
+            self.note_found(amount);
+        }
+        aside
+    }
+}
+
+fn first_pointer(field: &Field) -> &[CompactString] {
+    let pointer = field.places.iter().find_map(|place| match place {
+        Place::At(pointer) => Some(pointer.0.as_slice()),
+        _ => None,
+    });
+    pointer.unwrap_or_default()
+}
+
+fn is_word_unknown(refusal: &Refusal, field: &Field) -> bool {
+    refusal.code == "status_unknown" && !field.words.is_empty()
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

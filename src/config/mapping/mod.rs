@@ -1,0 +1,184 @@
+//! `[feed.mapping]`, and the mapping of a hook: where things are in the partner's document.
+//!
+//! `src/MAPPING.md` describes the language by example. What is not mapped keeps its place in our own
+//! shape; `false` says that the document has no such value.
+
+mod field;
+mod quote;
+mod time;
+
+use super::fault::Wrong;
+use super::raw::Section;
+use crate::domain::mapping::{
+    Field, IdMapping, Mapping, MemberRules, Place, QuoteMapping, RecordsPath, Repeated, Step, TimeField,
+    TimeReading,
+};
+use field::{flag, optional, pointer, texts};
+use toml::de::DeValue;
+
+/// Parts of an id, and prices of a record that are named one by one: more are a mistake.
+const PARTS_MAX: usize = 8;
+
+/// Reads the section of a mapping; all that it leaves out is as in our own shape.
+pub(super) fn mapping(mut section: Section<'_>) -> Mapping {
+    let default = Mapping::default();
+    let s = &mut section;
+    let reading = TimeReading {
+        spelling: s.read("time_format", time::spelling).unwrap_or_default(),
+        zone: s.read("time_zone", time::zone),
+    };
+    let records = s.read("records", records).unwrap_or(default.records);
+    let key = IdMapping { parts: vec![Field::from(Place::Key)], join: String::new() };
+    let own_id = if records.by_key { key } else { default.id };
+    let time = |value: &DeValue<'_>| time::time_field(value, &reading);
+    let own_time = |time: Option<TimeField>| time.map(|own| TimeField { reading: reading.clone(), ..own });
+    let members = Mapping::MEMBERS.into_iter().filter_map(|member| {
+        let field = optional(s, member, field::field, None)?;
+        Some((member, field))
+    });
+    let members = members.collect();
+    let mapping = Mapping {
+        id: s.read("id", id).unwrap_or(own_id),
+        repeated: s.choice(
+            "repeated",
+            Repeated::Quarantine,
+            &[("quarantine", Repeated::Quarantine), ("first", Repeated::First), ("last", Repeated::Last)],
+        ),
+        updated_at: optional(s, "updated_at", time, own_time(default.updated_at)),
+        members,
+        rules: rules(s),
+        quotes: quotes(s, &reading),
+        generated_at: optional(s, "generated_at", time, own_time(default.generated_at)),
+        count: optional(s, "count", pointer, default.count),
+        records,
+    };
+    refuse_what_cannot_be(&section, &mapping);
+    section.finish();
+    mapping
+}
+
+/// What single values do not show: an id that all records would share, places that are not there.
+fn refuse_what_cannot_be(section: &Section<'_>, mapping: &Mapping) {
+    let is_constant = |field: &Field| field.places.iter().all(|place| matches!(place, Place::Constant(_)));
+    if mapping.id.parts.iter().all(is_constant) {
+        section.refuse("id", Wrong::rule("must be a pointer: every record has an id of its own"));
+    }
+    let depth = mapping.records.depth() as u8;
+    let up_of = |place: &Place| match place {
+        // the document itself lies above the outermost element
+        Place::Above { up, .. } => up.saturating_sub(1),
+        Place::KeyAbove { up } => *up,
+        _ => 0,
+    };
+    let highest = mapping.fields().flat_map(|field| &field.places).map(up_of).max().unwrap_or(0);
+    if highest > depth {
+        let rule = format!("`up` looks {highest} levels up, and `records` steps into {depth} by *");
+        section.refuse(
+            "records",
+            Wrong::rule(rule).hint(
+                "up = 1 is the nearest element that a * steps into, \
+                                                          and the level above the outermost is the document",
+            ),
+        );
+    }
+    let in_envelope = mapping.generated_at.iter().flat_map(|time| &time.field.places);
+    if in_envelope.into_iter().any(|place| !matches!(place, Place::At(_))) {
+        section.refuse("generated_at", Wrong::rule("must be a pointer into the document"));
+    }
+}
+
+/// `"/areas/*/sections"`, or `{ at = "/assets", by_key = true }`.
+fn records(value: &DeValue<'_>) -> Result<RecordsPath, Wrong> {
+    let (at, by_key, lines) = match value {
+        DeValue::Table(table) => {
+            let known = |key: &str| matches!(key, "at" | "by_key" | "lines");
+            if !table.keys().all(|key| known(key.get_ref())) {
+                return Err(Wrong::rule("`records` knows at, by_key and lines"));
+            }
+            let at = table.get("at").map_or(Ok(Default::default()), |at| pointer(at.get_ref()))?;
+            (at, flag(table, "by_key")?, flag(table, "lines")?)
+        }
+        _ => (pointer(value)?, false, false),
+    };
+    if lines && (by_key || !at.0.is_empty()) {
+        return Err(Wrong::rule("`lines` stands alone: { lines = true }"));
+    }
+    let step = |part: compact_str::CompactString| if part == "*" { Step::Each } else { Step::Into(part) };
+    Ok(RecordsPath { steps: at.0.into_iter().map(step).collect(), by_key, is_written: true, lines })
+}
+
+/// A field, or `{ of = ["/chainId", "/address"], join = ":" }`.
+fn id(value: &DeValue<'_>) -> Result<IdMapping, Wrong> {
+    let Some(table) = value.as_table().filter(|table| table.contains_key("of")) else {
+        return Ok(IdMapping { parts: vec![field::field(value)?], join: String::new() });
+    };
+    let known = |key: &str| matches!(key, "of" | "join" | "lower" | "trim" | "upper");
+    if !table.keys().all(|key| known(key.get_ref())) {
+        return Err(Wrong::rule("an id of several parts knows of, join, lower, upper and trim"));
+    }
+    let parts = table["of"].get_ref().as_array().filter(|parts| (1..=PARTS_MAX).contains(&parts.len()));
+    let wrong = || Wrong::rule(format!("`of` must be a list of 1 to {PARTS_MAX} places"));
+    let whole = field::meaning(table)?;
+    let part = |value: &DeValue<'_>| {
+        let part = field::field(value)?;
+        let case = part.case.or(whole.case);
+        Ok(Field { case, trim: part.trim || whole.trim, ..part })
+    };
+    let parts: Result<Vec<_>, Wrong> =
+        parts.ok_or_else(wrong)?.iter().map(|value| part(value.get_ref())).collect();
+    let join = table.get("join").map_or(Some(""), |join| join.get_ref().as_str());
+    let join = join.ok_or_else(|| Wrong::rule("`join` must be a text"))?.to_owned();
+    Ok(IdMapping { parts: parts?, join })
+}
+
+fn rules(s: &mut Section<'_>) -> MemberRules {
+    let keep = s.read("keep", texts);
+    let drop = s.read("drop", texts).unwrap_or_default();
+    let constants = s.optional_section("constants").map(|constants| {
+        constants
+            .entries(|name, value| match name {
+                "id" | "updated_at" | "price" => Err(Wrong::rule("has a place of its own in an asset")),
+                _ => Ok(json_of(value).to_string()),
+            })
+            .collect()
+    });
+    let rules = MemberRules {
+        keep: keep.map(|names| names.into_iter().collect()),
+        drop: drop.into_iter().collect(),
+        constants: constants.unwrap_or_default(),
+    };
+    if rules.keep.is_some() && !rules.drop.is_empty() {
+        s.refuse("drop", Wrong::rule("must not stand beside `keep`, which names all that passes"));
+    }
+    rules
+}
+
+/// A TOML value as JSON; a date or time becomes its text.
+fn json_of(value: &DeValue<'_>) -> serde_json::Value {
+    match value {
+        DeValue::Boolean(flag) => (*flag).into(),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).unwrap_or(0).into(),
+        DeValue::Float(number) => number.as_str().parse::<f64>().unwrap_or(0.0).into(),
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Datetime(at) => at.to_string().into(),
+        DeValue::Array(items) => items.iter().map(|item| json_of(item.get_ref())).collect(),
+        DeValue::Table(table) => {
+            let members =
+                table.iter().map(|(name, value)| (name.get_ref().to_string(), json_of(value.get_ref())));
+            serde_json::Value::Object(members.collect())
+        }
+    }
+}
+
+/// The prices of a record: those of `price` first.
+fn quotes(s: &mut Section<'_>, reading: &TimeReading) -> Vec<QuoteMapping> {
+    let price = s.optional_section("price").map(|section| quote::price(section, reading));
+    let several: Vec<_> =
+        s.sections("quotes").into_iter().map(|section| quote::quote(section, reading)).collect();
+    if price.is_none() && several.is_empty() {
+        let own = QuoteMapping::own();
+        let as_of = own.as_of.map(|own| TimeField { reading: reading.clone(), ..own });
+        return vec![QuoteMapping { as_of, ..own }];
+    }
+    price.into_iter().chain(several).flatten().collect()
+}
