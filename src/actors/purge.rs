@@ -11,9 +11,10 @@
 //! can read there what the assets once held.
 
 use super::numbers::{NUMBERS, number_record};
+use super::partner::record;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, FeedState, Lane, Micros, Origin, PartnerName,
-    PartnerNo, RecordChange, RecordKind, Slot, Stamp, WriteSet,
+    PartnerNo, RecordKind, Slot, Stamp, WriteSet,
 };
 use crate::store::{ReadError, Reader};
 
@@ -96,17 +97,14 @@ impl<'a> Purge<'a> {
     /// The feed's state stays as it is until the end, but for the floor, which is never lowered: a
     /// clock may have gone back since it was raised.
     fn raise_floor(&mut self) -> Result<WriteSet, ReadError> {
-        let state = self.reader.record(RecordKind::Feed, self.no, &[])?;
-        let state = state.and_then(|bytes| serde_json::from_slice::<FeedState>(&bytes).ok());
-        let state = state.unwrap_or_default();
+        let state: FeedState = self.reader.record(self.no, &())?.unwrap_or_default();
         self.floor = state.history_floor.unwrap_or(i64::MIN).max(self.now.0);
         Ok(self.feed_state(FeedState { history_floor: Some(self.floor), ..state }))
     }
 
     fn feed_state(&self, state: FeedState) -> WriteSet {
-        let state = serde_json::to_vec(&state).expect("a plain struct serialises");
         let mut set = WriteSet::new(self.no);
-        set.changes.push(record(RecordKind::Feed, Box::default(), Some(state.into())));
+        set.changes.push(record::put(&(), &state));
         set
     }
 
@@ -148,8 +146,8 @@ impl<'a> Purge<'a> {
     fn records(&self, kind: RecordKind) -> Result<WriteSet, ReadError> {
         let mut set = WriteSet::new(self.no);
         if kind != RecordKind::Feed {
-            let keys = self.reader.first_record_keys(kind, self.no, PAGE)?;
-            set.changes.extend(keys.into_iter().map(|key| record(kind, key, None)));
+            let keys = self.reader.first_record_keys(kind, self.no, PAGE)?.into_iter();
+            set.changes.extend(keys.map(|key| record::remove_stored(kind, key)));
         }
         Ok(set)
     }
@@ -163,13 +161,10 @@ impl<'a> Purge<'a> {
     }
 }
 
-fn record(kind: RecordKind, key: Box<[u8]>, value: Option<Box<[u8]>>) -> ChangeKind {
-    ChangeKind::Record(Box::new(RecordChange { kind, key, value }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{PartnerNumber, RecordChange};
     use crate::store::{Opened, StoreOptions, open};
     use tempfile::TempDir;
 
@@ -207,17 +202,16 @@ mod tests {
         let mut set = WriteSet::new(NO);
         set.changes.extend((0..ASSETS).map(born));
         for kind in [RecordKind::Run, RecordKind::Plan, RecordKind::PlanIds, RecordKind::Lost] {
-            set.changes.push(record(kind, (*b"key").into(), Some((*b"{}").into())));
+            let (key, value) = ((*b"key").into(), Some((*b"{}").into()));
+            set.changes.push(ChangeKind::Record(Box::new(RecordChange { kind, key, value })));
         }
         let state = FeedState { history_floor: Some(floor), ..FeedState::default() };
-        let state = serde_json::to_vec(&state).unwrap();
-        set.changes.push(record(RecordKind::Feed, Box::default(), Some(state.into())));
+        set.changes.push(record::put(&(), &state));
         writer.commit(&mut vec![set], Micros(9)).unwrap();
     }
 
     fn floor_of(reader: &Reader) -> Option<i64> {
-        let state = reader.record(RecordKind::Feed, NO, &[]).unwrap();
-        serde_json::from_slice::<FeedState>(&state.unwrap()).unwrap().history_floor
+        reader.record::<FeedState>(NO, &()).unwrap().unwrap().history_floor
     }
 
     #[test]
@@ -239,7 +233,7 @@ mod tests {
             assert_eq!(reader.first_record_keys(kind, NO, 1).unwrap().len(), 0, "{kind:?}");
         }
         let numbers = crate::actors::numbers::partner_numbers(&reader).unwrap();
-        assert_eq!(numbers[&name], (NO, true));
+        assert_eq!(numbers[&name], PartnerNumber { no: NO, is_purged: true });
     }
 
     #[test]

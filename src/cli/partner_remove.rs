@@ -8,7 +8,7 @@ use super::ConfigDirectory;
 use crate::actors::{Leftovers, Purge, count_leftovers, partner_numbers};
 use crate::clock::Clock;
 use crate::config::{self, PARTNERS_DIRECTORY, Settings};
-use crate::domain::{PartnerName, PartnerNo};
+use crate::domain::{PartnerName, PartnerNo, PartnerNumber};
 use crate::store::{self, Opened, StoreOptions};
 use anyhow::{Context, bail};
 use clap::Args;
@@ -65,8 +65,8 @@ impl Remove {
     fn purge(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let settings = config::load(&self.config.directory).map_err(|faults| anyhow::anyhow!("{faults}"))?;
         let opened = open(&settings)?;
-        let known = partner_numbers(&opened.reader)?.remove(&self.name).filter(|(_, is_purged)| !is_purged);
-        let Some((no, _)) = known else {
+        let known = partner_numbers(&opened.reader)?.remove(&self.name).filter(|known| !known.is_purged);
+        let Some(PartnerNumber { no, .. }) = known else {
             bail!("nothing is kept of a partner {}", self.name);
         };
         let Leftovers { living, dead } = count_leftovers(&opened.reader, no)?;

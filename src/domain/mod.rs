@@ -32,7 +32,6 @@ pub use records::{
     InlineIds, LastUndated, LostPart, LostWrite, Missing, MissingRange, OperatorAction, PartnerNumber, Plan,
     PlanPage, PlanPageKey, PlanState, QuarantineRow, RecordChange, RecordFault, RecordKind, RecordedPushes,
     RefusedKind, RefusedOrigin, RunCounts, RunId, RunReport, RunStatus, SAMPLE_IDS, SetBack, StreamState,
-    page_key, plan_of_page,
 };
 pub use stamp::{Lane, Micros, Stamp};
 pub use write::{AssetWrite, PriceWrite, Verb, Write};

@@ -1,7 +1,8 @@
 //! What can fail in the store, with causes kept.
 
 use crate::codec::log::LogError;
-use crate::domain::Seq;
+use crate::codec::records::{RecordCause, RecordError};
+use crate::domain::{RecordKind, Seq};
 use std::io;
 use std::path::PathBuf;
 
@@ -28,6 +29,9 @@ pub enum StoreError {
     Newer { found: u64, known: u64 },
     #[error("the table {table} holds bytes that are not ours: restore a backup")]
     Corrupt { table: &'static str, source: LogError },
+    /// A record whose frame, key or value is not what was written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// Rows that are missing, doubled, or under keys that are not theirs.
     #[error("the rows of the table {table} are not in order: restore a backup")]
     Disordered { table: &'static str },
@@ -67,6 +71,7 @@ impl StoreError {
     pub fn damaged(&self) -> Option<&'static str> {
         match self {
             StoreError::Corrupt { table, .. } | StoreError::Disordered { table } => Some(table),
+            StoreError::Record(_) => Some("records"),
             StoreError::Gap { .. } => Some("log"),
             StoreError::Panicked { .. } => Some("file"),
             StoreError::Damaged { source, .. } => source.damaged(),
@@ -79,6 +84,11 @@ impl StoreError {
 
     pub(super) fn corrupt(table: &'static str) -> impl Fn(LogError) -> StoreError {
         move |source| StoreError::Corrupt { table, source }
+    }
+
+    /// The error of a record of that kind and key.
+    pub(super) fn unreadable((kind, key): (RecordKind, &[u8])) -> impl Fn(RecordCause) -> StoreError {
+        move |cause| RecordError { kind, key: key.into(), cause }.into()
     }
 }
 

@@ -12,10 +12,11 @@ mod rows;
 mod slot;
 
 pub use index::DamagedSlots;
-pub use rows::{AssetRow, AssetsPage, ChangesPage, DamagedRow, ReadRecord, RecordRow, Span};
+pub use rows::{AssetRow, AssetsPage, ChangesPage, DamagedRow, RawRecord, Span, StoredRecord};
 
 use super::shared::Shared;
 use super::{ReadError, StoreError};
+use crate::codec::records::Record;
 use crate::domain::{AssetHead, AssetId, PartnerNo, Quote, RecordKind, Seq, Slot};
 use crate::telemetry::caught;
 use std::sync::Arc;
@@ -188,52 +189,81 @@ impl Reader {
         self.told(|| index::visit_from(&self.shared, partner, from, visit, &mut Vec::new()))
     }
 
-    pub fn record(
-        &self,
-        kind: RecordKind,
-        partner: PartnerNo,
-        key: &[u8],
-    ) -> Result<Option<Box<[u8]>>, ReadError> {
-        Ok(self.record_with_seq(kind, partner, key)?.map(|(_, value)| value))
+    /// A record by its key; `None` where there is none. Errs where it is not what was written.
+    pub fn record<R: Record>(&self, partner: PartnerNo, key: &R::Key) -> Result<Option<R>, ReadError> {
+        Ok(self.record_with_seq(partner, key)?.map(|(_, value)| value))
     }
 
     /// The same with the sequence of the change that set it.
-    pub fn record_with_seq(
+    pub fn record_with_seq<R: Record>(
         &self,
-        kind: RecordKind,
         partner: PartnerNo,
-        key: &[u8],
-    ) -> Result<Option<(Seq, Box<[u8]>)>, ReadError> {
-        self.told(|| records::one(&self.shared, (kind, partner), key))
+        key: &R::Key,
+    ) -> Result<Option<(Seq, R)>, ReadError> {
+        let key = R::key(key);
+        self.told(|| {
+            let Some((seq, value)) = records::one(&self.shared, (R::KIND, partner), &key)? else {
+                return Ok(None);
+            };
+            let value = R::decode(&value).map_err(StoreError::unreadable((R::KIND, &key)))?;
+            Ok(Some((seq, value)))
+        })
     }
 
-    /// Records in order of key, after `after`, or before it where `newest_first`. Fewer than
-    /// `limit` only at the end.
-    pub fn records(
+    /// Records in order of key, after `after`, or before it where `newest_first`; one that is not what
+    /// was written stands in its place as an error. Fewer than `limit` only at the end.
+    pub fn records<R: Record>(
         &self,
-        kind: RecordKind,
         partner: PartnerNo,
-        after: Option<&[u8]>,
+        after: Option<&R::Key>,
         newest_first: bool,
         limit: usize,
-    ) -> Result<Vec<RecordRow>, ReadError> {
-        let rows = self.records_beside_damage(kind, partner, after, newest_first, limit)?;
-        rows.into_iter().map(|(key, value)| Ok((key, value?))).collect()
-    }
-
-    /// The same with those that are damaged in their places.
-    pub fn records_beside_damage(
-        &self,
-        kind: RecordKind,
-        partner: PartnerNo,
-        after: Option<&[u8]>,
-        newest_first: bool,
-        limit: usize,
-    ) -> Result<Vec<ReadRecord>, ReadError> {
-        let rows = self.told(|| records::page(&self.shared, (kind, partner), after, newest_first, limit))?;
-        let damaged = rows.iter().filter_map(|(_, value)| value.as_ref().err());
-        damaged.for_each(|error| self.shared.damage.note(error));
+    ) -> Result<Vec<StoredRecord<R>>, ReadError> {
+        let mut rows: Vec<StoredRecord<R>> = Vec::new();
+        let mut after = after.map(R::key);
+        while rows.len() < limit {
+            let wanted = limit - rows.len();
+            let search = |after: Option<&[u8]>| {
+                records::page(&self.shared, (R::KIND, partner), after, newest_first, wanted)
+            };
+            let page = self.told(|| search(after.as_deref()))?;
+            let is_last = page.len() < wanted;
+            after = page.last().map(|(key, _)| key.clone());
+            let page = page.into_iter().filter(|(key, _)| !R::OTHERS.contains(&&**key));
+            let page: Vec<StoredRecord<R>> =
+                self.told(|| page.map(|(key, value)| StoredRecord::read(&key, value)).collect())?;
+            let damaged = page.iter().filter_map(|row| row.value.as_ref().err());
+            damaged.for_each(|error| self.shared.damage.note(error));
+            rows.extend(page);
+            if is_last {
+                break;
+            }
+        }
         Ok(rows)
+    }
+
+    /// A record's bytes: for tests of the store itself, which keeps them without looking into them.
+    #[doc(hidden)]
+    pub fn raw_record(
+        &self,
+        (kind, partner): (RecordKind, PartnerNo),
+        key: &[u8],
+    ) -> Result<Option<Box<[u8]>>, ReadError> {
+        let row = self.told(|| records::one(&self.shared, (kind, partner), key))?;
+        Ok(row.map(|(_, value)| value))
+    }
+
+    /// The same of a page of them.
+    #[doc(hidden)]
+    pub fn raw_records(
+        &self,
+        (kind, partner): (RecordKind, PartnerNo),
+        after: Option<&[u8]>,
+        newest_first: bool,
+        limit: usize,
+    ) -> Result<Vec<RawRecord>, ReadError> {
+        let rows = self.told(|| records::page(&self.shared, (kind, partner), after, newest_first, limit))?;
+        rows.into_iter().map(|(key, value)| Ok((key, value?))).collect()
     }
 
     /// The first keys of a kind, without their values, which may be large.

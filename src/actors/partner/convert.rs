@@ -20,16 +20,16 @@ pub enum ConvertError {
 
 /// Gives the plans of before pages, one plan at a time and page by page.
 pub async fn convert(around: &Surroundings, no: PartnerNo) -> Result<(), ConvertError> {
-    let mut after: Option<Box<[u8]>> = None;
+    let mut after: Option<u64> = None;
     loop {
         let reader = around.reader.clone();
         let step = tokio::task::spawn_blocking(move || next_converted(&reader, no, after));
-        let Some((key, changes)) = step.await?? else { return Ok(()) };
+        let Some((plan, changes)) = step.await?? else { return Ok(()) };
         for change in changes {
             let mut set = WriteSet::new(no);
             set.changes.push(change);
             around.storage.commit_and_wait(set).await?;
         }
-        after = Some(key);
+        after = Some(plan);
     }
 }

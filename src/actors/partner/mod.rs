@@ -20,10 +20,10 @@ mod set_right;
 mod state;
 mod sweep;
 
-pub use books::deliveries::stored_delivery;
 pub use books::gaps::OpenGap;
 pub use books::parked::{ParkedPlace, ParkedPrice};
 pub use books::plans::pages::{page_of as plan_page, pages_of as plan_pages};
+pub use books::record;
 pub use ledger::Prefetched;
 pub use message::orders::{Deed, Operated, Order, PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
 pub use message::orders::{RebuildFrom, RebuildRefused};

@@ -4,7 +4,8 @@
 //! By how much is recorded before the first part and forgotten with the last: what ends in between
 //! is gone on with. Deliveries and what is parked keep their times; their ages count from the start.
 
-use super::books::plans::pages::{head_record, page_record, read_page};
+use super::books::plans::pages::read_page;
+use super::books::record;
 use super::books::runs::{state, state_record};
 use super::books::undated::{undated_of, undated_record};
 use super::state::Surroundings;
@@ -12,12 +13,12 @@ use crate::actors::push::Unavailable;
 use crate::clock::sleep;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, FeedState, Micros, Origin, PartnerNo, Plan,
-    PriceChange, Quote, RecordKind, SetBack, Slot, Stamp, WriteSet,
+    PlanPageKey, PriceChange, Quote, SetBack, Slot, Stamp, WriteSet,
 };
 use crate::rules::ahead::Ahead;
 use crate::rules::plan::EXPIRY;
 use crate::rules::reading::reads_alike;
-use crate::store::{ReadError, Reader};
+use crate::store::{ReadError, Reader, StoredRecord};
 use std::time::Duration;
 use tokio::task::JoinError;
 
@@ -153,12 +154,12 @@ async fn set_plans_right(
     no: PartnerNo,
     (by, now): (SetBack, Micros),
 ) -> Result<(), SetRightError> {
-    let mut after: Option<Box<[u8]>> = None;
+    let mut after: Option<u64> = None;
     loop {
-        let mut heads = around.reader.records(RecordKind::Plan, no, after.as_deref(), false, 1)?;
-        let Some((key, value)) = heads.pop() else { return Ok(()) };
+        let next = around.reader.records::<Plan>(no, after.as_ref(), false, 1)?.pop();
+        let Some(StoredRecord { key, value, .. }) = next else { return Ok(()) };
         after = Some(key);
-        let Ok(before) = serde_json::from_slice::<Plan>(&value) else { continue };
+        let before = value.map_err(ReadError::from)?;
         let plan = plan_moved(&before, (by, now));
         if plan == before {
             continue;
@@ -166,9 +167,10 @@ async fn set_plans_right(
         for number in 0..plan.pages {
             let Some(mut page) = read_page(&around.reader, no, plan.id, number)? else { continue };
             page.snapshot_at = by.time(Micros(page.snapshot_at)).0;
-            commit(around, no, vec![page_record(plan.id, number, &page)]).await?;
+            commit(around, no, vec![record::put(&PlanPageKey { plan: plan.id, page: number }, &page)])
+                .await?;
         }
-        commit(around, no, vec![head_record(&plan)]).await?;
+        commit(around, no, vec![record::put(&plan.id, &plan)]).await?;
     }
 }
 

@@ -3,13 +3,13 @@
 use crate::actors::admission::{Admission, Limits};
 use crate::actors::partner::{
     Blamed, OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched,
-    RebuildFrom, RebuildRefused, stored_delivery,
+    RebuildFrom, RebuildRefused,
 };
 use crate::actors::poison::{self, Poison, Verdict};
 use crate::actors::push::{Effect, NotDecided, Push, PushAnswer, PushBody, Unavailable};
 use crate::config::PartnerSettings;
 use crate::domain::{
-    AssetId, DeliveryKey, DeliveryRecord, Micros, PartnerName, PartnerNo, RecordKind, RunId, Seq, Write,
+    AssetId, DeliveryAge, DeliveryKey, DeliveryRecord, Micros, PartnerName, PartnerNo, RunId, Seq, Write,
 };
 use crate::store::{AssetRow, ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -163,16 +163,14 @@ impl PartnerEntry {
 
     /// What is stored of a delivery, with the sequence of its record.
     pub fn delivery(&self, key: DeliveryKey) -> Result<Option<(Seq, DeliveryRecord)>, ReadError> {
-        stored_delivery(&self.reader, self.no, key)
+        self.reader.record_with_seq(self.no, &key)
     }
 
     /// The same by the hash that `explain` and the quarantine name a delivery by.
     pub fn delivery_by_hash(&self, short: u64) -> Result<Option<(Seq, DeliveryRecord)>, ReadError> {
-        let begins = short.to_be_bytes();
-        let next = self.reader.records(RecordKind::Delivery, self.no, Some(&begins), false, 1)?;
-        let key = next.first().filter(|(key, _)| key.starts_with(&begins));
-        match key.and_then(|(key, _)| <[u8; 16]>::try_from(&**key).ok()) {
-            Some(key) => self.delivery(DeliveryKey(key)),
+        let next = self.reader.records::<DeliveryAge>(self.no, short_before(short).as_ref(), false, 1)?;
+        match next.first().filter(|next| next.key.short() == short) {
+            Some(found) => self.delivery(found.key),
             None => Ok(None),
         }
     }
@@ -379,4 +377,11 @@ fn row_unless_damaged(reader: &Reader, no: PartnerNo, id: &AssetId) -> Result<Op
             Unavailable
         }),
     }
+}
+
+/// The last key before those of deliveries that are named by this hash; `None` where there is none
+/// before them.
+fn short_before(short: u64) -> Option<DeliveryKey> {
+    let before = u128::from(short.checked_sub(1)?) << 64 | u128::from(u64::MAX);
+    Some(DeliveryKey(before.to_be_bytes()))
 }

@@ -3,7 +3,7 @@
 use super::entry::PartnerEntry;
 use crate::actors::partner::{Cannot, Kept, ParkedPlace, ParkedPrice, PartnerMessage, Released, Verdict};
 use crate::actors::push::Unavailable;
-use crate::domain::{ItemOutcome, QuarantineRow, RecordKind, Seq};
+use crate::domain::{ItemOutcome, QuarantineRow, Seq};
 use crate::store::ReadError;
 use tokio::sync::oneshot;
 
@@ -40,9 +40,7 @@ pub struct Release {
 impl PartnerEntry {
     /// One row of the quarantine.
     pub fn kept_row(&self, key: u64) -> Result<QuarantineRow, KeptError> {
-        let bytes = self.reader.record(RecordKind::Quarantine, self.no, &key.to_be_bytes())?;
-        let row = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        row.ok_or(KeptError::Missing)
+        self.reader.record(self.no, &key)?.ok_or(KeptError::Missing)
     }
 
     /// Has a row's write decided again, with its own time.

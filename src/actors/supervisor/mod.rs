@@ -17,7 +17,7 @@ use crate::actors::registry::entry::PartnerEntry;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::config::PartnerSettings;
-use crate::domain::{PartnerName, PartnerNo, WriteSet};
+use crate::domain::{PartnerName, PartnerNo, PartnerNumber, WriteSet};
 use crate::rules::restart::{Restart, RestartBudget};
 use crate::telemetry::Metrics;
 use message::SupervisorMessage;
@@ -151,7 +151,7 @@ impl SupervisorState {
     fn entry_of(
         &self,
         settings: PartnerSettings,
-        numbers: &HashMap<PartnerName, (PartnerNo, bool)>,
+        numbers: &HashMap<PartnerName, PartnerNumber>,
     ) -> Arc<PartnerEntry> {
         match self.registry.by_name(settings.name.as_str()) {
             Some(entry) if entry.is_removed() => {
@@ -163,7 +163,7 @@ impl SupervisorState {
                 entry
             }
             None => {
-                let (no, _) = numbers[&settings.name];
+                let no = numbers[&settings.name].no;
                 let entry = Arc::new(PartnerEntry::new(no, settings, self.around.reader.clone()));
                 self.registry.insert(entry.clone());
                 entry
@@ -176,7 +176,7 @@ impl SupervisorState {
     fn retire_others(
         &mut self,
         partners: &[PartnerSettings],
-        numbers: &HashMap<PartnerName, (PartnerNo, bool)>,
+        numbers: &HashMap<PartnerName, PartnerNumber>,
         myself: &ActorRef<SupervisorMessage>,
     ) -> HashSet<(Step, PartnerName)> {
         let mut steps = HashSet::new();
@@ -193,9 +193,9 @@ impl SupervisorState {
             }
         }
         // of a purged one too: who follows the changes must learn of its deletes under its name
-        for (name, (no, is_purged)) in numbers {
-            if !wanted.contains(name) && self.registry.by_no(*no).is_none() {
-                let entry = PartnerEntry::removed(*no, name.clone(), self.around.reader.clone(), *is_purged);
+        for (name, &PartnerNumber { no, is_purged }) in numbers {
+            if !wanted.contains(name) && self.registry.by_no(no).is_none() {
+                let entry = PartnerEntry::removed(no, name.clone(), self.around.reader.clone(), is_purged);
                 self.registry.insert(Arc::new(entry));
             }
         }
@@ -207,21 +207,21 @@ impl SupervisorState {
     async fn number(
         &self,
         partners: &[PartnerSettings],
-    ) -> Result<HashMap<PartnerName, (PartnerNo, bool)>, ConfigureError> {
+    ) -> Result<HashMap<PartnerName, PartnerNumber>, ConfigureError> {
         let mut numbers = partner_numbers(&self.around.reader)?;
-        let mut next = numbers.values().map(|(no, _)| no.0).max().unwrap_or(0) + 1;
+        let mut next = numbers.values().map(|given| given.no.0).max().unwrap_or(0) + 1;
         let mut set = WriteSet::new(NUMBERS);
         for partner in partners {
             let no = match numbers.get(&partner.name) {
-                Some((_, false)) => continue,
+                Some(PartnerNumber { is_purged: false, .. }) => continue,
                 // it comes back after a purge, under its old number
-                Some((no, true)) => *no,
+                Some(PartnerNumber { no, is_purged: true }) => *no,
                 None => {
                     next += 1;
                     PartnerNo(next - 1)
                 }
             };
-            numbers.insert(partner.name.clone(), (no, false));
+            numbers.insert(partner.name.clone(), PartnerNumber { no, is_purged: false });
             set.changes.push(number_record(&partner.name, no, false));
         }
         if !set.changes.is_empty() {

@@ -18,9 +18,7 @@ pub use feed::{FeedState, RecordedPushes, SetBack};
 pub use kind::{RecordChange, RecordKind};
 pub use lost::{LostPart, LostWrite};
 pub use partner::PartnerNumber;
-pub use plan::{
-    IdsInHead, InlineIds, Plan, PlanPage, PlanPageKey, PlanState, SAMPLE_IDS, page_key, plan_of_page,
-};
+pub use plan::{IdsInHead, InlineIds, Plan, PlanPage, PlanPageKey, PlanState, SAMPLE_IDS};
 pub use quarantine::{QuarantineRow, RefusedKind, RefusedOrigin};
 pub use run::{FetchOutcome, RecordFault, RunCounts, RunId, RunReport, RunStatus};
 pub use stream::{LastUndated, MissingRange, StreamState};

@@ -81,19 +81,6 @@ pub struct PlanPageKey {
     pub page: u32,
 }
 
-/// The key of a page: the plan's number and the page's, big-endian.
-pub fn page_key(plan: u64, page: u32) -> [u8; 12] {
-    let mut key = [0; 12];
-    key[..8].copy_from_slice(&plan.to_be_bytes());
-    key[8..].copy_from_slice(&page.to_be_bytes());
-    key
-}
-
-/// The plan whose page this is.
-pub fn plan_of_page(key: &[u8]) -> Option<u64> {
-    key.first_chunk().map(|plan| u64::from_be_bytes(*plan))
-}
-
 /// All ids of a plan that was stored before ids had pages; none of any other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdsInHead(pub Vec<String>);

@@ -2,9 +2,9 @@
 
 use crate::actors::PartnerEntry;
 use crate::codec::time;
-use crate::domain::{FeedState, Micros, RecordFault, RecordKind, RunCounts, RunReport, RunStatus};
+use crate::domain::{FeedState, Micros, RecordFault, RunCounts, RunId, RunReport, RunStatus};
 use crate::http::gate::limit::Rate;
-use crate::http::reply::stored::{damaged, json, number_of, parsed, rendered, unless_damaged};
+use crate::http::reply::stored::{damaged, json, rendered, unless_damaged};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::page::LIMIT_MAX;
@@ -122,15 +122,11 @@ pub fn state(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<StateView>, Fault> {
     let settings = partner.settings.load();
     let Some(feed) = &settings.feed else { return Ok(None) };
-    let state: FeedState = reader
-        .record(RecordKind::Feed, partner.no, &[])?
-        .map(|bytes| parsed(&bytes))
-        .transpose()?
-        .unwrap_or_default();
-    let newest = reader.records_beside_damage(RecordKind::Run, partner.no, None, true, 1)?.pop();
-    let (newest, report) = newest.map(|(key, value)| (key, unless_damaged::<RunReport>(value))).unzip();
+    let state: FeedState = reader.record(partner.no, &())?.unwrap_or_default();
+    let newest = reader.records::<RunReport>(partner.no, None, true, 1)?.pop();
+    let (newest, report) = newest.map(|row| (row.key, unless_damaged(row.value))).unzip();
     let last_run = report.flatten();
-    let damaged = newest.filter(|_| last_run.is_none()).and_then(|key| damaged_run(&key));
+    let damaged = newest.filter(|_| last_run.is_none()).map(damaged_run);
     let at = |at: Option<i64>| at.and_then(|at| time::format_known(Micros(at)));
     Ok(Some(StateView {
         every_seconds: feed.every.as_secs(),
@@ -148,30 +144,30 @@ pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<Stat
 pub async fn runs(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let partner = Arc::clone(call.partner()?);
     let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(RUNS_DEFAULT) as usize;
-    let before = call.query.one("cursor")?.map(|text| run_key(&text).ok_or(Fault::BadCursor)).transpose()?;
+    let before =
+        call.query.one("cursor")?.map(|text| run_named(&text).ok_or(Fault::BadCursor)).transpose()?;
     let reader = call.app().reader.clone();
     let share = call.share();
     let page = share.page(move || {
-        let mut before: Option<Box<[u8]>> = before.map(|key| Box::from(key.as_slice()));
+        let mut before = before;
         let (mut items, mut damaged, mut bytes) = (Vec::new(), Vec::new(), 0);
         let next_cursor = loop {
             let wanted = RUNS_BATCH.min(limit - items.len() - damaged.len());
-            let (kind, after) = (RecordKind::Run, before.as_deref());
-            let rows = reader.records_beside_damage(kind, partner.no, after, true, wanted)?;
+            let rows = reader.records::<RunReport>(partner.no, before.as_ref(), true, wanted)?;
             let is_last = rows.len() < wanted;
-            for (key, value) in rows {
-                bytes += value.as_ref().map_or(0, |value| value.len());
-                match unless_damaged::<RunReport>(value) {
+            for row in rows {
+                bytes += row.bytes;
+                match unless_damaged(row.value) {
                     Some(report) => items.push(RunView::from(report)),
-                    None => damaged.extend(damaged_run(&key)),
+                    None => damaged.push(damaged_run(row.key)),
                 }
-                before = Some(key);
+                before = Some(row.key);
             }
             if is_last {
                 break None;
             }
             if items.len() + damaged.len() == limit || bytes > RUNS_BYTES_MAX {
-                break before.as_deref().and_then(number_of).map(|last| last.to_string());
+                break before.map(|last| last.0.to_string());
             }
         };
         Ok(rendered(&RunsView { items, damaged, next_cursor }))
@@ -186,9 +182,9 @@ pub fn run(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 
 /// The report of a run; 404 where there is none, or it is no longer kept.
 pub fn run_of(reader: &Reader, partner: &PartnerEntry, run: &str) -> Result<Response<Body>, Fault> {
-    let key = run_key(run).ok_or(Fault::NoSuchRun)?;
-    let bytes = reader.record(RecordKind::Run, partner.no, &key)?.ok_or(Fault::NoSuchRun)?;
-    Ok(json(&RunView::from(parsed::<RunReport>(&bytes)?)))
+    let run = run_named(run).ok_or(Fault::NoSuchRun)?;
+    let report: RunReport = reader.record(partner.no, &run)?.ok_or(Fault::NoSuchRun)?;
+    Ok(json(&RunView::from(report)))
 }
 
 /// Asks for a fetch now; what became of it stands in the runs. Charged as a read, and taken only
@@ -212,13 +208,12 @@ pub fn run_now(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     }
 }
 
-/// Runs are keyed by their number, big-endian.
-fn run_key(text: &str) -> Option<[u8; 8]> {
-    text.parse::<u64>().ok().map(u64::to_be_bytes)
+fn run_named(text: &str) -> Option<RunId> {
+    text.parse().ok().map(RunId)
 }
 
-fn damaged_run(key: &[u8]) -> Option<Value> {
-    number_of(key).map(|run| damaged("run", run))
+fn damaged_run(run: RunId) -> Value {
+    damaged("run", run.0)
 }
 
 fn without_secrets(url: &str) -> String {

@@ -2,9 +2,9 @@
 
 use crate::actors::{PartnerEntry, plan_page, plan_pages};
 use crate::codec::time;
-use crate::domain::{Micros, Plan, PlanState, RecordKind};
+use crate::domain::{Micros, Plan, PlanState};
 use crate::http::gate::shares::{Lane, Share};
-use crate::http::reply::stored::{damaged, json, number_of, parsed, unless_damaged};
+use crate::http::reply::stored::{damaged, json, unless_damaged};
 use crate::http::reply::{Body, Fault};
 use crate::http::request::call::Call;
 use crate::store::Reader;
@@ -12,9 +12,6 @@ use hyper::Response;
 use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
-
-/// Heads read at once: those of a removed partner may be of a time when they held all their ids.
-const PAGE: usize = 1;
 
 #[derive(Serialize)]
 struct PlanView {
@@ -98,19 +95,16 @@ pub async fn list_of(
     partner.look_at_plans();
     let view = share.run(Lane::Pages, move || {
         let (mut items, mut lost) = (Vec::new(), Vec::new());
-        let mut before: Option<Box<[u8]>> = None;
-        loop {
-            let (kind, after) = (RecordKind::Plan, before.as_deref());
-            let page = reader.records_beside_damage(kind, partner.no, after, true, PAGE)?;
-            let Some((last, _)) = page.last() else { return Ok(PlansView { items, damaged: lost }) };
-            before = Some(last.clone());
-            for (key, value) in page {
-                match unless_damaged(value) {
-                    Some(plan) => items.push(PlanView::of(&plan, now)),
-                    None => lost.extend(number_of(&key).map(|plan| damaged("id", plan))),
-                }
+        let mut before: Option<u64> = None;
+        // one at a time: that of a removed partner may be of a time when heads held all their ids
+        while let Some(row) = reader.records::<Plan>(partner.no, before.as_ref(), true, 1)?.pop() {
+            before = Some(row.key);
+            match unless_damaged(row.value) {
+                Some(plan) => items.push(PlanView::of(&plan, now)),
+                None => lost.push(damaged("id", row.key)),
             }
         }
+        Ok(PlansView { items, damaged: lost })
     });
     Ok(json(&view.await?))
 }
@@ -135,9 +129,8 @@ pub async fn show(
     Ok(json(&view.await?))
 }
 
-/// Plans are keyed by their number, big-endian.
+/// A plan by its number; `None` where there is none, or the text is no number.
 pub fn stored_plan(reader: &Reader, partner: &PartnerEntry, id: &str) -> Result<Option<Plan>, Fault> {
     let Ok(id) = id.parse::<u64>() else { return Ok(None) };
-    let bytes = reader.record(RecordKind::Plan, partner.no, &id.to_be_bytes())?;
-    bytes.map(|bytes| parsed(&bytes)).transpose()
+    Ok(reader.record(partner.no, &id)?)
 }

@@ -4,13 +4,11 @@
 use crate::actors::{KeptError, ParkedPlace, ParkedPrice, PartnerEntry};
 use crate::codec::render::short_hash;
 use crate::codec::time;
-use crate::domain::{
-    Micros, Outcome, QuarantineRow, QuoteName, RecordKind, RefusedKind, RefusedOrigin, Slot,
-};
+use crate::domain::{Micros, Outcome, QuarantineRow, QuoteName, RefusedKind, RefusedOrigin, Slot};
 use crate::http::app::App;
 use crate::http::gate::path::Query;
 use crate::http::gate::shares::Share;
-use crate::http::reply::stored::{damaged, json, number_of, rendered, unless_damaged};
+use crate::http::reply::stored::{damaged, json, rendered, unless_damaged};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::page::LIMIT_MAX;
@@ -200,16 +198,13 @@ async fn refused(
         let mut before = before;
         while items.len() + lost.len() < limit {
             let wanted = BATCH_ROWS.min(limit - items.len() - lost.len());
-            let key = before.map(u64::to_be_bytes);
-            let after = key.as_ref().map(|key| &key[..]);
-            let rows = reader.records_beside_damage(RecordKind::Quarantine, no, after, true, wanted)?;
+            let rows = reader.records::<QuarantineRow>(no, before.as_ref(), true, wanted)?;
             let is_last = rows.len() < wanted;
-            for (key, value) in rows {
-                let key = number_of(&key).ok_or(Fault::StoreFailed)?;
-                before = Some(key);
-                match unless_damaged(value) {
-                    Some(row) => items.push(RowView::of(key, row, false)),
-                    None => lost.push(damaged("row", key)),
+            for row in rows {
+                before = Some(row.key);
+                match unless_damaged(row.value) {
+                    Some(found) => items.push(RowView::of(row.key, found, false)),
+                    None => lost.push(damaged("row", row.key)),
                 }
             }
             if is_last {

@@ -5,12 +5,13 @@ use crate::codec::render::short_hash;
 use crate::codec::{cursor, time};
 use crate::domain::{DeliveryKey, DeliveryRecord, Micros, Note, Seq};
 use crate::http::gate::path;
-use crate::http::reply::{self, Body, Fault};
+use crate::http::reply::stored::json;
+use crate::http::reply::{Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::delivery_id;
 use crate::rules::deliveries::is_expired;
 use compact_str::CompactString;
-use hyper::{Response, StatusCode};
+use hyper::Response;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -74,8 +75,7 @@ pub fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let still_kept = |record: &DeliveryRecord| !is_expired(record.received_at, record.prices_only, now);
     let (seq, record) = found.filter(|(_, record)| still_kept(record)).ok_or(Fault::NoSuchDelivery)?;
     let view = view(call.app().reader.journal_of(seq), names, seq, &record).ok_or(Fault::NoSuchDelivery)?;
-    let body = serde_json::to_vec(&view).expect("plain structs serialise");
-    Ok(reply::json(StatusCode::OK, body))
+    Ok(json(&view))
 }
 
 /// What a delivery is called.

@@ -2,15 +2,11 @@
 
 use crate::actors::PartnerEntry;
 use crate::codec::render::{self, DamagedPart, ExplainView};
-use crate::domain::{
-    AssetId, Committed, LostWrite, Micros, OperatorAction, Origin, PartnerNo, RecordKind, Seq,
-};
-use crate::http::reply::stored::{number_of, unless_damaged};
+use crate::domain::{AssetId, Committed, LostWrite, Micros, OperatorAction, Origin, PartnerNo, Seq};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::store::{AssetRow, ReadError, Reader};
 use hyper::{Response, StatusCode};
-use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -62,43 +58,54 @@ impl History {
     }
 
     fn read_lost(&mut self, reader: &Reader, no: PartnerNo) -> Result<(), ReadError> {
-        match record(reader, (RecordKind::Lost, no), self.row.id.as_bytes())? {
-            Some(Some(lost)) => self.lost = lost,
-            Some(None) => self.damaged.push(DamagedPart::Lost),
-            None => {}
+        match reader.record(no, &self.row.id) {
+            Ok(lost) => self.lost = lost.unwrap_or_default(),
+            Err(error) => self.note_damage(DamagedPart::Lost, error)?,
         }
         Ok(())
     }
 
     /// What operators did to the asset: the newest, and those that members still carry.
     fn read_actions(&mut self, reader: &Reader, no: PartnerNo) -> Result<(), ReadError> {
-        let family = (RecordKind::Action, no);
-        for (key, value) in reader.records_beside_damage(family.0, no, None, true, ACTIONS_SEARCHED)? {
-            if let Some(number) = number_of(&key) {
-                self.note_action(number, unless_damaged(value));
-            }
+        for row in reader.records(no, None, true, ACTIONS_SEARCHED)? {
+            self.note_action(row.key, row.value.map_err(ReadError::from))?;
         }
         let exceptions = self.row.exception_origins.iter().map(|(_, origin, _)| *origin);
         let origins: Vec<Origin> = exceptions.chain([self.row.base_origin.0]).collect();
         for origin in origins {
             let Origin::Admin { action } = origin else { continue };
-            if let Some(read) = record(reader, family, &action.to_be_bytes())? {
-                self.note_action(action, read);
+            if let Some(read) = reader.record(no, &action).transpose() {
+                self.note_action(action, read)?;
             }
         }
         Ok(())
     }
 
-    fn note_action(&mut self, number: u64, action: Option<OperatorAction>) {
-        let damaged = DamagedPart::Action(number);
+    fn note_action(
+        &mut self,
+        number: u64,
+        action: Result<OperatorAction, ReadError>,
+    ) -> Result<(), ReadError> {
         match action {
-            Some(action) if action.asset == self.row.id.as_str() => {
+            Ok(action) if action.asset == self.row.id.as_str() => {
                 self.actions.insert(number, action);
             }
-            Some(_) => {}
-            None if self.damaged.contains(&damaged) => {}
-            None => self.damaged.push(damaged),
+            Ok(_) => {}
+            Err(error) => self.note_damage(DamagedPart::Action(number), error)?,
         }
+        Ok(())
+    }
+
+    /// Names what is damaged, and shows the rest. Errs where the store failed otherwise.
+    fn note_damage(&mut self, part: DamagedPart, error: ReadError) -> Result<(), ReadError> {
+        if !error.is_damage() {
+            return Err(error);
+        }
+        if !self.damaged.contains(&part) {
+            tracing::error!(%error, "a part of an explanation is damaged");
+            self.damaged.push(part);
+        }
+        Ok(())
     }
 
     /// The change itself, where the log still holds it whole.
@@ -109,8 +116,7 @@ impl History {
                 self.last_change = page.changes.into_iter().find(|change| change.seq == self.row.changed);
             }
             Err(ReadError::Trimmed { .. }) => {}
-            Err(error) if error.is_damage() => self.damaged.push(DamagedPart::LastChange),
-            Err(error) => return Err(error),
+            Err(error) => self.note_damage(DamagedPart::LastChange, error)?,
         }
         Ok(())
     }
@@ -138,18 +144,5 @@ impl History {
         let mut out = Vec::with_capacity(4096);
         render::explain(&mut out, &view);
         out
-    }
-}
-
-/// A record by its key; `Some(None)` where it is damaged.
-fn record<T: DeserializeOwned>(
-    reader: &Reader,
-    (kind, no): (RecordKind, PartnerNo),
-    key: &[u8],
-) -> Result<Option<Option<T>>, ReadError> {
-    match reader.record(kind, no, key) {
-        Ok(value) => Ok(value.map(|value| unless_damaged(Ok(value)))),
-        Err(error) if error.is_damage() => Ok(Some(None)),
-        Err(error) => Err(error),
     }
 }

@@ -1,6 +1,6 @@
 //! Records by key: one, or a page in either direction.
 
-use super::rows::ReadRecord;
+use super::rows::CheckedRecord;
 use crate::domain::Seq;
 use crate::store::overlay::{Family, Overlay};
 use crate::store::shared::Shared;
@@ -16,7 +16,7 @@ pub fn one(shared: &Shared, family: Family, key: &[u8]) -> Result<Option<(Seq, B
         let row = txn.open_table(TABLE)?.get(place)?;
         let value = row
             .map(|row| take(row.value(), key_of(place)).map(|(seq, value)| (seq, Box::<[u8]>::from(value))));
-        value.transpose().map_err(StoreError::corrupt("records"))
+        value.transpose().map_err(|error| StoreError::unreadable((family.0, key))(error.into()))
     };
     let collect = |overlay: &Overlay, _: &Option<(Seq, Box<[u8]>)>| {
         let entries = overlay.layers().filter_map(|layer| layer.records.get(family, key));
@@ -33,7 +33,7 @@ pub fn page(
     after: Option<&[u8]>,
     backwards: bool,
     limit: usize,
-) -> Result<Vec<ReadRecord>, ReadError> {
+) -> Result<Vec<CheckedRecord>, ReadError> {
     let search = Search { family, after, backwards, limit, keys_only: false };
     rows(shared, &search)
 }
@@ -43,7 +43,7 @@ pub fn first_keys(shared: &Shared, family: Family, limit: usize) -> Result<Vec<B
     Ok(rows(shared, &search)?.into_iter().map(|(key, _)| key).collect())
 }
 
-fn rows(shared: &Shared, whole: &Search<'_>) -> Result<Vec<ReadRecord>, ReadError> {
+fn rows(shared: &Shared, whole: &Search<'_>) -> Result<Vec<CheckedRecord>, ReadError> {
     let (limit, backwards) = (whole.limit, whole.backwards);
     let mut rows = Vec::new();
     let mut after: Option<Box<[u8]>> = whole.after.map(Into::into);
@@ -53,7 +53,7 @@ fn rows(shared: &Shared, whole: &Search<'_>) -> Result<Vec<ReadRecord>, ReadErro
         let (_, mut found, newer) =
             shared.together(|txn| search.stored(txn), |overlay, found| search.newer(overlay, found))?;
         found.rows.extend(newer.rows);
-        let mut keys: Vec<ReadRecord> = found
+        let mut keys: Vec<CheckedRecord> = found
             .rows
             .into_iter()
             .filter(|(key, _)| newer.end.as_ref().is_none_or(|end| !search.beyond(key, end)))
@@ -101,7 +101,8 @@ impl Search<'_> {
         if self.keys_only {
             return Ok(Box::default());
         }
-        let (_, value) = take(row, key_of(place)).map_err(StoreError::corrupt("records"))?;
+        let unreadable = StoreError::unreadable((self.family.0, place.2));
+        let (_, value) = take(row, key_of(place)).map_err(|error| unreadable(error.into()))?;
         Ok(value.into())
     }
 

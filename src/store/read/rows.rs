@@ -1,7 +1,8 @@
 //! What reading gives: rows and pages of them.
 
+use crate::codec::records::{Record, RecordCause};
 use crate::domain::{AssetHead, AssetId, Committed, Document, Micros, Origin, PartnerNo, Quote, Seq, Slot};
-use crate::store::StoreError;
+use crate::store::{ReadError, StoreError};
 use compact_str::CompactString;
 
 /// One asset as readers see it, dead ones included (their document is empty).
@@ -57,8 +58,30 @@ pub struct ChangesPage {
     pub next: Seq,
 }
 
-/// Key and value of a record.
-pub type RecordRow = (Box<[u8]>, Box<[u8]>);
+/// A record as it was read, with its key.
+#[derive(Debug)]
+pub struct StoredRecord<R: Record> {
+    /// What it is found by.
+    pub key: R::Key,
+    /// Its value; an error where that is not what was written.
+    pub value: Result<R, StoreError>,
+    /// Bytes that its value takes in the store; 0 where they cannot be read.
+    pub bytes: usize,
+}
+
+impl<R: Record> StoredRecord<R> {
+    /// Errs where the key is none of its kind.
+    pub(super) fn read(key: &[u8], value: Result<Box<[u8]>, StoreError>) -> Result<Self, ReadError> {
+        let unreadable = StoreError::unreadable((R::KIND, key));
+        let Some(read) = R::read_key(key) else { return Err(unreadable(RecordCause::Key).into()) };
+        let bytes = value.as_ref().map_or(0, |value| value.len());
+        let value = value.and_then(|value| R::decode(&value).map_err(unreadable));
+        Ok(StoredRecord { key: read, value, bytes })
+    }
+}
+
+/// Key and value of a record, as they are stored.
+pub type RawRecord = (Box<[u8]>, Box<[u8]>);
 
 /// The same where the value may be damaged.
-pub type ReadRecord = (Box<[u8]>, Result<Box<[u8]>, StoreError>);
+pub(super) type CheckedRecord = (Box<[u8]>, Result<Box<[u8]>, StoreError>);

@@ -7,7 +7,7 @@ use crate::support::stage::{PATH, START, Stage, document};
 use serde_json::json;
 use tidegate::codec::time;
 use tidegate::config::PartnerSettings;
-use tidegate::domain::{FeedState, Micros, RecordKind};
+use tidegate::domain::{FeedState, Micros};
 use tidegate::rules::policy::Absent;
 
 const ASSETS: usize = 6_000;
@@ -94,9 +94,7 @@ async fn f4_deletes_are_counted_before_they_are_applied_also_if_the_actor_dies_a
     stage.server.put(PATH, Served::json(document(Some(stage.now()), LOST..MANY)));
     let partner = stage.house.daemon().registry().by_name("acme").unwrap();
     let counted = || {
-        let record =
-            stage.house.daemon().reader().record(RecordKind::Feed, partner.no, &[]).unwrap().unwrap();
-        let state: FeedState = serde_json::from_slice(&record).unwrap();
+        let state: FeedState = stage.house.daemon().reader().record(partner.no, &()).unwrap().unwrap();
         state.deletes.iter().map(|(_, count)| count).sum::<u64>()
     };
     assert!(partner.fetch_now());

@@ -6,7 +6,7 @@ use super::Scenario;
 use crate::store::world::KEEP_ALL;
 use crate::support::house::wait_for;
 use tidegate::domain::{PartnerNo, RecordKind, Seq, WriteSet};
-use tidegate::store::{AssetRow, Reader, RecordRow, open, open_backend};
+use tidegate::store::{AssetRow, RawRecord, Reader, open, open_backend};
 
 /// Pages of a scenario's log, and more rows and records than it has of a kind.
 const PAGE: usize = 10_000;
@@ -14,7 +14,7 @@ const PAGE: usize = 10_000;
 #[derive(Debug, PartialEq)]
 struct Contents {
     rows: Vec<AssetRow>,
-    records: Vec<(RecordKind, Vec<RecordRow>)>,
+    records: Vec<(RecordKind, Vec<RawRecord>)>,
 }
 
 impl Scenario {
@@ -58,7 +58,7 @@ impl Scenario {
         let numbers: Vec<PartnerNo> = entries.map(|entry| entry.no).collect();
         let rows = |no: &PartnerNo| reader.assets(*no, None, PAGE).expect("rows");
         let records = |kind: RecordKind| {
-            let of = |no: &PartnerNo| reader.records(kind, *no, None, false, PAGE).expect("records");
+            let of = |no: &PartnerNo| reader.raw_records((kind, *no), None, false, PAGE).expect("records");
             (kind, numbers.iter().flat_map(of).collect())
         };
         let rows = numbers.iter().flat_map(rows).collect();

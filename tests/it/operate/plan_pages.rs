@@ -18,7 +18,7 @@ const LEFT: usize = 2_500;
 const HELD: usize = ASSETS - LEFT;
 
 fn pages(reader: &Reader, no: PartnerNo) -> Vec<(Box<[u8]>, Box<[u8]>)> {
-    reader.records(RecordKind::PlanIds, no, None, false, 10_000).unwrap()
+    reader.raw_records((RecordKind::PlanIds, no), None, false, 10_000).unwrap()
 }
 
 /// Deletes held as a plan of several pages.
@@ -59,7 +59,7 @@ async fn a9_a_plan_is_kept_in_pages_and_shown_page_by_page() {
     let written = pages(reader, stage.no());
     assert_eq!(written.len(), HELD.div_ceil(1_000));
     assert!(written.iter().all(|(_, page)| page.len() < 100 << 10));
-    let heads = reader.records(RecordKind::Plan, stage.no(), None, false, 10).unwrap();
+    let heads = reader.raw_records((RecordKind::Plan, stage.no()), None, false, 10).unwrap();
     assert!(heads.len() == 1 && heads[0].1.len() < 1 << 10, "the head is small");
     let ids = stage.ids(1).await;
     let expected: BTreeSet<String> = (LEFT..ASSETS).map(|n| format!("a{n}")).collect();
@@ -196,7 +196,7 @@ async fn a9_plans_that_were_stored_whole_are_read_converted_and_decided() {
     let plan = &stage.plans().await[0];
     assert_eq!((&plan["count"], &plan["sample"][0]), (&json!(2_500), &json!("a500")));
     assert_eq!(stage.ids(2).await.len(), 2_500);
-    let heads = stage.house.daemon().reader().records(RecordKind::Plan, no, None, false, 10).unwrap();
+    let heads = stage.house.daemon().reader().raw_records((RecordKind::Plan, no), None, false, 10).unwrap();
     assert!(heads.iter().all(|(_, head)| head.len() < 1 << 10), "no head holds its ids any more");
     let (status, end) = stage.decide(2, "approve").await;
     assert_eq!((status, &end["deleted"], stage.living().await), (StatusCode::OK, &json!(2_500), 500));

@@ -89,7 +89,7 @@ async fn publish(house: &House, server: &FeedServer, day: usize) -> Value {
 }
 
 fn rows(reader: &Reader, no: PartnerNo, kind: RecordKind) -> usize {
-    reader.records(kind, no, None, false, 100_000).unwrap().len()
+    reader.raw_records((kind, no), None, false, 100_000).unwrap().len()
 }
 
 fn places(reader: &Reader, no: PartnerNo) -> usize {
@@ -102,7 +102,7 @@ fn places(reader: &Reader, no: PartnerNo) -> usize {
 async fn stays_within_its_caps(house: &House) {
     let reader = house.daemon().reader();
     let no = house.daemon().registry().by_name("acme").unwrap().no;
-    let quarantined = reader.records(RecordKind::Quarantine, no, None, false, 100_000).unwrap();
+    let quarantined = reader.raw_records((RecordKind::Quarantine, no), None, false, 100_000).unwrap();
     let bytes: usize = quarantined.iter().map(|(_, value)| value.len()).sum();
     assert!(quarantined.len() <= ROWS_MAX, "{} rows", quarantined.len());
     assert!(bytes <= ROW_BYTES_MAX && bytes > ROW_BYTES_MAX / 2, "{bytes} bytes of rows");

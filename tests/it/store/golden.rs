@@ -249,7 +249,7 @@ fn first_schema(directory: &Path, checkpoint: u64) {
 fn shown(reader: &Reader) -> (Vec<AssetRow>, Vec<Committed>, Option<Box<[u8]>>) {
     let assets = reader.assets(PARTNER, None, 100).unwrap();
     let changes = reader.changes(Seq(0), 100).unwrap().changes;
-    (assets, changes, reader.record(RecordKind::Delivery, PARTNER, b"key").unwrap())
+    (assets, changes, reader.raw_record((RecordKind::Delivery, PARTNER), b"key").unwrap())
 }
 
 /// A file of the first schema shows what one of today shows that took the same changes, and goes on from there.

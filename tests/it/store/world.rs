@@ -4,7 +4,7 @@ use crate::support::random::Random;
 use compact_str::CompactString;
 use std::collections::{BTreeMap, BTreeSet};
 use tidegate::domain::*;
-use tidegate::store::{AssetRow, ReadError, Reader, RecordRow, StoreOptions};
+use tidegate::store::{AssetRow, RawRecord, ReadError, Reader, StoreOptions};
 
 /// A small store that forgets nothing.
 pub const KEEP_ALL: StoreOptions = StoreOptions {
@@ -227,10 +227,10 @@ impl World {
             for kind in KINDS {
                 let ours = self.records.iter().filter(|((k, p, _), _)| (*k, *p) == (kind, partner));
                 for ((_, _, key), value) in ours.clone() {
-                    told.compare(reader.record(kind, partner, key), Some(value[..].into()));
+                    told.compare(reader.raw_record((kind, partner), key), Some(value[..].into()));
                 }
                 let all = ours.map(|((_, _, key), value)| (key[..].into(), value[..].into())).collect();
-                told.compare(reader.records(kind, partner, None, false, 100), all);
+                told.compare(reader.raw_records((kind, partner), None, false, 100), all);
             }
         }
         for since in (0..self.last().0).step_by(3) {
@@ -272,17 +272,18 @@ impl World {
 
     fn assert_records(&self, reader: &Reader, kind: RecordKind, partner: PartnerNo, random: &mut Random) {
         let ours = self.records.iter().filter(|((k, p, _), _)| (*k, *p) == (kind, partner));
-        let mut expected: Vec<RecordRow> =
+        let mut expected: Vec<RawRecord> =
             ours.map(|((_, _, key), value)| (key[..].into(), value[..].into())).collect();
         for (key, value) in &expected {
-            assert_eq!(reader.record(kind, partner, key).unwrap().as_ref(), Some(value));
+            assert_eq!(reader.raw_record((kind, partner), key).unwrap().as_ref(), Some(value));
         }
-        assert_eq!(reader.record(kind, partner, b"never written").unwrap(), None);
+        assert_eq!(reader.raw_record((kind, partner), b"never written").unwrap(), None);
         for newest_first in [false, true] {
             let (mut paged, limit) = (Vec::new(), 1 + random.below(12));
             loop {
-                let after = paged.last().map(|(key, _): &RecordRow| key.clone());
-                let page = reader.records(kind, partner, after.as_deref(), newest_first, limit).unwrap();
+                let after = paged.last().map(|(key, _): &RawRecord| key.clone());
+                let page =
+                    reader.raw_records((kind, partner), after.as_deref(), newest_first, limit).unwrap();
                 let at_end = page.len() < limit;
                 paged.extend(page);
                 if at_end {

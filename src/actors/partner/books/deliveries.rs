@@ -4,11 +4,11 @@
 
 use super::record;
 use crate::actors::delivery::Delivery;
-use crate::domain::{ChangeKind, DeliveryKey, DeliveryRecord, Micros, PartnerNo, RecordKind, Seq};
+use crate::codec::records::Encode;
+use crate::domain::{ChangeKind, DeliveryAge, DeliveryKey, DeliveryRecord, Micros, PartnerNo, Seq};
 use crate::rules::ahead::AHEAD_MIN;
 use crate::rules::deliveries::is_expired;
 use crate::store::{ReadError, Reader};
-use serde::Deserialize;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -57,24 +57,15 @@ pub struct Remembered {
     pub first: Arc<OnceLock<Seq>>,
 }
 
-/// What of a stored record its age hangs on.
-#[derive(Deserialize)]
-struct Age {
-    received_at: i64,
-    prices_only: bool,
-}
-
 impl Deliveries {
     /// What our clock has dated ahead of `now` is as old as `now`: kept for as long as others, no longer.
     pub fn load(reader: &Reader, partner: PartnerNo, now: Micros) -> Result<Deliveries, ReadError> {
         let mut deliveries = Deliveries::default();
-        record::each(reader, (RecordKind::Delivery, partner), PAGE, |key, value| {
-            let key: Option<[u8; 16]> = key.try_into().ok();
-            if let Some((key, mut age)) = key.zip(serde_json::from_slice::<Age>(value).ok()) {
-                age.received_at = age.received_at.min(now.0);
-                deliveries.take_in(DeliveryKey(key), &age, weight_of(value));
-            }
-            Ok::<(), ReadError>(())
+        record::each::<DeliveryAge>(reader, partner, PAGE, |row| {
+            let DeliveryAge { received_at, prices_only } = row.value?;
+            let age = DeliveryAge { received_at: received_at.min(now.0), prices_only };
+            deliveries.take_in(row.key, age, weight_of(row.bytes));
+            Ok(())
         })?;
         for order in &mut deliveries.order {
             order.make_contiguous().sort_unstable();
@@ -87,8 +78,8 @@ impl Deliveries {
         self.order.iter().filter_map(|order| Some(Micros(order.front()?.0))).min()
     }
 
-    fn take_in(&mut self, key: DeliveryKey, age: &Age, weight: u32) {
-        let &Age { received_at, prices_only } = age;
+    fn take_in(&mut self, key: DeliveryKey, age: DeliveryAge, weight: u32) {
+        let DeliveryAge { received_at, prices_only } = age;
         self.order[usize::from(prices_only)].push_back((received_at, key));
         self.weight += u64::from(weight);
         let known = Known { received_at, prices_only, weight, recent: None, rebuilt_at: None };
@@ -126,17 +117,16 @@ impl Deliveries {
 
     /// Takes a delivery in; gives back its record and those that are dropped for it.
     pub fn remember(&mut self, key: DeliveryKey, remembered: Remembered, ticket: u64) -> ChangeKind {
-        let value = record::json(&*remembered.record);
-        let weight = weight_of(&value);
+        let value = remembered.record.encode();
+        let weight = weight_of(value.len());
         let DeliveryRecord { received_at, prices_only, .. } = *remembered.record;
-        let age = Age { received_at, prices_only };
-        self.take_in(key, &age, weight);
+        self.take_in(key, DeliveryAge { received_at, prices_only }, weight);
         if let Some(known) = self.known.get_mut(&key) {
             known.recent = Some(Recent { remembered, ticket });
             self.recent.push_back(key);
             self.recent_weight += u64::from(weight);
         }
-        record::set(RecordKind::Delivery, &key.0, value)
+        record::put_encoded::<DeliveryRecord>(&key, value)
     }
 
     /// Drops what is too old and what is too many, but never `newest`.
@@ -154,7 +144,7 @@ impl Deliveries {
             {
                 self.weight -= u64::from(known.weight);
                 self.forget_recent(&known);
-                dropped.push(record::gone(RecordKind::Delivery, &key.0));
+                dropped.push(record::remove::<DeliveryRecord>(&key));
             }
         }
         dropped
@@ -212,19 +202,8 @@ impl Deliveries {
     }
 }
 
-/// A delivery's record in the store, with the sequence of its change. One that cannot be read is
-/// none: D1 and P1 still make a repeat harmless.
-pub fn stored_delivery(
-    reader: &Reader,
-    partner: PartnerNo,
-    key: DeliveryKey,
-) -> Result<Option<(Seq, DeliveryRecord)>, ReadError> {
-    let stored = reader.record_with_seq(RecordKind::Delivery, partner, &key.0)?;
-    Ok(stored.and_then(|(seq, value)| Some((seq, serde_json::from_slice(&value).ok()?))))
-}
-
-fn weight_of(value: &[u8]) -> u32 {
-    u32::try_from(value.len() / WEIGHT_BYTES).unwrap_or(u32::MAX).saturating_add(1)
+fn weight_of(bytes: usize) -> u32 {
+    u32::try_from(bytes / WEIGHT_BYTES).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 #[cfg(test)]

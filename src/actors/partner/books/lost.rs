@@ -7,7 +7,7 @@
 
 use super::record;
 use crate::actors::partner::ledger::loss::Loss;
-use crate::domain::{AssetId, ChangeKind, LostWrite, Micros, PartnerNo, RecordKind};
+use crate::domain::{AssetId, ChangeKind, LostWrite, Micros, PartnerNo};
 use crate::store::Reader;
 use std::collections::HashMap;
 
@@ -74,10 +74,10 @@ impl LostBook {
             let list = match self.old.remove(id) {
                 Some(list) => list,
                 None => {
-                    let stored = reader.record(RecordKind::Lost, partner, id.as_bytes());
+                    let stored = reader.record::<Vec<LostWrite>>(partner, id);
                     let stored =
                         stored.inspect_err(|error| tracing::warn!(%error, "cannot read lost writes"));
-                    stored.ok()?.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+                    stored.ok()?.unwrap_or_default()
                 }
             };
             if self.young.len() >= YOUNG_MAX {
@@ -92,11 +92,11 @@ impl LostBook {
     pub fn forget(&mut self, id: &AssetId) -> ChangeKind {
         self.young.remove(id);
         self.old.remove(id);
-        record::gone(RecordKind::Lost, id.as_bytes())
+        record::remove::<Vec<LostWrite>>(id)
     }
 
     fn change(&self, id: AssetId) -> Option<ChangeKind> {
         let list = self.young.get(&id).or_else(|| self.old.get(&id))?;
-        Some(record::put(RecordKind::Lost, id.as_bytes(), list))
+        Some(record::put(&id, list))
     }
 }

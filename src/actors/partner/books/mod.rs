@@ -9,7 +9,7 @@ pub mod parked;
 pub mod plans;
 pub mod push_count;
 pub mod quarantine;
-mod record;
+pub mod record;
 pub mod refusals;
 pub mod runs;
 pub mod streams;

@@ -6,14 +6,10 @@
 //! that, which moves a rate over a day's pushes by next to nothing.
 
 use super::record;
-use crate::domain::{ChangeKind, FeedState, PartnerNo, RecordKind, RunId};
+use crate::domain::{ChangeKind, FeedState, PartnerNo, RecordedPushes};
 use crate::store::{ReadError, Reader};
-use serde::{Deserialize, Serialize};
 
 const RECORD_EVERY: u64 = 1_000;
-
-/// Beside the feed's state, whose key is empty.
-const KEY: &[u8] = b"pushes";
 
 /// How far the count has been recorded.
 #[derive(Debug)]
@@ -21,20 +17,9 @@ pub struct PushCount {
     recorded: u64,
 }
 
-/// The count, and the run that it goes on from.
-#[derive(Serialize, Deserialize)]
-struct Recorded {
-    last_run: RunId,
-    pushes: u64,
-    /// Documents were pushed, ever.
-    #[serde(default)]
-    documents: bool,
-}
-
 /// Puts the recorded count into the state, unless a run has closed since.
 pub fn restore(reader: &Reader, no: PartnerNo, feed: &mut FeedState) -> Result<(), ReadError> {
-    let bytes = reader.record(RecordKind::Feed, no, KEY)?;
-    let recorded = bytes.and_then(|bytes| serde_json::from_slice::<Recorded>(&bytes).ok());
+    let recorded = reader.record::<RecordedPushes>(no, &())?;
     if let Some(recorded) = recorded.filter(|recorded| recorded.last_run == feed.last_run) {
         feed.pushes_since_run = feed.pushes_since_run.max(recorded.pushes);
         feed.pushes_at_all |= recorded.pushes > 0;
@@ -62,11 +47,11 @@ impl PushCount {
 
     pub fn record(&mut self, feed: &FeedState) -> ChangeKind {
         self.recorded = feed.pushes_since_run;
-        let recorded = Recorded {
+        let recorded = RecordedPushes {
             last_run: feed.last_run,
             pushes: feed.pushes_since_run,
             documents: feed.pushes_documents,
         };
-        record::put(RecordKind::Feed, KEY, &recorded)
+        record::put(&(), &recorded)
     }
 }

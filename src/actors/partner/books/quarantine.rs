@@ -6,7 +6,8 @@
 //! number never names another.
 
 use super::record;
-use crate::domain::{ItemOutcome, PartnerNo, QuarantineRow, RecordKind, RefusedOrigin, WriteSet};
+use crate::codec::records::Encode;
+use crate::domain::{ItemOutcome, PartnerNo, QuarantineRow, RefusedOrigin, WriteSet};
 use crate::rules::policy::Policy;
 use crate::store::{ReadError, Reader};
 use std::collections::{BTreeMap, HashSet};
@@ -35,12 +36,10 @@ impl Quarantine {
     pub fn load(reader: &Reader, partner: PartnerNo) -> Result<Quarantine, ReadError> {
         // beyond every key given before, since each took a change of the log
         let mut quarantine = Quarantine { next: reader.durable().0 + 1, ..Quarantine::default() };
-        record::each(reader, (RecordKind::Quarantine, partner), PAGE_ROWS, |key, value| {
-            let Ok(key) = <[u8; 8]>::try_from(key) else { return Ok(()) };
-            let row: Option<QuarantineRow> = serde_json::from_slice(value).ok();
-            let print = row.as_ref().map_or(0, print_of);
-            quarantine.hold(u64::from_be_bytes(key), Held { bytes: value.len() as u32, print });
-            Ok::<(), ReadError>(())
+        record::each::<QuarantineRow>(reader, partner, PAGE_ROWS, |row| {
+            let print = print_of(&row.value?);
+            quarantine.hold(row.key, Held { bytes: row.bytes as u32, print });
+            Ok(())
         })?;
         Ok(quarantine)
     }
@@ -61,9 +60,9 @@ impl Quarantine {
             if print != 0 && self.prints.contains(&print) {
                 continue;
             }
-            let value = record::json(&row);
+            let value = row.encode();
             let held = Held { bytes: value.len() as u32, print };
-            set.changes.push(record::set(RecordKind::Quarantine, &self.next.to_be_bytes(), value));
+            set.changes.push(record::put_encoded::<QuarantineRow>(&self.next, value));
             self.hold(self.next, held);
         }
         let mut dropped = beyond as u64;
@@ -80,7 +79,7 @@ impl Quarantine {
         let Some(held) = self.rows.remove(&key) else { return false };
         self.bytes -= held.bytes as usize;
         self.prints.remove(&held.print);
-        set.changes.push(record::gone(RecordKind::Quarantine, &key.to_be_bytes()));
+        set.changes.push(record::remove::<QuarantineRow>(&key));
         true
     }
 

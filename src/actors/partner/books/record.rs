@@ -1,43 +1,46 @@
-//! One record as a change of the log, and the records of a kind as they are read back.
+//! Records as the books use them: set and removed by a change, and looked through page by page.
 
+use crate::codec::records::{Encode, Record};
 use crate::domain::{ChangeKind, PartnerNo, RecordChange, RecordKind};
-use crate::store::{ReadError, Reader};
-use serde::Serialize;
+use crate::store::{ReadError, Reader, StoredRecord};
 
-/// Sets a record. A book's rows are plain structs, whose JSON cannot fail.
-pub fn put(kind: RecordKind, key: &[u8], value: &impl Serialize) -> ChangeKind {
-    set(kind, key, json(value))
+/// The change that sets a record.
+pub fn put<R: Encode>(key: &R::Key, value: &R) -> ChangeKind {
+    put_encoded::<R>(key, value.encode())
 }
 
-/// Sets a record whose bytes are made already.
-pub fn set(kind: RecordKind, key: &[u8], value: Box<[u8]>) -> ChangeKind {
-    ChangeKind::Record(Box::new(RecordChange { kind, key: key.into(), value: Some(value) }))
+/// The change that sets a record to bytes that were made of a value before: a book weighs them.
+pub fn put_encoded<R: Record>(key: &R::Key, value: Box<[u8]>) -> ChangeKind {
+    change(R::KIND, R::key(key), Some(value))
 }
 
-/// Removes a record.
-pub fn gone(kind: RecordKind, key: &[u8]) -> ChangeKind {
-    ChangeKind::Record(Box::new(RecordChange { kind, key: key.into(), value: None }))
+/// The change that removes a record.
+pub fn remove<R: Record>(key: &R::Key) -> ChangeKind {
+    change(R::KIND, R::key(key), None)
 }
 
-/// A row's bytes, for those who weigh them before they set them.
-pub fn json(value: &impl Serialize) -> Box<[u8]> {
-    serde_json::to_vec(value).expect("plain structs serialise").into_boxed_slice()
+/// The same of a record of any kind, by its key as it is stored.
+pub fn remove_stored(kind: RecordKind, key: Box<[u8]>) -> ChangeKind {
+    change(kind, key, None)
 }
 
-/// Reads all records of a kind in the order of their keys, so many at once.
-pub fn each<E: From<ReadError>>(
+/// Visits all records of a kind in the order of their keys, reading so many at once. Errs with the
+/// visitor, and where the store cannot be read; a record that is damaged is the visitor's to judge.
+pub fn each<R: Record>(
     reader: &Reader,
-    (kind, partner): (RecordKind, PartnerNo),
+    partner: PartnerNo,
     at_once: usize,
-    mut row: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut after: Option<Box<[u8]>> = None;
+    mut visit: impl FnMut(StoredRecord<R>) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    let mut after: Option<R::Key> = None;
     loop {
-        let page = reader.records(kind, partner, after.as_deref(), false, at_once)?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
-        after = Some(last.clone());
-        for (key, value) in &page {
-            row(key, value)?;
-        }
+        let page = reader.records::<R>(partner, after.as_ref(), false, at_once)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.key.clone());
+        page.into_iter().try_for_each(&mut visit)?;
     }
+}
+
+fn change(kind: RecordKind, key: Box<[u8]>, value: Option<Box<[u8]>>) -> ChangeKind {
+    ChangeKind::Record(Box::new(RecordChange { kind, key, value }))
 }

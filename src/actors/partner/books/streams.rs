@@ -2,7 +2,7 @@
 //! them.
 
 use super::record;
-use crate::domain::{ChangeKind, Micros, Missing, MissingRange, PartnerNo, RecordKind, StreamState};
+use crate::domain::{ChangeKind, Micros, Missing, MissingRange, PartnerNo, StreamState};
 use crate::rules::gaps::{Noted, RANGES_MAX};
 use crate::store::{ReadError, Reader};
 use compact_str::CompactString;
@@ -12,8 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const STREAMS_MAX: usize = 64;
 /// Ranges that one reply names: a stream's are all among them, and a reply stays a small one.
 const RANGES_NAMED_MAX: usize = RANGES_MAX;
-/// Records of streams are told from others of their kind by this.
-const KEY_PREFIX: &[u8] = b"stream:";
 
 #[derive(Debug, Default)]
 pub struct Streams {
@@ -22,20 +20,12 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Takes a stored record back in, if it is one of a stream.
-    fn load(&mut self, key: &[u8], value: &[u8]) {
-        let name = key.strip_prefix(KEY_PREFIX).and_then(|name| std::str::from_utf8(name).ok());
-        if let Some((name, state)) = name.zip(serde_json::from_slice(value).ok()) {
-            self.by_name.insert(name.into(), state);
-        }
-    }
-
     pub fn read(reader: &Reader, partner: PartnerNo) -> Result<Streams, ReadError> {
         let mut streams = Streams::default();
-        let after = Some(KEY_PREFIX);
-        for (key, value) in reader.records(RecordKind::Stream, partner, after, false, STREAMS_MAX)? {
-            streams.load(&key, &value);
-        }
+        record::each::<StreamState>(reader, partner, STREAMS_MAX, |row| {
+            streams.by_name.insert(row.key, row.value?);
+            Ok(())
+        })?;
         Ok(streams)
     }
 
@@ -112,13 +102,14 @@ impl Streams {
 
     fn record(&self, name: &CompactString) -> Option<ChangeKind> {
         let state = self.by_name.get(name)?;
-        Some(record::put(RecordKind::Stream, &[KEY_PREFIX, name.as_bytes()].concat(), state))
+        Some(record::put(name, state))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::records::Record;
     use crate::rules::gaps::NAMED_AFTER;
 
     #[test]
@@ -131,7 +122,8 @@ mod tests {
         let mut again = Streams::default();
         for change in &changes {
             let ChangeKind::Record(record) = change else { panic!("streams are records") };
-            again.load(&record.key, record.value.as_deref().unwrap());
+            let name = StreamState::read_key(&record.key).unwrap();
+            again.by_name.insert(name, StreamState::decode(record.value.as_deref().unwrap()).unwrap());
         }
         assert_eq!(again.by_name, streams.by_name);
         assert_eq!(again.open_since(), Some(Micros(7)));

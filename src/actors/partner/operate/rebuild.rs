@@ -9,7 +9,7 @@ use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::message::orders::{RebuildFrom, RebuildRefused};
 use crate::actors::partner::message::run::Again;
 use crate::actors::partner::state::PartnerState;
-use crate::domain::{Micros, RecordKind, RunId, RunReport, RunStatus};
+use crate::domain::{Micros, RunId, RunReport, RunStatus};
 use crate::store::ReadError;
 use ractor::ActorRef;
 use tokio::sync::oneshot;
@@ -47,8 +47,7 @@ impl PartnerState {
     /// `None` where the run was not applied, or its file is no longer kept. Errs where its report cannot
     /// be read.
     fn stored_run(&self, run: RunId) -> Result<Option<StoredRun>, ReadError> {
-        let report = self.around.reader.record(RecordKind::Run, self.no, &run.0.to_be_bytes())?;
-        let report: Option<RunReport> = report.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let report = self.around.reader.record::<RunReport>(self.no, &run)?;
         let Some(report) = report.filter(|report| report.status == RunStatus::Applied) else {
             return Ok(None);
         };

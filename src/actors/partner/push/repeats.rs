@@ -2,7 +2,7 @@
 //! anew; and what is kept of one for that.
 
 use crate::actors::delivery::{Delivery, Standing};
-use crate::actors::partner::books::deliveries::{Remembered, stored_delivery};
+use crate::actors::partner::books::deliveries::Remembered;
 use crate::actors::partner::ledger::recent::SetTicket;
 use crate::actors::partner::state::PartnerState;
 use crate::actors::push::{Pending, Push, PushAnswer, PushReply};
@@ -42,7 +42,7 @@ impl PartnerState {
             return Ok(Some(Fresh { push, reply, rebuilt_at: None }));
         };
         let now = self.around.clock.now();
-        let stored = || stored_delivery(&self.around.reader, self.no, delivery.key);
+        let stored = || self.around.reader.record_with_seq(self.no, &delivery.key);
         let remembered = self.deliveries.recall(delivery, now, stored)?;
         let record = remembered.as_ref().map(|remembered| &*remembered.record);
         let decision = deliveries::decide(record, (delivery.header, &delivery.fingerprint), now);

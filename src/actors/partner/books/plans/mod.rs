@@ -12,13 +12,12 @@ use crate::actors::partner::books::record;
 use crate::actors::partner::index::Index;
 use crate::actors::partner::index::slot_set::SlotSet;
 use crate::domain::{
-    AssetId, ChangeKind, FeedState, Micros, PartnerNo, Plan, PlanState, RecordKind, Slot, page_key,
-    plan_of_page,
+    AssetId, ChangeKind, FeedState, Micros, PartnerNo, Plan, PlanPage, PlanPageKey, PlanState, Slot,
 };
 use crate::rules::plan::CONFIRMED;
 use crate::store::{ReadError, Reader};
 use draft::Draft;
-use pages::{head_record, no_head, no_page, read_page};
+use pages::read_page;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
@@ -84,12 +83,12 @@ pub struct Applying {
 impl Plans {
     pub fn load(reader: &Reader, no: PartnerNo, index: &Index, feed: &FeedState) -> Result<Plans, ReadError> {
         let mut plans = Plans::default();
-        record::each(reader, (RecordKind::Plan, no), HEADS, |_, value| {
-            let Ok(plan) = serde_json::from_slice::<Plan>(value) else { return Ok(()) };
+        record::each::<Plan>(reader, no, HEADS, |row| {
+            let plan = row.value?;
             let needed = plan.is_held() || is_turned_down(&plan, feed);
             let slots = if needed { slots_of(&plan, reader, no, index)? } else { Vec::new() };
             plans.take_in(plan, slots, feed);
-            Ok::<(), ReadError>(())
+            Ok(())
         })?;
         plans.find_orphans(reader, no)?;
         Ok(plans)
@@ -111,23 +110,18 @@ impl Plans {
     /// Pages of plans that no longer need them, or that were never opened: a number once used by
     /// pages is not given again.
     fn find_orphans(&mut self, reader: &Reader, no: PartnerNo) -> Result<(), ReadError> {
-        let mut after: Option<Box<[u8]>> = None;
+        let mut after: Option<PlanPageKey> = None;
         loop {
-            let next = reader.records(RecordKind::PlanIds, no, after.as_deref(), false, 1)?;
-            let Some((key, _)) = next.first() else { return Ok(()) };
-            let Some(plan) = plan_of_page(key) else {
-                after = Some(key.clone());
-                continue;
-            };
+            let next = reader.records::<PlanPage>(no, after.as_ref(), false, 1)?;
+            let Some(plan) = next.first().map(|page| page.key.plan) else { return Ok(()) };
             self.last = self.last.max(plan);
-            let end = page_key(plan, u32::MAX);
+            let end = PlanPageKey { plan, page: u32::MAX };
             if !self.needs_pages_of(plan) {
-                let newest = reader.records(RecordKind::PlanIds, no, Some(&end), true, 1)?;
-                let number = newest.first().and_then(|(key, _)| key.last_chunk::<4>().copied());
-                let pages = number.map_or(0, |number| u32::from_be_bytes(number).saturating_add(1));
+                let newest = reader.records::<PlanPage>(no, Some(&end), true, 1)?;
+                let pages = newest.first().map_or(0, |newest| newest.key.page.saturating_add(1));
                 self.dropping.push_back((plan, 0..pages));
             }
-            after = Some(end.into());
+            after = Some(end);
         }
     }
 
@@ -199,7 +193,7 @@ impl Plans {
             let lacks_all = !held.slots.iter().any(|&slot| present.contains(slot));
             let moved = if lacks_all { held.head.is_confirmed_by(body) } else { held.head.is_doubted() };
             if moved {
-                self.moved.push(head_record(&held.head));
+                self.moved.push(record::put(&held.head.id, &held.head));
             }
             if lacks_all && held.head.is_approved_after(runs) {
                 approved.push(id);
@@ -246,13 +240,13 @@ impl Plans {
         self.closed.push_back(plan.id);
         while self.closed.len() > CLOSED_KEPT {
             if let Some(old) = self.closed.pop_front() {
-                self.moved.push(no_head(old));
+                self.moved.push(record::remove::<Plan>(&old));
             }
         }
     }
 
     pub(super) fn note(&mut self, plan: &Plan) {
-        self.moved.push(head_record(plan));
+        self.moved.push(record::put(&plan.id, plan));
         self.outcomes.push(plan.state);
     }
 
@@ -270,7 +264,9 @@ impl Plans {
             && let Some((plan, pages)) = self.dropping.front_mut()
         {
             match pages.next() {
-                Some(number) => changes.push(no_page(*plan, number)),
+                Some(number) => {
+                    changes.push(record::remove::<PlanPage>(&PlanPageKey { plan: *plan, page: number }))
+                }
                 None => drop(self.dropping.pop_front()),
             }
         }

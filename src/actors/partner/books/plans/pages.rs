@@ -5,9 +5,8 @@
 //! pages that belong to no plan, which are dropped at the next start.
 
 use crate::actors::partner::books::record;
-use crate::domain::{ChangeKind, PartnerNo, Plan, PlanPage, RecordKind, page_key};
+use crate::domain::{ChangeKind, IdsInHead, PartnerNo, Plan, PlanPage, PlanPageKey};
 use crate::store::{ReadError, Reader};
-use serde::Deserialize;
 
 /// Ids of one page, and their bytes: what one set writes.
 const PAGE_IDS: usize = 1_000;
@@ -25,43 +24,28 @@ pub fn take_page<T: AsRef<str>>(ids: &mut impl Iterator<Item = T>, snapshot_at: 
     page
 }
 
-/// Sets a plan's head.
-pub fn head_record(plan: &Plan) -> ChangeKind {
-    record::put(RecordKind::Plan, &plan.id.to_be_bytes(), plan)
-}
-
-/// Removes a plan's head.
-pub fn no_head(plan: u64) -> ChangeKind {
-    record::gone(RecordKind::Plan, &plan.to_be_bytes())
-}
-
-pub fn page_record(plan: u64, number: u32, page: &PlanPage) -> ChangeKind {
-    record::put(RecordKind::PlanIds, &page_key(plan, number), page)
-}
-
-pub fn no_page(plan: u64, number: u32) -> ChangeKind {
-    record::gone(RecordKind::PlanIds, &page_key(plan, number))
-}
-
 /// A page of a plan; `None` where it is not kept.
 pub fn read_page(
     reader: &Reader,
     no: PartnerNo,
     plan: u64,
-    number: u32,
+    page: u32,
 ) -> Result<Option<PlanPage>, ReadError> {
-    let bytes = reader.record(RecordKind::PlanIds, no, &page_key(plan, number))?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    reader.record(no, &PlanPageKey { plan, page })
 }
 
-/// The same of a plan that may be of before, and not converted: that of a removed partner.
-pub fn page_of(reader: &Reader, no: PartnerNo, plan: &Plan, number: u32) -> Result<Vec<String>, ReadError> {
+/// The ids of a page; also of a plan that holds its ids itself, since it was never converted: that of
+/// a removed partner.
+pub fn page_of(reader: &Reader, no: PartnerNo, plan: &Plan, page: u32) -> Result<Vec<String>, ReadError> {
     if plan.inline.is_none() {
-        return Ok(read_page(reader, no, plan.id, number)?.unwrap_or_default().ids);
+        return Ok(read_page(reader, no, plan.id, page)?.unwrap_or_default().ids);
     }
-    let bytes = reader.record(RecordKind::Plan, no, &plan.id.to_be_bytes())?.unwrap_or_default();
-    let ids = ids_of_before(&bytes).into_iter();
-    Ok(ids.skip(number as usize * PAGE_IDS).take(PAGE_IDS).collect())
+    let ids = ids_in_head(reader, no, plan.id)?.into_iter();
+    Ok(ids.skip(page as usize * PAGE_IDS).take(PAGE_IDS).collect())
+}
+
+fn ids_in_head(reader: &Reader, no: PartnerNo, plan: u64) -> Result<Vec<String>, ReadError> {
+    Ok(reader.record::<IdsInHead>(no, &plan)?.map_or_else(Vec::new, |ids| ids.0))
 }
 
 /// How many pages `page_of` gives.
@@ -70,57 +54,50 @@ pub fn pages_of(plan: &Plan) -> u32 {
     plan.inline.as_ref().map_or(plan.pages, |ids| inline(ids.count))
 }
 
-/// Pages read by `page_of` of a plan of before are of ids alone.
-fn ids_of_before(bytes: &[u8]) -> Vec<String> {
-    #[derive(Deserialize)]
-    struct Ids {
-        #[serde(default)]
-        ids: Vec<String>,
-    }
-    serde_json::from_slice::<Ids>(bytes).map(|plan| plan.ids).unwrap_or_default()
-}
+/// A plan's number, and the records that it becomes, its head last: none where its ids have pages.
+pub type Converted = (u64, Vec<ChangeKind>);
 
-/// The key of the plan behind `after`, and the records that it becomes, its head last: none where
-/// it has pages.
-pub type Converted = (Box<[u8]>, Vec<ChangeKind>);
-
+/// The first plan after that number; `None` where there is none.
 pub fn next_converted(
     reader: &Reader,
     no: PartnerNo,
-    after: Option<Box<[u8]>>,
+    after: Option<u64>,
 ) -> Result<Option<Converted>, ReadError> {
     // one at a time: one of before may hold a million ids
-    let Some((key, value)) = reader.records(RecordKind::Plan, no, after.as_deref(), false, 1)?.pop() else {
-        return Ok(None);
-    };
-    let plan = serde_json::from_slice::<Plan>(&value).ok();
-    let changes = plan.map_or_else(Vec::new, |plan| converted(plan, &value));
-    Ok(Some((key, changes)))
+    let Some(next) = reader.records::<Plan>(no, after.as_ref(), false, 1)?.pop() else { return Ok(None) };
+    let plan = next.value?;
+    if plan.inline.is_none() {
+        return Ok(Some((next.key, Vec::new())));
+    }
+    let ids = ids_in_head(reader, no, next.key)?;
+    Ok(Some((next.key, converted(plan, ids))))
 }
 
-fn converted(mut plan: Plan, value: &[u8]) -> Vec<ChangeKind> {
-    let Some(inline) = plan.inline.take() else { return Vec::new() };
-    (plan.count, plan.sample) = (inline.count, inline.sample);
+fn converted(mut plan: Plan, ids: Vec<String>) -> Vec<ChangeKind> {
+    if let Some(inline) = plan.inline.take() {
+        (plan.count, plan.sample) = (inline.count, inline.sample);
+    }
     let mut changes = Vec::new();
     // one that was decided is not decided again
     if plan.is_held() || plan.turned_down_under.is_some() {
-        let mut ids = ids_of_before(value).into_iter();
+        let mut ids = ids.into_iter();
         loop {
             let page = take_page(&mut ids, plan.snapshot_at);
             if page.ids.is_empty() {
                 break;
             }
-            changes.push(page_record(plan.id, plan.pages, &page));
+            changes.push(record::put(&PlanPageKey { plan: plan.id, page: plan.pages }, &page));
             plan.pages += 1;
         }
     }
-    changes.push(head_record(&plan));
+    changes.push(record::put(&plan.id, &plan));
     changes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::records::Record;
     use crate::domain::RecordChange;
 
     fn record_of(change: &ChangeKind) -> (&RecordChange, &[u8]) {
@@ -149,18 +126,21 @@ mod tests {
                 ids.join(",")
             )
         };
-        let convert = |text: &str| converted(serde_json::from_str(text).unwrap(), text.as_bytes());
+        let convert = |text: &str| {
+            let ids = IdsInHead::decode(text.as_bytes()).unwrap().0;
+            converted(Plan::decode(text.as_bytes()).unwrap(), ids)
+        };
         let changes = convert(&of_before("held", ""));
         let records_made: Vec<_> = changes.iter().map(record_of).collect();
         let keys: Vec<&[u8]> = records_made.iter().map(|(record, _)| &*record.key).collect();
-        assert_eq!(keys, [&page_key(7, 0)[..], &page_key(7, 1), &page_key(7, 2), &7u64.to_be_bytes()]);
-        let last: PlanPage = serde_json::from_slice(records_made[2].1).unwrap();
+        let page = |page| PlanPage::key(&PlanPageKey { plan: 7, page });
+        assert_eq!(keys, [&*page(0), &*page(1), &*page(2), &*Plan::key(&7)]);
+        let last = PlanPage::decode(records_made[2].1).unwrap();
         assert_eq!((last.snapshot_at, last.ids.len(), last.ids[499].as_str()), (5, 500, "a2499"));
-        let head: Plan = serde_json::from_slice(records_made[3].1).unwrap();
-        assert_eq!((head.count(), head.pages, head.inline), (2_500, 3, None));
+        let head = Plan::decode(records_made[3].1).unwrap();
+        assert_eq!((head.count(), head.pages), (2_500, 3));
         assert_eq!(convert(&of_before("approved", "")).len(), 1, "one that was decided keeps no ids");
         assert_eq!(convert(&of_before("rejected", r#""turned_down_under":5,"#)).len(), 4);
-        let again = String::from_utf8(records_made[3].1.to_vec()).unwrap();
-        assert_eq!(convert(&again).len(), 0, "once is enough");
+        assert_eq!(head.inline, None, "once is enough");
     }
 }

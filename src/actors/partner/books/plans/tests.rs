@@ -2,7 +2,8 @@
 
 use super::draft::Opening;
 use super::*;
-use crate::domain::{PlanPage, RecordChange, RunId};
+use crate::codec::records::Record;
+use crate::domain::{RecordChange, RecordKind, RunId};
 use crate::rules::plan::EXPIRY;
 
 const NOW: Micros = Micros(1_000 * Micros::HOUR);
@@ -51,6 +52,10 @@ fn open(plans: &mut Plans, index: &Index, body: &str, ids: &[&str]) -> u64 {
     id
 }
 
+fn page_key(plan: u64, page: u32) -> Box<[u8]> {
+    PlanPage::key(&PlanPageKey { plan, page })
+}
+
 fn records(changes: Vec<ChangeKind>) -> Vec<RecordChange> {
     let record = |change| match change {
         ChangeKind::Record(record) => *record,
@@ -90,7 +95,7 @@ fn f4_what_was_turned_down_is_asked_again_by_a_changed_snapshot_only() {
     assert_eq!((plans.held(), plans.spoken_for().contains(a)), (0, true));
     let mut again = Plans::default();
     let heads = records(plans.changes()).into_iter().filter(|change| change.kind == RecordKind::Plan);
-    for head in heads.map(|change| serde_json::from_slice::<Plan>(&change.value.unwrap()).unwrap()) {
+    for head in heads.map(|change| Plan::decode(&change.value.unwrap()).unwrap()) {
         if !head.is_held() {
             assert_eq!(head.pages, 1, "its ids are still needed");
             again.take_in(head, vec![a], &feed);
@@ -111,7 +116,7 @@ fn a9_a_plan_is_written_page_by_page_and_held_with_the_last_one() {
     for held in [0, 0, 1] {
         let page = records(vec![plans.write_page(&index).unwrap()]).remove(0);
         assert_eq!((page.kind, plans.held()), (RecordKind::PlanIds, held));
-        assert!(serde_json::from_slice::<PlanPage>(&page.value.unwrap()).unwrap().ids.len() <= 1_000);
+        assert!(PlanPage::decode(&page.value.unwrap()).unwrap().ids.len() <= 1_000);
         assert_eq!(plans.changes().len(), held, "the head comes with the last page");
     }
     assert_eq!(plans.write_page(&index), None);
@@ -128,7 +133,7 @@ fn a9_what_was_written_of_a_plan_that_comes_to_nothing_is_dropped() {
     plans.write_page(&index).unwrap();
     plans.abandon();
     let dropped = records(plans.changes());
-    assert_eq!((dropped.len(), &*dropped[0].key), (1, &page_key(1, 0)[..]));
+    assert_eq!((dropped.len(), &*dropped[0].key), (1, &*page_key(1, 0)));
     assert!(dropped[0].value.is_none() && plans.write_page(&index).is_none());
     assert_eq!(open(&mut plans, &index, "x", &["a1"]), 2, "its number is not given again");
 }
@@ -187,8 +192,8 @@ fn f4_beyond_fifty_held_plans_new_ids_join_the_newest_with_the_time_of_their_own
     let later = Opening { snapshot: Micros(9), ..opening("y") };
     assert_eq!(plans.begin(later, slots(&index, &[&ids[HELD_MAX + 1]])), 50);
     let page = records(vec![plans.write_page(&index).unwrap()]).remove(0);
-    assert_eq!(&*page.key, &page_key(50, 1)[..]);
-    assert_eq!(serde_json::from_slice::<PlanPage>(&page.value.unwrap()).unwrap().snapshot_at, 9);
+    assert_eq!(&*page.key, &*page_key(50, 1));
+    assert_eq!(PlanPage::decode(&page.value.unwrap()).unwrap().snapshot_at, 9);
     let head = plans.get(50).unwrap();
     assert_eq!((head.count(), head.pages, head.snapshot_at, plans.held()), (2, 2, 7, HELD_MAX));
     assert!(plans.spoken_for().contains(slot(&index, &ids[HELD_MAX + 1])));
@@ -209,7 +214,7 @@ fn f4_a_plan_is_confirmed_by_two_further_bodies_that_lack_all_of_it() {
     plans.close_confirmed(1, NOW);
     assert_eq!(plans.outcomes().last(), Some(&PlanState::Approved));
     let last = records(plans.changes()).into_iter().rfind(|change| change.kind == RecordKind::Plan).unwrap();
-    let head: Plan = serde_json::from_slice(&last.value.unwrap()).unwrap();
+    let head = Plan::decode(&last.value.unwrap()).unwrap();
     assert_eq!((head.state, head.reason.as_deref()), (PlanState::Approved, Some("confirmed")));
 }
 

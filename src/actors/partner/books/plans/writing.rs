@@ -3,10 +3,11 @@
 //! pages of no plan.
 
 use super::draft::{Draft, Opening, joined_by, new_head};
-use super::pages::{head_record, page_record, take_page};
+use super::pages::take_page;
 use super::{HELD_MAX, HeldPlan, Plans};
+use crate::actors::partner::books::record;
 use crate::actors::partner::index::Index;
-use crate::domain::{ChangeKind, Plan, PlanState, SAMPLE_IDS, Slot};
+use crate::domain::{ChangeKind, Plan, PlanPageKey, PlanState, SAMPLE_IDS, Slot};
 
 impl Plans {
     /// Begins a plan for the ids in these slots, in their order; beyond so many plans they join the
@@ -39,7 +40,8 @@ impl Plans {
         draft.next += page.ids.len();
         let missing = SAMPLE_IDS.saturating_sub(draft.head.sample.len());
         draft.head.sample.extend(page.ids.iter().take(missing).cloned());
-        let change = page_record(draft.head.id, draft.head.pages, &page);
+        let key = PlanPageKey { plan: draft.head.id, page: draft.head.pages };
+        let change = record::put(&key, &page);
         draft.head.pages += 1;
         match draft.next == draft.slots.len() {
             true => self.hold(draft),
@@ -74,7 +76,7 @@ impl Plans {
         }
         slots.sort_unstable();
         slots.dedup();
-        self.moved.push(head_record(&head));
+        self.moved.push(record::put(&head.id, &head));
         self.outcomes.extend((!joins).then_some(PlanState::Held));
         let pages_used = head.pages;
         self.held.insert(head.id, HeldPlan { head, slots, pages_used });
