@@ -2,6 +2,7 @@
 
 use super::damage::{DAMAGED, Stored, code_of, damage};
 use crate::support::house::{House, PATIENCE, answer, json as body, partner};
+use crate::support::quarantine::rows;
 use crate::support::stage::{START, Stage, document};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -78,4 +79,25 @@ async fn an_explanation_names_the_parts_of_it_that_are_damaged() {
         {"part": "actions", "action": 1, "code": "damaged"},
     ]);
     assert_eq!(told["damaged"], lost);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_row_of_the_quarantine_is_named_and_can_be_dropped_and_stops_nobody() {
+    let mut house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let future = time::format(START.plus(Micros::DAY));
+    for id in ["a", "b"] {
+        house.post("acme", "/api/assets", &json!({"id": id, "updated_at": future})).await;
+    }
+    let number = rows(&house, "acme").await[0]["row"].as_u64().unwrap();
+    let key = number.to_be_bytes();
+    house.restart_over(|file| damage(file, Stored::Record(RecordKind::Quarantine, &key))).await;
+    assert_eq!(house.post("acme", "/api/assets", &json!({"id": "c"})).await.0, StatusCode::CREATED);
+    let (status, page) = house.get("acme", "/api/quarantine").await;
+    assert_eq!((status, page["items"].as_array().unwrap().len()), (StatusCode::OK, 1), "{page}");
+    assert_eq!(page["damaged"], json!([{"row": number, "code": "damaged"}]));
+    let path = format!("/api/quarantine/{number}");
+    assert_eq!(code_of(&house.get("acme", &path).await), (DAMAGED, "damaged"));
+    assert_eq!(house.delete("acme", &path).await.0, StatusCode::OK);
+    let (_, page) = house.get("acme", "/api/quarantine").await;
+    assert_eq!((page["items"].as_array().unwrap().len(), page.get("damaged")), (1, None), "{page}");
 }
