@@ -12,6 +12,7 @@
 
 use super::numbers::{NUMBERS, number_record};
 use super::partner::record;
+use crate::codec::records::Record;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, FeedState, Lane, Micros, Origin, PartnerName,
     PartnerNo, RecordKind, Slot, Stamp, WriteSet,
@@ -145,10 +146,9 @@ impl<'a> Purge<'a> {
     /// floor stands in it.
     fn records(&self, kind: RecordKind) -> Result<WriteSet, ReadError> {
         let mut set = WriteSet::new(self.no);
-        if kind != RecordKind::Feed {
-            let keys = self.reader.first_record_keys(kind, self.no, PAGE)?.into_iter();
-            set.changes.extend(keys.map(|key| record::remove_stored(kind, key)));
-        }
+        let stays = |key: &[u8]| kind == RecordKind::Feed && *key == *FeedState::key(&());
+        let keys = self.reader.first_record_keys(kind, self.no, PAGE)?.into_iter();
+        set.changes.extend(keys.filter(|key| !stays(key)).map(|key| record::remove_stored(kind, key)));
         Ok(set)
     }
 
@@ -164,7 +164,7 @@ impl<'a> Purge<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{PartnerNumber, RecordChange};
+    use crate::domain::{PartnerNumber, RecordChange, RecordedPushes, RunId};
     use crate::store::{Opened, StoreOptions, open};
     use tempfile::TempDir;
 
@@ -207,6 +207,8 @@ mod tests {
         }
         let state = FeedState { history_floor: Some(floor), ..FeedState::default() };
         set.changes.push(record::put(&(), &state));
+        let pushes = RecordedPushes { last_run: RunId(0), pushes: 7, documents: true };
+        set.changes.push(record::put(&(), &pushes));
         writer.commit(&mut vec![set], Micros(9)).unwrap();
     }
 
@@ -232,6 +234,7 @@ mod tests {
         for kind in RecordKind::ALL.into_iter().filter(|kind| *kind != RecordKind::Feed) {
             assert_eq!(reader.first_record_keys(kind, NO, 1).unwrap().len(), 0, "{kind:?}");
         }
+        assert_eq!(reader.record::<RecordedPushes>(NO, &()).unwrap(), None, "it would be counted again");
         let numbers = crate::actors::numbers::partner_numbers(&reader).unwrap();
         assert_eq!(numbers[&name], PartnerNumber { no: NO, is_purged: true });
     }
