@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Clock(Option<Arc<AtomicI64>>);
 
 impl Clock {
+    /// The machine's own clock.
     pub fn system() -> Clock {
         Clock(None)
     }
@@ -23,6 +24,7 @@ impl Clock {
         Clock(Some(Arc::new(AtomicI64::new(start.0))))
     }
 
+    /// The time now, in microseconds since 1970-01-01T00:00:00Z.
     pub fn now(&self) -> Micros {
         match &self.0 {
             Some(hand) => Micros(hand.load(Ordering::SeqCst)),
@@ -49,11 +51,13 @@ fn system_now() -> Micros {
 pub struct Mark(std::time::Instant);
 
 impl Mark {
+    /// The present moment.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the monotonic clock")]
     pub fn now() -> Mark {
         Mark(std::time::Instant::now())
     }
 
+    /// How long ago it was.
     pub fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
@@ -64,6 +68,7 @@ impl Mark {
     }
 }
 
+/// Waits at least so long. The only sleep of the daemon: tests that move a clock replace it by messages.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that sleeps")]
 pub async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
+    /// The file of the configuration, or its directory.
     pub file: PathBuf,
     /// From 1; `None` where the whole file is meant.
     pub line: Option<usize>,

@@ -16,6 +16,7 @@ pub struct KeyHash(pub [u8; 32]);
 impl KeyHash {
     const PREFIX: &'static str = "sha256:";
 
+    /// The hash of a key, as a configuration writes it.
     pub fn of(key: &str) -> KeyHash {
         KeyHash(Sha256::digest(key.as_bytes()).into())
     }

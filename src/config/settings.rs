@@ -10,20 +10,40 @@ use std::time::Duration;
 /// Where a secret is read from, each time it is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {
+    /// A file, relative to the configuration's directory; line ends at its end are not part of the secret.
     File(PathBuf),
+    /// An environment variable, by its name.
     Environment(String),
 }
 
 /// How the feed's server is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
-    Basic { user: String, password: SecretSource },
-    Bearer { token: SecretSource },
-    Header { name: String, value: SecretSource },
+    /// HTTP Basic.
+    Basic {
+        /// Sent as it is.
+        user: String,
+        /// Where the password is.
+        password: SecretSource,
+    },
+    /// `Authorization: Bearer`.
+    Bearer {
+        /// Where the token is.
+        token: SecretSource,
+    },
+    /// A header of another name.
+    Header {
+        /// The header's name.
+        name: String,
+        /// Where its value is.
+        value: SecretSource,
+    },
 }
 
+/// A partner's feed: where it is, when it is fetched, how it is read, and within which bounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeedSettings {
+    /// The document's address.
     pub url: String,
     /// From start of one fetch to the start of the next.
     pub every: Duration,
@@ -33,7 +53,9 @@ pub struct FeedSettings {
     pub retries: Vec<Duration>,
     /// F4: so many further runs approve a small plan of held deletes; 0: none do.
     pub guard_confirm: u32,
+    /// What is sent with each request; `None`: the document is public.
     pub credentials: Option<Credentials>,
+    /// Where things are in the document.
     pub mapping: Mapping,
     /// Loopback, private and plain-http addresses are allowed.
     pub allow_private: bool,
@@ -41,71 +63,106 @@ pub struct FeedSettings {
     pub wire_bytes_max: u64,
     /// Body after decompression.
     pub body_bytes_max: u64,
+    /// Bytes of one record's text.
     pub record_bytes_max: usize,
+    /// Records of one document.
     pub records_max: u64,
+    /// For the connection, TLS included.
     pub connect_timeout: Duration,
     /// From the request's end to the first byte of the answer, and between two reads of the body.
     pub idle_timeout: Duration,
+    /// For the whole fetch, redirects included.
     pub whole_timeout: Duration,
 }
 
 /// What one partner may do. Rates are per second, each with a burst of `burst` seconds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitSettings {
+    /// Prices, singly or in batches.
     pub prices_per_second: u32,
+    /// Upserts, replacements and deletes of assets.
     pub asset_writes_per_second: u32,
+    /// Reads of any kind.
     pub reads_per_second: u32,
+    /// How many seconds of each rate may come at once.
     pub burst: Duration,
     /// Bytes of requests taken in and not yet answered.
     pub bytes_in_flight_max: usize,
 }
 
+/// One partner: who it is, what the rules let it do, and its feed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartnerSettings {
+    /// The name of its file, and of its part of the API.
     pub name: PartnerName,
+    /// Hashes of the keys that it may present; two while one is rotated.
     pub keys: Vec<KeyHash>,
+    /// What the rules need to know of it.
     pub policy: Policy,
+    /// How much it may send.
     pub limits: LimitSettings,
+    /// `None`: it only pushes.
     pub feed: Option<FeedSettings>,
 }
 
 /// A token that may read all partners' assets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReaderSettings {
+    /// Its name in logs and metrics.
     pub name: String,
+    /// Hashes of the keys that it may present.
     pub keys: Vec<KeyHash>,
 }
 
+/// The two listeners, and the bounds of what they take in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerSettings {
+    /// Where partners and readers connect.
     pub listen: SocketAddr,
+    /// Where operators and Prometheus connect.
     pub admin_listen: SocketAddr,
     /// `None`: the admin listener asks for no token, and must be on loopback.
     pub admin_token: Option<KeyHash>,
+    /// Bytes of one request's body.
     pub body_bytes_max: usize,
+    /// Items of one batch.
     pub items_max: usize,
+    /// Bytes of a request's line and headers.
     pub header_bytes_max: usize,
+    /// Headers of a request.
     pub headers_max: usize,
+    /// From a connection's first byte to the end of the headers.
     pub header_timeout: Duration,
+    /// For a whole body.
     pub body_timeout: Duration,
+    /// Between two pieces of a body.
     pub body_idle_timeout: Duration,
+    /// How long a connection may be idle between two requests.
     pub keep_alive_timeout: Duration,
+    /// Connections open at once.
     pub connections_max: usize,
+    /// Connections open at once from one address.
     pub connections_per_address_max: usize,
     /// Bytes of requests taken in and not yet answered, all partners together.
     pub bytes_in_flight_max: usize,
+    /// How long running requests and feeds may take to end when the daemon stops.
     pub shutdown_timeout: Duration,
     /// Change streams open at once.
     pub streams_max: usize,
 }
 
+/// Where the data lies, and how much of it is held in memory and on disk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoreSettings {
     /// The directory of the redb file and of `spool/`.
     pub directory: PathBuf,
+    /// Bytes of redb's page cache.
     pub cache_bytes: usize,
+    /// Bytes of changes held in memory until they are written into the tables: beyond them writes wait.
     pub overlay_bytes_max: usize,
+    /// How long changes are kept for readers to follow.
     pub log_keep: Duration,
+    /// Bytes of changes kept for readers to follow; the oldest go first.
     pub log_bytes_max: u64,
     /// A group commit takes at most this many bytes of changes.
     pub group_bytes_max: usize,
@@ -118,11 +175,16 @@ pub struct StoreSettings {
     pub init: bool,
 }
 
+/// All that a directory of configuration says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    /// `[server]`.
     pub server: ServerSettings,
+    /// `[store]`.
     pub store: StoreSettings,
+    /// `[[readers]]`.
     pub readers: Vec<ReaderSettings>,
+    /// One for each file of `partners/`, sorted by name.
     pub partners: Vec<PartnerSettings>,
 }
 

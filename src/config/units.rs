@@ -29,6 +29,7 @@ pub fn format_duration(duration: Duration) -> String {
     unscaled(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), &MILLIS)
 }
 
+/// A size in the largest unit that divides it, as a configuration writes it: `4MiB`.
 pub fn format_bytes(bytes: u64) -> String {
     unscaled(bytes, &BYTES)
 }

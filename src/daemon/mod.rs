@@ -27,28 +27,40 @@ use tokio::task::JoinHandle;
 /// Change streams and requests under way get this long of the shutdown's time.
 const CLOSE_SHARE: f64 = 0.5;
 
+/// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// There is no place for fetched files.
     #[error("cannot make the spool directory {path}")]
     Spool {
+        /// The directory.
         path: String,
+        /// What the system says.
         #[source]
         cause: std::io::Error,
     },
+    /// The store cannot be opened.
     #[error("cannot open the store")]
     Store(#[from] StoreError),
+    /// A bug: an actor of a fixed name runs already.
     #[error("cannot start an actor")]
     Actor(#[from] ractor::SpawnErr),
+    /// The client of feeds cannot be made.
     #[error("cannot make the feed client: {}", .0.detail)]
     Fetcher(FetchError),
+    /// A partner's actor cannot be started.
     #[error("cannot start the partners")]
     Partners(#[from] ConfigureError),
+    /// An address is taken, or not ours.
     #[error("cannot listen on {address}")]
     Listen {
+        /// As it is configured.
         address: SocketAddr,
+        /// What the system says.
         #[source]
         cause: std::io::Error,
     },
+    /// A socket that was bound cannot be served.
     #[error("cannot serve on a socket that was bound")]
     Serve(#[source] std::io::Error),
 }
@@ -56,6 +68,7 @@ pub enum StartError {
 /// How a daemon ended.
 #[derive(Debug, thiserror::Error)]
 pub enum StopError {
+    /// Nothing can be written any more.
     #[error("the store failed: {0}; start again, the file is recovered from its log")]
     Storage(String),
 }
@@ -160,18 +173,22 @@ impl Daemon {
         self.partner_server.local_addr()
     }
 
+    /// Where the admin listener is bound; its port is known also where the configuration says 0.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_server.local_addr()
     }
 
+    /// Its partners.
     pub fn registry(&self) -> &Registry {
         &self.app.registry
     }
 
+    /// Reads of its store.
     pub fn reader(&self) -> &Reader {
         &self.app.reader
     }
 
+    /// What it counts.
     pub fn metrics(&self) -> &Metrics {
         &self.app.metrics
     }

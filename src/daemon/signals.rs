@@ -2,6 +2,7 @@
 
 use tokio::signal::unix::{self, SignalKind};
 
+/// What the operating system asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// SIGTERM or SIGINT: stop in stages. A second one ends the process at once.
@@ -10,6 +11,7 @@ pub enum Signal {
     Reload,
 }
 
+/// Listens for signals as long as it lives.
 pub struct Signals {
     terminate: unix::Signal,
     interrupt: unix::Signal,
@@ -33,6 +35,7 @@ impl Signals {
         })
     }
 
+    /// The next signal that arrives.
     pub async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.terminate.recv() => Signal::Stop,

@@ -16,6 +16,7 @@ const URL_BYTES_MAX: usize = 4_096;
 /// What stands behind an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
+    /// The internet.
     Public,
     /// Loopback or a private network: allowed by `allow_private`.
     Private,
@@ -24,6 +25,7 @@ pub enum Reach {
 }
 
 impl Reach {
+    /// Whether a feed may be fetched from there.
     pub fn is_allowed(self, allow_private: bool) -> bool {
         self == Reach::Public || (self == Reach::Private && allow_private)
     }
@@ -68,6 +70,7 @@ const UNIQUE_LOCAL6: Block6 = ([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7);
 const METADATA6: [Ipv6Addr; 2] =
     [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
 
+/// Which of the three an address belongs to; one that carries an IPv4 address counts as that.
 pub fn reach(address: IpAddr) -> Reach {
     match address {
         IpAddr::V4(v4) => reach4(v4),

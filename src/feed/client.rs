@@ -25,6 +25,7 @@ pub type Answers = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>
 
 /// Resolves names; the system's resolver, or a test's.
 pub trait Lookup: Send + Sync {
+    /// The addresses of a host's name.
     fn lookup(&self, host: &str) -> Answers;
 }
 

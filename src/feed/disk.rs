@@ -20,7 +20,9 @@ fn free_bytes(directory: &Path) -> Option<u64> {
 /// A file system, and how much of it stays free.
 #[derive(Clone, Debug)]
 pub struct Reserve {
+    /// Any directory on it.
     pub directory: PathBuf,
+    /// Bytes that stay free.
     pub free_bytes_min: u64,
 }
 
@@ -30,6 +32,7 @@ impl Reserve {
         free_bytes(&self.directory).is_some_and(|free| free < self.free_bytes_min)
     }
 
+    /// Refuses with `disk_full` where less is free.
     pub fn check(&self) -> Result<(), FetchError> {
         if self.is_touched() { Err(disk_full(self.free_bytes_min)) } else { Ok(()) }
     }

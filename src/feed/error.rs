@@ -13,6 +13,7 @@ use std::time::Duration;
 pub struct FetchError {
     /// Stable, a label of the run and of metrics.
     pub code: &'static str,
+    /// What happened and what to do; never a secret.
     pub detail: String,
     /// When the server asked to be left alone, within 1 s and 24 h.
     pub retry_after: Option<Duration>,

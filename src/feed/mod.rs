@@ -28,9 +28,11 @@ use std::path::{Path, PathBuf};
 /// One fetch: what to ask for, and where to put it.
 #[derive(Clone, Copy, Debug)]
 pub struct FetchRequest<'a> {
+    /// Address, credentials and bounds.
     pub feed: &'a FeedSettings,
     /// Validators of the last accepted body, where it came from this same URL.
     pub etag: Option<&'a str>,
+    /// Sent as `If-Modified-Since`, as the server wrote it.
     pub last_modified: Option<&'a str>,
     /// The file to write; it is removed again if the fetch fails.
     pub spool: &'a Path,
@@ -40,16 +42,19 @@ pub struct FetchRequest<'a> {
     pub now: Micros,
 }
 
+/// What a fetch brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fetched {
     /// 304 to a validator that was sent.
     NotModified,
+    /// A whole body, in a file.
     Body(Spooled),
 }
 
 /// A complete body, decoded, in a file. Not synced: a crash costs one fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spooled {
+    /// Where it is.
     pub path: PathBuf,
     /// As received, compressed or not.
     pub wire_bytes: u64,
@@ -57,8 +62,11 @@ pub struct Spooled {
     pub body_bytes: u64,
     /// Of the bytes in the file, lower-case hex.
     pub sha256: String,
+    /// As the server wrote it.
     pub etag: Option<String>,
+    /// As the server wrote it.
     pub last_modified: Option<String>,
+    /// The same as a time, where it can be read.
     pub last_modified_at: Option<Micros>,
     /// The server calls it NDJSON.
     pub served_as_lines: bool,

@@ -4,6 +4,7 @@ use crate::codec::time::parse_http_date;
 use crate::domain::Micros;
 use std::time::Duration;
 
+/// A server that asks for less is asked again after this.
 pub const SHORTEST: Duration = Duration::from_secs(1);
 /// A feed is due daily at most times; beyond that its server's wish is not ours.
 pub const LONGEST: Duration = Duration::from_secs(24 * 3_600);

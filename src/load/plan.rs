@@ -7,15 +7,19 @@ use std::time::Duration;
 /// How many prices a request carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
+    /// One price a request.
     Single,
     /// `minimal`: asks for a reply of counts only (`Prefer: return=minimal`).
     Batch {
+        /// Prices of each.
         items: usize,
+        /// Replies without items are asked for.
         minimal: bool,
     },
 }
 
 impl Mode {
+    /// Prices of each request.
     pub fn items(self) -> usize {
         match self {
             Mode::Single => 1,
@@ -27,7 +31,9 @@ impl Mode {
 /// When a leg ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
+    /// After so long.
     Elapsed(Duration),
+    /// After so many requests.
     Requests(u64),
 }
 
@@ -38,10 +44,13 @@ pub struct Plan {
     pub url: String,
     /// The partner's bearer key.
     pub key: String,
+    /// Connections held open.
     pub connections: usize,
     /// Threads of the client.
     pub threads: usize,
+    /// What each request holds.
     pub mode: Mode,
+    /// When a leg ends.
     pub until: Until,
     /// Requests per second, sent on time whether or not earlier ones are answered; `None`: each
     /// connection sends its next request when it has the answer to the last.

@@ -9,14 +9,18 @@ use std::time::Duration;
 /// How many mismatches the table shows.
 const SHOWN_MAX: usize = 20;
 
+/// Whom a leg measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
+    /// The ceiling: a server that reads requests and answers at once.
     Sink,
+    /// Tidegate.
     Daemon,
 }
 
 impl Side {
+    /// As reports write it.
     pub fn name(self) -> &'static str {
         match self {
             Side::Sink => "sink",
@@ -28,20 +32,29 @@ impl Side {
 /// One server, pushed to for a while.
 #[derive(Clone, Debug, Serialize)]
 pub struct Leg {
+    /// Whom it measures.
     pub side: Side,
+    /// The pair of legs that it belongs to, from 0.
     pub pair: u32,
+    /// How long it took.
     pub seconds: f64,
     /// Requests answered with 2xx.
     pub requests: u64,
+    /// Requests answered in a second.
     pub requests_per_second: f64,
     /// Prices whose outcome was `updated` or `created`.
     pub prices: u64,
+    /// Prices answered in a second.
     pub prices_per_second: f64,
     /// Latency of those requests; with a fixed rate counted from when they were due.
     pub p50_ms: f64,
+    /// Nine in ten did.
     pub p90_ms: f64,
+    /// 99 in a hundred did.
     pub p99_ms: f64,
+    /// 999 in a thousand did.
     pub p999_ms: f64,
+    /// The slowest.
     pub max_ms: f64,
     /// Prices by outcome.
     pub outcomes: BTreeMap<String, u64>,
@@ -93,32 +106,42 @@ impl Leg {
 /// The daemon's requests per second as a share of the sink's, pair by pair.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Ratio {
+    /// Of all pairs.
     pub median: f64,
+    /// Of all pairs.
     pub lowest: f64,
+    /// Of all pairs.
     pub highest: f64,
 }
 
+/// What was written before the first leg.
 #[derive(Clone, Debug, Serialize)]
 pub struct Loaded {
+    /// Assets created.
     pub assets: u64,
+    /// How long that took.
     pub seconds: f64,
 }
 
 /// An acknowledged price that is not what is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Mismatch {
+    /// The asset.
     pub id: String,
+    /// The amount that was acknowledged last.
     pub acknowledged: String,
     /// `None`: no price at all.
     pub read: Option<String>,
 }
 
+/// What reading acknowledged prices back has shown.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Verification {
     /// Assets with an acknowledged price.
     pub acknowledged: u64,
     /// How many of them were read back.
     pub checked: u64,
+    /// Of them, those that show another amount than the last acknowledged.
     pub mismatched: u64,
     /// The first thousand of them.
     pub mismatches: Vec<Mismatch>,
@@ -126,16 +149,22 @@ pub struct Verification {
     pub doubtful: u64,
 }
 
+/// All that a load run has measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// Connections held open.
     pub connections: usize,
+    /// Prices of each request.
     pub prices_per_request: usize,
     /// Requests per second asked for; `None`: as fast as they are answered.
     pub rate: Option<f64>,
+    /// Assets written before; `None`: none were asked for.
     pub loaded: Option<Loaded>,
+    /// In the order in which they ran.
     pub legs: Vec<Leg>,
     /// `None` without a sink, and with a fixed rate, which both keep.
     pub ratio: Option<Ratio>,
+    /// What reading back has shown; `None`: it was not asked for.
     pub verification: Option<Verification>,
 }
 

@@ -30,6 +30,7 @@ pub struct Sink {
 }
 
 impl Sink {
+    /// Listens on a free port of loopback. Errors where no socket can be had.
     pub fn start(mode: Mode) -> io::Result<Sink> {
         let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("sink").enable_all().build()?;
         let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
@@ -43,6 +44,7 @@ impl Sink {
         Ok(Sink { address, runtime: Some(runtime) })
     }
 
+    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -6,59 +6,123 @@ use crate::domain::{RecordKind, Seq};
 use std::io;
 use std::path::PathBuf;
 
+/// Why the store cannot be opened, read or written; what to do stands in the message.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The data's directory cannot be used.
     #[error("cannot make or write the directory {path}: check that it exists and belongs to this user")]
-    Directory { path: PathBuf, source: io::Error },
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is not one that redb can open.
     #[error("cannot open the database {place}")]
-    Open { place: String, source: Box<redb::Error> },
+    Open {
+        /// The file, or what a test put in its place.
+        place: String,
+        /// What redb says.
+        source: Box<redb::Error>,
+    },
     /// Another process, or another part of this one, has the file (C11).
     #[error("{place} is already open: another Tidegate runs on this directory; stop it first")]
-    AlreadyOpen { place: String },
+    AlreadyOpen {
+        /// The file.
+        place: String,
+    },
     /// The file was here once and is not any more (C9).
     #[error(
         "{path} is missing or empty, but {marker} says that it existed: restore the file from a backup, \
          or start with --init to begin with an empty catalogue"
     )]
-    Missing { path: PathBuf, marker: PathBuf },
+    Missing {
+        /// The file that is gone.
+        path: PathBuf,
+        /// The note that it has been there.
+        marker: PathBuf,
+    },
     /// Written by a newer release (C10).
     #[error(
         "the database has schema {found}, this release knows up to {known}: start the release that wrote \
          it, or a newer one, or restore a backup made before the upgrade"
     )]
-    Newer { found: u64, known: u64 },
+    Newer {
+        /// The schema of the file.
+        found: u64,
+        /// The newest that this release reads.
+        known: u64,
+    },
+    /// Rows hold other bytes than were written.
     #[error("the table {table} holds bytes that are not ours: restore a backup")]
-    Corrupt { table: &'static str, source: LogError },
+    Corrupt {
+        /// By its name.
+        table: &'static str,
+        /// What the bytes lack.
+        source: LogError,
+    },
     /// A record whose frame, key or value is not what was written.
     #[error(transparent)]
     Record(#[from] RecordError),
     /// Rows that are missing, doubled, or under keys that are not theirs.
     #[error("the rows of the table {table} are not in order: restore a backup")]
-    Disordered { table: &'static str },
+    Disordered {
+        /// By its name.
+        table: &'static str,
+    },
     /// What redb does with pages that make no sense.
     #[error("reading the database panicked ({cause}): restore a backup")]
-    Panicked { cause: String },
+    Panicked {
+        /// The panic's message.
+        cause: String,
+    },
     /// A file that cannot be opened for what its bytes are.
     #[error("{place} is damaged: restore it from a backup")]
-    Damaged { place: String, source: Box<StoreError> },
+    Damaged {
+        /// The file.
+        place: String,
+        /// What was found.
+        source: Box<StoreError>,
+    },
     /// Its path leads elsewhere, or nowhere.
     #[error(
         "{path} was removed or replaced while it was open, and nothing more is written: put the right file \
          there, or restore a backup, and start again"
     )]
-    Displaced { path: PathBuf },
+    Displaced {
+        /// Where the open file was.
+        path: PathBuf,
+    },
+    /// The log lacks a change.
     #[error("the log has a hole: change {expected} should follow, {found} does: restore a backup")]
-    Gap { expected: u64, found: u64 },
+    Gap {
+        /// The change that should follow.
+        expected: u64,
+        /// The one that does.
+        found: u64,
+    },
     /// A change that could not be read back is not written.
     #[error("a change cannot be written")]
-    Unwritable { source: LogError },
+    Unwritable {
+        /// What cannot be written.
+        source: LogError,
+    },
+    /// redb failed while it was in use.
     #[error("the database failed")]
-    Database { source: Box<redb::Error> },
+    Database {
+        /// What redb says.
+        source: Box<redb::Error>,
+    },
+    /// The journal's identity needs random numbers.
     #[error("no random numbers for the journal's identity")]
-    Random { source: getrandom::Error },
+    Random {
+        /// What the system says.
+        source: getrandom::Error,
+    },
     /// After an error nothing more is written until the store has been opened again.
     #[error("the store has failed before and writes nothing more until it is opened again")]
     Latched,
+    /// A bug: nothing is written any more.
     #[error("the writer's thread panicked")]
     WriterPanicked,
     /// A panic while the overlay was being changed.
@@ -143,11 +207,16 @@ impl ReadError {
     }
 }
 
+/// Why a read gives nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The log has been trimmed beyond that point; `oldest` is the first change still there.
     #[error("changes before {} are no longer kept", oldest.0)]
-    Trimmed { oldest: Seq },
+    Trimmed {
+        /// The oldest change that is kept.
+        oldest: Seq,
+    },
+    /// The store is damaged or has failed.
     #[error("the store failed: {0}")]
     Store(#[from] StoreError),
 }

@@ -38,9 +38,13 @@ const MARKER: &str = "tidegate.exists";
 const MARKER_TEXT: &str = "tidegate.redb lies beside this file. If it is missing, it has been lost: \
     Tidegate then refuses to start with an empty catalogue unless told so with --init.\n";
 
+/// A store that has been opened: one writer, any number of readers.
 pub struct Opened {
+    /// The only one that writes.
     pub writer: Writer,
+    /// To be cloned.
     pub reader: Reader,
+    /// What opening it has found.
     pub recovery: Recovery,
 }
 

@@ -2,6 +2,7 @@
 
 use crate::config::StoreSettings;
 
+/// How much a store holds in memory, and how long it keeps changes.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreOptions {
     /// Memory for pages of the tables.

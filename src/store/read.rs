@@ -87,6 +87,8 @@ impl Reader {
         self.shared.overlay_bytes.load(Ordering::Relaxed)
     }
 
+    /// An asset as it is stored, dead or alive; `None` where the id is unknown. Errors with damage where
+    /// its row or document cannot be read.
     pub fn asset(&self, partner: PartnerNo, id: &AssetId) -> Result<Option<AssetRow>, ReadError> {
         self.told(|| assets::one(&self.shared, partner, id, None))
     }

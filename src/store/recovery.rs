@@ -27,6 +27,7 @@ pub struct Recovery {
     pub records: u64,
     /// Changes in them.
     pub changes: u64,
+    /// How long that took.
     pub took: Duration,
 }
 

@@ -21,7 +21,9 @@ use std::sync::atomic::Ordering;
 /// What became of a group: its changes are `first..=last`, none if `first` is beyond `last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
+    /// The sequence of its first change.
     pub first: Seq,
+    /// The sequence of its last change.
     pub last: Seq,
     /// Size of its record.
     pub bytes: usize,

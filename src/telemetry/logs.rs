@@ -21,12 +21,21 @@ pub enum Format {
 /// Which events are written where the environment does not say.
 pub const DEFAULT_FILTER: &str = "info";
 
+/// Why logs cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
+    /// The filter is not one of `tracing`.
     #[error("the log filter `{filter}` cannot be read: {cause}")]
-    Filter { filter: String, cause: String },
+    Filter {
+        /// As it was given.
+        filter: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// They have been set up already.
     #[error("logs have been set up already")]
     Twice,
+    /// The thread that writes them could not be started.
     #[error("cannot start the thread that writes the log")]
     Thread(#[source] std::io::Error),
 }

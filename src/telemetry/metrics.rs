@@ -49,7 +49,9 @@ const ACTORS: [&str; 1] = ["partner"];
 /// What an item of a push speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ItemKind {
+    /// Assets.
     Asset,
+    /// Prices.
     Price,
 }
 
@@ -145,10 +147,12 @@ impl Metrics {
         self.0.queue_bytes.set(bytes as f64);
     }
 
+    /// The wall clock stands this far behind times that it gave before; zero once it has caught up.
     pub fn clock_is_behind(&self, behind: Duration) {
         self.0.clock_behind.set(behind.as_secs_f64());
     }
 
+    /// An actor ended and was started again.
     pub fn actor_restarted(&self, actor: &'static str) {
         self.0.actor_restarts.of(&self.0.recorder, actor).increment(1);
     }
@@ -158,10 +162,12 @@ impl Metrics {
         self.0.shed.of(&self.0.recorder, reason).increment(1);
     }
 
+    /// A reader began to follow the changes.
     pub fn stream_opened(&self) {
         self.0.sse_streams.increment(1.0);
     }
 
+    /// A stream of changes ended, for this reason.
     pub fn stream_ended(&self, reason: &'static str) {
         self.0.sse_streams.decrement(1.0);
         self.0.sse_disconnects.of(&self.0.recorder, reason).increment(1);
@@ -239,6 +245,7 @@ impl PartnerMetrics {
         self.quarantine_dropped.increment(dropped);
     }
 
+    /// So many prices wait for their assets.
     pub fn parked_stand_at(&self, prices: usize) {
         self.parked_prices.set(prices as f64);
     }
@@ -250,10 +257,12 @@ impl PartnerMetrics {
         }
     }
 
+    /// What is counted of deliveries.
     pub fn deliveries(&self) -> &DeliveryMetrics {
         &self.deliveries
     }
 
+    /// What is counted of gaps in numbered streams.
     pub fn gaps(&self) -> &GapMetrics {
         &self.gaps
     }
@@ -270,6 +279,7 @@ impl PartnerMetrics {
 pub struct RouteMetrics([Counter; CODES.len()]);
 
 impl RouteMetrics {
+    /// A request was answered with this status.
     pub fn answered(&self, status: u16) {
         self.0[class_of(status)].increment(1);
     }

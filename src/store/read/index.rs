@@ -30,7 +30,9 @@ struct Blocks {
 /// Slots whose heads or quotes are damaged: nothing can be decided for what stands in them, and nothing new put there.
 #[derive(Debug)]
 pub struct DamagedSlots {
+    /// The numbers of the slots.
     pub slots: Range<u32>,
+    /// What was found.
     pub cause: StoreError,
 }
 

@@ -8,16 +8,22 @@ use compact_str::CompactString;
 /// One asset as readers see it, dead ones included (their document is empty).
 #[derive(Clone, Debug, PartialEq)]
 pub struct AssetRow {
+    /// Whose asset it is.
     pub partner: PartnerNo,
+    /// Its number among the partner's assets.
     pub slot: Slot,
+    /// The partner's id.
     pub id: AssetId,
+    /// Its existence and stamps.
     pub head: AssetHead,
+    /// Its members as they are held; those of a dead asset are not shown.
     pub document: Document,
     /// Who wrote the base, and when we learned it; the asset's first writer where it has no base. At the
     /// beginning of time: damage has taken it.
     pub base_origin: (Origin, Micros),
     /// Who wrote each exception, in the order of `head.exceptions`.
     pub exception_origins: Vec<(CompactString, Origin, Micros)>,
+    /// Its prices, sorted by name.
     pub quotes: Vec<Quote>,
     /// The last change of the document.
     pub changed: Seq,
@@ -26,13 +32,16 @@ pub struct AssetRow {
 /// An asset of which a row or a block is damaged: its id is all that can be said.
 #[derive(Debug)]
 pub struct DamagedRow {
+    /// The partner's id.
     pub id: AssetId,
+    /// What was found.
     pub cause: StoreError,
 }
 
 /// How far one reading of rows goes, and what of each document it brings along.
 #[derive(Clone, Copy, Debug)]
 pub struct Span<'a> {
+    /// So many rows at most.
     pub rows: usize,
     /// The reading ends behind the row with which the rows take so many bytes.
     pub bytes: usize,
@@ -52,7 +61,9 @@ pub struct AssetsPage {
     pub read_bytes: usize,
 }
 
+/// Changes in the order of their sequence.
 pub struct ChangesPage {
+    /// The oldest first.
     pub changes: Vec<Committed>,
     /// Where to go on: the last sequence looked at, which may be beyond the last change given.
     pub next: Seq,

@@ -1,8 +1,11 @@
 //! The metrics as they are published: name, kind, help, labels and buckets of each.
 
+/// How a metric counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
+    /// It only grows.
     Counter,
+    /// It goes up and down.
     Gauge,
     /// With the upper bounds of its buckets, which stay the same across versions.
     Histogram(&'static [f64]),
@@ -11,9 +14,13 @@ pub enum Kind {
 /// One metric as it is published.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
+    /// As Prometheus shows it, its unit at the end.
     pub name: &'static str,
+    /// How it counts.
     pub kind: Kind,
+    /// The names of its labels, all of bounded values.
     pub labels: &'static [&'static str],
+    /// One sentence for those who read it in a dashboard.
     pub help: &'static str,
 }
 
@@ -68,6 +75,7 @@ pub(super) const STORE_DAMAGED: &str = "tidegate_store_damaged_total";
 pub(super) const LOG_DROPPED: &str = "tidegate_log_dropped_total";
 pub(super) const BUILD_INFO: &str = "tidegate_build_info";
 
+/// Every metric of the daemon.
 #[rustfmt::skip]
 pub const CATALOGUE: [Metric; 42] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),

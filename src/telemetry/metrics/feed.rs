@@ -90,6 +90,7 @@ impl FeedMetrics {
         self.failures_in_row.set(f64::from(failures));
     }
 
+    /// So many plans wait for an operator.
     pub fn plans_held(&self, plans: usize) {
         self.plans_held.set(plans as f64);
     }

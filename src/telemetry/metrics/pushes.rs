@@ -72,6 +72,7 @@ impl GapMetrics {
         }
     }
 
+    /// A gap opened in a numbered stream.
     pub fn opened(&self) {
         self.opened.increment(1);
     }
@@ -82,15 +83,18 @@ impl GapMetrics {
         self.heal_seconds.record(open_for);
     }
 
+    /// A feed brought what a gap lacked, after this long.
     pub fn healed_by_feed(&self, open_for: Duration) {
         self.healed_by_feed.increment(1);
         self.heal_seconds.record(open_for);
     }
 
+    /// So many gaps are open.
     pub fn stand_at(&self, open: usize) {
         self.open.set(open as f64);
     }
 
+    /// So many gaps were given up.
     pub fn abandoned(&self, ranges: u64) {
         self.abandoned.increment(ranges);
     }

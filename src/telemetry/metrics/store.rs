@@ -4,23 +4,28 @@ use super::Metrics;
 use std::time::Duration;
 
 impl Metrics {
+    /// A group of changes is durable.
     pub fn commit_finished(&self, took: Duration, changes: usize) {
         self.0.commit_seconds.record(took);
         self.0.commit_changes.record(changes as f64);
     }
 
+    /// A group of changes could not be written, for this reason.
     pub fn commit_failed(&self, reason: &'static str) {
         self.0.commit_failures.of(&self.0.recorder, reason).increment(1);
     }
 
+    /// So many bytes of changes are in memory and not yet in the tables.
     pub fn overlay_stands_at(&self, bytes: usize) {
         self.0.overlay_bytes.set(bytes as f64);
     }
 
+    /// Changes were moved from memory into the tables.
     pub fn checkpoint_finished(&self, took: Duration) {
         self.0.checkpoint_seconds.record(took);
     }
 
+    /// A start has read so many changes again.
     pub fn recovered(&self, changes: u64, took: Duration) {
         self.0.recovery_changes.set(changes as f64);
         self.0.recovery_seconds.set(took.as_secs_f64());
