@@ -1,7 +1,7 @@
 //! A push that bears a delivery id (G2), on its way from the edge to the actor and to the log.
 
 use crate::domain::{DeliveryKey, DeliveryRecord, Seq};
-use crate::rules::deliveries::IdHeader;
+use crate::rules::push::deliveries::IdHeader;
 use compact_str::CompactString;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

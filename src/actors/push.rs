@@ -4,7 +4,7 @@ use super::admission::{Permit, Shed};
 use super::delivery::{Delivery, Standing};
 use crate::codec::request::again::Form;
 use crate::domain::{AssetId, ItemOutcome, Micros, Missing, Origin, Seq, Write};
-use crate::rules::condition::Condition;
+use crate::rules::push::condition::Condition;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 

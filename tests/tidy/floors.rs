@@ -10,7 +10,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("rules", &["domain"]),
     // a decoder has to know what a partner's policy lets through, and a reply how a register reads;
     // of all other decisions it knows nothing
-    ("codec", &["domain", "rules::policy", "rules::reading"]),
+    ("codec", &["domain", "rules::policy", "rules::price::reading"]),
     ("config", &["domain", "rules"]),
     ("telemetry", &["domain"]),
     ("clock", &["domain"]),
@@ -150,22 +150,17 @@ fn imports(path: &str, code: &str) -> Vec<(usize, String)> {
     imports
 }
 
-/// `a::b` → `a::b`; `{a, b::{c, d}}` → `a`, `b::c`, `b::d`: two names deep at most.
+/// `a::b` → `a::b`; `{a, b::{c, d::e}}` → `a`, `b::c`, `b::d::e`.
 fn branches(after: &str) -> Vec<String> {
-    split_group(after)
-        .into_iter()
-        .flat_map(|branch| {
-            let name = word_at(branch, 0).to_owned();
-            match branch[name.len()..].strip_prefix("::") {
-                None => vec![name],
-                Some(rest) => {
-                    let inner = split_group(rest).into_iter();
-                    inner.map(|inner| format!("{name}::{}", word_at(inner, 0))).collect()
-                }
-            }
-        })
-        .filter(|import| !import.is_empty())
-        .collect()
+    let mut paths = Vec::new();
+    for branch in split_group(after) {
+        let name = word_at(branch, 0);
+        match branch[name.len()..].strip_prefix("::").filter(|_| !name.is_empty()) {
+            None => paths.push(name.to_owned()),
+            Some(rest) => paths.extend(branches(rest).iter().map(|below| format!("{name}::{below}"))),
+        }
+    }
+    paths
 }
 
 /// The branches of a `{…}` group, or the one path that stands there.
@@ -218,6 +213,10 @@ mod tests {
         assert_eq!(count("src/codec/request.rs", "use crate::rules::policy::Policy;"), 0);
         assert_eq!(count("src/codec/request.rs", "use crate::rules::{policy::Policy, merge};"), 1);
         assert_eq!(count("src/codec/request.rs", "use crate::rules::{policy::{Policy, Absent}};"), 0);
+        assert_eq!(count("src/codec/reply.rs", "use crate::rules::price::reading::{self, Shown};"), 0);
+        assert_eq!(count("src/codec/reply.rs", "use crate::rules::price::{reading, decide};"), 1);
+        assert_eq!(count("src/codec/reply.rs", "use crate::rules::price::{self, reading};"), 1);
+        assert_eq!(count("src/codec/reply.rs", "use crate::rules::price::*;"), 1);
     }
 
     #[test]

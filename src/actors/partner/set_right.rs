@@ -15,9 +15,9 @@ use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, FeedState, Micros, Origin, PartnerNo, Plan,
     PlanPageKey, PriceChange, Quote, SetBack, Slot, Stamp, WriteSet,
 };
-use crate::rules::ahead::Ahead;
-use crate::rules::plan::EXPIRY;
-use crate::rules::reading::reads_alike;
+use crate::rules::feed::plan::EXPIRY;
+use crate::rules::price::reading::reads_alike;
+use crate::rules::time::ahead::Ahead;
 use crate::store::{ReadError, Reader, StoredRecord};
 use std::time::Duration;
 use tokio::task::JoinError;

@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::PartnerSettings;
 use crate::domain::{FeedState, Micros, Origin, PartnerNo};
 use crate::feed::{Fetcher, Reserve};
-use crate::rules::source_time::UndatedClock;
+use crate::rules::time::source::UndatedClock;
 use crate::store::{DamagedSlots, ReadError, Reader};
 use crate::telemetry::PartnerMetrics;
 use std::ops::Range;

@@ -11,7 +11,7 @@ use super::state::PartnerState;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::domain::{Micros, Slot, WriteSet};
-use crate::rules::keeping::is_forgettable;
+use crate::rules::time::keeping::is_forgettable;
 use ractor::ActorRef;
 use std::time::Duration;
 use tokio::sync::oneshot;

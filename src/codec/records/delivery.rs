@@ -4,7 +4,7 @@
 //! - Key: the first half of the SHA-256 of the delivery's id, 16 bytes.
 //! - Value: JSON of `DeliveryRecord`: the fingerprint of its request, its place in its write set, and
 //!   what became of its items, equal ones in a row counted together.
-//! - Lifetime: `rules::deliveries::KEPT`, or `PRICES_KEPT` where it held only prices with a time of
+//! - Lifetime: `rules::push::deliveries::KEPT`, or `PRICES_KEPT` where it held only prices with a time of
 //!   their own; less where the records weigh more than the partner's policy lets them.
 
 use super::form::{Encode, Record, RecordCause, from_json, json};

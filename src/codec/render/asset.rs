@@ -4,7 +4,7 @@ use super::write::{at, name, number, one_line, text};
 use crate::codec::cursor;
 use crate::domain::{AssetHead, AssetId, Document, Market, Member, Micros, Quote, QuoteName, Seq};
 use crate::rules::policy::Policy;
-use crate::rules::reading::{self, Shown};
+use crate::rules::price::reading::{self, Shown};
 
 /// Members of the reply that are ours beside the reserved ones. A partner's member of such a name
 /// is shown under `own`.

@@ -5,7 +5,7 @@ use super::write::{at, name, text};
 use crate::codec::cursor;
 use crate::codec::json;
 use crate::domain::{AssetChange, AssetEvent, AssetId, ChangeKind, Committed, Micros, Origin, PriceChange};
-use crate::rules::reading::{self, Shown};
+use crate::rules::price::reading::{self, Shown};
 
 /// Every type of change that readers see.
 pub const CHANGE_TYPES: [&str; 4] = ["asset.created", "asset.updated", "asset.deleted", "price.updated"];

@@ -12,7 +12,7 @@ use crate::domain::{
     LostWrite, Micros, OperatorAction, Origin, Quote, Seq, Stamp, Undated,
 };
 use crate::rules::policy::Policy;
-use crate::rules::reading::{self, UndatedReason};
+use crate::rules::price::reading::{self, UndatedReason};
 use compact_str::CompactString;
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
 //! Plans: deletes that wait for a decision. A plan is a head, which lists show, and pages of ids in
-//! records of their own. What is decided on it stands in `rules::plan`.
+//! records of their own. What is decided on it stands in `rules::feed::plan`.
 
 use crate::domain::Micros;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};

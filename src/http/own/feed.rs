@@ -8,7 +8,7 @@ use crate::http::reply::stored::{damaged, json, rendered, unless_damaged};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::page::LIMIT_MAX;
-use crate::rules::verdict::push_loss_rate;
+use crate::rules::feed::verdict::push_loss_rate;
 use crate::store::Reader;
 use hyper::{Response, StatusCode};
 use serde::Serialize;

@@ -9,7 +9,7 @@ use crate::http::reply::stored::json;
 use crate::http::reply::{Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::delivery_id;
-use crate::rules::deliveries::is_expired;
+use crate::rules::push::deliveries::is_expired;
 use compact_str::CompactString;
 use hyper::Response;
 use serde::Serialize;

@@ -7,7 +7,7 @@ use crate::domain::DeliveryKey;
 use crate::http::reply::Fault;
 use crate::http::request::call::Call;
 use crate::http::request::delivery_id::DeliveryId;
-use crate::rules::deliveries::IdHeader;
+use crate::rules::push::deliveries::IdHeader;
 use compact_str::CompactString;
 use hyper::header::CONTENT_TYPE;
 use sha2::{Digest, Sha256};

@@ -24,7 +24,7 @@ use crate::http::request::call::Call;
 use crate::http::request::condition;
 use crate::http::request::delivery_id::{self, DeliveryId};
 use crate::http::request::intake::{self, Accept};
-use crate::rules::condition::Condition;
+use crate::rules::push::condition::Condition;
 use ask::{Decoder, Task};
 use bytes::Bytes;
 use compact_str::CompactString;

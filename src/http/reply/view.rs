@@ -5,7 +5,7 @@ use crate::actors::{Effect, PartnerEntry};
 use crate::codec::render::{self, AssetView, Audience, PriceView, Reply, ReplyStyle};
 use crate::codec::request::Shape;
 use crate::domain::{Committed, Micros, Quote, QuoteName};
-use crate::rules::reading::{self, Reading};
+use crate::rules::price::reading::{self, Reading};
 use crate::store::AssetRow;
 use compact_str::CompactString;
 

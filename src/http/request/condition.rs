@@ -4,7 +4,7 @@
 use crate::domain::{Decimal, Quote};
 use crate::http::reply::Fault;
 use crate::http::reply::view::Scene;
-use crate::rules::condition::{Condition, Versions};
+use crate::rules::push::condition::{Condition, Versions};
 use crate::store::AssetRow;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};

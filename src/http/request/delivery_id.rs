@@ -2,7 +2,7 @@
 
 use crate::domain::{AssetId, AssetIdError};
 use crate::http::reply::Fault;
-use crate::rules::deliveries::IdHeader;
+use crate::rules::push::deliveries::IdHeader;
 use compact_str::CompactString;
 use hyper::HeaderMap;
 use hyper::header::HeaderName;

@@ -6,7 +6,7 @@ use super::world::{Held, Visible, World};
 use proptest::prelude::*;
 use tidegate::codec::snapshot::{Parents, SnapshotLimits, scan};
 use tidegate::domain::{AssetId, Lane, Mapping, Micros, QuoteName, RecordFault, Rule};
-use tidegate::rules::survey::{InvalidRecord, Presence, Survey, SurveyedRecord};
+use tidegate::rules::feed::survey::{InvalidRecord, Presence, Survey, SurveyedRecord};
 
 const MINUTE: i64 = 60 * Micros::SECOND;
 

@@ -5,7 +5,7 @@ use super::steps::asset;
 use super::world::{File, World, full};
 use proptest::prelude::*;
 use tidegate::domain::{Document, Micros};
-use tidegate::rules::snapshot::SnapshotTimes;
+use tidegate::rules::feed::snapshot::SnapshotTimes;
 
 /// F4 as it is written, in fortieths of an asset: a baseline between two counts stays exact.
 fn limit_in_fortieths(counts: &[u64], living: u64) -> u64 {

@@ -10,7 +10,7 @@ use tidegate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, Document, Micros, PartnerNo, Quote, QuoteName,
     Seq, WriteSet,
 };
-use tidegate::rules::reading::Shown;
+use tidegate::rules::price::reading::Shown;
 
 type Assets = BTreeMap<AssetId, Held>;
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use tidegate::codec::time;
 use tidegate::domain::{AssetId, Document, Lane, Micros, Stamp, Verb, Write};
-use tidegate::rules::snapshot::SnapshotTimes;
+use tidegate::rules::feed::snapshot::SnapshotTimes;
 
 pub const IDS: usize = 3;
 /// The last two are reserved: `class` decides on prices (P2, P5), `status` on absence (X5).

@@ -9,13 +9,13 @@ use tidegate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, AssetWrite, ChangeKind, Currency, Document, FeedState, Lane,
     Market, Micros, Origin, Outcome, PriceChange, PriceWrite, Quote, QuoteName, Slot, Stamp, Verb,
 };
-use tidegate::rules::absence::{self, Absence};
+use tidegate::rules::document::absence::{self, Absence};
 use tidegate::rules::document::{self, Effect, StampedWrite};
-use tidegate::rules::guard::{self, GuardDecision, GuardQuestion};
+use tidegate::rules::feed::guard::{self, GuardDecision, GuardQuestion};
+use tidegate::rules::feed::snapshot::{self, SnapshotDecision, SnapshotTimes};
 use tidegate::rules::policy::Policy;
+use tidegate::rules::price::reading::{self, Shown};
 use tidegate::rules::price::{self, PriceContext, PriceDecision, PricedAsset, UndatedPrice};
-use tidegate::rules::reading::{self, Shown};
-use tidegate::rules::snapshot::{self, SnapshotDecision, SnapshotTimes};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Held {

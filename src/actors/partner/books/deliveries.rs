@@ -6,8 +6,8 @@ use super::record;
 use crate::actors::delivery::Delivery;
 use crate::codec::records::Encode;
 use crate::domain::{ChangeKind, DeliveryAge, DeliveryKey, DeliveryRecord, Micros, PartnerNo, Seq};
-use crate::rules::ahead::AHEAD_MIN;
-use crate::rules::deliveries::is_expired;
+use crate::rules::push::deliveries::is_expired;
+use crate::rules::time::ahead::AHEAD_MIN;
 use crate::store::{ReadError, Reader};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -209,7 +209,7 @@ fn weight_of(bytes: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::deliveries::{IdHeader, KEPT};
+    use crate::rules::push::deliveries::{IdHeader, KEPT};
 
     fn delivery(n: u32) -> Delivery {
         Delivery {

@@ -4,7 +4,7 @@
 
 use crate::actors::partner::index::Index;
 use crate::domain::{AssetId, Micros, Quote, QuoteName, Slot, Stamp};
-use crate::rules::keeping::PARKED_KEPT;
+use crate::rules::time::keeping::PARKED_KEPT;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 

@@ -3,7 +3,7 @@
 
 use super::record;
 use crate::domain::{ChangeKind, Micros, Missing, MissingRange, PartnerNo, StreamState};
-use crate::rules::gaps::{Noted, RANGES_MAX};
+use crate::rules::push::gaps::{Noted, RANGES_MAX};
 use crate::store::{ReadError, Reader};
 use compact_str::CompactString;
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,7 +110,7 @@ impl Streams {
 mod tests {
     use super::*;
     use crate::codec::records::Record;
-    use crate::rules::gaps::NAMED_AFTER;
+    use crate::rules::push::gaps::NAMED_AFTER;
 
     #[test]
     fn g1_streams_come_back_from_their_records() {

@@ -9,8 +9,8 @@ use crate::actors::partner::ledger::{LedgerError, Prefetched};
 use crate::actors::partner::run::absences::{Absences, Silence};
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{Lane, Origin, RunCounts, Slot, Stamp, WriteSet};
-use crate::rules::absence::Absence;
-use crate::rules::guard::{self, GuardDecision, GuardQuestion};
+use crate::rules::document::absence::Absence;
+use crate::rules::feed::guard::{self, GuardDecision, GuardQuestion};
 use std::ops::Range;
 use tokio::task::yield_now;
 

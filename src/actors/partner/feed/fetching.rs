@@ -3,7 +3,7 @@
 use super::task::FeedTask;
 use crate::config::FeedSettings;
 use crate::feed::{FetchError, FetchRequest, Fetched, Spooled};
-use crate::rules::snapshot::is_same_body;
+use crate::rules::feed::snapshot::is_same_body;
 
 /// One fetch in this many sends no validators: a server whose tags lie is found out (A11).
 const UNCONDITIONAL_EVERY: u64 = 24;

@@ -8,7 +8,7 @@ use crate::actors::partner::state::PartnerState;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::domain::{ChangeKind, Micros};
-use crate::rules::gaps::FETCH_AFTER;
+use crate::rules::push::gaps::FETCH_AFTER;
 use ractor::ActorRef;
 
 impl PartnerState {

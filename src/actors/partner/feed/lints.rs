@@ -5,8 +5,8 @@ use crate::codec::mapping::{MappedRecord, optional_fields};
 use crate::codec::snapshot::{Envelope, EnvelopeTime, RawRecord};
 use crate::domain::mapping::{Mapping, Place};
 use crate::domain::{Micros, RecordFault};
-use crate::rules::snapshot::SnapshotTimes;
-use crate::rules::survey::Surveyed;
+use crate::rules::feed::snapshot::SnapshotTimes;
+use crate::rules::feed::survey::Surveyed;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 

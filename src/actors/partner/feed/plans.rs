@@ -8,8 +8,8 @@ use crate::actors::partner::message::orders::PlanEnd;
 use crate::actors::partner::run::active::ActiveRun;
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{AssetId, ChangeKind, Lane, Micros, Origin, Plan, PlanState, Stamp, WriteSet};
-use crate::rules::absence::{self, Absence};
-use crate::rules::plan::CONFIRMED;
+use crate::rules::document::absence::{self, Absence};
+use crate::rules::feed::plan::CONFIRMED;
 use crate::store::ReadError;
 use std::collections::VecDeque;
 

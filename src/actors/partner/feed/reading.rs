@@ -17,8 +17,8 @@ use crate::codec::snapshot::Parents;
 use crate::config::FeedSettings;
 use crate::domain::{AssetId, Micros};
 use crate::feed::{Fetched, Spooled};
-use crate::rules::snapshot::{SnapshotTimes, is_last_read, is_same_body};
-use crate::rules::survey::{InvalidRecord, Presence};
+use crate::rules::feed::snapshot::{SnapshotTimes, is_last_read, is_same_body};
+use crate::rules::feed::survey::{InvalidRecord, Presence};
 use std::path::PathBuf;
 use std::time::Duration;
 

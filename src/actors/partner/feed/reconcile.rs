@@ -14,9 +14,9 @@ use crate::domain::{
     AssetHead, AssetWrite, ItemOutcome, Micros, Origin, Outcome, QuarantineRow, Rule, RunCounts, RunId,
     RunReport, RunStatus, Seq, WriteSet,
 };
+use crate::rules::feed::snapshot::{self, SnapshotDecision};
+use crate::rules::feed::{record_time, verdict};
 use crate::rules::policy::RecordTime;
-use crate::rules::snapshot::{self, SnapshotDecision};
-use crate::rules::{record_time, verdict};
 use std::time::Duration;
 use tokio::sync::oneshot;
 

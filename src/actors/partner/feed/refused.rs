@@ -5,7 +5,7 @@ use super::task::{FeedTask, Gone, on_blocking_pool};
 use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{Micros, QuarantineRow, RefusedKind, RefusedOrigin, RunId, Seq, WriteSet};
-use crate::rules::survey::InvalidRecord;
+use crate::rules::feed::survey::InvalidRecord;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};

@@ -11,7 +11,7 @@ use crate::codec::mapping::{self, Around, MappedRecord, RecordError};
 use crate::codec::snapshot;
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, Market, PartnerNo, RecordFault, Rule};
-use crate::rules::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};
+use crate::rules::feed::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};
 use crate::store::{ReadError, Reader};
 use std::fs::File;
 use std::io;

@@ -10,8 +10,9 @@ use crate::domain::{
     Stamp, Verb,
 };
 use crate::rules::document::Effect;
+use crate::rules::document::absence;
 use crate::rules::policy::Absent;
-use crate::rules::{absence, price, reading};
+use crate::rules::price::{self, reading};
 use compact_str::CompactString;
 
 /// A change of the document beside its head.

@@ -15,12 +15,12 @@ use crate::domain::{
     AssetEvent, AssetHead, AssetId, AssetWrite, Document, ItemOutcome, Lane, LostWrite, Micros, Origin,
     Outcome, PartnerNo, Rule, Slot, Stamp, Verb, Write, WriteSet,
 };
+use crate::rules::document::extent;
+use crate::rules::document::unread;
 use crate::rules::document::{self, DocumentDecision, StampedWrite};
-use crate::rules::extent;
+use crate::rules::feed::verdict::RecordFacts;
 use crate::rules::policy::Policy;
-use crate::rules::source_time::{DOCUMENT_AHEAD_MAX, is_future};
-use crate::rules::unread;
-use crate::rules::verdict::RecordFacts;
+use crate::rules::time::source::{DOCUMENT_AHEAD_MAX, is_future};
 use crate::store::{ReadError, Reader};
 use lacked::Lacked;
 use loss::{Loss, Source};

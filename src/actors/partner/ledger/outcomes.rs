@@ -4,7 +4,7 @@
 use crate::codec::json::value_hash;
 use crate::codec::time;
 use crate::domain::{AssetHead, ItemOutcome, Member, Outcome, Rule};
-use crate::rules::extent::{EXCEPTIONS_MAX, Excess, MEMBERS_MAX};
+use crate::rules::document::extent::{EXCEPTIONS_MAX, Excess, MEMBERS_MAX};
 
 /// `"status": "inactive"`, as a document's member.
 pub fn inactive_status() -> Member {

@@ -10,8 +10,8 @@ use crate::domain::{
     AssetHead, AssetId, AssetWrite, Currency, Document, ItemOutcome, Lane, Micros, PriceWrite, Quote,
     QuoteName, Rule, Slot, Stamp,
 };
+use crate::rules::price::reading;
 use crate::rules::price::{self, PriceContext, PriceDecision, PricedAsset, UndatedPrice};
-use crate::rules::reading;
 
 impl Ledger<'_> {
     /// Decides one price pushed by itself.

@@ -2,7 +2,7 @@
 
 use crate::domain::{AssetId, AssetWrite, ItemOutcome, Micros, RecordFault, RunId, Seq};
 use crate::feed::FetchError;
-use crate::rules::snapshot::SnapshotTimes;
+use crate::rules::feed::snapshot::SnapshotTimes;
 use std::time::Duration;
 use tokio::sync::oneshot;
 

@@ -3,7 +3,7 @@
 use crate::actors::partner::books::gaps::micros;
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{ItemOutcome, Micros, Missing, Write, WriteSet};
-use crate::rules::gaps::Noted;
+use crate::rules::push::gaps::Noted;
 use compact_str::CompactString;
 use std::collections::BTreeSet;
 

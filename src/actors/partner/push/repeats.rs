@@ -8,7 +8,7 @@ use crate::actors::partner::state::PartnerState;
 use crate::actors::push::{Pending, Push, PushAnswer, PushReply};
 use crate::actors::storage::Ack;
 use crate::domain::{DeliveredItems, DeliveryRecord, ItemOutcome, Micros, Missing, Seq, WriteSet};
-use crate::rules::deliveries::{self, DeliveryDecision};
+use crate::rules::push::deliveries::{self, DeliveryDecision};
 use crate::store::ReadError;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;

@@ -1,7 +1,7 @@
 //! What an accepted file lacks: who is absent from it, and what of that has been applied.
 
 use crate::domain::{AssetHead, Micros, RunId, Slot};
-use crate::rules::absence::{self, Absence};
+use crate::rules::document::absence::{self, Absence};
 
 /// An accepted file, as far as absence from it goes.
 #[derive(Clone, Copy, Debug)]

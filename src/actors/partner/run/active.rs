@@ -4,9 +4,9 @@ use super::absences::Silence;
 use crate::actors::partner::index::slot_set::SlotSet;
 use crate::actors::partner::message::run::{FeedRecord, FetchedFile, SnapshotFacts};
 use crate::domain::{AssetId, FeedState, ItemOutcome, Micros, RecordFault, RunCounts};
-use crate::rules::guard;
-use crate::rules::snapshot::remember_fetch;
-use crate::rules::survey::FAULTS_KEPT;
+use crate::rules::feed::guard;
+use crate::rules::feed::snapshot::remember_fetch;
+use crate::rules::feed::survey::FAULTS_KEPT;
 
 /// With more ids present but not applied, the same file again says nothing about absence.
 pub const UNAPPLIED_KEPT: usize = 10_000;

@@ -3,7 +3,7 @@
 //! pages of no plan.
 
 use crate::domain::{Micros, Plan, PlanState, RunId, Slot};
-use crate::rules::plan::EXPIRY;
+use crate::rules::feed::plan::EXPIRY;
 
 /// What a new plan says beside its ids.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use crate::actors::partner::index::slot_set::SlotSet;
 use crate::domain::{
     AssetId, ChangeKind, FeedState, Micros, PartnerNo, Plan, PlanPage, PlanPageKey, PlanState, Slot,
 };
-use crate::rules::plan::CONFIRMED;
+use crate::rules::feed::plan::CONFIRMED;
 use crate::store::{ReadError, Reader};
 use draft::Draft;
 use pages::read_page;

@@ -4,7 +4,7 @@ use super::draft::Opening;
 use super::*;
 use crate::codec::records::Record;
 use crate::domain::{RecordChange, RecordKind, RunId};
-use crate::rules::plan::EXPIRY;
+use crate::rules::feed::plan::EXPIRY;
 
 const NOW: Micros = Micros(1_000 * Micros::HOUR);
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Lane, Micros};
-use crate::rules::absence::{self, Absence};
+use crate::rules::document::absence::{self, Absence};
 use proptest::prelude::*;
 
 fn push(time: i64) -> Stamp {

@@ -73,7 +73,7 @@ impl Register {
     }
 
     fn top(&self) -> String {
-        let shown = self.quote.as_ref().and_then(super::super::reading::shown);
+        let shown = self.quote.as_ref().and_then(reading::shown);
         shown.and_then(|shown| shown.amount).map_or(String::new(), |amount| amount.to_string())
     }
 

@@ -1,7 +1,7 @@
 //! How long what waits is kept: parked prices (P3) and tombstones (X4).
 
-use super::policy::Policy;
 use crate::domain::{AssetHead, Micros};
+use crate::rules::policy::Policy;
 
 /// P3: a price waits this long for its asset.
 pub const PARKED_KEPT: i64 = Micros::DAY;

@@ -1,9 +1,11 @@
 //! Prices (P1–P4, X1 for quotes): one register per quote name, the strictly greater stamp wins.
 
+pub mod reading;
+
+use self::reading::reads_alike;
+use super::document::ties::member_stamp;
 use super::policy::Policy;
-use super::reading::reads_alike;
-use super::source_time::{PRICE_AHEAD_MAX, is_future};
-use super::ties::member_stamp;
+use super::time::source::{PRICE_AHEAD_MAX, is_future};
 use crate::domain::{
     AssetHead, Currency, Decimal, ItemOutcome, Lane, Market, Micros, Outcome, PriceWrite, Quote, QuoteExtra,
     QuoteName, Rule, Stamp, Undated,
@@ -393,5 +395,6 @@ fn currency_changed(stored: Currency, wanted: Currency) -> ItemOutcome {
 }
 
 #[cfg(test)]
-#[path = "price_tests.rs"]
+mod boundary_tests;
+#[cfg(test)]
 mod tests;

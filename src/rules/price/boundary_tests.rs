@@ -1,13 +1,11 @@
 //! The edges of P1–P4 and X1 for quotes: what a slip of one sign would change.
 
-use super::policy::Policy;
-use super::price::{
-    PriceContext, PriceDecision, PricedAsset, UndatedPrice, after_death, decide, decide_undated,
-};
+use super::{PriceContext, PriceDecision, PricedAsset, UndatedPrice, after_death, decide, decide_undated};
 use crate::domain::{
     AssetHead, AssetId, Currency, Decimal, Exception, Lane, Market, Micros, Outcome, PriceWrite, Quote,
     QuoteName, Rule, Stamp, Undated,
 };
+use crate::rules::policy::Policy;
 
 const SECOND: i64 = Micros::SECOND;
 const NOW: i64 = 1_700_000_000 * SECOND;

@@ -5,7 +5,12 @@
 //! what readers see of a living asset, and what they would see of a dead one if it were alive. Absence
 //! hides it, a said delete ends what is at or below it. Prices are not looked at here.
 
-use super::ties::{self, member_stamp};
+pub mod absence;
+pub mod extent;
+pub(super) mod ties;
+pub mod unread;
+
+use self::ties::member_stamp;
 use crate::domain::{
     AssetEvent, AssetHead, AssetWrite, Beaten, Currency, Document, Exception, Member, Outcome, Rule, Stamp,
     Verb,
@@ -350,13 +355,10 @@ fn difference(before: &Document, after: &Document) -> (Vec<Member>, Vec<CompactS
 }
 
 #[cfg(test)]
-#[path = "document_tests.rs"]
-mod tests;
-
+mod boundary_tests;
 #[cfg(test)]
-#[path = "held_tests.rs"]
 mod held_tests;
-
 #[cfg(test)]
-#[path = "ties_tests.rs"]
+mod tests;
+#[cfg(test)]
 mod ties_tests;

@@ -2,7 +2,7 @@
 //! would change.
 
 use super::absence::{self, Absence};
-use super::document::{DocumentDecision, StampedWrite, decide};
+use super::{DocumentDecision, StampedWrite, decide};
 use crate::domain::{AssetHead, Document, Exception, Lane, Member, Micros, Outcome, Rule, Stamp, Verb};
 use compact_str::CompactString;
 

@@ -5,8 +5,8 @@
 //! of it is stored with the undated price. All who show a price ask here, so that a list, an asset, a
 //! price and the change stream say the same.
 
-use super::policy::Policy;
 use crate::domain::{Currency, Decimal, Market, Micros, Quote, Stamp, Undated};
+use crate::rules::policy::Policy;
 
 /// A price is `delayed` up to this many heartbeats, then `stale`.
 const DELAYED_HEARTBEATS: i64 = 3;

@@ -5,8 +5,8 @@
 //! none of it either. The last brings the document back: readers get it anew, whole. Where the
 //! contents would matter nothing is decided.
 
-use super::document::{DocumentDecision, Effect, StampedWrite, decide_after, ends_all};
 use super::ties::member_stamp;
+use super::{DocumentDecision, Effect, StampedWrite, decide_after, ends_all};
 use crate::domain::{AssetEvent, AssetHead, Document, Outcome, Rule, Stamp, Verb};
 
 /// `document::decide_after` from the head alone; `None` where the contents would matter.

@@ -1,7 +1,7 @@
 //! The time of a snapshot and whether its run goes on (T3, F5, F7).
 
-use super::source_time::{ENVELOPE_AHEAD_MAX, is_future};
 use crate::domain::{FeedState, Micros};
+use crate::rules::time::source::{ENVELOPE_AHEAD_MAX, is_future};
 
 /// The earliest time a snapshot can bear: above `Stamp::NEVER`, below every write.
 pub const EARLIEST: Micros = Micros(i64::MIN + 1);

@@ -1,8 +1,8 @@
 //! What a feed's record is stamped by (T3): the file's time, or, where the partner's export lags
 //! behind its own envelope, the record's own.
 
-use super::policy::RecordTime;
 use crate::domain::{AssetHead, Lane, Micros, Stamp};
+use crate::rules::policy::RecordTime;
 
 /// Accepted runs in a row with outdated records, from which on the setting is proposed.
 pub const OUTDATED_RUNS_TOLD: u32 = 2;
