@@ -13,9 +13,11 @@ pub struct Seq(pub u64);
 /// A member written or removed by itself after the base (D1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exception {
+    /// The member's name.
     pub name: CompactString,
+    /// The stamp of the write that named the member: above the base.
     pub stamp: Stamp,
-    /// Removed rather than written.
+    /// The write removed the member; else it gave it a value.
     pub removed: bool,
 }
 
@@ -23,9 +25,10 @@ pub struct Exception {
 /// it has lost already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beaten {
-    /// Of a member written by itself; `None`: of a full write.
+    /// The member whose value has lost; `None`: the content of a full write has.
     pub member: Option<CompactString>,
-    /// Of a member's value, 0 for one removed; of a full write's content without `under`.
+    /// The hash of the member's value, 0 where it was removed; or of the full write's content without
+    /// `under`.
     pub hash: u128,
     /// Members whose content the full write did not decide any more when it lost, sorted.
     pub under: Vec<CompactString>,
@@ -43,6 +46,7 @@ impl Beaten {
 pub struct AssetHead {
     /// Counts the changes of the document, so that a reader can tell whether its copy is current.
     pub version: u32,
+    /// The newest sign that the asset exists: a PUT, a POST, or its presence in a snapshot.
     pub life: Stamp,
     /// The newest delete, said or by absence.
     pub death: Stamp,
@@ -50,6 +54,7 @@ pub struct AssetHead {
     pub end: Stamp,
     /// When we learned of the newest death or end, by our clock.
     pub died_at: Micros,
+    /// The newest full write: members at or above it show.
     pub base: Stamp,
     /// Sorted by name; none below the base, all above the end.
     pub exceptions: Vec<Exception>,
@@ -68,6 +73,7 @@ pub struct AssetHead {
 }
 
 impl AssetHead {
+    /// The head of an asset of which nothing has been heard: neither alive nor deleted.
     pub fn unborn() -> AssetHead {
         AssetHead {
             version: 0,
@@ -86,21 +92,23 @@ impl AssetHead {
         }
     }
 
+    /// Whether readers find it, unless an operator hides it.
     pub fn is_alive(&self) -> bool {
         self.life > self.death
     }
 
-    /// A file lacked it, and nobody has said a delete since: what it holds shows when it comes back.
+    /// Whether a file lacked it and nobody has said a delete since: what it holds shows when it comes
+    /// back.
     pub fn is_absent(&self) -> bool {
         !self.is_alive() && self.death > self.end
     }
 
-    /// The held document may have members: those of a base above the end, or written since.
+    /// Whether the held document may have members: those of a base above the end, or written since.
     pub fn holds_members(&self) -> bool {
         self.base > self.end || self.exceptions.iter().any(|exception| !exception.removed)
     }
 
-    /// The newest stamp that speaks for the asset or for one of its members (X3).
+    /// The newest stamp of the asset or of one of its members: an absence above it deletes (X3).
     pub fn newest(&self) -> Stamp {
         let members = self.exceptions.iter().map(|exception| exception.stamp);
         members.fold(self.life.max(self.base), Ord::max)
@@ -112,6 +120,7 @@ impl AssetHead {
 pub enum AssetEvent {
     /// Readers find it from here on: the change sets the whole document.
     Created,
+    /// The document of a living asset is different.
     Updated,
     /// Readers find it no longer. Members that the change removes are gone; others are held, hidden.
     Deleted,
@@ -125,59 +134,80 @@ pub enum AssetEvent {
 /// The asset's new head, and how its document differs from before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssetChange {
+    /// Where the asset stands within its partner.
     pub slot: Slot,
+    /// The partner's name for it.
     pub id: AssetId,
+    /// What readers of the change stream learn.
     pub event: AssetEvent,
+    /// The head from now on, whole.
     pub head: AssetHead,
     /// Members that are new or different.
     pub set: Vec<Member>,
+    /// Names of members that the held document has no more.
     pub removed: Vec<CompactString>,
-    /// The stamp of the write that caused it.
+    /// The stamp of the write that caused it; `Stamp::NEVER` where no write did.
     pub stamp: Stamp,
+    /// Where that write came from.
     pub origin: Origin,
 }
 
 /// The register of one quote as it is now. The asset may be dead: then it is parked (P3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceChange {
+    /// Where the asset stands within its partner.
     pub slot: Slot,
+    /// The partner's name for it.
     pub id: AssetId,
-    /// Readers see a difference; else only stamps moved.
+    /// Readers see a difference; else only stamps moved, or the asset is dead.
     pub visible: bool,
+    /// The register from now on, whole; emptied where nothing is left of the quote.
     pub quote: Quote,
 }
 
+/// What a change is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
+    /// An asset's existence or document.
     Asset(Box<AssetChange>),
+    /// One quote of an asset.
     Price(PriceChange),
+    /// What is kept of the partner beside its assets; never in the change stream.
     Record(Box<RecordChange>),
 }
 
-/// One committed effect, once it has its sequence.
+/// One effect, before the log gives it a sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
+    /// Whose asset or record it is.
     pub partner: PartnerNo,
+    /// The effect itself.
     pub kind: ChangeKind,
 }
 
 /// Changes decided together for one partner: committed together or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteSet {
+    /// Whose changes they are.
     pub partner: PartnerNo,
+    /// In the order in which they were decided, which is that of their sequences.
     pub changes: Vec<ChangeKind>,
 }
 
 impl WriteSet {
+    /// A set without changes yet.
     pub fn new(partner: PartnerNo) -> WriteSet {
         WriteSet { partner, changes: Vec::new() }
     }
 }
 
-/// When a change became durable, beside what the change itself says.
+/// A change of the log, with its place there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
+    /// Its place in the log.
     pub seq: Seq,
+    /// When its group was committed, by our clock.
     pub committed_at: Micros,
+    /// The effect.
     pub change: Change,
 }

@@ -15,24 +15,28 @@ pub struct Decimal {
     negative: bool,
 }
 
+/// Why a text is no amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecimalError {
+    /// It is not written as a JSON number is.
     #[error("not a decimal number")]
     Syntax,
+    /// It has more significant digits than are kept.
     #[error("more than {} digits", Decimal::DIGITS_MAX)]
     Digits,
+    /// Its last digit stands too far after the point.
     #[error("more than {} digits after the point", Decimal::SCALE_MAX)]
     Scale,
 }
 
 impl Decimal {
-    /// Significant digits; a whole number's zeros at the end count as well.
+    /// The most significant digits; a whole number's zeros at the end count as well.
     pub const DIGITS_MAX: usize = 38;
-    /// Digits after the point.
+    /// The most digits after the point.
     pub const SCALE_MAX: usize = 60;
 
     /// Reads a JSON number's text, or the same in a string: an optional minus, digits, fraction
-    /// and exponent. Leading zeros, plus signs and white space are refused.
+    /// and exponent. Errs for leading zeros, plus signs and white space, and beyond the bounds.
     pub fn parse(text: &str) -> Result<Decimal, DecimalError> {
         let bytes = text.as_bytes();
         let (negative, digits) = match bytes.first() {
@@ -44,7 +48,7 @@ impl Decimal {
         Self::assemble(negative, whole, fraction, exponent)
     }
 
-    /// From the parts that `parts` gives back, as stored; `None` where they break the bounds.
+    /// The amount of the parts that `parts` gives, as they are stored; `None` beyond the bounds.
     pub fn from_parts(mantissa: i128, scale: u8) -> Option<Decimal> {
         let magnitude = mantissa.unsigned_abs();
         if magnitude >= 10u128.pow(Self::DIGITS_MAX as u32) || scale as usize > Self::SCALE_MAX {
@@ -59,10 +63,12 @@ impl Decimal {
         (if self.negative { -magnitude } else { magnitude }, self.scale)
     }
 
+    /// Whether it is 0, whatever its sign and scale were.
     pub fn is_zero(self) -> bool {
         self.words == [0; 4]
     }
 
+    /// Whether it is below 0.
     pub fn is_negative(self) -> bool {
         self.negative
     }

@@ -9,8 +9,11 @@ use std::sync::Arc;
 /// a document that is read, decided, kept to be taken back and committed is in memory once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
+    /// Its key.
     pub name: CompactString,
+    /// The JSON text of its value, as the partner wrote it.
     pub text: Arc<str>,
+    /// The hash of the canonical form of its value.
     pub hash: u128,
 }
 
@@ -31,33 +34,38 @@ impl Document {
         Document { members }
     }
 
+    /// The members in order of their names.
     pub fn members(&self) -> &[Member] {
         &self.members
     }
 
+    /// The same, taken out.
     pub fn into_members(self) -> Vec<Member> {
         self.members
     }
 
-    /// What the document takes in memory, about, where it shares its texts with no other.
+    /// About how many bytes the document takes in memory, where it shares its texts with no other.
     pub fn bytes(&self) -> usize {
         self.members.iter().map(|member| size_of::<Member>() + member.name.len() + member.text.len()).sum()
     }
 
-    /// Keeps the members of these names.
+    /// Keeps the members of these names, and no others.
     pub fn retain(&mut self, wanted: &[&str]) {
         self.members.retain(|member| wanted.contains(&&*member.name));
     }
 
+    /// Whether it has no members.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
+    /// The member of that name.
     pub fn get(&self, name: &str) -> Option<&Member> {
         let place = self.members.binary_search_by(|m| m.name.as_str().cmp(name)).ok()?;
         Some(&self.members[place])
     }
 
+    /// Adds the member, or puts it in the place of one of its name.
     pub fn set(&mut self, member: Member) {
         match self.members.binary_search_by(|m| m.name.cmp(&member.name)) {
             Ok(place) => self.members[place] = member,
@@ -65,6 +73,7 @@ impl Document {
         }
     }
 
+    /// Takes the member of that name out; `None` where there is none.
     pub fn remove(&mut self, name: &str) -> Option<Member> {
         let place = self.members.binary_search_by(|m| m.name.as_str().cmp(name)).ok()?;
         Some(self.members.remove(place))
@@ -80,7 +89,8 @@ impl Document {
         hash_of(self.members.iter().filter(|member| names.binary_search(&member.name).is_err()))
     }
 
-    /// The value of a string member: the same however the string is spelt.
+    /// The value of a string member, the same however the string is spelt; `None` where there is no such
+    /// member, or it is no string.
     pub fn text_of(&self, name: &str) -> Option<Cow<'_, str>> {
         let text = &self.get(name)?.text;
         let inner = text.strip_prefix('"')?.strip_suffix('"')?;

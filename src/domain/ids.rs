@@ -15,17 +15,20 @@ pub struct Slot(pub u32);
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PartnerName(CompactString);
 
+/// A text that is no partner's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a partner's name is 1-64 characters of a-z, 0-9, - and _, and does not begin with -")]
 pub struct PartnerNameError;
 
 impl PartnerName {
+    /// Errs where the text is too long, empty, or has other characters.
     pub fn new(text: &str) -> Result<Self, PartnerNameError> {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
         let sound = (1..=64).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('-');
         sound.then(|| Self(CompactString::new(text))).ok_or(PartnerNameError)
     }
 
+    /// The name as it stands in paths and files.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -42,21 +45,26 @@ impl fmt::Display for PartnerName {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AssetId(CompactString);
 
+/// Why a text is no asset's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AssetIdError {
+    /// It is empty, or longer than `AssetId::BYTES_MAX`.
     #[error("an id is 1-256 bytes long")]
     Length,
+    /// It has a control character.
     #[error("an id holds no control characters")]
     Control,
+    /// It stands for an id that its sender's program did not have.
     #[error("`undefined`, `null`, `NaN` and `[object Object]` are what a program writes where it has no id")]
     Placeholder,
 }
 
 impl AssetId {
+    /// Bytes of the longest id.
     pub const BYTES_MAX: usize = 256;
 
-    /// An id that a caller or a feed names. One that was stored may still be a placeholder, and is
-    /// read by [`AssetId::new`].
+    /// An id that a caller or a feed names. Errs also for a placeholder such as `undefined`; one that
+    /// was stored before those were refused is read by [`AssetId::new`].
     pub fn named(text: &str) -> Result<Self, AssetIdError> {
         // what JavaScript makes of an id that is not there
         if matches!(text, "undefined" | "null" | "NaN" | "[object Object]") {
@@ -65,6 +73,7 @@ impl AssetId {
         Self::new(text)
     }
 
+    /// An id that is stored. Errs where its length or a character does not fit.
     pub fn new(text: &str) -> Result<Self, AssetIdError> {
         if !(1..=Self::BYTES_MAX).contains(&text.len()) {
             return Err(AssetIdError::Length);
@@ -75,10 +84,12 @@ impl AssetId {
         Ok(Self(CompactString::new(text)))
     }
 
+    /// The id as the partner wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
+    /// Its UTF-8 bytes, by which ids are compared and ordered.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }

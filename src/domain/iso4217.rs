@@ -42,7 +42,7 @@ const fn place(code: [u8; 3]) -> usize {
     ((code[0] - b'A') as usize * 26 + (code[1] - b'A') as usize) * 26 + (code[2] - b'A') as usize
 }
 
-/// Whether the code is on the list today.
+/// Whether the code is on the list of January 2026, other than `XTS` and `XXX`.
 pub fn is_active(code: &str) -> bool {
     match code.as_bytes() {
         &[a, b, c] if [a, b, c].iter().all(u8::is_ascii_uppercase) => {
@@ -53,7 +53,7 @@ pub fn is_active(code: &str) -> bool {
     }
 }
 
-/// What took the place of a withdrawn code.
+/// The code that took the place of a withdrawn one; `None` where none that we know was withdrawn.
 pub fn successor(code: &str) -> Option<&'static str> {
     WITHDRAWN.iter().find(|(old, _)| *old == code).map(|(_, new)| *new)
 }

@@ -1,7 +1,7 @@
 //! The words of the house: ids, stamps, documents, prices, writes, changes, outcomes, records.
 //!
-//! Plain values without I/O, clock or async. Everything above speaks in them; nothing here knows
-//! who does. The rules that compare these values live in `rules`, their bytes in `codec`.
+//! Plain values without I/O, clock or async. All other rooms use them, and they know none. The rules
+//! that compare these values are in `rules`, their bytes in `codec`.
 
 mod change;
 mod decimal;
@@ -28,9 +28,9 @@ pub use origin::Origin;
 pub use outcome::{ItemOutcome, Note, Outcome, Rule};
 pub use price::{Currency, CurrencyError, Market, Quote, QuoteExtra, QuoteName, QuoteNameError, Undated};
 pub use records::{
-    ActionKind, DeliveredItems, DeliveryAge, DeliveryKey, DeliveryRecord, FeedState, FetchOutcome, IdsInHead,
-    InlineIds, LastUndated, LostPart, LostWrite, Missing, MissingRange, OperatorAction, PartnerNumber, Plan,
-    PlanPage, PlanPageKey, PlanState, QuarantineRow, RecordChange, RecordFault, RecordKind, RecordedPushes,
+    ActionKind, DeliveredItems, DeliveryAge, DeliveryKey, DeliveryRecord, FeedState, IdsInHead, InlineIds,
+    LastUndated, LostPart, LostWrite, Missing, MissingRange, OperatorAction, PartnerNumber, Plan, PlanPage,
+    PlanPageKey, PlanState, QuarantineRow, RecordChange, RecordFault, RecordKind, RecordedPushes,
     RefusedKind, RefusedOrigin, RunCounts, RunId, RunReport, RunStatus, SAMPLE_IDS, SetBack, StreamState,
 };
 pub use stamp::{Lane, Micros, Stamp};

@@ -6,23 +6,28 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// `delivery`: hash of the delivery's id, 0 where it had none.
+    /// A partner's call.
     Push {
+        /// The beginning of the hash of the delivery's id; 0 where it had none.
         delivery: u64,
     },
-    /// `run` of the partner's feed, `record` its place in the file (from 0).
+    /// A record of the partner's feed, or its absence.
     Feed {
+        /// The number of the run.
         run: u64,
+        /// The record's place in the file, from 0; `u32::MAX` for an absence.
         record: u32,
     },
+    /// An operator's order.
     Admin {
+        /// The number of the action.
         action: u64,
     },
 }
 
 impl Origin {
-    /// A push without a delivery id is told by its lane already.
-    pub fn is_telling(self) -> bool {
+    /// Whether it says more than the lane does: a push without a delivery id does not.
+    pub fn names_a_source(self) -> bool {
         self != Origin::Push { delivery: 0 }
     }
 }

@@ -35,6 +35,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All outcomes, each once.
     pub const ALL: [Outcome; 13] = [
         Outcome::Created,
         Outcome::Updated,
@@ -51,6 +52,7 @@ impl Outcome {
         Outcome::Gone,
     ];
 
+    /// Its name in replies, metrics and records of deliveries.
     pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Created => "created",
@@ -69,12 +71,12 @@ impl Outcome {
         }
     }
 
-    /// Whether the write changed what readers see.
-    /// Nothing of the write was taken: it is kept aside, or was turned away.
+    /// Whether nothing of the write was taken: it is kept aside, or was turned away.
     pub fn is_refused(self) -> bool {
         matches!(self, Outcome::Rejected | Outcome::Quarantined)
     }
 
+    /// Whether the write changed what readers see.
     pub fn applied(self) -> bool {
         matches!(self, Outcome::Created | Outcome::Updated | Outcome::Deleted)
     }
@@ -150,6 +152,7 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// All rules that a decision can rest on, in the order of the page.
     #[rustfmt::skip]
     pub const ALL: [Rule; 32] = [
         Rule::T1, Rule::T2, Rule::T3, Rule::T4,
@@ -160,6 +163,7 @@ impl Rule {
         Rule::G1, Rule::G2, Rule::G3, Rule::G4,
     ];
 
+    /// Its id on the page of rules.
     #[rustfmt::skip]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -177,11 +181,13 @@ impl Rule {
 /// What became of one item of a batch, in the order of the items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemOutcome {
+    /// What became of it.
     pub outcome: Outcome,
+    /// The rule that decided.
     pub rule: Rule,
     /// Which of the write set's changes is this item's last, where it made one: its cursor.
     pub change: Option<u32>,
-    /// What most items do not need to say.
+    /// Why it was not applied as asked; `None` where there is nothing to add, as for most items.
     pub note: Option<Box<Note>>,
 }
 
@@ -193,11 +199,11 @@ pub struct Note {
     pub code: Cow<'static, str>,
     /// One sentence that says what to do.
     pub hint: String,
-    /// JSON pointer into the item.
+    /// JSON pointer to the member of the item that is at fault; empty: the item as a whole.
     pub pointer: String,
     /// Members that lost against newer ones while others of the write won (D1).
     pub superseded: Vec<CompactString>,
-    /// The write bore no source time: it was ordered by when it reached us (T1).
+    /// The write carried no source time: it was ordered by when it reached us (T1).
     pub undated: bool,
 }
 
@@ -205,19 +211,23 @@ impl ItemOutcome {
     /// The code of what could not be decided because what is stored is damaged (500).
     pub const DAMAGED: &str = "damaged";
 
+    /// Whether it could not be decided since what is stored of the asset is damaged.
     pub fn is_damaged(&self) -> bool {
         self.note.as_ref().is_some_and(|note| note.code == ItemOutcome::DAMAGED)
     }
 
+    /// An outcome that its rule explains.
     pub fn plain(outcome: Outcome, rule: Rule) -> ItemOutcome {
         ItemOutcome { outcome, rule, change: None, note: None }
     }
 
+    /// An outcome with the code of its reason and a sentence that says what to do.
     pub fn noted(outcome: Outcome, rule: Rule, code: &'static str, hint: impl Into<String>) -> ItemOutcome {
         let note = Note { code: code.into(), hint: hint.into(), ..Note::default() };
         ItemOutcome { outcome, rule, change: None, note: Some(Box::new(note)) }
     }
 
+    /// The note, empty at first.
     pub fn note_mut(&mut self) -> &mut Note {
         self.note.get_or_insert_default()
     }

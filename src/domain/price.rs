@@ -7,12 +7,13 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Currency([u8; 8]);
 
+/// A text that has not the form of a currency's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a currency's code is 2-8 characters of A-Z and 0-9")]
 pub struct CurrencyError;
 
 impl Currency {
-    /// Checks the form only; which codes are known is the configuration's to say.
+    /// Errs where the form is another. Which codes are known, the configuration says.
     pub fn new(code: &str) -> Result<Currency, CurrencyError> {
         let plain = code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
         if !(2..=8).contains(&code.len()) || !plain {
@@ -21,10 +22,11 @@ impl Currency {
         Ok(Currency(padded(code)))
     }
 
-    /// ISO 4217's code for "no currency": of a price withdrawn before any was known. No partner can
-    /// name it.
+    /// ISO 4217's code for "no currency": that of a price that was withdrawn before any currency was
+    /// known. No partner can name it.
     pub const NONE: Currency = Currency(*b"XXX\0\0\0\0\0");
 
+    /// The code's letters and digits.
     pub fn as_str(&self) -> &str {
         unpadded(&self.0)
     }
@@ -40,13 +42,16 @@ impl fmt::Debug for Currency {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QuoteName([u8; 12]);
 
+/// A text that is no quote's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a quote's name is 1-12 characters of a-z, 0-9, - and _")]
 pub struct QuoteNameError;
 
 impl QuoteName {
+    /// The quote of a price whose sender names none.
     pub const PRICE: QuoteName = QuoteName(*b"price\0\0\0\0\0\0\0");
 
+    /// Errs where the text is too long, empty, or has other characters.
     pub fn new(name: &str) -> Result<QuoteName, QuoteNameError> {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
         if !(1..=12).contains(&name.len()) || !name.bytes().all(plain) {
@@ -55,6 +60,7 @@ impl QuoteName {
         Ok(QuoteName(padded(name)))
     }
 
+    /// The name as it stands in paths and documents.
     pub fn as_str(&self) -> &str {
         unpadded(&self.0)
     }
@@ -80,19 +86,23 @@ fn unpadded(bytes: &[u8]) -> &str {
 /// What the partner said of the market that the price comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Market {
+    /// Nothing.
     #[default]
     Unsaid = 0,
+    /// It is open: the price ages.
     Open = 1,
+    /// It is closed: the price reads `closed`, however old (P5).
     Closed = 2,
 }
 
-/// What few quotes bear, kept apart so that most stay small.
+/// What few quotes have, kept apart so that most stay small.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QuoteExtra {
+    /// The partner's word for what kind of price it is, such as `nav`; shown as it came.
     pub kind: Option<Box<str>>,
+    /// The partner's word for what the price is for one of, such as `kg`; shown as it came.
     pub per: Option<Box<str>>,
-    /// Who wrote the dated price, where more is to be told of it than its lane: a delivery's id, or
-    /// a feed's run.
+    /// Who wrote the dated price, where its lane does not say it: a delivery's id, or a feed's run.
     pub origin: Option<Origin>,
     /// `S` of the newest run of the feed that has said the dated price, where a feed wrote it (P2).
     pub fed_at: Option<Micros>,
@@ -113,7 +123,9 @@ pub struct Undated {
     pub snapshot: Micros,
     /// Start of the first fetch that held this amount: its age counts from here.
     pub first_seen: Micros,
+    /// In major units, for one unit of the asset.
     pub amount: Decimal,
+    /// The currency that the amount is in.
     pub currency: Currency,
     /// How much older than `snapshot` a pushed price must be for this one to show in its place, in
     /// microseconds: by the asset's class, or by the feed's interval.
@@ -121,15 +133,19 @@ pub struct Undated {
 }
 
 impl Undated {
-    /// Where neither class nor feed says otherwise, and of what was stored before they did.
+    /// `outlives_after` where neither class nor feed gives another, and for what was stored before they
+    /// did.
     pub const OUTLIVES_AFTER: i64 = 3 * Micros::DAY;
 }
 
 /// One register: the newest dated price, and beside it the undated one of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote {
+    /// Which of the asset's quotes it is.
     pub name: QuoteName,
+    /// The currency of the dated price.
     pub currency: Currency,
+    /// The market of the dated price.
     pub market: Market,
     /// `Stamp::NEVER` where no dated price has come.
     pub stamp: Stamp,
@@ -139,7 +155,9 @@ pub struct Quote {
     pub received_at: Micros,
     /// The dated price came without a time, and counts as of its arrival (T1).
     pub by_arrival: bool,
+    /// What few dated prices have; `None` where there is nothing of it.
     pub extra: Option<Box<QuoteExtra>>,
+    /// The feed's price without a time; `None` where it has given none.
     pub undated: Option<Box<Undated>>,
 }
 
@@ -165,16 +183,18 @@ impl Quote {
         self.was_fed().then(|| noted().unwrap_or(self.stamp.at))
     }
 
-    /// The register holds nothing, neither dated nor undated: it only says that what it held before
-    /// is gone.
+    /// Whether it holds nothing, neither dated nor undated: it only says that what it held before is
+    /// gone.
     pub fn is_emptied(&self) -> bool {
         !self.stamp.happened() && self.undated.is_none()
     }
 
+    /// Whether the newest dated write took the price away.
     pub fn is_withdrawn(&self) -> bool {
         self.stamp.happened() && self.amount.is_none()
     }
 
+    /// Whether a feed wrote the dated price.
     pub fn was_fed(&self) -> bool {
         self.stamp.happened() && self.stamp.lane() == Lane::Feed
     }

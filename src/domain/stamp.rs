@@ -7,10 +7,14 @@ pub struct Micros(pub i64);
 impl Micros {
     /// Before every write: the time of what has never happened.
     pub const BEGINNING: Micros = Micros(i64::MIN);
+    /// A second, in microseconds.
     pub const SECOND: i64 = 1_000_000;
+    /// An hour, in microseconds.
     pub const HOUR: i64 = 3_600 * Self::SECOND;
+    /// A day of 24 hours, in microseconds.
     pub const DAY: i64 = 24 * Self::HOUR;
 
+    /// The time so many microseconds later, or earlier; held to the range of the type.
     pub fn plus(self, micros: i64) -> Micros {
         Micros(self.0.saturating_add(micros))
     }
@@ -24,9 +28,13 @@ impl Micros {
 /// The way by which a write came. Its rank breaks ties of equal source time (D3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lane {
+    /// A record of a feed, or its absence.
     Feed = 0,
+    /// A push of an asset.
     Push = 1,
+    /// A push of a price.
     Price = 2,
+    /// An operator's order.
     Admin = 3,
 }
 
@@ -34,21 +42,24 @@ pub enum Lane {
 /// that a stamp takes 16 bytes: an index holds several for each asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Stamp {
+    /// Source time: when the partner says that it was true, not when it reached us.
     pub at: Micros,
     rank: u64,
 }
 
 impl Stamp {
-    /// Below every stamp that a write can bear.
+    /// Below every stamp that a write can carry.
     pub const NEVER: Stamp = Stamp { at: Micros::BEGINNING, rank: 0 };
     /// The highest sequence a partner may give.
     pub const SEQUENCE_MAX: u64 = (1 << 62) - 1;
 
+    /// The stamp of a write. `sequence` is at most `SEQUENCE_MAX`; higher bits are cut off.
     pub fn new(at: Micros, lane: Lane, sequence: u64) -> Stamp {
         debug_assert!(sequence <= Self::SEQUENCE_MAX, "codec refuses larger sequences");
         Stamp { at, rank: (lane as u64) << 62 | (sequence & Self::SEQUENCE_MAX) }
     }
 
+    /// The way by which the write came; `Feed` for `NEVER`.
     pub fn lane(self) -> Lane {
         match self.rank >> 62 {
             0 => Lane::Feed,
@@ -58,10 +69,12 @@ impl Stamp {
         }
     }
 
+    /// The partner's own number; 0 where it gave none.
     pub fn sequence(self) -> u64 {
         self.rank & Self::SEQUENCE_MAX
     }
 
+    /// Whether it is the stamp of a write, and not `NEVER`.
     pub fn happened(self) -> bool {
         self != Self::NEVER
     }
@@ -71,6 +84,7 @@ impl Stamp {
         (self.at.0, self.rank)
     }
 
+    /// The stamp whose words `to_words` gives.
     pub fn from_words(at: i64, rank: u64) -> Stamp {
         Stamp { at: Micros(at), rank }
     }

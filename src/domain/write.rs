@@ -3,15 +3,16 @@
 use super::{AssetId, Currency, Decimal, Document, Market, Micros, QuoteExtra, QuoteName};
 use compact_str::CompactString;
 
-/// How a write of an asset speaks (`src/RULES.md`, "Words").
+/// What a write of an asset says of the members that it does not name (`src/RULES.md`, "Words").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// Full: members it leaves out are gone as of its stamp.
     Put,
-    /// Partial: speaks for the members it names; creates an unknown asset.
+    /// Partial: decides on the members it names; creates an unknown asset.
     Post,
     /// Partial, but never creates and never revives.
     Patch,
+    /// The asset is gone as of its stamp; it carries no members.
     Delete,
 }
 
@@ -19,10 +20,15 @@ pub enum Verb {
 /// partner's actor fills in the rest by T1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssetWrite {
+    /// Full, partial, or a delete.
     pub verb: Verb,
+    /// The asset that it is about.
     pub id: AssetId,
+    /// Source time; `None` where neither the item nor its envelope gave one.
     pub at: Option<Micros>,
+    /// The partner's own number, which orders writes of one time (D3); 0 where it gave none.
     pub sequence: u64,
+    /// Members that it gives a value.
     pub members: Document,
     /// Members that a partial write removes (`null`).
     pub removed: Vec<CompactString>,
@@ -32,30 +38,41 @@ pub struct AssetWrite {
     pub prices: Vec<PriceWrite>,
 }
 
-/// One price. `amount: None` withdraws it.
+/// One price of one asset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceWrite {
+    /// The asset that it is a price of.
     pub id: AssetId,
+    /// Which of the asset's quotes it is.
     pub quote: QuoteName,
+    /// In major units, for one unit of the asset; `None` withdraws the price.
     pub amount: Option<Decimal>,
+    /// `None` where its sender named none: the stored one, the document's or the partner's counts (P4).
     pub currency: Option<Currency>,
     /// The price's own time (`as_of`), else that of the pushed item or envelope that it came in;
     /// `None` where its sender said nothing of when it was true.
     pub at: Option<Micros>,
+    /// The partner's own number, which orders prices of one time (P1); 0 where it gave none.
     pub sequence: u64,
+    /// Whether the market that the price comes from was open.
     pub market: Market,
-    /// The numbered stream (G1) whose number `sequence` is.
+    /// The numbered stream (G1) whose number `sequence` is; `None`: it belongs to none.
     pub stream: Option<CompactString>,
+    /// What few prices carry; `None` where there is nothing of it.
     pub extra: Option<Box<QuoteExtra>>,
 }
 
+/// A write of an asset or of a price, as one item of a push asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
+    /// A write of an asset, with the prices that came in it.
     Asset(Box<AssetWrite>),
+    /// A write of a price alone.
     Price(PriceWrite),
 }
 
 impl Write {
+    /// The asset that it is about.
     pub fn id(&self) -> &AssetId {
         match self {
             Write::Asset(write) => &write.id,

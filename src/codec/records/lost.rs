@@ -50,6 +50,6 @@ mod tests {
         let list = pinned::<Vec<LostWrite>>(&id, b"ibc/27394", LIST.as_bytes());
         assert_eq!(list[0].stamp(), Stamp::new(Micros(1_780_014_395_000_000), Lane::Price, 3));
         assert_eq!((list[1].origin, list[1].code.as_str()), (Origin::Feed { run: 3, record: 7 }, "tie"));
-        assert!(list[1].speaks_of("name"));
+        assert!(list[1].concerns("name"));
     }
 }

@@ -79,7 +79,7 @@ pub fn explain(out: &mut Vec<u8>, view: &ExplainView<'_>) {
     list(out, "members", |out| members(out, view));
     list(out, "quotes", |out| quotes(out, view));
     list(out, "lost", |out| {
-        let asked = |lost: &&LostWrite| view.member.is_none_or(|member| lost.speaks_of(member));
+        let asked = |lost: &&LostWrite| view.member.is_none_or(|member| lost.concerns(member));
         view.lost.iter().rev().filter(asked).for_each(|lost| self::lost(out, view, lost));
     });
     list(out, "actions", |out| {

@@ -15,6 +15,7 @@ const ITEMS_MAX: u64 = 10_000_000;
 pub struct DeliveryKey(pub [u8; 16]);
 
 impl DeliveryKey {
+    /// The key of a delivery's id.
     pub fn of(id: &str) -> DeliveryKey {
         let hash = Sha256::digest(id.as_bytes());
         let mut key = [0; 16];
@@ -22,7 +23,8 @@ impl DeliveryKey {
         DeliveryKey(key)
     }
 
-    /// As the origin of changes names the delivery: the key's first bytes, big-endian.
+    /// The key's first bytes, big-endian: as origins of changes and rows of the quarantine name the
+    /// delivery.
     pub fn short(self) -> u64 {
         let mut first = [0; 8];
         first.copy_from_slice(&self.0[..8]);
@@ -35,15 +37,18 @@ impl DeliveryKey {
 pub struct DeliveryRecord {
     /// SHA-256 over method, route, the path's id, query, content type and raw body, hex.
     pub fingerprint: String,
+    /// When it first reached us, by our clock, in microseconds.
     pub received_at: i64,
-    /// The source time given to its first undated item (T1): a repeat keeps it.
+    /// The source time given to its first undated item (T1), in microseconds: a repeat keeps it.
+    /// `None` where every item had a time.
     pub undated_at: Option<i64>,
-    /// Prices with times of their own, and nothing else: kept for a shorter time.
+    /// It held prices with times of their own, and nothing else: it is kept for a shorter time.
     pub prices_only: bool,
-    /// The record's own place among the changes of its write set.
+    /// The record's own place among the changes of its write set, from 0.
     pub place: u32,
+    /// What became of its items, in their order.
     pub items: Vec<DeliveredItems>,
-    /// The sentences that items say what to do with: each once, however many say it.
+    /// The hints of its items, each once, however many items have it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
     /// What the reply asked to be sent again (G1).
@@ -60,31 +65,40 @@ pub struct DeliveryAge {
     pub prices_only: bool,
 }
 
-/// A numbered stream, and the ranges of it that are to be sent again (G1).
+/// The name of a numbered stream, and the ranges of it that are to be sent again, both ends included
+/// (G1).
 pub type Missing = (String, Vec<(u64, u64)>);
 
 /// What became of one item, or of several in a row to which the same happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveredItems {
-    /// Of the asset, where this is one item.
+    /// The asset's id, where this is one item; empty: several.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,
+    /// The name of the outcome.
     pub outcome: String,
+    /// The id of the rule that decided.
     pub rule: String,
+    /// How many items in a row, from 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub count: u32,
-    /// Place of the first item's last change in the write set; the others' follow one by one.
+    /// Place of the first item's last change in the write set; the others' follow one by one. `None`
+    /// where they made none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<u32>,
+    /// Stable code of the reason; empty where the outcome says it all.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub code: String,
-    /// Which of the record's hints.
+    /// The place of the hint among the record's; `None` where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<u32>,
+    /// JSON pointer into the item; empty: the item as a whole.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub pointer: String,
+    /// Members that lost against newer ones (D1).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub superseded: Vec<String>,
+    /// They carried no source time (T1).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub undated: bool,
 }
@@ -141,7 +155,8 @@ fn delivered(id: String, item: &ItemOutcome, hints: &mut Hints) -> DeliveredItem
 }
 
 impl DeliveryRecord {
-    /// The outcomes as they were first answered; `None` where the record is not one of ours.
+    /// The outcomes as they were first answered, one for each item; `None` where the record names what
+    /// this release does not know.
     pub fn outcomes(&self) -> Option<Vec<ItemOutcome>> {
         let count: u64 = self.items.iter().map(|run| u64::from(run.count)).sum();
         if count > ITEMS_MAX {
@@ -162,7 +177,8 @@ impl DeliveryRecord {
 }
 
 impl DeliveredItems {
-    /// The outcomes of a delivery in short, and their hints: what repeats itself is counted.
+    /// The outcomes of a delivery, equal ones in a row counted together, and their hints. `ids` are those
+    /// of the items; it may be shorter.
     pub fn in_short(ids: &[CompactString], items: &[ItemOutcome]) -> (Vec<DeliveredItems>, Vec<String>) {
         let mut short: Vec<DeliveredItems> = Vec::new();
         let mut hints = Hints::default();
@@ -266,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn g2_a_hint_is_kept_once_however_many_items_bear_it() {
+    fn g2_a_hint_is_kept_once_however_many_items_have_it() {
         let refused = |n: usize| {
             let code = ["amount_zero", "amount_scale"][n % 2];
             ItemOutcome::noted(Outcome::Rejected, Rule::P4, code, format!("hint {}", n % 2))

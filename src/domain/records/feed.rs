@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FeedState {
+    /// The last run that has ended, whatever became of it; 0 before the first.
     pub last_run: RunId,
-    /// `S` of the last accepted run; `None` before the first.
+    /// `S` of the last accepted run, in microseconds as all times here; `None` before the first.
     pub last_snapshot_at: Option<i64>,
     /// The time that its file stated for itself, where it did: `S` may have been raised above it.
     pub last_stated_at: Option<i64>,
@@ -23,23 +24,28 @@ pub struct FeedState {
     /// Start of the last fetch that was read whole, whatever became of its run: the floor of T3 for
     /// another body.
     pub floor_at: Option<i64>,
-    /// SHA-256 of that body, hex; and the start of the last fetch that brought another one: the floor
-    /// where this body comes again.
+    /// SHA-256 of that body, hex.
     pub floor_body: Option<String>,
+    /// The start of the last fetch that brought another body than that one: the floor where that body
+    /// comes again.
     pub floor_before: Option<i64>,
     /// SHA-256 of the body of the last accepted run, hex.
     pub body_hash: Option<String>,
-    /// Validators of that body; only sent again to the URL they came from.
+    /// The `ETag` of that body; `None` where its server gave none.
     pub etag: Option<String>,
+    /// The `Last-Modified` of that body; `None` where its server gave none.
     pub last_modified: Option<String>,
+    /// The URL that the two came from: they are sent to no other.
     pub validators_url: Option<String>,
-    /// They differ with each answer, and say nothing of the body (F1).
+    /// The two differ with each answer, and say nothing of the body (F1).
     pub validators_unsteady: bool,
     /// Accepted counts, newest last, at most 7 (F4).
     pub accepted_counts: Vec<u64>,
     /// Deletes applied without a plan: when and how many, for the windows of F4.
     pub deletes: Vec<(i64, u64)>,
+    /// When the last accepted run ended, by our clock; `None` before the first.
     pub last_success_at: Option<i64>,
+    /// Runs that have failed or were refused since then.
     pub failures_in_row: u32,
     /// Runs in a row that were refused for their time (T3).
     pub time_refusals_in_row: u32,
@@ -48,15 +54,18 @@ pub struct FeedState {
     pub mapping_print: Option<u64>,
     /// Accepted runs in a row that held records older than a stored push (T3).
     pub outdated_runs_in_row: u32,
-    /// X4: the partner's history floor.
+    /// What is stamped at or below it creates nothing (X4); `None` before any tombstone was collected.
     pub history_floor: Option<i64>,
     /// Pushes accepted since the last accepted run (F9).
     pub pushes_since_run: u64,
-    /// Missed pushes and pushes of the last applied run: the push-loss rate of F9.
+    /// Pushes that the last applied run found to be missed: the rate of F9 is made of this and
+    /// `last_pushes`.
     pub last_missed: u64,
+    /// Pushes that were applied between that run and the accepted one before it.
     pub last_pushes: u64,
-    /// A push was applied, ever; and one of a document.
+    /// Whether a push has ever been applied.
     pub pushes_at_all: bool,
+    /// Whether one of a document has.
     pub pushes_documents: bool,
     /// Whether absence from the last accepted file means something (F2, F8).
     pub last_whole: bool,
@@ -67,8 +76,9 @@ pub struct FeedState {
     pub last_doubtful: bool,
     /// It may be mixed and is not cut: further files may confirm a plan of what it lacks (F4).
     pub last_only_mixed: bool,
-    /// That file held no record; and its envelope said that this is meant (F4).
+    /// That file held no record.
     pub last_empty: bool,
+    /// Its envelope said that this is meant (F4).
     pub last_empty_meant: bool,
     /// Ids that it held although nothing of them was applied (F2, F6): present all the same.
     pub last_unapplied: Vec<String>,
@@ -79,10 +89,13 @@ pub struct FeedState {
     pub set_back: Option<SetBack>,
 }
 
-/// How far what lies beyond `limit` is moved back. What was moved lies below it: twice is as once.
+/// How far times ahead of our clock are moved back (T4). What was moved lies below the limit, so that
+/// moving twice does no more than moving once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetBack {
+    /// Times beyond it are moved, in microseconds since 1970.
     pub limit: i64,
+    /// By so many microseconds.
     pub by: i64,
 }
 

@@ -20,5 +20,5 @@ pub use lost::{LostPart, LostWrite};
 pub use partner::PartnerNumber;
 pub use plan::{IdsInHead, InlineIds, Plan, PlanPage, PlanPageKey, PlanState, SAMPLE_IDS};
 pub use quarantine::{QuarantineRow, RefusedKind, RefusedOrigin};
-pub use run::{FetchOutcome, RecordFault, RunCounts, RunId, RunReport, RunStatus};
+pub use run::{RecordFault, RunCounts, RunId, RunReport, RunStatus};
 pub use stream::{LastUndated, MissingRange, StreamState};

@@ -6,41 +6,54 @@ use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-/// Ids that a head names.
+/// The most ids that a head names.
 pub const SAMPLE_IDS: usize = 10;
 
+/// What has become of a plan (F4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanState {
+    /// It waits for a decision.
     Held,
+    /// An operator, or the feed's further runs, let it delete.
     Approved,
+    /// An operator decided that nothing is deleted.
     Rejected,
+    /// A later snapshot has nearly all of its ids again.
     Cancelled,
+    /// Nobody decided in time: nothing is deleted.
     Expired,
 }
 
 /// Deletes that wait: all about them but their ids.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
+    /// Its number, rising per partner from 1.
     pub id: u64,
+    /// What has become of it.
     pub state: PlanState,
-    /// The run that would have deleted them, and its `S`.
+    /// The run that would have deleted them.
     pub run: u64,
+    /// `S` of that run's file, in microseconds as all times here.
     pub snapshot_at: i64,
+    /// When it was opened, by our clock.
     pub opened_at: i64,
+    /// When it expires unless it is decided before.
     pub expires_at: i64,
-    /// When it left `held`.
+    /// When it left `held`; `None` while it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<i64>,
-    /// What F4 compared with, and allowed.
+    /// The number of assets that F4 compared the deletes with.
     pub baseline: u64,
+    /// How many deletes F4 allowed.
     pub allowed: u64,
-    /// Different ids that would be deleted, of so many living ones.
+    /// How many different ids would be deleted. `count()` knows older heads as well.
     #[serde(default)]
     pub count: u64,
+    /// How many assets were alive; 0 in a head that was stored before this was kept.
     #[serde(default)]
     pub living: u64,
-    /// The first of its ids.
+    /// The first of its ids, at most `SAMPLE_IDS`.
     #[serde(default)]
     pub sample: Vec<String>,
     /// How many pages its ids take.
@@ -49,7 +62,8 @@ pub struct Plan {
     /// Further runs of the feed may approve it: its file was dated, and held something.
     #[serde(default)]
     pub confirmable: bool,
-    /// Hashes of the bodies that lacked its ids: that of its own file, then those that confirmed it.
+    /// SHA-256 of the bodies that lacked its ids, hex: that of its own file, then those that confirmed
+    /// it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bodies: Vec<String>,
     /// `S` of the last accepted snapshot when it was rejected or expired: that snapshot opens no
@@ -59,7 +73,7 @@ pub struct Plan {
     /// Why it was decided as it was: an operator's words, or `confirmed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Of a plan that was stored before ids had pages.
+    /// The ids of a head that was stored before ids had pages; `None` in any other.
     #[serde(default, rename = "ids", skip_serializing)]
     pub inline: Option<InlineIds>,
 }
@@ -69,6 +83,7 @@ pub struct Plan {
 pub struct PlanPage {
     /// `S` of the file that lacked them, by which they are decided again.
     pub snapshot_at: i64,
+    /// In the order in which they were found absent.
     pub ids: Vec<String>,
 }
 
@@ -88,7 +103,9 @@ pub struct IdsInHead(pub Vec<String>);
 /// Ids that stand in the head itself, counted without being kept: there may be a million.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InlineIds {
+    /// How many there are.
     pub count: u64,
+    /// The first of them, at most `SAMPLE_IDS`.
     pub sample: Vec<String>,
 }
 
@@ -120,6 +137,7 @@ impl<'de> Deserialize<'de> for InlineIds {
 }
 
 impl PlanState {
+    /// Its word in replies, metrics and records.
     pub fn as_str(self) -> &'static str {
         match self {
             PlanState::Held => "held",
@@ -137,17 +155,19 @@ impl Plan {
         self.inline.as_ref().map_or(self.count, |ids| ids.count)
     }
 
+    /// The first of its ids, at most `SAMPLE_IDS`.
     pub fn sample(&self) -> &[String] {
         self.inline.as_ref().map_or(&self.sample, |ids| &ids.sample)
     }
 
-    /// The living assets that its ids are a share of. A plan of before did not say how many lived.
+    /// The number of living assets that its ids are a share of; never below the number of its ids. An
+    /// older head says only what F4 compared with.
     pub fn living(&self) -> u64 {
         let known = if self.living > 0 { self.living } else { self.baseline };
         known.max(self.count())
     }
 
-    /// Share of what lives that would go, in percent.
+    /// The share of the living assets that would be deleted, in percent.
     pub fn share_percent(&self) -> f64 {
         match self.living() {
             0 => 0.0,
@@ -155,10 +175,12 @@ impl Plan {
         }
     }
 
+    /// Whether it waits for a decision.
     pub fn is_held(&self) -> bool {
         self.state == PlanState::Held
     }
 
+    /// Notes that it was decided.
     pub fn close(&mut self, state: PlanState, now: Micros, reason: Option<String>) {
         self.state = state;
         self.closed_at = Some(now.0);

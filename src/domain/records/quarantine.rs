@@ -2,20 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What was refused.
+/// The form that refused input had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusedKind {
+    /// A full write of an asset.
     Put,
+    /// A partial write that may create its asset.
     Post,
+    /// A partial write of an asset that is known.
     Patch,
+    /// A delete, which has no text of its own.
     Delete,
+    /// A price that names its asset itself.
     Price,
     /// A price whose asset the path named.
     AssetPrice,
+    /// The withdrawal of a price, which has no text of its own.
     Withdrawal,
     /// Its type says whether it is an asset or a price.
     Event,
+    /// One record of a feed's file, or its price alone.
     FeedRecord,
     /// A whole file: its run changed nothing (X4).
     Snapshot,
@@ -25,12 +32,16 @@ pub enum RefusedKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusedOrigin {
-    /// `delivery`: hash of the delivery's id, 0 where it had none.
+    /// A partner's call.
     Push {
+        /// The beginning of the hash of the delivery's id; 0 where it had none.
         delivery: u64,
     },
+    /// The partner's feed.
     Feed {
+        /// The number of the run.
         run: u64,
+        /// The record's place in the file, from 0; also 0 for the file as a whole.
         record: u64,
     },
     /// It waited for its asset (P3), and no longer does.
@@ -40,27 +51,36 @@ pub enum RefusedOrigin {
 /// One row of the quarantine. Times are microseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantineRow {
+    /// The form that the input had.
     pub kind: RefusedKind,
-    /// The sender was told by a 422; it is not expected to be released.
+    /// The sender got a 422 for it; it is not expected to be released.
     pub rejected: bool,
+    /// The asset's id; `None` where it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// The name of the quote; `None` where it is not about a price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<String>,
+    /// Stable code of the reason.
     pub code: String,
+    /// The id of the rule that refused it.
     pub rule: String,
+    /// One sentence that says what to do.
     pub hint: String,
-    /// JSON pointer into the item.
+    /// JSON pointer into the item; empty: the item as a whole.
     #[serde(default)]
     pub pointer: String,
-    /// Where the item's text began in its body or file.
+    /// Where the item's text began in its body or file, in bytes; `None` where it has no text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// When it reached us, by our clock.
     pub received_at: i64,
-    /// Source time as it was made out; `None` where the file never got one.
+    /// Its source time (T1 to T3); `None` where its file never got one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<i64>,
+    /// Where it came from.
     pub origin: RefusedOrigin,
+    /// The beginning of its text, at most `RAW_BYTES_MAX` bytes; empty where it has none.
     pub raw: String,
     /// Bytes of the whole text, of which `raw` may be the beginning only.
     pub raw_bytes: u64,
@@ -82,7 +102,7 @@ impl QuarantineRow {
         self
     }
 
-    /// The text is not all there: it cannot be decided again.
+    /// Whether the text is not all there, so that it cannot be decided again.
     pub fn is_cut(&self) -> bool {
         (self.raw.len() as u64) < self.raw_bytes
     }

@@ -10,6 +10,7 @@ pub struct RunId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
+    /// The catalogue follows the file, but for what was kept aside or held.
     Applied,
     /// Same bytes as the last accepted run (F7).
     Unchanged,
@@ -22,6 +23,7 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// All ways to end, each once.
     pub const ALL: [RunStatus; 5] = [
         RunStatus::Applied,
         RunStatus::Unchanged,
@@ -30,6 +32,7 @@ impl RunStatus {
         RunStatus::Failed,
     ];
 
+    /// Its word in reports and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             RunStatus::Applied => "applied",
@@ -40,31 +43,29 @@ impl RunStatus {
         }
     }
 
-    /// The snapshot was taken as true: applied, or known to be so already.
+    /// Whether the snapshot was taken as true: applied, or known to be so already.
     pub fn is_accepted(self) -> bool {
         matches!(self, RunStatus::Applied | RunStatus::Unchanged)
     }
 }
 
-/// How a fetch ended, before anything was read of the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FetchOutcome {
-    Fetched,
-    NotModified,
-}
-
-/// Counts of one run: records first, then what became of the assets.
+/// Counts of one run: records and what became of them, then the verdicts of F9.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunCounts {
+    /// Records that the file held, invalid ones included.
     pub records: u64,
+    /// Records that brought an asset to life.
     pub created: u64,
+    /// Records that changed what readers see of a living asset.
     pub updated: u64,
+    /// Records that changed nothing, those that lost to newer pushes included.
     pub unchanged: u64,
+    /// Assets that were deleted for their absence.
     pub deleted: u64,
     /// Deletes that the guard kept back (F4).
     pub held: u64,
+    /// Records that were kept aside whole (F2).
     pub quarantined: u64,
     /// Records whose price alone was kept aside, their documents applied (F2).
     pub prices_quarantined: u64,
@@ -72,14 +73,21 @@ pub struct RunCounts {
     pub repeated: u64,
     /// Undated prices that differ from the dated ones (P2).
     pub drift: u64,
-    /// Verdicts (F9).
+    /// Records of assets that were unknown, where no push was to tell of them.
     pub new: u64,
+    /// Records that say what is stored, and absences that change nothing.
     pub agree: u64,
+    /// Records older than a push: expected.
     pub feed_stale: u64,
+    /// Records that knew newer than any push: one never arrived.
     pub missed_push: u64,
+    /// Absences that deleted: a delete never arrived.
     pub missed_delete: u64,
+    /// Absences of assets that were pushed after the file was made: they stay.
     pub phantom: u64,
+    /// Records that brought a deleted asset back (X2).
     pub resurrected: u64,
+    /// Records that differ from what is stored at the same stamp.
     pub value_conflict: u64,
     /// First absences from an undated file (X3): nothing done yet.
     pub absent_once: u64,
@@ -88,7 +96,7 @@ pub struct RunCounts {
 }
 
 impl RunCounts {
-    /// Records of which nothing, or all but the price, was applied.
+    /// The number of records of which nothing, or all but the price, was applied.
     pub fn kept_aside(&self) -> u64 {
         self.quarantined + self.prices_quarantined
     }
@@ -97,26 +105,31 @@ impl RunCounts {
 /// What one run found and did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunReport {
+    /// The run's number.
     pub run: RunId,
+    /// How it ended.
     pub status: RunStatus,
-    /// Stable code of the reason where the run was not applied, e.g. `truncated`, `html`.
+    /// Stable code of the reason why the run was not applied, e.g. `truncated`, `html`; `None` where it
+    /// was, or its status says it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// What happened and what to do, in words.
+    /// What happened and what to do, in words; `None` where there is nothing to add.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Start of the fetch, microseconds.
+    /// Start of the fetch, by our clock, in microseconds as all times here.
     pub started_at: i64,
+    /// End of the run, by our clock.
     pub finished_at: i64,
-    /// The snapshot's time `S`, microseconds, where the file got so far.
+    /// The snapshot's time `S`; `None` where the run ended before it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_at: Option<i64>,
-    /// The snapshot bore a time of its own (T3).
+    /// The snapshot carried a time of its own (T3).
     pub dated: bool,
-    /// Decoded bytes.
+    /// Bytes of the body without its content encoding; 0 where it was not read whole.
     pub body_bytes: u64,
+    /// What the run found and did; of one that was refused, only the records that were looked at.
     pub counts: RunCounts,
-    /// The partner had pushed by then, ever: only then is there a rate of loss (F9).
+    /// Whether the partner had ever pushed by then: only then is there a rate of loss (F9).
     #[serde(default)]
     pub pushes_at_all: bool,
     /// What is wrong with the file as a whole, then the first records that were kept aside: id where
@@ -125,17 +138,22 @@ pub struct RunReport {
     pub faults: Vec<RecordFault>,
 }
 
+/// What is wrong with a record of a feed's file, or with the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordFault {
-    /// `None`: it is the file's as a whole.
+    /// The record's place in the file, from 0; `None`: the file as a whole is at fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<u64>,
+    /// Where the record begins in the file, in bytes without a content encoding.
     pub offset: u64,
+    /// The asset's id; `None` where it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Stable code of the fault.
     pub code: String,
+    /// What is wrong, and what to do.
     pub detail: String,
-    /// JSON pointer into the record, where it is about one place there.
+    /// JSON pointer into the record; empty: the record as a whole.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub pointer: String,
     /// How many records it is about, where it is not about one alone.

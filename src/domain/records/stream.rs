@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 /// Numbers `from..=to` that have not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingRange {
+    /// The first of them.
     pub from: u64,
+    /// The last of them.
     pub to: u64,
     /// When the gap was seen, microseconds.
     pub opened_at: i64,

@@ -130,7 +130,7 @@ impl Ledger<'_> {
     ) -> PriceDecision {
         let known = Known::of(self.index, slot, write.quote, write.currency);
         let mut decision = price::decide(write, stamp, self.context(&known, said));
-        if let Some(quote) = decision.quote.as_mut().filter(|_| self.origin.is_telling()) {
+        if let Some(quote) = decision.quote.as_mut().filter(|_| self.origin.names_a_source()) {
             quote.extra.get_or_insert_default().origin = Some(self.origin);
         }
         decision
