@@ -121,7 +121,12 @@ fn feeds() {
     let list: Vec<String> = (0..RECORDS).map(text).collect();
     let body = format!("{{\"count\":{RECORDS},\"assets\":[{}]}}", list.join(",\n"));
     let (mapping, policy) = (Mapping::default(), Policy::default());
-    let limits = SnapshotLimits { record_bytes_max: 1 << 20, records_max: 1 << 20, served_as_lines: false };
+    let limits = SnapshotLimits {
+        record_bytes_max: 1 << 20,
+        records_max: 1 << 20,
+        served_as_lines: false,
+        is_paged: false,
+    };
     let bytes = body.len() / RECORDS;
     measure(&format!("feed record, scanned, {bytes} bytes each"), RECORDS, || {
         black_box(scan(body.as_bytes(), &mapping, &limits, &Parents::default(), |raw| {

@@ -11,6 +11,8 @@ pub struct SnapshotLimits {
     /// It is served as NDJSON: only then is a lone object one line of it, and not an answer that went
     /// wrong.
     pub served_as_lines: bool,
+    /// It may be put together from pages, each after a [`super::PAGE_MARK`].
+    pub is_paged: bool,
 }
 
 /// The document's own time, as it is written.
@@ -31,7 +33,8 @@ pub struct Envelope {
     pub complete: bool,
     /// Empty on purpose (F4).
     pub allow_empty: bool,
-    /// F1: lines without a count, which cannot prove that the file is whole.
+    /// F1: lines without a count, or pages without a mark after the last, which cannot prove that the file
+    /// is whole.
     pub may_be_cut: bool,
     /// It was read as NDJSON.
     pub is_lines: bool,
@@ -39,6 +42,33 @@ pub struct Envelope {
     pub records: u64,
     /// Elements that the last `*` of `records` stepped into and that hold no records.
     pub elements_without: u64,
+}
+
+impl Envelope {
+    /// What a page says and what those before it have said. `records` counts on over the pages.
+    pub(super) fn after(self, before: Envelope) -> Envelope {
+        let times = [before.generated_at, self.generated_at].into_iter().flatten();
+        // the whole is no newer than its oldest page, and of no time where one cannot be read
+        let generated_at = times.min_by_key(|time| time.at.clone().map_or(i64::MIN, |at| at.0));
+        Envelope {
+            generated_at,
+            count: before.count.zip(self.count).map(|(before, own)| before.saturating_add(own)),
+            complete: before.complete && self.complete,
+            allow_empty: before.allow_empty && self.allow_empty,
+            ..self
+        }
+    }
+}
+
+/// What one page gives by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    pub records: u64,
+    /// It was read as NDJSON.
+    pub is_lines: bool,
+    /// The JSON texts at the places that were asked for, in their order; `null` also where something above
+    /// the place is.
+    pub said: Vec<Option<String>>,
 }
 
 /// One record's source text.
@@ -50,6 +80,8 @@ pub struct RawRecord<'a> {
     pub offset: u64,
     /// Bytes from the beginning of its key to there; 0 where it has none.
     pub lead: u32,
+    /// The number of its page, from 0.
+    pub page: u32,
     /// The number of the element that it is in, for [`super::Parents::of`].
     pub element: u32,
     /// What it is read with.

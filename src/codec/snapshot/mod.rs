@@ -9,15 +9,17 @@
 
 mod envelope;
 mod lines;
+mod pages;
 mod parents;
 mod role;
 mod source;
 mod walk;
 
-pub use envelope::{Envelope, EnvelopeTime, RawRecord, SnapshotError, SnapshotLimits};
+pub use envelope::{Envelope, EnvelopeTime, Page, RawRecord, SnapshotError, SnapshotLimits};
 pub use parents::Parents;
+pub use source::PAGE_MARK;
 
-use crate::domain::Mapping;
+use crate::domain::{Mapping, Pointer};
 use source::Source;
 use std::io::Read;
 use walk::Walk;
@@ -34,6 +36,21 @@ pub fn scan<R: Read>(
     Walk::showing(Source::new(source), mapping, limits, parents, visit).document()
 }
 
+/// Reads one page by itself, shows each record to `visit`, and gives the values at the `wanted` places
+/// beside the records. What the page says of itself is for [`scan`] to read, of all pages together.
+pub fn page<R: Read>(
+    source: R,
+    mapping: &Mapping,
+    limits: &SnapshotLimits,
+    wanted: &[&Pointer],
+    visit: impl FnMut(RawRecord<'_>),
+) -> Result<Page, SnapshotError> {
+    let mapping = Mapping { generated_at: None, count: None, ..mapping.clone() };
+    let limits = SnapshotLimits { is_paged: false, ..*limits };
+    let parents = Parents::default();
+    Walk::showing(Source::new(source), &mapping, &limits, &parents, visit).page(wanted)
+}
+
 /// What stands above the records of a document, where the mapping reads anything from there: to be read
 /// only where it does ([`Mapping::looks_above`]).
 pub fn parents<R: Read>(
@@ -44,5 +61,7 @@ pub fn parents<R: Read>(
     Walk::<R, fn(RawRecord<'_>)>::parents(Source::new(source), mapping, limits)
 }
 
+#[cfg(test)]
+mod pages_tests;
 #[cfg(test)]
 mod tests;

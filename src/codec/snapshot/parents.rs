@@ -44,9 +44,13 @@ pub(super) struct Gathering {
 
 impl Gathering {
     pub fn new(mapping: &Mapping) -> Gathering {
-        let mut levels: Vec<Vec<Element>> = (0..=mapping.records.depth()).map(|_| Vec::new()).collect();
-        levels[0].push(Element::default());
+        let levels = (0..=mapping.records.depth()).map(|_| Vec::new()).collect();
         Gathering { levels, bytes: 0 }
+    }
+
+    /// The document begins, or its next page.
+    pub fn enter_document(&mut self) {
+        self.levels[0].push(Element::default());
     }
 
     /// An element begins whose name or index in its container is this.

@@ -21,6 +21,8 @@ pub(super) enum Role {
     Said(Saying),
     /// A value that records below are read with: of [`Roles::slots`].
     Slot(usize),
+    /// A value that was asked for: of [`Roles::wanted`].
+    Wanted(usize),
     /// Something of ours lies within.
     Above,
     Nothing,
@@ -44,6 +46,8 @@ pub(super) struct Roles<'m> {
     generated_at: Vec<&'m Pointer>,
     count: Option<&'m Pointer>,
     pub slots: Vec<Slot>,
+    /// Places beside the records that are asked for, whatever they mean.
+    pub wanted: &'m [&'m Pointer],
 }
 
 impl<'m> Roles<'m> {
@@ -66,6 +70,7 @@ impl<'m> Roles<'m> {
             generated_at: places.filter_map(pointer).collect(),
             count: mapping.count.as_ref(),
             slots: mapping.places_above().into_iter().filter_map(slot).collect(),
+            wanted: &[],
         }
     }
 
@@ -84,13 +89,16 @@ impl<'m> Roles<'m> {
         if let Some(slot) = slots.iter().position(|slot| matches_whole(&slot.path, path)) {
             return Role::Slot(slot);
         }
+        if let Some(wanted) = self.wanted.iter().position(|pointer| pointer.0 == path) {
+            return Role::Wanted(wanted);
+        }
         match path {
             [name] if name == "complete" => return Role::Said(Saying::Complete),
             [name] if name == "allow_empty" => return Role::Said(Saying::AllowEmpty),
             [] => return Role::Above,
             _ => {}
         }
-        let mut pointers = self.generated_at.iter().copied().chain(self.count);
+        let mut pointers = self.generated_at.iter().chain(self.wanted).copied().chain(self.count);
         let leads = matches_begin(self.records, path)
             || pointers.any(|pointer| pointer.0.starts_with(path))
             || slots.iter().any(|slot| matches_begin(&slot.path, path));

@@ -16,11 +16,27 @@ pub(super) struct Source<R> {
     /// The place of `start` in the document.
     offset: u64,
     ended: bool,
+    /// The document is put together from pages: it ends where the next of them begins.
+    is_paged: bool,
 }
+
+/// What stands before each page of a document that is put together from pages, and after the last one
+/// if that was proven to be the last. No JSON text contains it, which RFC 7464 makes use of too.
+pub const PAGE_MARK: u8 = 0x1e;
 
 impl<R: Read> Source<R> {
     pub fn new(reader: R) -> Source<R> {
-        Source { reader, buffer: Vec::new(), start: 0, end: 0, offset: 0, ended: false }
+        Source { reader, buffer: Vec::new(), start: 0, end: 0, offset: 0, ended: false, is_paged: false }
+    }
+
+    /// Passes the mark of the next page; `false` where there is none.
+    pub fn enter_page(&mut self) -> Result<bool, SnapshotError> {
+        self.is_paged = false;
+        self.is_paged = self.peek()? == Some(PAGE_MARK);
+        if self.is_paged {
+            self.pass(1);
+        }
+        Ok(self.is_paged)
     }
 
     /// Where the next byte stands in the document.
@@ -37,14 +53,23 @@ impl<R: Read> Source<R> {
         self.offset += bytes as u64;
     }
 
-    /// The next byte, or `None` at the end.
+    /// The next byte, or `None` at the end of the document or page.
     pub fn peek(&mut self) -> Result<Option<u8>, SnapshotError> {
+        if self.is_at_end()? {
+            return Ok(None);
+        }
+        let byte = self.buffer[self.start];
+        Ok((byte != PAGE_MARK || !self.is_paged).then_some(byte))
+    }
+
+    /// Whether not even another page follows.
+    pub fn is_at_end(&mut self) -> Result<bool, SnapshotError> {
         while self.start == self.end {
             if !self.fill()? {
-                return Ok(None);
+                return Ok(true);
             }
         }
-        Ok(Some(self.buffer[self.start]))
+        Ok(false)
     }
 
     pub fn skip_space(&mut self) -> Result<(), SnapshotError> {
@@ -93,6 +118,7 @@ impl<R: Read> Source<R> {
         loop {
             match self.window().get(at).copied() {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => at += 1,
+                Some(PAGE_MARK) if self.is_paged => return Ok(None),
                 Some(byte) => return Ok(Some(byte)),
                 None if !self.fill()? => return Ok(None),
                 None => {}

@@ -10,13 +10,13 @@ use crate::domain::mapping::{
 use crate::rules::policy::Policy;
 use proptest::prelude::*;
 
-const LIMITS: SnapshotLimits =
-    SnapshotLimits { record_bytes_max: 1_000, records_max: 1_000, served_as_lines: false };
+pub(super) const LIMITS: SnapshotLimits =
+    SnapshotLimits { record_bytes_max: 1_000, records_max: 1_000, served_as_lines: false, is_paged: false };
 
 /// A source that gives a few bytes at a time.
-struct Drip<'a> {
-    rest: &'a [u8],
-    bytes: usize,
+pub(super) struct Drip<'a> {
+    pub rest: &'a [u8],
+    pub bytes: usize,
 }
 
 impl Read for Drip<'_> {
@@ -29,7 +29,7 @@ impl Read for Drip<'_> {
 }
 
 /// Records at a place that the configuration names; `*` steps into every element.
-fn at(parts: &[&str]) -> RecordsPath {
+pub(super) fn at(parts: &[&str]) -> RecordsPath {
     let step = |part: &&str| if *part == "*" { Step::Each } else { Step::Into((*part).into()) };
     RecordsPath { steps: parts.iter().map(step).collect(), by_key: false, is_written: true, lines: false }
 }
@@ -63,7 +63,7 @@ fn records(body: &str) -> Vec<String> {
     run(body.as_bytes(), &Mapping::default()).unwrap().1
 }
 
-fn code(body: &[u8]) -> &'static str {
+pub(super) fn code(body: &[u8]) -> &'static str {
     run(body, &Mapping::default()).unwrap_err().code
 }
 

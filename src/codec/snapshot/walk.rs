@@ -24,20 +24,25 @@ enum Purpose<'m, V> {
 pub(super) struct Walk<'m, R, V> {
     pub(super) source: Source<R>,
     pub(super) mapping: &'m Mapping,
-    roles: Roles<'m>,
+    pub(super) roles: Roles<'m>,
     pub(super) limits: &'m SnapshotLimits,
     purpose: Purpose<'m, V>,
     /// Names and indices that lead to here, as long as something of ours may lie within.
-    path: Vec<CompactString>,
+    pub(super) path: Vec<CompactString>,
     pub(super) found_records: bool,
     pub(super) is_lines: bool,
-    records: u64,
+    pub(super) records: u64,
+    /// The number of the page, and of its first record.
+    pub(super) page: u32,
+    pub(super) page_begins: u64,
+    /// What has been found at the places asked for.
+    pub(super) wanted: Vec<Option<String>>,
     /// Elements that the last `*` stepped into, and containers of records in them.
     elements: u64,
     containers: u64,
     elements_without: u64,
     /// With the byte at which it stands.
-    said: Vec<(Saying, u64, String)>,
+    pub(super) said: Vec<(Saying, u64, String)>,
 }
 
 impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
@@ -57,6 +62,9 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
             found_records: false,
             is_lines: false,
             records: 0,
+            page: 0,
+            page_begins: 0,
+            wanted: Vec::new(),
             elements: 0,
             containers: 0,
             elements_without: 0,
@@ -75,12 +83,6 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
         Walk::new(source, mapping, limits, Purpose::Show { visit, parents })
     }
 
-    /// Reads the whole document, and gives what it says of itself.
-    pub fn document(mut self) -> Result<Envelope, SnapshotError> {
-        self.whole()?;
-        self.envelope()
-    }
-
     /// Reads the whole document, and gives what stands above its records.
     pub fn parents(
         source: Source<R>,
@@ -89,14 +91,18 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
     ) -> Result<Parents, SnapshotError> {
         let gathering = Purpose::Gather(Gathering::new(mapping));
         let mut walk: Walk<'_, R, V> = Walk::new(source, mapping, limits, gathering);
-        walk.whole()?;
+        walk.each_page(|_| Ok(()))?;
         match walk.purpose {
             Purpose::Gather(gathering) => Ok(gathering.finish(&walk.roles)),
             Purpose::Show { .. } => Ok(Parents::default()),
         }
     }
 
-    fn whole(&mut self) -> Result<(), SnapshotError> {
+    /// Reads one document, or one page of it.
+    pub(super) fn whole(&mut self) -> Result<(), SnapshotError> {
+        if let Purpose::Gather(gathering) = &mut self.purpose {
+            gathering.enter_document();
+        }
         self.source.strip_mark()?;
         self.source.skip_space()?;
         let records = &self.mapping.records;
@@ -181,10 +187,13 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
             return Err(self.fault("malformed", "there is too much blank space between a key and its value"));
         };
         if let Purpose::Show { visit, parents } = &mut self.purpose {
-            let element = (self.elements as u32).saturating_sub(1);
+            // without a * the element is the page
+            let is_page = self.mapping.records.depth() == 0;
+            let element = if is_page { self.page } else { (self.elements as u32).saturating_sub(1) };
             let key = key.as_ref().map(|(name, _)| name.as_str());
             let around = Around { key, above: parents.of(element), headers: &[] };
-            visit(RawRecord { record: self.records, offset, lead, element, around, text });
+            let (record, page) = (self.records, self.page);
+            visit(RawRecord { record, offset, lead, page, element, around, text });
         }
         self.records += 1;
         self.source.pass(length);
@@ -233,6 +242,7 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
             (Role::Records, Some(_)) => Err(self.no_container(by_key)),
             (Role::Said(saying), Some(_)) => self.saying(saying),
             (Role::Slot(slot), Some(_)) => self.slot(slot),
+            (Role::Wanted(place), Some(_)) => self.take_wanted(place),
             (Role::Above, Some(b'{')) if is_stepped_into => {
                 self.found_records = true;
                 self.object(depth + 1, true)
@@ -242,6 +252,7 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
                 self.array(depth + 1, true)
             }
             (Role::Above, Some(_)) if is_stepped_into => Err(self.no_container(false)),
+            (Role::Above, Some(b'n')) => self.null_above(),
             (_, Some(b'{' | b'[')) if depth == DEPTH_MAX => {
                 Err(self.fault("malformed", format!("nested deeper than {DEPTH_MAX}: flatten it")))
             }
@@ -365,7 +376,7 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
         Ok(closed)
     }
 
-    fn scalar(&mut self) -> Result<(), SnapshotError> {
+    pub(super) fn scalar(&mut self) -> Result<(), SnapshotError> {
         let length = self.short_value()?;
         self.source.text(length)?;
         self.source.pass(length);
@@ -373,7 +384,7 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
     }
 
     /// The length of a value beside the records that has to be held whole.
-    fn short_value(&mut self) -> Result<usize, SnapshotError> {
+    pub(super) fn short_value(&mut self) -> Result<usize, SnapshotError> {
         let bytes_max = self.limits.record_bytes_max.max(STRING_BYTES_MAX);
         match self.source.value_length(bytes_max)? {
             Some(length) => Ok(length),
@@ -401,7 +412,8 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
         Ok(())
     }
 
-    fn envelope(&self) -> Result<Envelope, SnapshotError> {
+    /// What the document, or its page, says of itself.
+    pub(super) fn envelope(&self) -> Result<Envelope, SnapshotError> {
         let said = |wanted: Saying| {
             let found = self.said.iter().find(|(saying, ..)| *saying == wanted);
             found.map(|(_, offset, raw)| (*offset, raw.as_str())).filter(|(_, raw)| *raw != "null")
@@ -432,10 +444,11 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
 
     fn count(&self, raw: &str) -> Result<u64, SnapshotError> {
         let digits = raw.trim_matches('"');
+        let records = self.records - self.page_begins;
         match digits.parse::<u64>() {
-            Ok(count) if count == self.records => Ok(count),
+            Ok(count) if count == records => Ok(count),
             Ok(count) => {
-                let detail = format!("the document says {count} records and holds {}", self.records);
+                let detail = format!("the document says {count} records and holds {records}");
                 Err(self.fault("count_mismatch", detail))
             }
             Err(_) => Err(self.fault("count_mismatch", "the document's `count` is no whole number")),

@@ -1,10 +1,11 @@
 //! Decisions on a partner's feed: when it is fetched, which time its file has, whether the file is fit
 //! to be applied, and what becomes of assets that it no longer names.
 //!
-//! In the order of a run: `schedule`, `snapshot` and `survey` before anything is applied,
+//! In the order of a run: `schedule`, `snapshot`, `survey` and `drift` before anything is applied,
 //! `record_time` for each record, `guard` and `plan` for what is absent, `verdict` for the report.
 
 pub mod alike;
+pub mod drift;
 pub mod guard;
 pub mod plan;
 pub mod record_time;

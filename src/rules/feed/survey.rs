@@ -2,6 +2,7 @@
 //! which of them count, and whether the file is fit to be applied at all.
 
 use super::alike::{Alike, alike};
+use super::drift::Drift;
 use crate::domain::mapping::Repeated;
 use crate::domain::{AssetId, Micros, RecordFault, Rule};
 use std::cmp::Reverse;
@@ -25,6 +26,8 @@ pub struct SurveyedRecord {
     pub lead: u32,
     /// The number of the element of the document that it is in.
     pub element: u32,
+    /// The number of its page; 0 where there is but one.
+    pub page: u32,
     pub updated_at: Option<Micros>,
     /// Hash of document and price: equal content, equal hash.
     pub content: u128,
@@ -93,6 +96,8 @@ pub struct Surveyed {
     pub alike: Option<Alike>,
     /// F6: some id stands more than once, so that the file may be a mixture of two.
     pub may_be_mixed: bool,
+    /// F1: ids that stand on more than one page, unless the mapping says which of them counts.
+    pub drift: Drift,
     /// F2: a record's id could not be read, so absence proves nothing.
     pub deletes_barred: bool,
     /// The newest `updated_at` of the valid records (T3).
@@ -131,13 +136,16 @@ impl Survey {
     /// F3, F6, and the sums.
     pub fn finish(mut self) -> Result<Surveyed, Refused> {
         let mut present = Vec::with_capacity(self.present.len());
-        let (mut aside, mut repeated, mut may_be_mixed) = (0, 0, false);
+        let (mut aside, mut repeated, mut may_be_mixed, mut drift) = (0, 0, false, Drift::default());
         for (id, shown) in std::mem::take(&mut self.present) {
             let mut standing = shown.alone;
             if let Some(more) = shown.more {
                 // who says which of them stands knows that there are several
                 let is_expected = self.repeated != Repeated::Quarantine;
                 may_be_mixed |= more.valid.len() as u64 + more.invalid > 1 && !is_expected;
+                if !is_expected {
+                    drift.note(more.valid.iter().map(|record| (record.page, record.content)));
+                }
                 repeated +=
                     if is_expected { more.valid.len().saturating_sub(1) as u64 } else { more.repeated() };
                 standing = more.standing(self.repeated);
@@ -164,6 +172,7 @@ impl Survey {
             invalid,
             repeated,
             may_be_mixed,
+            drift,
             deletes_barred: self.unreadable_ids > 0,
             newest: self.newest,
             faults,
@@ -263,6 +272,7 @@ mod tests {
             bytes: 1,
             lead: 0,
             element: 0,
+            page: 0,
             updated_at: updated_at.map(Micros),
             content,
         }

@@ -87,7 +87,7 @@ proptest! {
             ids.iter().map(|id| serde_json::json!({ "id": id, "t": [id, {}] }).to_string()).collect();
         let records = format!("[{}]", records.join(","));
         let whole = if bare { records } else { format!("{{\"count\":{},\"assets\":{records}}}", ids.len()) };
-        let limits = SnapshotLimits { record_bytes_max: 1 << 20, records_max: 100, served_as_lines: false };
+        let limits = SnapshotLimits { record_bytes_max: 1 << 20, records_max: 100, served_as_lines: false, is_paged: false };
         let mut seen = 0;
         let read = scan(whole.as_bytes(), &Mapping::default(), &limits, &Parents::default(), |_| seen += 1);
         prop_assert!(read.is_ok(), "{:?} {whole}", read.err());
@@ -107,12 +107,12 @@ proptest! {
         let mut survey = Survey::default();
         survey.invalid(fault(), Some(asset(id)));
         if twice {
-            let record = SurveyedRecord { record: 1, offset: 1, bytes: 1, lead: 0, element: 0, updated_at: None, content: 7 };
+            let record = SurveyedRecord { record: 1, offset: 1, bytes: 1, lead: 0, element: 0, page: 0, updated_at: None, content: 7 };
             survey.valid(asset(id), record);
         }
         // enough sound ones that the file is not refused as a whole (F3)
         for n in 0..3 {
-            let record = SurveyedRecord { record: 2 + n, offset: 2, bytes: 1, lead: 0, element: 0, updated_at: None, content: 7 };
+            let record = SurveyedRecord { record: 2 + n, offset: 2, bytes: 1, lead: 0, element: 0, page: 0, updated_at: None, content: 7 };
             survey.valid(asset(100 + n as usize), record);
         }
         let surveyed = survey.finish().expect("one fault is no reason to refuse");

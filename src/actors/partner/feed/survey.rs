@@ -87,6 +87,7 @@ pub fn survey(settings: &PartnerSettings, path: &Path, as_lines: bool) -> Result
         record_bytes_max: feed.record_bytes_max,
         records_max: feed.records_max,
         served_as_lines: as_lines,
+        is_paged: false,
     };
     let open = || File::open(path).map_err(FileFault::Unreadable);
     let parents = match mapping.looks_above() {
@@ -105,6 +106,7 @@ pub fn survey(settings: &PartnerSettings, path: &Path, as_lines: bool) -> Result
                     bytes: raw.text.len() as u32,
                     lead: raw.lead,
                     element: raw.element,
+                    page: raw.page,
                     updated_at: read.write.at,
                     content: content_hash(&read),
                 };
