@@ -1,7 +1,10 @@
 //! The defaults, each in one place. `config/tidegate.toml` and `config/partners/example.toml` say
 //! the same with their reasons; a test compares them.
 
-use super::{FeedSettings, KeyHash, LimitSettings, PartnerSettings, ServerSettings, Settings, StoreSettings};
+use super::{
+    FeedSettings, KeyHash, LimitSettings, NextPage, PageSettings, PartnerSettings, ServerSettings, Settings,
+    StoreSettings,
+};
 use crate::domain::{Mapping, PartnerName};
 use crate::rules::policy::Policy;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -78,6 +81,7 @@ impl FeedSettings {
             guard_confirm: 2,
             credentials: None,
             mapping: Mapping::default(),
+            pages: None,
             allow_private: false,
             wire_bytes_max: GIB / 4,
             body_bytes_max: GIB,
@@ -93,6 +97,13 @@ impl FeedSettings {
     /// every few seconds does not hold its place for a day.
     pub(super) fn whole_timeout_within(every: Duration) -> Duration {
         (every * 4 / 5).min(Duration::from_secs(60 * MINUTE))
+    }
+}
+
+impl PageSettings {
+    /// The defaults, with this way from one page to the next.
+    pub fn by(next: NextPage) -> PageSettings {
+        PageSettings { next, count: None, more: None, pages_max: 1_000, pause: Duration::ZERO }
     }
 }
 

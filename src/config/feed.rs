@@ -2,9 +2,11 @@
 
 use super::fault::Wrong;
 use super::mapping::mapping;
+use super::pages::pages;
 use super::raw::{Section, duration_of, text_of};
 use super::units::{GIB, KIB, seconds};
 use super::{Credentials, FeedSettings, SecretSource};
+use crate::domain::Mapping;
 use crate::rules::policy::{Absent, Policy, RecordTime};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -27,13 +29,15 @@ pub(super) fn feed(mut section: Section<'_>, policy: &mut Policy) -> Option<Feed
     let default = FeedSettings::at(url.as_deref().unwrap_or_default());
     let every = s.duration("every", default.every, seconds(1, 366 * DAY));
     let whole_timeout = FeedSettings::whole_timeout_within(every);
+    let pages = s.optional_section("pages").and_then(pages);
     let settings = FeedSettings {
         every,
         jitter: s.share("jitter", default.jitter, 0.0..=0.5),
         retries: retries(s).unwrap_or(default.retries),
         guard_confirm: guard_confirm(s.section("guard"), default.guard_confirm),
         credentials: s.optional_section("credentials").and_then(credentials),
-        mapping: mapping(s.section("mapping")),
+        mapping: mapping_of(s.section("mapping"), pages.is_some()),
+        pages,
         allow_private,
         wire_bytes_max: s.bytes("wire_bytes_max", default.wire_bytes_max, KIB..=1_024 * GIB),
         body_bytes_max: s.bytes("body_bytes_max", default.body_bytes_max, KIB..=1_024 * GIB),
@@ -58,6 +62,14 @@ pub(super) fn feed(mut section: Section<'_>, policy: &mut Policy) -> Option<Feed
     }
     section.finish();
     url.map(|_| settings)
+}
+
+/// The mapping. Of a page the `count` is believed only where it is written: most APIs say there how
+/// many records all pages hold, others how many this one does.
+fn mapping_of(section: Section<'_>, is_paged: bool) -> Mapping {
+    let is_believed = !is_paged || section.has("count");
+    let mapping = mapping(section);
+    Mapping { count: mapping.count.filter(|_| is_believed), ..mapping }
 }
 
 fn guard_confirm(mut section: Section<'_>, default: u32) -> u32 {

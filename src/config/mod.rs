@@ -11,6 +11,7 @@ mod feed;
 mod key;
 mod load;
 mod mapping;
+mod pages;
 pub mod private;
 mod raw;
 mod settings;
@@ -21,7 +22,7 @@ pub use fault::{Fault, Faults};
 pub use key::KeyHash;
 pub use load::{MAIN_FILE, PARTNERS_DIRECTORY, load, read_partner};
 pub use settings::{
-    Credentials, FeedSettings, LimitSettings, PartnerSettings, ReaderSettings, SecretSource, ServerSettings,
-    Settings, StoreSettings,
+    Credentials, CursorPlace, FeedSettings, LimitSettings, NextPage, PageSettings, PartnerSettings,
+    ReaderSettings, SecretSource, ServerSettings, Settings, StoreSettings,
 };
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};

@@ -1,7 +1,7 @@
 //! What the rest of the daemon sees of the configuration: validated, with units.
 
 use super::KeyHash;
-use crate::domain::{Mapping, PartnerName};
+use crate::domain::{Mapping, PartnerName, Pointer};
 use crate::rules::policy::Policy;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -40,6 +40,64 @@ pub enum Credentials {
     },
 }
 
+/// A feed whose document comes in pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageSettings {
+    /// How the page after one is found.
+    pub next: NextPage,
+    /// How many records all pages together hold; each page says it.
+    pub count: Option<Pointer>,
+    /// Whether another page follows; each page says it.
+    pub more: Option<Pointer>,
+    /// More pages fail the fetch.
+    pub pages_max: u32,
+    /// Waited between two pages.
+    pub pause: Duration,
+}
+
+/// What leads from one page to the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextPage {
+    /// A link in the page.
+    Member(Pointer),
+    /// The header `Link: <…>; rel="next"` (RFC 8288).
+    Header,
+    /// A parameter of the query that counts pages from `first`.
+    Number {
+        /// Its name.
+        parameter: String,
+        /// The number of the first page.
+        first: u64,
+        /// How many pages there are; each page says it.
+        total: Option<Pointer>,
+    },
+    /// A parameter of the query that counts records from `first`.
+    Offset {
+        /// Its name.
+        parameter: String,
+        /// The number of the first record.
+        first: u64,
+        /// What a page moves it by; `None`: the number of its records.
+        step: Option<u64>,
+    },
+    /// A parameter of the query that each page gives for the next; the first page is asked for without.
+    Cursor {
+        /// Its name.
+        parameter: String,
+        /// Where a page holds what the next one is asked with.
+        place: CursorPlace,
+    },
+}
+
+/// Where a page holds the cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CursorPlace {
+    /// Beside its records.
+    Page(Pointer),
+    /// In its last record.
+    LastRecord(Pointer),
+}
+
 /// A partner's feed: where it is, when it is fetched, how it is read, and within which bounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeedSettings {
@@ -57,6 +115,8 @@ pub struct FeedSettings {
     pub credentials: Option<Credentials>,
     /// Where things are in the document.
     pub mapping: Mapping,
+    /// How its pages are read; `None`: the document is one.
+    pub pages: Option<PageSettings>,
     /// Loopback, private and plain-http addresses are allowed.
     pub allow_private: bool,
     /// Body as received, compressed or not.
@@ -193,9 +253,14 @@ impl PartnerSettings {
     pub fn mapping_print(&self) -> u64 {
         let policy = &self.policy;
         let mapping = self.feed.as_ref().map(|feed| &feed.mapping);
+        let pages = self.feed.as_ref().and_then(|feed| feed.pages.as_ref());
         let words = (&policy.statuses_extra, &policy.currencies_extra, policy.default_currency);
         let marks = (policy.allow_zero, policy.allow_negative, policy.record_time);
-        xxhash_rust::xxh3::xxh3_64(format!("{mapping:?}{words:?}{marks:?}").as_bytes())
+        let mut print = format!("{mapping:?}{words:?}{marks:?}");
+        if let Some(pages) = pages {
+            print += &format!("{pages:?}");
+        }
+        xxhash_rust::xxh3::xxh3_64(print.as_bytes())
     }
 }
 

@@ -5,9 +5,9 @@
 //! `Content-Encoding` or seen by its first bytes (`.json.gz` served as it is); members may follow
 //! one another, a wrong checksum is fatal.
 
+use super::FetchError;
 use super::error::of_body;
 use super::spool::{BLOCK_BYTES, Spool};
-use super::{FetchError, Spooled};
 use crate::clock::Mark;
 use crate::config::FeedSettings;
 use async_compression::tokio::bufread::GzipDecoder;
@@ -40,41 +40,31 @@ pub enum Encoding {
     Gzip,
 }
 
-/// Receives the whole body into the spool. The head's validators are the caller's to add.
+/// Receives a whole body into the spool, and gives its bytes as they came over the wire.
+/// `wire_bytes_before` have come before it for the same document, and count towards its bounds.
 pub async fn receive(
     response: Response,
     encoding: Encoding,
     feed: &FeedSettings,
-    mut spool: Spool,
-    path: &std::path::Path,
-) -> Result<Spooled, FetchError> {
-    let mut wire = Wire::new(response, feed);
+    spool: &mut Spool,
+    wire_bytes_before: u64,
+) -> Result<u64, FetchError> {
+    let mut wire = Wire::new(response, feed, wire_bytes_before);
+    let begin = spool.written();
     let gzip = encoding == Encoding::Gzip || wire.peek::<2>().await? == Some(GZIP_MAGIC);
-    let wire_bytes = if gzip {
+    let received = if gzip {
         let mut inflated = GzipDecoder::new(wire);
         inflated.multiple_members(true);
-        copy(&mut inflated, |source| Some(source.get_ref().received), feed, &mut spool).await?;
+        copy(&mut inflated, |source| Some(source.get_ref().received), feed, spool).await?;
         inflated.get_ref().received
     } else {
-        copy(&mut wire, |_| None, feed, &mut spool).await?;
+        copy(&mut wire, |_| None, feed, spool).await?;
         wire.received
     };
-    let body_bytes = spool.written();
-    if body_bytes == 0 {
+    if spool.written() == begin {
         return Err(FetchError::new("empty_body", "the body is empty; an empty feed is written as []"));
     }
-    let sha256 = spool.finish()?;
-    let path = path.to_owned();
-    Ok(Spooled {
-        path,
-        wire_bytes,
-        body_bytes,
-        sha256,
-        etag: None,
-        last_modified: None,
-        last_modified_at: None,
-        served_as_lines: false,
-    })
+    Ok(received)
 }
 
 /// Copies until the end. `compressed` gives the bytes received so far where they were compressed.
@@ -85,15 +75,17 @@ async fn copy<R: AsyncRead + Unpin>(
     spool: &mut Spool,
 ) -> Result<(), FetchError> {
     let mut block = Vec::new();
+    let begin = spool.written();
     loop {
         block.reserve(READ_BYTES);
         let read = source.read_buf(&mut block).await.map_err(of_read)?;
         let decoded = spool.written() + block.len() as u64;
-        check_size(decoded, compressed(source), feed)?;
+        check_size(decoded, feed, compressed(source).is_some())?;
+        check_ratio(decoded - begin, compressed(source))?;
         if read > 0 && block.len() < BLOCK_BYTES {
             continue;
         }
-        if spool.written() == 0 {
+        if spool.written() == begin {
             check_opening(&block, compressed(source).is_some())?;
         }
         if !block.is_empty() {
@@ -105,19 +97,26 @@ async fn copy<R: AsyncRead + Unpin>(
     }
 }
 
-fn check_size(decoded: u64, compressed: Option<u64>, feed: &FeedSettings) -> Result<(), FetchError> {
-    let Some(received) = compressed else {
-        return if decoded > feed.body_bytes_max { Err(too_large(feed.body_bytes_max)) } else { Ok(()) };
-    };
-    if decoded > feed.body_bytes_max {
-        let detail = format!("the body inflates to more than body_bytes_max ({} bytes)", feed.body_bytes_max);
-        return Err(FetchError::new("decompress_limit", detail));
+fn check_size(decoded: u64, feed: &FeedSettings, is_inflated: bool) -> Result<(), FetchError> {
+    if decoded <= feed.body_bytes_max {
+        return Ok(());
     }
-    if decoded > RATIO_FREE_BYTES && decoded / RATIO_MAX > received {
-        let detail = format!("the body inflates to more than {RATIO_MAX} times its size");
-        return Err(FetchError::new("decompress_limit", detail));
+    if !is_inflated {
+        return Err(too_large(feed.body_bytes_max));
     }
-    Ok(())
+    let detail = format!("the body inflates to more than body_bytes_max ({} bytes)", feed.body_bytes_max);
+    Err(FetchError::new("decompress_limit", detail))
+}
+
+/// Of one body: what it was, where it was compressed, and what it has become.
+fn check_ratio(decoded: u64, compressed: Option<u64>) -> Result<(), FetchError> {
+    match compressed {
+        Some(received) if decoded > RATIO_FREE_BYTES && decoded / RATIO_MAX > received => {
+            let detail = format!("the body inflates to more than {RATIO_MAX} times its size");
+            Err(FetchError::new("decompress_limit", detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What a body begins with gives away a page sent in a feed's place, or a second compression.
@@ -165,15 +164,18 @@ struct Wire {
     /// Received and not yet read.
     current: Bytes,
     received: u64,
+    /// Received before it for the same document.
+    before: u64,
     limit: u64,
 }
 
 impl Wire {
-    fn new(response: Response, feed: &FeedSettings) -> Wire {
+    fn new(response: Response, feed: &FeedSettings, before: u64) -> Wire {
         Wire {
             chunks: chunks(response, feed.idle_timeout),
             current: Bytes::new(),
             received: 0,
+            before,
             limit: feed.wire_bytes_max,
         }
     }
@@ -192,7 +194,7 @@ impl Wire {
 
     fn count(&mut self, chunk: Bytes) -> Result<Bytes, FetchError> {
         self.received += chunk.len() as u64;
-        if self.received > self.limit { Err(too_large(self.limit)) } else { Ok(chunk) }
+        if self.before + self.received > self.limit { Err(too_large(self.limit)) } else { Ok(chunk) }
     }
 }
 

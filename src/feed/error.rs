@@ -7,6 +7,9 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+/// The code of a document that changed between two of its pages.
+pub(super) const PAGES_CHANGED: &str = "pages_changed";
+
 /// Why a fetch gave no body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {detail}")]
@@ -30,6 +33,21 @@ impl FetchError {
         let detail =
             format!("the file changed while it was sent, twice in a row; nothing was used; {advice}");
         FetchError::new("changed_while_fetched", detail)
+    }
+
+    /// F1: so many ids stood on two pages with records that differ, twice in a row.
+    pub fn pages_moved(ids: u64) -> FetchError {
+        let detail = format!(
+            "{ids} ids stand on two pages and say something else on each, twice in a row: the list moves while \
+             it is read; nothing was used; ask for an order that stands still, such as by id or by time of \
+             creation, or say which one counts: repeated = \"first\" or \"last\" in the mapping"
+        );
+        FetchError::new(PAGES_CHANGED, detail)
+    }
+
+    /// F1: pages of two versions of the document were fetched, which may be whole when it is fetched again.
+    pub fn is_change(&self) -> bool {
+        matches!(self.code, PAGES_CHANGED | "count_mismatch")
     }
 
     /// The server is slow, and so many others are already waited for.

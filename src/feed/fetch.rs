@@ -44,11 +44,7 @@ impl Fetcher {
     /// Gives the whole body, or that it has not changed, or why there is none; within the feed's
     /// `whole_timeout`. Dropping the future ends the fetch and removes what was spooled.
     pub async fn fetch(&self, request: FetchRequest<'_>) -> Result<Fetched, FetchError> {
-        let whole = request.feed.whole_timeout;
-        match tokio::time::timeout(whole, self.run(request)).await {
-            Ok(result) => result,
-            Err(_) => Err(FetchError::new("timeout", format!("the fetch was not complete within {whole:?}"))),
-        }
+        in_time(request.feed.whole_timeout, self.run(request)).await
     }
 
     /// F1: whether a body that was received is still the server's, as far as its validators tell: they
@@ -60,54 +56,45 @@ impl Fetcher {
         }
         let request = FetchRequest { etag, last_modified, ..request };
         let Ok(credentials) = read_credentials(&request).await else { return true };
-        match self.follow(Method::HEAD, &request, &credentials).await {
-            Ok((head, _)) if head.status() == StatusCode::OK => is_same_version(head.headers(), received),
+        let Ok(url) = address::parse(&request.feed.url, request.feed.allow_private) else { return true };
+        match self.follow(Method::HEAD, &request, url, &credentials).await {
+            Ok(Answer { head, .. }) if head.status() == StatusCode::OK => {
+                is_same_version(head.headers(), received)
+            }
             _ => true,
         }
     }
 
     async fn run(&self, request: FetchRequest<'_>) -> Result<Fetched, FetchError> {
         let credentials = read_credentials(&request).await?;
-        let (response, credentials_dropped) = self.follow(Method::GET, &request, &credentials).await?;
-        match response.status() {
-            StatusCode::OK => receive(response, &request).await.map(Fetched::Body),
+        let url = address::parse(&request.feed.url, request.feed.allow_private)?;
+        let answer = self.follow(Method::GET, &request, url, &credentials).await?;
+        match answer.head.status() {
+            StatusCode::OK => receive(answer.head, &request).await.map(Fetched::Body),
             StatusCode::NOT_MODIFIED if is_conditional(&request) => Ok(Fetched::NotModified),
-            StatusCode::NOT_MODIFIED => {
-                let detail = "the server says 304 although no validator was sent; its cache is at fault";
-                Err(FetchError::new("protocol_error", detail))
-            }
-            status => {
-                let mut error = refusal(status, response.headers(), &request);
-                if error.code == "auth_failed" && credentials_dropped {
-                    error
-                        .detail
-                        .push_str("; a redirect led to another origin, which is not sent the credentials");
-                }
-                Err(error)
-            }
+            _ => Err(answer.refusal(&request)),
         }
     }
 
-    /// Asks, and follows redirects, each checked as the first URL was. Tells also whether the last
-    /// request went without the feed's credentials.
-    async fn follow(
+    /// Asks at `url`, and follows redirects, each checked as the feed's own URL was. Another origin than
+    /// that of the first is not sent the credentials.
+    pub(super) async fn follow(
         &self,
         method: Method,
         request: &FetchRequest<'_>,
+        first: Url,
         credentials: &Presented,
-    ) -> Result<(Response, bool), FetchError> {
-        let feed = request.feed;
-        let first = address::parse(&feed.url, feed.allow_private)?;
+    ) -> Result<Answer, FetchError> {
         let mut url = first.clone();
         for hop in 0..=REDIRECTS_MAX {
             let same_origin = url.origin() == first.origin();
             let presented = if same_origin { credentials } else { &Presented::Nothing };
             let answer = self.ask(&method, &url, request, presented).await;
-            let response = answer.map_err(|error| if hop > 0 { of_hop(error) } else { error })?;
-            if !is_redirect(response.status()) {
-                return Ok((response, !same_origin && credentials.is_some()));
+            let head = answer.map_err(|error| if hop > 0 { of_hop(error) } else { error })?;
+            if !is_redirect(head.status()) {
+                return Ok(Answer { head, url, credentials_dropped: !same_origin && credentials.is_some() });
             }
-            url = next_hop(&url, response.headers(), feed.allow_private)?;
+            url = next_hop(&url, head.headers(), request.feed.allow_private)?;
         }
         let detail =
             format!("more than {REDIRECTS_MAX} redirects; put the final address into the feed's url");
@@ -147,8 +134,42 @@ impl Fetcher {
     }
 }
 
+/// The answer at the end of all redirects, its body still to come.
+pub(super) struct Answer {
+    pub head: Response,
+    pub url: Url,
+    /// It was asked for without the feed's credentials.
+    credentials_dropped: bool,
+}
+
+impl Answer {
+    /// Why an answer without a usable body fails the fetch.
+    pub fn refusal(&self, request: &FetchRequest<'_>) -> FetchError {
+        if self.head.status() == StatusCode::NOT_MODIFIED {
+            let detail = "the server says 304 although no validator was sent; its cache is at fault";
+            return FetchError::new("protocol_error", detail);
+        }
+        let mut error = refusal(self.head.status(), self.head.headers(), request);
+        if error.code == "auth_failed" && self.credentials_dropped {
+            error.detail.push_str("; a redirect led to another origin, which is not sent the credentials");
+        }
+        error
+    }
+}
+
+/// Ends a fetch that goes on for longer than its feed allows.
+pub(super) async fn in_time<T>(
+    whole: Duration,
+    fetch: impl Future<Output = Result<T, FetchError>>,
+) -> Result<T, FetchError> {
+    match tokio::time::timeout(whole, fetch).await {
+        Ok(result) => result,
+        Err(_) => Err(FetchError::new("timeout", format!("the fetch was not complete within {whole:?}"))),
+    }
+}
+
 /// Reading a secret may touch a slow disk: it is kept off the async workers.
-async fn read_credentials(request: &FetchRequest<'_>) -> Result<Presented, FetchError> {
+pub(super) async fn read_credentials(request: &FetchRequest<'_>) -> Result<Presented, FetchError> {
     let Some(credentials) = request.feed.credentials.clone() else { return Ok(Presented::Nothing) };
     let read = tokio::task::spawn_blocking(move || Presented::read(Some(&credentials))).await;
     read.unwrap_or_else(|_| Err(FetchError::new("credentials_missing", "the daemon is stopping")))
@@ -206,10 +227,21 @@ async fn receive(response: Response, request: &FetchRequest<'_>) -> Result<Spool
     let encoding = check_head(headers, request.feed.wire_bytes_max)?;
     let (etag, last_modified) = (validator(headers, &ETAG), validator(headers, &LAST_MODIFIED));
     let served_as_lines = is_lines(headers);
-    let spool = Spool::create(request.spool, request.disk_free_bytes_min).await?;
-    let spooled = body::receive(response, encoding, request.feed, spool, request.spool).await?;
+    let mut spool = Spool::create(request.spool, request.disk_free_bytes_min).await?;
+    let wire_bytes = body::receive(response, encoding, request.feed, &mut spool, 0).await?;
     let last_modified_at = last_modified.as_deref().and_then(parse_http_date);
-    Ok(Spooled { etag, last_modified, last_modified_at, served_as_lines, ..spooled })
+    let (path, body_bytes) = (request.spool.to_owned(), spool.written());
+    let sha256 = spool.finish()?;
+    Ok(Spooled {
+        path,
+        wire_bytes,
+        body_bytes,
+        sha256,
+        etag,
+        last_modified,
+        last_modified_at,
+        served_as_lines,
+    })
 }
 
 /// Tags are compared as weak ones, and without what a compressing server adds: it may leave that out
@@ -229,7 +261,7 @@ fn is_same_version(headers: &HeaderMap, received: &Spooled) -> bool {
 }
 
 /// Refuses by the head what need not be received.
-fn check_head(headers: &HeaderMap, wire_bytes_max: u64) -> Result<Encoding, FetchError> {
+pub(super) fn check_head(headers: &HeaderMap, wire_bytes_max: u64) -> Result<Encoding, FetchError> {
     if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
         let detail =
             "the answer has both Content-Length and Transfer-Encoding; a server or proxy is at fault";
@@ -244,7 +276,7 @@ fn check_head(headers: &HeaderMap, wire_bytes_max: u64) -> Result<Encoding, Fetc
 
 /// The types that NDJSON is served as; of no other type is anything believed: scripts send JSON as
 /// text/html, and a real page is known by its first byte.
-fn is_lines(headers: &HeaderMap) -> bool {
+pub(super) fn is_lines(headers: &HeaderMap) -> bool {
     const TYPES: [&str; 4] =
         ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"];
     let content_type = text(headers, &CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
@@ -273,7 +305,7 @@ fn unknown_encoding() -> FetchError {
     FetchError::new("bad_encoding", detail)
 }
 
-fn validator(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+pub(super) fn validator(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     text(headers, name).filter(|value| (1..=VALIDATOR_BYTES_MAX).contains(&value.len())).map(str::to_owned)
 }
 

@@ -1,4 +1,4 @@
-//! The feed's way in: one conditional GET, its body spooled to a file while it is hashed.
+//! The feed's way in: one conditional GET, or one for each page, spooled to a file while it is hashed.
 //!
 //! A fetch either gives a complete, decoded body in a file, or says that nothing changed, or fails
 //! with a stable code; it never gives part of a body. What the body says is the codec's to read.
@@ -13,6 +13,10 @@ mod credentials;
 mod disk;
 mod error;
 mod fetch;
+mod link;
+mod page_address;
+mod pager;
+mod pages;
 pub mod retry_after;
 mod spool;
 

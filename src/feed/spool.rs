@@ -99,7 +99,8 @@ impl Drop for Remains {
     }
 }
 
-async fn on_blocking_pool<T: Send + 'static>(
+/// Does what blocks beside the async workers.
+pub(super) async fn on_blocking_pool<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
 ) -> Result<T, FetchError> {
     match tokio::task::spawn_blocking(work).await {

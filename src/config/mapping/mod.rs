@@ -13,7 +13,8 @@ use crate::domain::mapping::{
     Field, IdMapping, Mapping, MemberRules, Place, QuoteMapping, RecordsPath, Repeated, Step, TimeField,
     TimeReading,
 };
-use field::{flag, optional, pointer, texts};
+pub(super) use field::pointer;
+use field::{flag, optional, texts};
 use toml::de::DeValue;
 
 /// Parts of an id, and prices of a record that are named one by one: more are a mistake.

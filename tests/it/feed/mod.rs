@@ -5,6 +5,8 @@ mod aside;
 mod clock_ahead;
 mod extent;
 mod fetch;
+mod pages;
+mod pages_fetch;
 mod reach;
 mod rebuild;
 mod rest;

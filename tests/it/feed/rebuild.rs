@@ -13,7 +13,7 @@ const START: Micros = Micros(1_780_000_000 * Micros::SECOND);
 
 impl Stage {
     /// Has the feed read again, or a run's stored file; gives the report.
-    async fn rebuild(&mut self, of: &str) -> Value {
+    pub(super) async fn rebuild(&mut self, of: &str) -> Value {
         let path = format!("/admin/partners/acme/feed/rebuild{of}");
         let started = wait_for("the rebuild to start", async || {
             let (status, said) = answer(self.house.admin(Method::POST, &path)).await;

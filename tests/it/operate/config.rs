@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 use tidegate::config::{
-    Credentials, Fault, FeedSettings, KeyHash, LimitSettings, PartnerSettings, SecretSource, ServerSettings,
-    Settings, StoreSettings, load,
+    Credentials, CursorPlace, Fault, FeedSettings, KeyHash, LimitSettings, NextPage, PageSettings,
+    PartnerSettings, SecretSource, ServerSettings, Settings, StoreSettings, load,
 };
 use tidegate::domain::mapping::{Field, Mapping, TimeFormat, TimeSpelling};
-use tidegate::domain::{Currency, Micros};
+use tidegate::domain::{Currency, Micros, Pointer};
 use tidegate::rules::policy::{Absent, Policy};
 
 const MAIN: &str = include_str!("../../../config/tidegate.toml");
@@ -99,13 +99,19 @@ fn every_key_of_the_raw_shape_stands_in_the_shipped_files() {
          [feed.credentials]\nbasic = {{ user = 'u', {secret} }}\n\
          [feed.guard]\nzzz = 1\n[feed.mapping]\nzzz = 1\n[feed.mapping.price]\nzzz = 1"
     );
+    let pages = "[feed]\nurl = 'https://a.example/'\n[feed.pages]\nlink = true\nzzz = 1";
+    let number = "[feed]\nurl = 'https://a.example/'\n[feed.pages.page]\nparameter = 'p'\nzzz = 1";
+    let offset = "[feed]\nurl = 'https://a.example/'\n[feed.pages.offset]\nparameter = 'o'\nzzz = 1";
+    let cursor =
+        "[feed]\nurl = 'https://a.example/'\n[feed.pages.cursor]\nparameter = 'c'\nat = '/c'\nzzz = 1";
     let reader = KeyHash::of("reader");
     let main = format!(
         "zzz = 1\n[server]\nzzz = 1\n[store]\nzzz = 1\n[[readers]]\nname = 'r'\nkeys = ['{reader}']\nzzz = 1"
     );
     let mut faults = loaded(&[("tidegate.toml", &main)]).unwrap_err();
     assert_eq!(faults.len(), 4, "{faults:?}");
-    for (text, sections) in [(&*basic, 8), (bearer, 3), (header, 1)] {
+    let texts = [(&*basic, 8), (bearer, 3), (header, 1), (pages, 1), (number, 1), (offset, 1), (cursor, 1)];
+    for (text, sections) in texts {
         let found = partner(text).unwrap_err();
         assert_eq!(found.len(), sections, "{found:?}");
         faults.extend(found);
@@ -242,6 +248,73 @@ fn a_feed_is_read_with_schedule_credentials_and_mapping() {
     assert_eq!(mapping.quotes[0].amount.field, Field::member("p"));
     let reading = &mapping.quotes[0].as_of.as_ref().unwrap().reading;
     assert_eq!(reading.spelling, TimeSpelling::Named(TimeFormat::UnixMillis));
+}
+
+/// What is read of `[feed.pages]` with this text, or the keys that are at fault.
+fn pages(text: &str) -> Result<PageSettings, Vec<String>> {
+    let read = partner(&format!("[feed]\nurl = 'https://a.example/f'\n[feed.pages]\n{text}"));
+    let pages = read.map(|partner| partner.feed.unwrap().pages.unwrap());
+    pages.map_err(|faults| keys_of(&faults).into_iter().map(str::to_owned).collect())
+}
+
+#[test]
+fn pages_are_found_in_one_of_five_ways() {
+    let at = |name: &str| Pointer(vec![name.into()]);
+    let next = |text: &str| pages(text).unwrap().next;
+    assert_eq!(next("next = '/next'"), NextPage::Member(at("next")));
+    assert_eq!(next("link = true"), NextPage::Header);
+    let number = |first, total| NextPage::Number { parameter: "page".into(), first, total };
+    assert_eq!(next("page = { parameter = 'page' }"), number(1, None));
+    assert_eq!(next("page = { parameter = 'page', first = 0, total = '/n' }"), number(0, Some(at("n"))));
+    let offset = |first, step| NextPage::Offset { parameter: "skip".into(), first, step };
+    assert_eq!(next("offset = { parameter = 'skip' }"), offset(0, None));
+    assert_eq!(next("offset = { parameter = 'skip', first = 1, step = 50 }"), offset(1, Some(50)));
+    let cursor = |place| NextPage::Cursor { parameter: "after".into(), place };
+    assert_eq!(next("cursor = { parameter = 'after', at = '/c' }"), cursor(CursorPlace::Page(at("c"))));
+    let of_last = "cursor = { parameter = 'after', of_last = '/id' }";
+    assert_eq!(next(of_last), cursor(CursorPlace::LastRecord(at("id"))));
+    let whole = pages(&format!("count = '/n'\nmore = '/m'\npages_max = 7\npause = '2s'\n{of_last}")).unwrap();
+    assert_eq!((whole.count, whole.more), (Some(at("n")), Some(at("m"))));
+    assert_eq!((whole.pages_max, whole.pause), (7, Duration::from_secs(2)));
+}
+
+#[test]
+fn pages_without_a_way_with_two_or_with_half_of_one_are_faults() {
+    for (text, key) in [
+        ("count = '/n'", "feed.pages.next"),
+        ("next = '/next'\nlink = true", "feed.pages.next"),
+        ("next = 'next'", "feed.pages.next"),
+        ("link = true\nmore = '/more'", "feed.pages.more"),
+        ("page = { first = 1 }", "feed.pages.page.parameter"),
+        ("page = { parameter = 'a b' }", "feed.pages.page.parameter"),
+        ("offset = { parameter = 'o', step = 0 }", "feed.pages.offset.step"),
+        ("cursor = { parameter = 'c' }", "feed.pages.cursor.at"),
+        ("cursor = { parameter = 'c', at = '/c', of_last = '/id' }", "feed.pages.cursor.at"),
+        ("link = true\npages_max = 0", "feed.pages.pages_max"),
+        ("link = true\npause = '2m'", "feed.pages.pause"),
+    ] {
+        assert_eq!(pages(text), Err(vec![key.to_owned()]), "{text}");
+    }
+}
+
+#[test]
+fn of_a_page_the_count_is_believed_only_where_it_is_written() {
+    let count = |text: &str| partner(text).unwrap().feed.unwrap().mapping.count;
+    let feed = "[feed]\nurl = 'https://a.example/f'\n";
+    let paged = format!("{feed}pages.link = true\n");
+    let at = Some(Pointer(vec!["count".into()]));
+    assert_eq!(count(feed), at);
+    assert_eq!(count(&paged), None);
+    assert_eq!(count(&format!("{paged}mapping.count = '/count'")), at);
+}
+
+#[test]
+fn another_way_from_page_to_page_makes_the_same_bytes_another_file() {
+    let print = |pages: &str| {
+        partner(&format!("[feed]\nurl = 'https://a.example/f'\n{pages}")).unwrap().mapping_print()
+    };
+    let prints = ["", "pages.link = true", "pages.next = '/next'"].map(print);
+    assert_eq!(BTreeSet::from(prints).len(), 3);
 }
 
 #[test]

@@ -32,6 +32,7 @@ impl Bench {
             guard_confirm: 2,
             credentials: None,
             mapping: Mapping::default(),
+            pages: None,
             allow_private: true,
             wire_bytes_max: 4 << 20,
             body_bytes_max: 16 << 20,
@@ -74,6 +75,27 @@ impl Bench {
             }
             Fetched::NotModified => panic!("an unconditional fetch was answered with 304"),
         }
+    }
+
+    /// All pages of the feed, as the bytes of one document.
+    pub async fn pages(&self) -> Result<(Spooled, Vec<u8>), FetchError> {
+        let spool = self.directory.path().join("body");
+        let request = FetchRequest {
+            feed: &self.feed,
+            etag: None,
+            last_modified: None,
+            spool: &spool,
+            disk_free_bytes_min: 0,
+            now: NOW,
+        };
+        let pages = self.feed.pages.as_ref().expect("the test names pages");
+        let result = self.fetcher.fetch_pages(request, pages).await;
+        assert_eq!(spool.exists(), result.is_ok(), "a spool file is there exactly if all pages are");
+        let spooled = result?;
+        let bytes = std::fs::read(&spool).unwrap();
+        std::fs::remove_file(&spool).unwrap();
+        assert_eq!(spooled.body_bytes, bytes.len() as u64);
+        Ok((spooled, bytes))
     }
 
     pub async fn refused(&self) -> FetchError {

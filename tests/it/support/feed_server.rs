@@ -25,13 +25,14 @@ pub struct Served {
     last_modified: Option<Micros>,
     /// The header that must come with the request.
     guard: Option<(HeaderName, String)>,
+    link: Option<String>,
 }
 
 impl Served {
     pub fn json(body: impl Into<Bytes>) -> Served {
         let body = body.into();
         let content_type = "application/json";
-        Served { body, packed: None, content_type, etag: None, last_modified: None, guard: None }
+        Served { body, packed: None, content_type, etag: None, last_modified: None, guard: None, link: None }
     }
 
     pub fn content_type(self, content_type: &'static str) -> Served {
@@ -49,6 +50,11 @@ impl Served {
     /// Compressed for those who accept it.
     pub async fn gzip(self) -> Served {
         Served { packed: Some(gzip(&self.body).await.into()), ..self }
+    }
+
+    /// With this header `Link`.
+    pub fn link(self, link: &str) -> Served {
+        Served { link: Some(link.into()), ..self }
     }
 
     /// Only for requests that bear this header, e.g. `authorization: Bearer …`.
@@ -92,7 +98,8 @@ impl FeedServer {
         format!("http://{}{path}", self.address)
     }
 
-    /// Serves a document from now on, in place of what was there.
+    /// Serves a document from now on, in place of what was there. A path without a query is also that of
+    /// all queries which have no document of their own.
     pub fn put(&self, path: &str, document: Served) {
         self.shelf.lock().unwrap().documents.insert(path.into(), document);
     }
@@ -127,12 +134,13 @@ async fn accept(listener: TcpListener, shelf: Arc<Mutex<Shelf>>) {
 
 impl Shelf {
     fn answer(&mut self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let (path, asked) = (request.uri().path(), request.headers());
+        let (whole, asked) = (request.uri().to_string(), request.headers());
+        let path = if self.documents.contains_key(&whole) { &whole } else { request.uri().path() };
         // a look at the validators is no fetch
         let mut looked = Answered::default();
         let count = match *request.method() {
             Method::HEAD => &mut looked,
-            _ => self.answered.entry(path.into()).or_default(),
+            _ => self.answered.entry(path.to_owned()).or_default(),
         };
         let Some(document) = self.documents.get(path) else {
             count.refused += 1;
@@ -166,6 +174,9 @@ impl Served {
         let packed = self.packed.as_ref().filter(|_| accepts_gzip);
         let mut response = Response::new(Full::new(packed.unwrap_or(&self.body).clone()));
         response.headers_mut().insert("content-type", self.content_type.parse().unwrap());
+        if let Some(link) = &self.link {
+            response.headers_mut().insert("link", link.parse().unwrap());
+        }
         if packed.is_some() {
             response.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
         }

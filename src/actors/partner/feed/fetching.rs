@@ -18,8 +18,13 @@ pub struct Whole {
 impl FeedTask {
     /// F1: fetches one version of the file: one that has changed while it was sent is fetched anew,
     /// once. Validators that differ with each answer, of a document that is made when it is asked
-    /// for, say nothing: known as such by a run that has failed for it, they are asked rarely.
+    /// for, say nothing: known as such by a run that has failed for it, they are asked rarely. Those of a
+    /// page say nothing of the others, and are not asked.
     pub async fn fetch_whole(&self, feed: &FeedSettings) -> Result<Whole, FetchError> {
+        if let Some(pages) = &feed.pages {
+            let joined = self.fetcher.fetch_pages(self.request(feed, false), pages).await?;
+            return Ok(Whole { fetched: Fetched::Body(joined), stood_still: None });
+        }
         let is_odd_run = self.run.0.is_multiple_of(UNCONDITIONAL_EVERY);
         let is_conditional = self.rebuild.is_none() && !is_odd_run && self.reads_as_before();
         let first = match self.fetcher.fetch(self.request(feed, is_conditional)).await? {

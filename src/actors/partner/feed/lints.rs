@@ -62,6 +62,14 @@ pub fn outdated(records: u64) -> RecordFault {
     lint("records_outdated", 0, detail)
 }
 
+/// F1: pages of which nothing says that the last was the last.
+pub fn unproven_pages() -> RecordFault {
+    let detail = "nothing proves that the last page was the last one (its lines may be cut, or no page had anything \
+                  where the next one is looked for), so what the document lacks counts at the second such one in a \
+                  row (F1): check what leads to the next page, or name count or more in [feed.pages]";
+    lint("pages_unproven", 0, detail.into())
+}
+
 fn lint(code: &str, offset: u64, detail: String) -> RecordFault {
     RecordFault { offset, code: code.into(), detail, ..RecordFault::default() }
 }

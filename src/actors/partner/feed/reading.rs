@@ -16,7 +16,8 @@ use crate::clock::sleep;
 use crate::codec::snapshot::Parents;
 use crate::config::FeedSettings;
 use crate::domain::{AssetId, Micros};
-use crate::feed::{Fetched, Spooled};
+use crate::feed::{FetchError, Fetched, Spooled};
+use crate::rules::feed::drift::DriftDecision;
 use crate::rules::feed::snapshot::{SnapshotTimes, is_last_read, is_same_body};
 use crate::rules::feed::survey::{InvalidRecord, Presence};
 use std::path::PathBuf;
@@ -24,6 +25,13 @@ use std::time::Duration;
 
 /// How long a run waits before it looks again whether the overlay has room.
 const OVERLAY_PAUSE: Duration = Duration::from_millis(5);
+
+/// How an attempt to fetch and read the file ends.
+enum Attempt {
+    Closed,
+    /// Its pages are not those of one version (F1), and nothing of it was used.
+    PagesMoved,
+}
 
 /// A file that is fit to be applied.
 struct Sound {
@@ -52,19 +60,36 @@ impl FeedTask {
 
     async fn fetch_and_read(&self, feed: &FeedSettings, turn: &mut Turn) -> Result<(), Gone> {
         let started_at = self.clock.now();
-        let closed = match turn.fetching(self.fetch_whole(feed)).await {
+        let mut closed = self.attempt(feed, turn, started_at, feed.pages.is_none()).await;
+        if let Ok(Attempt::PagesMoved) = closed {
+            tracing::info!(partner = %self.settings.name, run = self.run.0, "feed changed between its pages, fetched again");
+            closed = self.attempt(feed, turn, started_at, true).await;
+        }
+        // what was not kept is of no use any more
+        let _ = tokio::fs::remove_file(&self.spool).await;
+        closed.map(|_| ())
+    }
+
+    /// Fetches and reads once. `is_last`: what moved between its pages is not fetched again.
+    async fn attempt(
+        &self,
+        feed: &FeedSettings,
+        turn: &mut Turn,
+        started_at: Micros,
+        is_last: bool,
+    ) -> Result<Attempt, Gone> {
+        match turn.fetching(self.fetch_whole(feed)).await {
             Ok(Whole { fetched: Fetched::NotModified, .. }) => {
-                self.unchanged(self.known_file(feed, started_at)).await
+                self.unchanged(self.known_file(feed, started_at)).await?;
             }
             Ok(Whole { fetched: Fetched::Body(spooled), stood_still }) => {
                 let file = self.file_of(feed, &spooled, started_at, stood_still);
-                self.read(spooled, file).await
+                return self.read(spooled, file, is_last).await;
             }
-            Err(error) => self.fail(failure_of(error, started_at)).await,
-        };
-        // what was not kept is of no use any more
-        let _ = tokio::fs::remove_file(&self.spool).await;
-        closed
+            Err(error) if error.is_change() && !is_last => return Ok(Attempt::PagesMoved),
+            Err(error) => self.fail(failure_of(error, started_at)).await?,
+        }
+        Ok(Attempt::Closed)
     }
 
     /// Reads the stored file of an earlier run again, as of the time that it had then (F5).
@@ -72,7 +97,10 @@ impl FeedTask {
         match stored.spooled() {
             Ok(spooled) => {
                 let file = self.file_of(feed, &spooled, stored.started_at, None);
-                self.survey_and_apply(spooled, file, Some(stored.again)).await
+                match self.survey(&spooled, &file).await? {
+                    Some(read) => self.apply(read, spooled, file, Some(stored.again)).await,
+                    None => Ok(()),
+                }
             }
             Err(error) => {
                 let detail = format!("the stored file cannot be read: {error}");
@@ -114,40 +142,58 @@ impl FeedTask {
         }
     }
 
-    async fn read(&self, spooled: Spooled, file: FetchedFile) -> Result<(), Gone> {
+    async fn read(&self, spooled: Spooled, file: FetchedFile, is_last: bool) -> Result<Attempt, Gone> {
         let is_known = is_same_body(&self.state, &spooled.sha256) && self.reads_as_before();
-        match (self.state.last_snapshot_at.filter(|_| is_known), &self.rebuild) {
-            (None, _) => self.survey_and_apply(spooled, file, None).await,
-            (Some(_), None) => self.unchanged(file).await,
+        let again = match (self.state.last_snapshot_at.filter(|_| is_known), &self.rebuild) {
+            (None, _) => None,
+            (Some(_), None) => {
+                self.unchanged(file).await?;
+                return Ok(Attempt::Closed);
+            }
             (Some(snapshot), Some(_)) => {
-                let dated = self.state.last_dated;
-                let again = Again { snapshot: Micros(snapshot), dated, stored: None };
-                self.survey_and_apply(spooled, file, Some(again)).await
+                Some(Again { snapshot: Micros(snapshot), dated: self.state.last_dated, stored: None })
+            }
+        };
+        let Some(read) = self.survey(&spooled, &file).await? else { return Ok(Attempt::Closed) };
+        match read.surveyed.drift.decide(is_last) {
+            DriftDecision::Take => self.apply(read, spooled, file, again).await?,
+            DriftDecision::StartOver => return Ok(Attempt::PagesMoved),
+            DriftDecision::Fail => {
+                let error = FetchError::pages_moved(read.surveyed.drift.differing);
+                self.fail(failure_of(error, file.started_at)).await?;
             }
         }
+        Ok(Attempt::Closed)
     }
 
-    async fn survey_and_apply(
-        &self,
-        spooled: Spooled,
-        file: FetchedFile,
-        again: Option<Again>,
-    ) -> Result<(), Gone> {
+    /// Reads the whole file; `None` where that has failed the run.
+    async fn survey(&self, spooled: &Spooled, file: &FetchedFile) -> Result<Option<ReadFile>, Gone> {
         let (settings, started_at) = (self.settings.clone(), file.started_at);
         // where the last file was lines, one that has shrunk to a single line is lines too
         let is_written = settings.feed.as_ref().is_some_and(|feed| feed.mapping.records.is_written);
         let as_lines = spooled.served_as_lines || (self.state.last_lines && !is_written);
         let path = spooled.path.clone();
         let read = move || survey(&settings, &path, as_lines);
-        let surveyed = on_blocking_pool("reading the file", started_at, read);
-        let ReadFile { surveyed, envelope, parents, lints } = match surveyed.await {
-            Ok(Ok(found)) => found,
+        match on_blocking_pool("reading the file", started_at, read).await {
+            Ok(Ok(found)) => return Ok(Some(found)),
             Ok(Err(mut fault)) => {
                 self.keep(fault.take_kept(), spooled.path.clone(), started_at).await?;
-                return self.fail(fault.into_failure(&file)).await;
+                self.fail(fault.into_failure(file)).await?;
             }
-            Err(failure) => return self.fail(*failure).await,
-        };
+            Err(failure) => self.fail(*failure).await?,
+        }
+        Ok(None)
+    }
+
+    async fn apply(
+        &self,
+        read: ReadFile,
+        spooled: Spooled,
+        file: FetchedFile,
+        again: Option<Again>,
+    ) -> Result<(), Gone> {
+        let ReadFile { surveyed, envelope, parents, lints } = read;
+        let started_at = file.started_at;
         let data_time = self.settings.policy.last_modified_is_data_time;
         let written = envelope.generated_at.as_ref();
         let times = SnapshotTimes {
@@ -159,6 +205,8 @@ impl FeedTask {
             same_body: is_last_read(&self.state, &spooled.sha256),
         };
         let mut faults = lints::of_file(written, &times, &surveyed);
+        let is_paged = self.settings.feed.as_ref().is_some_and(|feed| feed.pages.is_some());
+        faults.extend((is_paged && envelope.may_be_cut).then(lints::unproven_pages));
         faults.extend(lints);
         faults.extend(surveyed.faults);
         let facts = SnapshotFacts {
@@ -179,10 +227,15 @@ impl FeedTask {
             again,
         };
         let file = Sound { present: surveyed.present, parents, path: spooled.path };
-        self.apply(facts, file, surveyed.kept).await
+        self.apply_records(facts, file, surveyed.kept).await
     }
 
-    async fn apply(&self, facts: SnapshotFacts, file: Sound, kept: Vec<InvalidRecord>) -> Result<(), Gone> {
+    async fn apply_records(
+        &self,
+        facts: SnapshotFacts,
+        file: Sound,
+        kept: Vec<InvalidRecord>,
+    ) -> Result<(), Gone> {
         let fetched_at = facts.file.started_at;
         let again = facts.again;
         let facts = Box::new(facts);

@@ -87,7 +87,7 @@ pub fn survey(settings: &PartnerSettings, path: &Path, as_lines: bool) -> Result
         record_bytes_max: feed.record_bytes_max,
         records_max: feed.records_max,
         served_as_lines: as_lines,
-        is_paged: false,
+        is_paged: feed.pages.is_some(),
     };
     let open = || File::open(path).map_err(FileFault::Unreadable);
     let parents = match mapping.looks_above() {
