@@ -66,6 +66,8 @@ async fn pages_are_joined_hashed_and_marked_at_their_end() {
     assert_eq!(spooled.wire_bytes, (gzip(one.as_bytes()).await.len() + two.len()) as u64);
     assert_eq!((spooled.etag, spooled.last_modified), (None, None), "one page says nothing of the others");
     assert_eq!(spooled.last_modified_at, Some(older), "the whole is as old as its oldest page");
+    server.put("/f?page=2", Served::json(two.clone()).last_modified(NOW.plus(Micros::HOUR)));
+    assert_eq!(bench.pages().await.unwrap().0.last_modified_at, Some(NOW), "wherever that stands");
     server.put("/f?page=2", Served::json(two));
     assert_eq!(bench.pages().await.unwrap().0.last_modified_at, None, "or of no time");
 }
