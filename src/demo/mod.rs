@@ -3,49 +3,39 @@
 //! each partner's truth must equal the catalogue.
 //!
 //! The partners know the daemon only as partners do, by its HTTP interface. `truth` is what a
-//! partner knows, `push` and `deliveries` how it tells it, `feed_server` its feed, `verdict` and
-//! `compare` the judgement. Nothing here decides by the rules of the daemon: the truth is kept
-//! such that they leave no doubt about the outcome.
+//! partner knows, `partner` how it says so by pushes and by its feed, `verdict` whether the catalogue
+//! agrees in the end, `report` what of all that is shown. Nothing here decides by the rules of the
+//! daemon: the truth is kept such that they leave no doubt about the outcome.
 
-mod asset;
-mod book;
-mod catalogue;
-mod client;
-mod compare;
-mod deliveries;
 mod dice;
-mod feed_server;
-mod ledger;
+mod listed;
 mod partner;
-mod push;
-mod recall;
 mod report;
-mod tally;
-mod terminal;
 mod text;
 mod truth;
 mod verdict;
 
-pub use book::Book;
-pub use compare::{Difference, Fault};
 pub use partner::{PartnerPlan, Ways};
-pub use push::DEFAULT_CURRENCY;
-pub use recall::Recalled;
 pub use report::Report;
-pub use tally::Counts;
+pub use report::tally::Counts;
+pub use truth::asset::DEFAULT_CURRENCY;
+pub use truth::book::Book;
 pub use verdict::Verdict;
+pub use verdict::compare::{Difference, Fault};
+pub use verdict::recall::Recalled;
 
 use crate::clock::{self, Clock};
 use crate::domain::PartnerName;
-use client::{Client, ReadError};
-use feed_server::FeedServer;
-use ledger::{Acknowledged, Ledger};
+use partner::client::{Client, ReadError};
+use partner::feed_server::FeedServer;
+use partner::ledger::{Acknowledged, Ledger};
 use partner::{Driver, Partner, Tempo};
+use report::tally::Tally;
+use report::terminal;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tally::Tally;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -159,9 +149,10 @@ impl Simulation {
     pub async fn recall(&self, base_url: &str, reader_key: &str) -> Result<Option<Recalled>, ReadError> {
         let client = self.client.to(base_url);
         let recalled = match self.ledger {
-            Some(_) => {
-                Some(recall::recall(&self.partners, &self.before, &client, reader_key, &self.clock).await?)
-            }
+            Some(_) => Some(
+                verdict::recall::recall(&self.partners, &self.before, &client, reader_key, &self.clock)
+                    .await?,
+            ),
             None => None,
         };
         self.partners.iter().for_each(|partner| partner.open());

@@ -1,7 +1,7 @@
 //! JSON and times as the simulated partners write them. On purpose not the daemon's own codec:
 //! a slip in that must show as a difference, not cancel itself out.
 
-use super::asset::{Asset, AssetStep, Price, Snapshot};
+use crate::demo::truth::asset::{Asset, AssetStep, Price, Snapshot};
 use crate::domain::Micros;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::value::RawValue;
@@ -119,11 +119,11 @@ pub fn string(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::asset::Step;
-    use super::super::book::Book;
     use super::super::dice::Dice;
-    use super::super::truth::Truth;
     use super::*;
+    use crate::demo::truth::Truth;
+    use crate::demo::truth::asset::Step;
+    use crate::demo::truth::book::Book;
 
     const NOW: Micros = Micros(1_800_000_000_123_456);
 

@@ -8,8 +8,6 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 /// More files in one folder are a list to search, not a room to look around in.
 const FOLDER_FILES_MAX: usize = 16;
-/// Folders that are still to be divided; none may be added.
-const CROWDED: [&str; 1] = ["src/demo"];
 
 /// What may stand at the top beside hidden names and pages in capitals.
 #[rustfmt::skip]
@@ -40,22 +38,16 @@ pub fn too_long(files: &Files) -> Vec<String> {
     breaches
 }
 
-/// Folders of `src` with too many files, and those that have been divided and still stand here.
+/// Folders of `src` with too many files.
 pub fn crowded(files: &Files) -> Vec<String> {
     let mut folders: BTreeMap<&str, usize> = BTreeMap::new();
     for (path, _) in code(files).filter(|(path, _)| path.starts_with("src/")) {
         *folders.entry(path.rsplit_once('/').map_or("", |(folder, _)| folder)).or_default() += 1;
     }
-    let is_crowded = |folder: &str| folders.get(folder).is_some_and(|count| *count > FOLDER_FILES_MAX);
-    let mut breaches = Vec::new();
-    for (folder, count) in &folders {
-        if is_crowded(folder) && !CROWDED.contains(folder) {
-            breaches.push(format!("{folder}: {count} files, a folder holds at most {FOLDER_FILES_MAX}"));
-        }
-    }
-    let divided = CROWDED.iter().filter(|folder| folders.contains_key(*folder) && !is_crowded(folder));
-    breaches.extend(divided.map(|folder| format!("{folder}: is no longer crowded: mend `CROWDED`")));
-    breaches
+    folders.retain(|_, count| *count > FOLDER_FILES_MAX);
+    let breach =
+        |(folder, count)| format!("{folder}: {count} files, a folder holds at most {FOLDER_FILES_MAX}");
+    folders.into_iter().map(breach).collect()
 }
 
 pub fn without_head(files: &Files) -> Vec<String> {
@@ -135,8 +127,6 @@ mod tests {
         };
         assert!(crowded(&folder("a", 16)).is_empty());
         assert_eq!(crowded(&folder("a", 17)).len(), 1);
-        assert!(crowded(&folder("demo", 17)).is_empty(), "still to be divided");
-        assert_eq!(crowded(&folder("demo", 16)).len(), 1, "divided: to be taken off the list");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What a demonstration says while it runs: one line of rates, latencies and mischief.
 
-use super::partner::Partner;
 use super::tally::{Counts, Tally};
 use crate::clock::{self, Mark};
+use crate::demo::partner::Partner;
 use crate::load::Histogram;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;

@@ -1,15 +1,20 @@
 //! One simulated partner: what it has, how it speaks, and the task that makes things happen.
 
-use super::asset::Step;
-use super::book::Book;
-use super::client::{Client, Delivery};
-use super::deliveries::{Mischief, MischiefCounts, Shares};
-use super::dice::Dice;
-use super::ledger::Ledger;
-use super::push;
-use super::tally::Tally;
-use super::truth::Truth;
+pub mod client;
+mod deliveries;
+pub mod feed_server;
+pub mod ledger;
+mod push;
+
+use self::client::{Client, Delivery};
+use self::deliveries::{Mischief, MischiefCounts, Shares};
+use self::ledger::Ledger;
 use crate::clock::{self, Clock, Mark};
+use crate::demo::dice::Dice;
+use crate::demo::report::tally::Tally;
+use crate::demo::truth::Truth;
+use crate::demo::truth::asset::Step;
+use crate::demo::truth::book::Book;
 use crate::domain::PartnerName;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

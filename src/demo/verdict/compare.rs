@@ -1,28 +1,11 @@
 //! Truth against catalogue, asset by asset and member by member. Pure.
 
-use super::asset::{Asset, Snapshot};
-use super::text;
-use crate::domain::{Decimal, Micros};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::demo::listed::{ADDED, Catalogue, Listed, ListedPrice};
+use crate::demo::text;
+use crate::demo::truth::asset::{Asset, Snapshot};
+use crate::domain::Decimal;
+use std::collections::BTreeSet;
 use std::fmt;
-
-/// One asset as the catalogue shows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listed {
-    /// Name to JSON text.
-    pub members: BTreeMap<String, String>,
-    pub price: Option<ListedPrice>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedPrice {
-    pub amount: String,
-    pub currency: String,
-    pub as_of: Option<Micros>,
-}
-
-/// One partner's assets as read page by page, those that are not active included.
-pub type Catalogue = BTreeMap<String, Listed>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -85,9 +68,6 @@ pub fn compare(truth: &Snapshot, catalogue: &Catalogue) -> Vec<Difference> {
     differences
 }
 
-/// What the catalogue says of an asset beside its document and price.
-pub const ADDED: [&str; 4] = ["partner", "updated_at", "quotes", "cursor"];
-
 pub fn compare_asset(asset: &Asset, listed: &Listed) -> Vec<Difference> {
     let mut faults = Vec::new();
     let told = asset.members.keys().map(|name| name.as_str());
@@ -133,10 +113,11 @@ fn compare_price(asset: &Asset, listed: Option<&ListedPrice>) -> Vec<Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::book::Book;
-    use super::super::dice::Dice;
-    use super::super::truth::Truth;
     use super::*;
+    use crate::demo::dice::Dice;
+    use crate::demo::truth::Truth;
+    use crate::demo::truth::book::Book;
+    use crate::domain::Micros;
 
     const NOW: Micros = Micros(1_800_000_000_000_000);
 

@@ -3,7 +3,7 @@
 //! Pure: what is offered goes in, what is to be sent now comes out. A delivery is held back for
 //! a number of later offers, not for a time, so that the same seed does the same.
 
-use super::dice::Dice;
+use crate::demo::dice::Dice;
 
 /// How often what happens to a delivery, in thousandths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 //! The copy is taken under the truth's lock and rendered outside of it. The ETag names the
 //! truth's version: while nothing happens at a partner the answer is 304.
 
-use super::asset::Snapshot;
-use super::partner::Partner;
-use super::text;
+use super::Partner;
 use crate::clock::Clock;
+use crate::demo::text;
+use crate::demo::truth::asset::Snapshot;
 use async_compression::tokio::bufread::GzipEncoder;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -162,9 +162,9 @@ fn with_header(
 
 #[cfg(test)]
 mod tests {
-    use super::super::book::Book;
-    use super::super::partner::{PartnerPlan, Ways};
+    use super::super::{PartnerPlan, Ways};
     use super::*;
+    use crate::demo::truth::book::Book;
     use crate::domain::{Micros, PartnerName};
 
     const NOW: Micros = Micros(1_800_000_000_000_000);

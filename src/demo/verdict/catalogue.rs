@@ -1,9 +1,10 @@
 //! Reads the catalogue back as a portal would: with a reader's token, by pages and by address.
 
-use super::asset::{Asset, Snapshot};
-use super::client::{Client, ReadError, object};
-use super::compare::{Catalogue, Difference, Fault, Listed, ListedPrice, compare_asset};
-use super::text;
+use super::compare::{Difference, Fault, compare_asset};
+use crate::demo::listed::{Catalogue, Listed, ListedPrice};
+use crate::demo::partner::client::{Client, ReadError, object};
+use crate::demo::text;
+use crate::demo::truth::asset::{Asset, Snapshot};
 use reqwest::StatusCode;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 //! leaves whole lines and at most one piece. It is not synced: a loss of power is not what is
 //! demonstrated here.
 
-use super::asset::Price;
+use crate::demo::truth::asset::Price;
 use crate::domain::Micros;
 use std::collections::BTreeMap;
 use std::fs::File;

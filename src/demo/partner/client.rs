@@ -1,9 +1,9 @@
 //! The partners' side of HTTP: a delivery is sent until it has a final answer.
 
-use super::asset::Price;
-use super::tally::{Answer, Tally};
-use super::text;
 use crate::clock::{self, Mark};
+use crate::demo::report::tally::{Answer, Tally};
+use crate::demo::text;
+use crate::demo::truth::asset::Price;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};

@@ -2,12 +2,12 @@
 //! looked for, and the partners take up what the catalogue says as their own.
 
 use super::catalogue::Shelf;
-use super::client::{Client, ReadError};
-use super::compare::{Catalogue, Listed};
-use super::ledger::Acknowledged;
-use super::partner::Partner;
-use super::text;
 use crate::clock::Clock;
+use crate::demo::listed::{Catalogue, Listed};
+use crate::demo::partner::Partner;
+use crate::demo::partner::client::{Client, ReadError};
+use crate::demo::partner::ledger::Acknowledged;
+use crate::demo::text;
 use crate::domain::{Decimal, Micros};
 use reqwest::StatusCode;
 use std::fmt;
@@ -98,8 +98,8 @@ fn go_on(partner: &Partner, catalogue: Catalogue, clock: &Clock) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::compare::ListedPrice;
     use super::*;
+    use crate::demo::listed::ListedPrice;
 
     #[test]
     fn a_price_is_found_where_it_or_a_newer_one_shows() {

@@ -3,7 +3,7 @@
 //!
 //! Values are JSON text.
 
-use super::dice::Dice;
+use crate::demo::dice::Dice;
 use crate::domain::Currency;
 use compact_str::CompactString;
 use serde_json::json;

@@ -1,9 +1,11 @@
 //! What a demonstration has shown.
 
-use super::partner::Partner;
-use super::tally::{Counts, Tally};
-use super::terminal;
-use super::verdict::Verdict;
+pub mod tally;
+pub mod terminal;
+
+use self::tally::{Counts, Tally};
+use crate::demo::partner::Partner;
+use crate::demo::verdict::Verdict;
 use std::fmt;
 use std::sync::Arc;
 
@@ -59,8 +61,8 @@ impl fmt::Display for Report {
 
 #[cfg(test)]
 mod tests {
-    use super::super::compare::{Difference, Fault};
     use super::*;
+    use crate::demo::verdict::compare::{Difference, Fault};
 
     fn report(verdicts: Vec<Verdict>) -> Report {
         Report::new(verdicts, &[], &Tally::default())

@@ -1,17 +1,14 @@
 //! From what happened at a partner to the requests that tell of it.
 
-use super::asset::{AssetStep, Price, Step};
 use super::client::Delivery;
 use super::deliveries::Shares;
-use super::dice::Dice;
-use super::text;
+use crate::demo::dice::Dice;
+use crate::demo::text;
+use crate::demo::truth::asset::{AssetStep, DEFAULT_CURRENCY, Price, Step};
 use crate::domain::Verb;
 use bytes::Bytes;
 use reqwest::Method;
 use std::sync::Arc;
-
-/// What the partners' configuration names as their currency: pushes leave it out.
-pub const DEFAULT_CURRENCY: &str = "EUR";
 
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
@@ -107,9 +104,9 @@ fn joined(bodies: &[String], ndjson: bool) -> (&'static str, Bytes) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::book::Book;
-    use super::super::truth::Truth;
     use super::*;
+    use crate::demo::truth::Truth;
+    use crate::demo::truth::book::Book;
     use crate::domain::Micros;
     use std::collections::BTreeSet;
 

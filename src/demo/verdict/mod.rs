@@ -1,12 +1,16 @@
 //! The end of a demonstration: once the last run of the feed has healed what was lost, is the
 //! catalogue what the partner knows?
 
-use super::catalogue::Shelf;
-use super::client::{Client, ReadError, object};
-use super::compare::{Difference, compare};
-use super::partner::Partner;
-use super::text;
+mod catalogue;
+pub mod compare;
+pub mod recall;
+
+use self::catalogue::Shelf;
+use self::compare::{Difference, compare};
 use crate::clock::{self, Clock};
+use crate::demo::partner::Partner;
+use crate::demo::partner::client::{Client, ReadError, object};
+use crate::demo::text;
 use crate::domain::Micros;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

@@ -6,12 +6,14 @@
 //! whatever order, repetition or loss the steps meet on their way. What the rules leave to the
 //! order of arrival is never done: see `patchable` and `deletable`.
 
-use super::asset::{Asset, AssetStep, Price, Snapshot, Step};
-use super::book::{self, Book, Members};
-use super::compare::{ADDED, Catalogue, Listed};
-use super::dice::Dice;
-use super::push::DEFAULT_CURRENCY;
-use super::text;
+pub mod asset;
+pub mod book;
+
+use self::asset::{Asset, AssetStep, DEFAULT_CURRENCY, Price, Snapshot, Step};
+use self::book::{Book, Members};
+use crate::demo::dice::Dice;
+use crate::demo::listed::{ADDED, Catalogue, Listed};
+use crate::demo::text;
 use crate::domain::{Currency, Decimal, Micros, Verb};
 use compact_str::CompactString;
 use std::sync::Arc;

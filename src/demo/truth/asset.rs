@@ -5,6 +5,9 @@ use crate::domain::{Currency, Decimal, Micros, Verb};
 use compact_str::CompactString;
 use std::sync::Arc;
 
+/// What the partners' configuration names as their currency: pushes leave it out.
+pub const DEFAULT_CURRENCY: &str = "EUR";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
     pub amount: Decimal,
@@ -21,11 +24,11 @@ pub struct Asset {
     pub updated_at: Micros,
     pub deleted: bool,
     /// There since the start and never deleted: no create or revival of it can be on its way.
-    pub(super) steady: bool,
+    pub steady: bool,
     /// Was inactive once: X5 keeps such an asset when it is absent, so a lost delete or a lost
     /// reactivation before it would not heal.
-    pub(super) was_inactive: bool,
-    pub(super) offer: usize,
+    pub was_inactive: bool,
+    pub offer: usize,
 }
 
 impl Asset {
