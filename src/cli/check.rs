@@ -1,6 +1,6 @@
 //! `tidegate check`: all that is wrong with a configuration, or what it comes to.
 
-use super::{ConfigDirectory, EXIT_CONFIG};
+use super::configuration::{ConfigDirectory, EXIT_CONFIG};
 use crate::config::{self, Settings};
 use clap::Args;
 use std::io::Write;

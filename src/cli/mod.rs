@@ -5,6 +5,7 @@
 
 mod admin;
 mod check;
+mod configuration;
 mod demo;
 mod explain;
 mod feed;
@@ -15,14 +16,10 @@ mod plan;
 mod serve;
 
 use crate::telemetry::logs;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-
-/// The configuration is at fault (EX_CONFIG of sysexits.h).
-pub const EXIT_CONFIG: u8 = 78;
 
 /// Keeps a catalogue of assets in step with its partners: feeds pulled, prices pushed.
 #[derive(Debug, Parser)]
@@ -57,14 +54,6 @@ enum LogFormat {
     Text,
     /// One JSON object on each line, for collectors.
     Json,
-}
-
-/// Where the configuration is: the same for each verb that reads it.
-#[derive(Debug, Args)]
-pub struct ConfigDirectory {
-    /// The directory of tidegate.toml and partners/.
-    #[arg(long = "config", value_name = "DIR", default_value = "config")]
-    pub directory: PathBuf,
 }
 
 impl Cli {

@@ -1,6 +1,6 @@
 //! `tidegate partner add`: a partner's file with a fresh key, and three calls that prove it.
 
-use super::ConfigDirectory;
+use super::configuration::ConfigDirectory;
 use super::partner_remove::Remove;
 use crate::clock::Clock;
 use crate::config::{self, Faults, KeyHash, MAIN_FILE, PARTNERS_DIRECTORY, ServerSettings};

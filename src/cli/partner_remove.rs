@@ -4,7 +4,7 @@
 //! state in which nobody can be deciding for the partner. One that runs is noticed by the store's
 //! lock, and nothing is touched.
 
-use super::ConfigDirectory;
+use super::configuration::ConfigDirectory;
 use crate::actors::{Leftovers, Purge, count_leftovers, partner_numbers};
 use crate::clock::Clock;
 use crate::config::{self, PARTNERS_DIRECTORY, Settings};

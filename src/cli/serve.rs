@@ -1,6 +1,6 @@
 //! `tidegate serve`: the daemon.
 
-use super::{ConfigDirectory, EXIT_CONFIG};
+use super::configuration::{ConfigDirectory, EXIT_CONFIG};
 use crate::clock::{Clock, sleep};
 use crate::config;
 use crate::daemon::{Daemon, Signal, Signals};

@@ -1,6 +1,6 @@
 //! Calls that are not measured: creating the assets before, reading the prices after.
 
-use super::LoadError;
+use super::error::{LoadError, RATE_HINT};
 use crate::clock::sleep;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
@@ -69,7 +69,7 @@ impl Api {
     fn hint(&self, status: StatusCode) {
         if !self.hinted.swap(true, Ordering::Relaxed) {
             (self.say)(match status {
-                StatusCode::TOO_MANY_REQUESTS => super::RATE_HINT,
+                StatusCode::TOO_MANY_REQUESTS => RATE_HINT,
                 _ => "the server is busy (503): waiting as it asks",
             });
         }

@@ -1,7 +1,7 @@
 //! Creates the assets whose prices are then pushed.
 
-use super::LoadError;
 use super::api::Api;
+use super::error::LoadError;
 use super::prices::asset_id;
 use super::receipt::{Receipt, stands};
 use super::report::Loaded;

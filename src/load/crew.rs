@@ -1,7 +1,7 @@
 //! All connections to one server, and one leg of theirs.
 
-use super::LoadError;
 use super::driver::{Driver, Gauge, Tally};
+use super::error::LoadError;
 use super::ledger::Ledger;
 use super::pace::Pace;
 use super::plan::{Plan, Target};

@@ -12,6 +12,7 @@ mod api;
 mod assets;
 mod crew;
 mod driver;
+mod error;
 mod histogram;
 mod ledger;
 mod pace;
@@ -23,6 +24,7 @@ mod sink;
 mod verify;
 mod wire;
 
+pub use error::LoadError;
 pub use histogram::Histogram;
 pub use plan::{Mode, Plan, Until};
 pub use report::{Leg, Loaded, Mismatch, Ratio, Report, Side, Verification};
@@ -31,49 +33,8 @@ pub use sink::{Sink, serve};
 use api::Api;
 use crew::Crew;
 use plan::Target;
-use std::io;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-
-/// What to do about refusals by rate.
-const RATE_HINT: &str = "the partner's rate limit refuses (429): raise prices_per_second, \
-                         asset_writes_per_second and reads_per_second in its file";
-
-/// Why a load run ends without a report.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The plan contradicts itself.
-    #[error("{0}")]
-    Plan(&'static str),
-    /// Nobody listens at the address.
-    #[error("cannot connect to the server")]
-    Connect(#[source] io::Error),
-    /// A thread or a socket of our own cannot be had.
-    #[error("cannot start the client or the sink")]
-    Start(#[source] io::Error),
-    /// A bug of the client.
-    #[error("a part of the client has died")]
-    Lost(#[source] tokio::task::JoinError),
-    /// The connection failed in the middle.
-    #[error("a call to the server failed")]
-    Call(#[source] reqwest::Error),
-    /// A call that must succeed did not.
-    #[error("{path} was refused with {status}: {body}")]
-    Refused {
-        /// The call.
-        path: String,
-        /// The answer's status.
-        status: u16,
-        /// The answer's body.
-        body: String,
-    },
-    /// An answer has another shape than the API's.
-    #[error("the reply of {0} is not understood")]
-    Reply(&'static str),
-    /// An asset was refused, by this outcome.
-    #[error("an asset was not taken: its outcome is {0}")]
-    AssetNotTaken(String),
-}
 
 /// Carries the plan out. Mismatches found by the verification are in the report, not an error.
 pub async fn run(plan: &Plan) -> Result<Report, LoadError> {

@@ -1,6 +1,6 @@
 //! What to measure, and against whom.
 
-use super::LoadError;
+use super::error::LoadError;
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! What was measured: legs, ratios, and the check of what was acknowledged.
 
 use super::driver::Tally;
+use super::error::RATE_HINT;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -269,7 +270,7 @@ impl Leg {
             writeln!(f, "{name}: {} failed, refused {:?}", self.failures, self.refused)?;
         }
         if self.refused.contains_key(&429) {
-            writeln!(f, "{name}: {}", super::RATE_HINT)?;
+            writeln!(f, "{name}: {}", RATE_HINT)?;
         }
         match &self.example {
             Some(example) => writeln!(f, "{name}: for example {example}"),

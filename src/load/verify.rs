@@ -1,8 +1,8 @@
 //! Reads back what was acknowledged: the newest acknowledged amount must be what is there.
 
-use super::LoadError;
 use super::api::Api;
 use super::crew::Crew;
+use super::error::LoadError;
 use super::ledger::Ledger;
 use super::prices::{Cents, asset_id};
 use super::report::{Mismatch, Verification};

@@ -9,46 +9,13 @@ use crate::Files;
 use crate::code::{is_word, places_of, without_text, word_at};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The circles that are still to be opened, by room, with the number of files of each, the largest
-/// first. None may be added, and none may grow.
-#[rustfmt::skip]
-const KNOWN: [(&str, &[usize]); 2] = [
-    ("src/cli", &[5]),
-    ("src/load", &[12]),
-];
-
 /// A name may be handed on so many times: beyond that, names hand on each other in a ring.
 const HANDED_ON_MAX: usize = 16;
 
-/// Circles that nobody knew of, and known ones that are gone.
+/// Every circle, with its files.
 pub fn breaches(files: &Files) -> Vec<String> {
-    compared(&found(files), &KNOWN)
-}
-
-fn compared(circles: &[Vec<String>], known: &[(&str, &[usize])]) -> Vec<String> {
-    let mut breaches = Vec::new();
-    let mut by_room: BTreeMap<&str, Vec<&Vec<String>>> = BTreeMap::new();
-    for circle in circles {
-        let room = known.iter().map(|(room, _)| *room).find(|room| is_within(circle, room));
-        by_room.entry(room.unwrap_or("src")).or_default().push(circle);
-    }
-    for (room, sizes) in known {
-        let found = by_room.entry(room).or_default();
-        found.sort_by_key(|circle| std::cmp::Reverse(circle.len()));
-        for size in sizes.iter().skip(found.len()) {
-            breaches.push(format!("{room}: the circle of {size} files is gone, take it out of `KNOWN`"));
-        }
-        let mut sizes = sizes.iter();
-        found.retain(|circle| sizes.next().is_none_or(|size| circle.len() > *size));
-    }
-    for circle in by_room.into_values().flatten() {
-        breaches.push(format!("a circle of {} files: {}", circle.len(), circle.join(" ")));
-    }
-    breaches
-}
-
-fn is_within(circle: &[String], room: &str) -> bool {
-    circle.iter().all(|path| path.strip_prefix(room).is_some_and(|rest| rest.starts_with('/')))
+    let breach = |circle: Vec<String>| format!("a circle of {} files: {}", circle.len(), circle.join(" "));
+    found(files).into_iter().map(breach).collect()
 }
 
 /// Every circle, as the sorted paths of its files.
@@ -416,19 +383,5 @@ mod tests {
             ("src/a/one.rs", "use crate::a::staging;"),
         ];
         assert_eq!(circles(&texts), [""; 0]);
-    }
-
-    #[test]
-    fn a_known_circle_may_only_become_smaller() {
-        let circle = |names: &[&str]| names.iter().map(|name| format!("src/{name}.rs")).collect::<Vec<_>>();
-        let (two, three) = (circle(&["a/x/1", "a/x/2"]), circle(&["a/3", "a/4", "a/y/5"]));
-        let both = [two.clone(), three.clone()];
-        assert!(compared(&both, &[("src/a", &[3, 2])]).is_empty());
-        assert!(compared(&both, &[("src/a", &[5, 3])]).is_empty());
-        assert_eq!(compared(&both, &[("src/a", &[3])]).len(), 1, "one is new");
-        assert_eq!(compared(&both, &[("src/a", &[2, 2])]).len(), 1, "one has grown");
-        assert_eq!(compared(&[two], &[("src/a", &[3, 2])]).len(), 1, "one is gone");
-        assert_eq!(compared(&[circle(&["a/1", "b/1"])], &[("src/a", &[3])]).len(), 2, "it is of no room");
-        assert_eq!(compared(&[three], &[]).len(), 1);
     }
 }
