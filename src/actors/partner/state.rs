@@ -2,6 +2,7 @@
 //! `operate` and `sweep`.
 
 use super::books::actions::last_action;
+use super::books::damaged::DamagedRecords;
 use super::books::deliveries::Deliveries;
 use super::books::gaps::{GapWatch, OpenGap};
 use super::books::lost::LostBook;
@@ -98,13 +99,15 @@ impl PartnerState {
             parked.load(&index, slot, now);
         })?;
         set_damage_aside(&reader, (no, &settings), &mut index, damaged)?;
-        let quarantine = Quarantine::load(&reader, no)?;
+        let mut lost = DamagedRecords::default();
+        let quarantine = Quarantine::load(&reader, no, &mut lost)?;
         metrics.quarantine_stands_at(quarantine.len(), 0);
         let mut feed = runs::state(&reader, no)?;
-        push_count::restore(&reader, no, &mut feed)?;
+        push_count::restore(&reader, no, &mut feed, &mut lost)?;
         let plans = Plans::load(&reader, no, &index, &feed)?;
-        let deliveries = Deliveries::load(&reader, no, now)?;
-        let gaps = GapWatch::new(Streams::read(&reader, no)?, gap, metrics.gaps());
+        let deliveries = Deliveries::load(&reader, no, now, &mut lost)?;
+        let gaps = GapWatch::new(Streams::read(&reader, no, &mut lost)?, gap, metrics.gaps());
+        lost.log(&settings.name);
         metrics.deliveries().oldest_is_of(deliveries.oldest());
         if settings.feed.is_some() {
             metrics.feed().plans_held(plans.held());

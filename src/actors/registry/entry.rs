@@ -49,6 +49,8 @@ pub struct PartnerEntry {
     starts_held: ArcSwapOption<Semaphore>,
     pub(in crate::actors) reader: Reader,
     mailbox: ArcSwapOption<ActorRef<PartnerMessage>>,
+    /// Why the actor failed, or could not be started, while it is down.
+    down: ArcSwapOption<String>,
     /// No longer configured: readers may read on, nobody decides.
     removed: AtomicBool,
     /// Nothing was left of it when the daemon started but its name in the change stream, and it has
@@ -73,6 +75,7 @@ impl PartnerEntry {
             starts_held: ArcSwapOption::empty(),
             reader,
             mailbox: ArcSwapOption::empty(),
+            down: ArcSwapOption::empty(),
             removed: AtomicBool::new(false),
             purged: AtomicBool::new(false),
         }
@@ -292,8 +295,15 @@ impl PartnerEntry {
         mailbox.cast(message).map_err(|_| Unavailable)
     }
 
+    /// Why the partner's actor is down, as the log says it; `None` while it is up or starts for the
+    /// first time.
+    pub fn why_down(&self) -> Option<Arc<String>> {
+        self.down.load_full().filter(|_| !self.is_removed())
+    }
+
     pub(in crate::actors) fn connect(&self, actor: ActorRef<PartnerMessage>) {
         self.mailbox.store(Some(Arc::new(actor)));
+        self.down.store(None);
     }
 
     /// An actor takes what it is told.
@@ -307,8 +317,9 @@ impl PartnerEntry {
     }
 
     /// The actor is down: callers see "unknown".
-    pub(in crate::actors) fn disconnect(&self) {
+    pub(in crate::actors) fn disconnect(&self, why: String) {
         self.mailbox.store(None);
+        self.down.store(Some(Arc::new(why)));
     }
 
     pub(in crate::actors) fn reconfigure(&self, settings: PartnerSettings) {

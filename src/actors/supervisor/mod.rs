@@ -252,12 +252,12 @@ impl SupervisorState {
         if let Some(entry) = self.registry.by_name(name.as_str()) {
             match started {
                 Ok(actor) if entry.is_removed() => self.let_go(name, actor, myself),
-                Ok(_) if fell => self.start_later(&entry, myself),
+                Ok(_) if fell => self.start_later(&entry, "it failed as soon as it ran".into(), myself),
                 Ok(actor) => self.connect(&entry, actor, &starting),
                 Err(_) if entry.is_removed() => {}
                 Err(error) => {
                     tracing::error!(partner = %name, error, "partner cannot be started");
-                    self.start_later(&entry, myself);
+                    self.start_later(&entry, error, myself);
                 }
             }
         }
@@ -322,12 +322,12 @@ impl SupervisorState {
         tracing::error!(partner = %name, error, "partner failed");
         // one that was told to stop may fail late: its successor is none the worse for it
         if entry.is_served_by(who) {
-            self.start_later(&entry, myself);
+            self.start_later(&entry, error.to_owned(), myself);
         }
     }
 
-    fn start_later(&mut self, entry: &PartnerEntry, myself: &ActorRef<SupervisorMessage>) {
-        entry.disconnect();
+    fn start_later(&mut self, entry: &PartnerEntry, why: String, myself: &ActorRef<SupervisorMessage>) {
+        entry.disconnect(why);
         self.metrics.partner(&entry.name).is_up(Some(false));
         let now = self.around.clock.now();
         let wait = match self.budgets.entry(entry.name.clone()).or_default().take(now) {

@@ -39,6 +39,9 @@ struct PartnerView {
     /// No longer configured: its assets stay readable.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     removed: bool,
+    /// Why nothing of it is decided just now, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    down: Option<String>,
     /// The table of which something that is shown here is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     damaged: Option<&'static str>,
@@ -112,7 +115,11 @@ fn partners(reader: &Reader, partners: &[Arc<PartnerEntry>]) -> Result<Vec<Partn
         // one partner's damage is no other's
         let (feed, damaged) = match feed::state_view(reader, partner) {
             Err(Fault::Damaged) => (None, Some("records")),
-            view => (view?, None),
+            view => {
+                let view = view?;
+                let has_damage = view.as_ref().is_some_and(|feed| feed.damaged.is_some());
+                (view, has_damage.then_some("records"))
+            }
         };
         Ok(PartnerView {
             name: partner.name.to_string(),
@@ -120,6 +127,7 @@ fn partners(reader: &Reader, partners: &[Arc<PartnerEntry>]) -> Result<Vec<Partn
             prices_per_second_max: limits.prices_per_second,
             asset_writes_per_second_max: limits.asset_writes_per_second,
             feed,
+            down: partner.why_down().map(|why| why.to_string()),
             damaged,
             removed: partner.is_removed(),
             assets: None,

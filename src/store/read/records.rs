@@ -1,6 +1,7 @@
 //! Records by key: one, or a page in either direction.
 
 use super::rows::CheckedRecord;
+use crate::codec::log::LogError;
 use crate::domain::Seq;
 use crate::store::overlay::{Family, Overlay};
 use crate::store::shared::Shared;
@@ -10,20 +11,24 @@ use redb::ReadTransaction;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-pub fn one(shared: &Shared, family: Family, key: &[u8]) -> Result<Option<(Seq, Box<[u8]>)>, ReadError> {
+type Found = Option<(Seq, Box<[u8]>)>;
+
+pub fn one(shared: &Shared, family: Family, key: &[u8]) -> Result<Found, ReadError> {
     let scout = |txn: &ReadTransaction| {
         let place = (family.0 as u8, family.1.0, key);
         let row = txn.open_table(TABLE)?.get(place)?;
         let value = row
             .map(|row| take(row.value(), key_of(place)).map(|(seq, value)| (seq, Box::<[u8]>::from(value))));
-        value.transpose().map_err(|error| StoreError::unreadable((family.0, key))(error.into()))
+        Ok::<_, StoreError>(value.transpose())
     };
-    let collect = |overlay: &Overlay, _: &Option<(Seq, Box<[u8]>)>| {
+    let collect = |overlay: &Overlay, _: &Result<Found, LogError>| {
         let entries = overlay.layers().filter_map(|layer| layer.records.get(family, key));
         entries.last().map(|entry| Some((entry.seq, entry.value.clone()?)))
     };
     let (_, stored, newer) = shared.together(scout, collect)?;
-    Ok(newer.unwrap_or(stored))
+    // what a newer one has replaced may be damaged
+    let stored = || stored.map_err(|error| StoreError::unreadable((family.0, key))(error.into()));
+    Ok(newer.map_or_else(stored, Ok)?)
 }
 
 /// Records in order of key, those that are damaged in their places.

@@ -379,6 +379,9 @@ async fn a_partner_whose_feed_s_state_is_damaged_is_down_alone_and_the_status_pa
     let (status, page) = answer(house.admin(Method::GET, "/admin/status")).await;
     let told: Vec<_> = page["partners"].as_array().unwrap().iter().map(|p| p.get("damaged")).collect();
     assert_eq!((status, told), (StatusCode::OK, vec![Some(&json!("records")), None]), "{page}");
+    let down: Vec<_> = page["partners"].as_array().unwrap().iter().map(|p| p["down"].as_str()).collect();
+    let says = |why: &str| why.contains("the feed record") && why.contains("restore a backup");
+    assert!(down[0].is_some_and(says) && down[1].is_none(), "{page}");
     let text = house.admin(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
     for line in ["tidegate_partner_up{partner=\"acme\"} 0", "tidegate_partner_up{partner=\"other\"} 1"] {
         assert!(text.contains(line), "{line}");

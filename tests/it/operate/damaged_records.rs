@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;
 use tidegate::codec::time;
-use tidegate::domain::{Micros, RecordKind};
+use tidegate::domain::{DeliveryKey, Micros, RecordKind};
 
 /// Some runs of a feed, the last of which holds a plan of half of its assets.
 async fn with_runs(runs: u64) -> Stage {
@@ -100,4 +100,41 @@ async fn a_damaged_row_of_the_quarantine_is_named_and_can_be_dropped_and_stops_n
     assert_eq!(house.delete("acme", &path).await.0, StatusCode::OK);
     let (_, page) = house.get("acme", "/api/quarantine").await;
     assert_eq!((page["items"].as_array().unwrap().len(), page.get("damaged")), (1, None), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g2_a_delivery_whose_record_is_damaged_is_decided_again_and_the_partner_is_up() {
+    let mut house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let asset = json!({"id": "a", "name": "a", "updated_at": time::format(START)});
+    let send = async |house: &House| {
+        let call = house.call("acme", Method::POST, "/api/assets").header("idempotency-key", "one");
+        answer(body(call, &asset)).await
+    };
+    assert_eq!(send(&house).await.0, StatusCode::CREATED);
+    let key = DeliveryKey::of("one").0;
+    house.restart_over(|file| damage(file, Stored::Record(RecordKind::Delivery, &key))).await;
+    assert_eq!(code_of(&house.get("acme", "/api/receipts/one").await), (DAMAGED, "damaged"));
+    let (status, told) = send(&house).await;
+    assert_eq!((status, &told["outcome"]), (StatusCode::OK, &json!("duplicate")), "{told}");
+    let (status, told) = house.get("acme", "/api/receipts/one").await;
+    assert_eq!((status, &told["items"][0]["outcome"]), (StatusCode::OK, &json!("duplicate")), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g1_a_stream_whose_record_is_damaged_begins_again_and_the_partner_is_up() {
+    let mut house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let send = async |house: &House, number: u64, seconds: i64| {
+        let as_of = time::format(START.plus(-Micros::HOUR + seconds * Micros::SECOND));
+        let price = json!({"id": "a", "amount": "5", "as_of": as_of, "stream": "s", "sequence": number});
+        house.post("acme", "/api/prices", &price).await
+    };
+    house.post("acme", "/api/assets", &json!({"id": "a"})).await;
+    assert_eq!(send(&house, 1, 1).await.0, StatusCode::OK);
+    house.restart_over(|file| damage(file, Stored::Record(RecordKind::Stream, b"stream:s"))).await;
+    for (number, seconds) in [(7, 2), (8, 3)] {
+        let (status, told) = send(&house, number, seconds).await;
+        assert_eq!((status, &told["outcome"]), (StatusCode::OK, &json!("updated")), "{told}");
+    }
+    house.restart().await;
+    assert_eq!(send(&house, 8, 3).await.0, StatusCode::OK, "it is kept again");
 }

@@ -2,6 +2,7 @@
 //! newest. What is known here decides; the store's records are only read where outcomes have left
 //! memory.
 
+use super::damaged::DamagedRecords;
 use super::record;
 use crate::actors::delivery::Delivery;
 use crate::codec::records::Encode;
@@ -59,10 +60,17 @@ pub struct Remembered {
 
 impl Deliveries {
     /// What our clock has dated ahead of `now` is as old as `now`: kept for as long as others, no longer.
-    pub fn load(reader: &Reader, partner: PartnerNo, now: Micros) -> Result<Deliveries, ReadError> {
+    /// So is what is damaged, of which nothing is known but its key.
+    pub fn load(
+        reader: &Reader,
+        partner: PartnerNo,
+        now: Micros,
+        damaged: &mut DamagedRecords,
+    ) -> Result<Deliveries, ReadError> {
         let mut deliveries = Deliveries::default();
         record::each::<DeliveryAge>(reader, partner, PAGE, |row| {
-            let DeliveryAge { received_at, prices_only } = row.value?;
+            let unknown = DeliveryAge { received_at: now.0, prices_only: false };
+            let DeliveryAge { received_at, prices_only } = damaged.unless(row.value).unwrap_or(unknown);
             let age = DeliveryAge { received_at: received_at.min(now.0), prices_only };
             deliveries.take_in(row.key, age, weight_of(row.bytes));
             Ok(())
@@ -89,7 +97,8 @@ impl Deliveries {
         }
     }
 
-    /// What is remembered under the delivery's id, if it is not too old by now.
+    /// What is remembered under the delivery's id, if it is not too old by now. A record that is damaged
+    /// is none: D1 and P1 still make a repeat harmless.
     pub fn recall(
         &self,
         delivery: &Delivery,
@@ -107,7 +116,10 @@ impl Deliveries {
         let is_it = |stored: &&(Seq, DeliveryRecord)| stored.1.received_at == known.received_at;
         let stored = match delivery.stored.as_ref().filter(is_it) {
             Some(stored) => Some(stored.clone()),
-            None => read()?,
+            None => match read() {
+                Err(error) if error.is_damage() => None,
+                read => read?,
+            },
         };
         Ok(stored.map(|(seq, record)| {
             let first = Seq(seq.0.saturating_sub(u64::from(record.place)));

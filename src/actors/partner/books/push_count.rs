@@ -5,6 +5,7 @@
 //! time that it has grown by `RECORD_EVERY`, and when the actor stops: a kill forgets fewer than
 //! that, which moves a rate over a day's pushes by next to nothing.
 
+use super::damaged::DamagedRecords;
 use super::record;
 use crate::domain::{ChangeKind, FeedState, PartnerNo, RecordedPushes};
 use crate::store::{ReadError, Reader};
@@ -17,9 +18,18 @@ pub struct PushCount {
     recorded: u64,
 }
 
-/// Puts the recorded count into the state, unless a run has closed since.
-pub fn restore(reader: &Reader, no: PartnerNo, feed: &mut FeedState) -> Result<(), ReadError> {
-    let recorded = reader.record::<RecordedPushes>(no, &())?;
+/// Puts the recorded count into the state, unless a run has closed since. Of one that is damaged the
+/// count goes on from the last run.
+pub fn restore(
+    reader: &Reader,
+    no: PartnerNo,
+    feed: &mut FeedState,
+    damaged: &mut DamagedRecords,
+) -> Result<(), ReadError> {
+    let recorded = match reader.record::<RecordedPushes>(no, &()) {
+        Err(ReadError::Store(error)) if error.damaged().is_some() => damaged.unless(Err(error)),
+        read => read?,
+    };
     if let Some(recorded) = recorded.filter(|recorded| recorded.last_run == feed.last_run) {
         feed.pushes_since_run = feed.pushes_since_run.max(recorded.pushes);
         feed.pushes_at_all |= recorded.pushes > 0;

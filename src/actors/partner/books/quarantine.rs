@@ -5,6 +5,7 @@
 //! A row is committed with the write set of the batch that it came in. Keys rise for ever: a row's
 //! number never names another.
 
+use super::damaged::DamagedRecords;
 use super::record;
 use crate::codec::records::Encode;
 use crate::domain::{ItemOutcome, PartnerNo, QuarantineRow, RefusedOrigin, WriteSet};
@@ -33,12 +34,16 @@ struct Held {
 }
 
 impl Quarantine {
-    pub fn load(reader: &Reader, partner: PartnerNo) -> Result<Quarantine, ReadError> {
+    /// A row that is damaged decides nothing: it stands by its key until it is dropped.
+    pub fn load(
+        reader: &Reader,
+        partner: PartnerNo,
+        damaged: &mut DamagedRecords,
+    ) -> Result<Quarantine, ReadError> {
         // beyond every key given before, since each took a change of the log
         let mut quarantine = Quarantine { next: reader.durable().0 + 1, ..Quarantine::default() };
         record::each::<QuarantineRow>(reader, partner, PAGE_ROWS, |row| {
-            // one that is damaged decides nothing: it stands until it is dropped
-            let print = row.value.as_ref().map_or(0, print_of);
+            let print = damaged.unless(row.value).as_ref().map_or(0, print_of);
             quarantine.hold(row.key, Held { bytes: row.bytes as u32, print });
             Ok(())
         })?;

@@ -1,6 +1,7 @@
 //! The partner's numbered price streams (G1): kept in memory, recorded with the prices that moved
 //! them.
 
+use super::damaged::DamagedRecords;
 use super::record;
 use crate::domain::{ChangeKind, Micros, Missing, MissingRange, PartnerNo, StreamState};
 use crate::rules::push::gaps::{Noted, RANGES_MAX};
@@ -20,10 +21,15 @@ pub struct Streams {
 }
 
 impl Streams {
-    pub fn read(reader: &Reader, partner: PartnerNo) -> Result<Streams, ReadError> {
+    /// One that is damaged begins again with its next message.
+    pub fn read(
+        reader: &Reader,
+        partner: PartnerNo,
+        damaged: &mut DamagedRecords,
+    ) -> Result<Streams, ReadError> {
         let mut streams = Streams::default();
         record::each::<StreamState>(reader, partner, STREAMS_MAX, |row| {
-            streams.by_name.insert(row.key, row.value?);
+            streams.by_name.extend(damaged.unless(row.value).map(|stream| (row.key, stream)));
             Ok(())
         })?;
         Ok(streams)

@@ -51,7 +51,7 @@ function row(partner, status, rate) {
   const sound = !run || run.status === 'applied' || run.status === 'unchanged';
   const counts = run?.counts;
   line.append(
-    element('td', partner.name),
+    element('td', partner.down ? `${partner.name}: down, ${partner.down}` : partner.name, partner.down ? 'bad' : ''),
     element('td', rate === null ? '…' : rate.toFixed(1)),
     element('td', feed ? `every ${feed.every_seconds} s` : 'none'),
     element('td', feed ? ago(feed.last_success_at, status.now) : '–'),
