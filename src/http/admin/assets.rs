@@ -1,79 +1,65 @@
 //! The operator's calls about one asset: patch, hide, unhide, each with its reason.
 
+use super::call::OperatorCall;
+use super::reason::{bad, trimmed};
 use crate::actors::{Deed, Operated, Order, PartnerEntry};
 use crate::codec::cursor;
 use crate::codec::json::{self, Kind};
-use crate::codec::request::{self, BodyError, BodyLimits};
+use crate::codec::request::{self, BodyLimits};
 use crate::domain::{AssetId, AssetWrite, Document, ItemOutcome, Outcome, Rule, Verb, Write};
-use crate::http::client::Client;
-use crate::http::gate::path::{self, Query};
+use crate::http::gate::path;
+use crate::http::gate::route::Answer;
 use crate::http::push;
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::intake::{self, Accept};
+use bytes::Bytes;
+use hyper::Response;
 use hyper::body::Incoming;
-use hyper::http::request::Parts;
-use hyper::{Method, Response};
 use std::borrow::Cow;
-use std::sync::Arc;
 
 /// An operator writes by hand: what is larger is something else.
 const BODY_BYTES_MAX: usize = 256 * 1024;
-const REASON_BYTES_MAX: usize = 1024;
 
-/// Which asset is meant, and what is to become of it.
-pub struct Target<'a> {
-    partner: &'a str,
-    id: &'a str,
-    deed: &'a str,
-}
-
-/// `/admin/partners/{p}/assets/{id}/{patch|hide|unhide}`; `None` for any other path.
-pub fn target(path: &str) -> Option<Target<'_>> {
-    let rest = path.strip_prefix("/admin/partners/")?;
-    let mut parts = rest.split('/');
-    let (partner, assets, id, deed) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let sound = assets == "assets" && parts.next().is_none() && matches!(deed, "patch" | "hide" | "unhide");
-    sound.then_some(Target { partner, id, deed })
-}
-
-/// Patches, hides or unhides the asset, and answers once that is durable.
-pub async fn answer(
-    client: &Client,
-    head: &Parts,
-    target: Target<'_>,
-    mut body: Incoming,
-) -> Result<Response<Body>, Fault> {
-    if head.method != Method::POST {
-        return Err(Fault::MethodNotAllowed { allow: "POST".into() });
-    }
-    let app = &client.app;
-    let query = Query::parse(head.uri.query())?;
-    query.only(&["id"])?;
-    let name = path::decode(target.partner).ok_or(Fault::NoSuchPartner)?;
-    let partner = app.registry.by_name(&name).ok_or(Fault::NoSuchPartner)?;
-    let id = path::asset_id(target.id, &query)?;
-    app.may_order(&partner)?;
-    intake::announced(&head.headers, Accept::Object, BODY_BYTES_MAX)?;
-    let bytes = intake::collect(&mut body, BODY_BYTES_MAX, &client.pulse).await?;
-    match order(&bytes, &partner, id.clone(), target.deed)? {
-        Ok(order) => {
-            let operated = partner.operate(order).await?;
-            wait_until_durable(&partner, &id, operated, app.reader.journal()).await
-        }
-        Err(refused) => Ok(render_outcome(&partner, &id, (&refused, None), String::new())),
+/// Sets and removes members; answers once that is durable.
+pub async fn patch(call: &OperatorCall<'_>, body: Incoming) -> Answer {
+    let id = path::asset_id(call.id, &call.query)?;
+    let body = take_in(call, body).await?;
+    let asked = Asked::read(&body, &["reason", "set", "remove"])?;
+    let reason = asked.reason()?;
+    match patch_of(asked.member("set"), asked.member("remove"), &call.partner, &id)? {
+        Ok(write) => operate(call, Order { id, reason, deed: Deed::Patch(write) }).await,
+        Err(refused) => Ok(render_outcome(&call.partner, &id, (&refused, None), String::new())),
     }
 }
 
-/// Waits until the decision is durable.
-async fn wait_until_durable(
-    partner: &PartnerEntry,
-    id: &AssetId,
-    operated: Operated,
-    journal: u32,
-) -> Result<Response<Body>, Fault> {
-    let Operated { item, action, durable } = operated;
+/// Hides the asset from readers; answers once that is durable.
+pub async fn hide(call: &OperatorCall<'_>, body: Incoming) -> Answer {
+    show_or_hide(call, body, Deed::Hide).await
+}
+
+/// Shows the asset to readers again; answers once that is durable.
+pub async fn unhide(call: &OperatorCall<'_>, body: Incoming) -> Answer {
+    show_or_hide(call, body, Deed::Unhide).await
+}
+
+async fn show_or_hide(call: &OperatorCall<'_>, body: Incoming, deed: Deed) -> Answer {
+    let id = path::asset_id(call.id, &call.query)?;
+    let body = take_in(call, body).await?;
+    let reason = Asked::read(&body, &["reason"])?.reason()?;
+    operate(call, Order { id, reason, deed }).await
+}
+
+async fn take_in(call: &OperatorCall<'_>, mut body: Incoming) -> Result<Bytes, Fault> {
+    intake::announced(&call.head.headers, Accept::Object, BODY_BYTES_MAX)?;
+    intake::collect(&mut body, BODY_BYTES_MAX, &call.client.pulse).await
+}
+
+async fn operate(call: &OperatorCall<'_>, order: Order) -> Answer {
+    let id = order.id.clone();
+    let Operated { item, action, durable } = call.partner.operate(order).await?;
     let durable = durable.await.map_err(|_| Fault::OutcomeUnknown)?;
-    Ok(render_outcome(partner, id, (&item, action), cursor::encode(journal, durable)))
+    let cursor = cursor::encode(call.app().reader.journal(), durable);
+    Ok(render_outcome(&call.partner, &id, (&item, action), cursor))
 }
 
 fn render_outcome(
@@ -106,47 +92,37 @@ fn render_outcome(
     reply::json(push::status_of_item(item), said.to_string())
 }
 
-/// What the body asks for; inside, what is wrong with the patch as an item.
-fn order(
-    body: &[u8],
-    partner: &Arc<PartnerEntry>,
-    id: AssetId,
-    deed: &str,
-) -> Result<Result<Order, Box<ItemOutcome>>, Fault> {
-    let text = json::utf8(body).map_err(|error| bad(error.code, error.detail))?;
-    json::value(text).map_err(|error| bad(error.code, error.detail))?;
-    if json::kind(text) != Kind::Object {
-        return Err(bad("body_type", "send one JSON object"));
-    }
-    let members = json::members(text).map_err(|error| bad(error.code, error.detail))?;
-    let known: &[&str] = if deed == "patch" { &["reason", "set", "remove"] } else { &["reason"] };
-    if members.iter().any(|(name, _)| !known.contains(&name.as_ref())) {
-        return Err(bad("unknown_member", format!("known members: {}", known.join(", "))));
-    }
-    let find = |wanted: &str| members.iter().find(|(name, _)| name == wanted).map(|(_, raw)| *raw);
-    let reason = reason(find("reason"))?;
-    let deed = match deed {
-        "hide" => Deed::Hide,
-        "unhide" => Deed::Unhide,
-        _ => match patch(find("set"), find("remove"), partner, &id)? {
-            Ok(write) => Deed::Patch(write),
-            Err(refused) => return Ok(Err(refused)),
-        },
-    };
-    Ok(Ok(Order { id, reason, deed }))
-}
+/// An order's body: the texts of its members.
+struct Asked<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
-fn reason(raw: Option<&str>) -> Result<String, Fault> {
-    let text = raw.filter(|raw| json::kind(raw) == Kind::String).and_then(|raw| json::string(raw).ok());
-    let text = text.map(|text| text.trim().to_owned()).unwrap_or_default();
-    match text.len() {
-        1..=REASON_BYTES_MAX => Ok(text),
-        _ => Err(bad("reason_missing", "send a `reason` of 1 to 1024 bytes: it stands in explain")),
+impl<'a> Asked<'a> {
+    /// Errs at all but one JSON object with members of these names.
+    fn read(body: &'a [u8], known: &[&str]) -> Result<Asked<'a>, Fault> {
+        let text = json::utf8(body).map_err(|error| bad(error.code, error.detail))?;
+        json::value(text).map_err(|error| bad(error.code, error.detail))?;
+        if json::kind(text) != Kind::Object {
+            return Err(bad("body_type", "send one JSON object"));
+        }
+        let members = json::members(text).map_err(|error| bad(error.code, error.detail))?;
+        if members.iter().any(|(name, _)| !known.contains(&name.as_ref())) {
+            return Err(bad("unknown_member", format!("known members: {}", known.join(", "))));
+        }
+        Ok(Asked(members))
+    }
+
+    fn member(&self, wanted: &str) -> Option<&'a str> {
+        self.0.iter().find(|(name, _)| name == wanted).map(|(_, raw)| *raw)
+    }
+
+    fn reason(&self) -> Result<String, Fault> {
+        let raw = self.member("reason").filter(|raw| json::kind(raw) == Kind::String);
+        let text = raw.and_then(|raw| json::string(raw).ok()).unwrap_or_default();
+        trimmed(&text)?.ok_or_else(|| bad("reason_missing", "send a `reason`: it stands in explain"))
     }
 }
 
 /// A PATCH in the words of a partner's, without time and price: those are not the operator's.
-fn patch(
+fn patch_of(
     set: Option<&str>,
     remove: Option<&str>,
     partner: &PartnerEntry,
@@ -202,31 +178,23 @@ fn nothing_named() -> Box<ItemOutcome> {
     Box::new(ItemOutcome::noted(Outcome::Rejected, Rule::D1, "nothing_named", hint))
 }
 
-fn bad(code: &'static str, detail: impl Into<String>) -> Fault {
-    Fault::Body(BodyError { code, detail: detail.into(), offset: None, status_hint: 400 })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::request::BodyError;
 
-    #[test]
-    fn an_operators_path_names_partner_asset_and_deed() {
-        let target = target("/admin/partners/acme/assets/a%2Fb/hide").unwrap();
-        assert_eq!((target.partner, target.id, target.deed), ("acme", "a%2Fb", "hide"));
-        for other in
-            ["/admin/partners", "/admin/partners/acme/assets/a/drop", "/admin/partners/a/assets/b/hide/c"]
-        {
-            assert!(super::target(other).is_none(), "{other}");
-        }
+    fn reason(body: &str) -> Result<String, Fault> {
+        Asked::read(body.as_bytes(), &["reason"])?.reason()
     }
 
     #[test]
     fn a_reason_is_needed() {
-        assert_eq!(reason(Some("\" by court order \"")).unwrap(), "by court order");
-        let long = format!("\"{}\"", "x".repeat(1025));
-        for bad in [None, Some("\"  \""), Some("1"), Some(long.as_str())] {
-            assert!(reason(bad).is_err());
+        assert_eq!(reason(r#"{"reason":" by court order "}"#).unwrap(), "by court order");
+        for bad in ["{}", r#"{"reason":"  "}"#, r#"{"reason":1}"#] {
+            let refused = reason(bad);
+            assert!(matches!(refused, Err(Fault::Body(BodyError { code: "reason_missing", .. }))), "{bad}");
         }
+        let long = format!(r#"{{"reason":"{}"}}"#, "x".repeat(1025));
+        assert!(matches!(reason(&long), Err(Fault::Body(BodyError { code: "reason_too_long", .. }))));
     }
 }

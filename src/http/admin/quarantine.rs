@@ -1,70 +1,33 @@
 //! What an operator does about a partner's quarantine: looks at it, releases a row, drops one.
 
-use crate::actors::{Effect, PartnerEntry};
+use super::call::OperatorCall;
+use crate::actors::Effect;
 use crate::codec::render::ReplyStyle;
 use crate::codec::request::Shape;
-use crate::http::app::App;
-use crate::http::gate::path::{self, Query};
-use crate::http::gate::shares::Reading;
-use crate::http::own::quarantine::{PARAMETERS, drop_row, key_of, page, show_row};
-use crate::http::reply::{self, Body, Fault, view};
-use hyper::http::request::Parts;
-use hyper::{Method, Response, StatusCode};
-use std::sync::Arc;
+use crate::http::gate::route::Answer;
+use crate::http::own::quarantine::{drop_row, key_of, page, show_row};
+use crate::http::reply::{self, view};
+use hyper::StatusCode;
 
-/// What an operator asks of a partner's quarantine: `/admin/partners/{p}/quarantine[/{row}[/verb]]`.
-pub struct Request<'a> {
-    partner: &'a str,
-    row: Option<&'a str>,
-    verb: Option<&'a str>,
-    method: &'a Method,
-    query: Option<&'a str>,
+/// A page of refused rows, or of parked prices.
+pub async fn list(call: &OperatorCall<'_>) -> Answer {
+    page(call.app(), &call.share(), &call.partner, &call.query).await
 }
 
-impl<'a> Request<'a> {
-    /// `None` where the request is about something else.
-    pub fn of(head: &'a Parts) -> Option<Request<'a>> {
-        let (partner, rest) = head.uri.path().strip_prefix("/admin/partners/")?.split_once('/')?;
-        let mut parts = rest.split('/');
-        if parts.next() != Some("quarantine") {
-            return None;
-        }
-        let (row, verb) = (parts.next(), parts.next());
-        let request = Request { partner, row, verb, method: &head.method, query: head.uri.query() };
-        parts.next().is_none().then_some(request)
-    }
+/// One row with its text.
+pub fn show(call: &OperatorCall<'_>) -> Answer {
+    show_row(&call.partner, call.id)
 }
 
-/// Lists rows, shows one, releases or drops one.
-pub async fn operate(app: &Arc<App>, request: Request<'_>) -> Result<Response<Body>, Fault> {
-    let name = path::decode(request.partner).ok_or(Fault::NoSuchPartner)?;
-    let partner = app.registry.by_name(&name).ok_or(Fault::NoSuchPartner)?;
-    let query = Query::parse(request.query)?;
-    let reads = matches!(*request.method, Method::GET | Method::HEAD);
-    query.only(if request.row.is_none() { &PARAMETERS } else { &[] })?;
-    match (request.row, request.verb) {
-        (None, _) if reads => page(app, &app.shares.of(&Reading::Operator), &partner, &query).await,
-        (Some(row), None) if reads => show_row(&partner, row),
-        (Some(row), None) if *request.method == Method::DELETE => {
-            app.may_order(&partner)?;
-            drop_row(&partner, row).await
-        }
-        (Some(row), Some(verb @ ("release" | "drop"))) => {
-            if *request.method != Method::POST {
-                return Err(Fault::MethodNotAllowed { allow: "POST".into() });
-            }
-            app.may_order(&partner)?;
-            if verb == "drop" { drop_row(&partner, row).await } else { release_row(app, &partner, row).await }
-        }
-        (_, Some(_)) => Err(Fault::NoSuchPath),
-        (None, None) => Err(Fault::MethodNotAllowed { allow: "GET, HEAD".into() }),
-        (Some(_), None) => Err(Fault::MethodNotAllowed { allow: "GET, HEAD, DELETE".into() }),
-    }
+/// Throws a row away.
+pub async fn drop(call: &OperatorCall<'_>) -> Answer {
+    drop_row(&call.partner, call.id).await
 }
 
-/// The item as a push would have been told of it; 409 where the rules refuse it still.
-async fn release_row(app: &App, partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
-    let release = partner.release(key_of(row)?).await?;
+/// Decides a row again. Answers with the item as the push would have been; 409 where the rules still
+/// refuse it.
+pub async fn release(call: &OperatorCall<'_>) -> Answer {
+    let release = call.partner.release(key_of(call.id)?).await?;
     let refused = release.item.outcome.is_refused();
     let status = match refused {
         _ if release.item.is_damaged() => StatusCode::INTERNAL_SERVER_ERROR,
@@ -74,8 +37,13 @@ async fn release_row(app: &App, partner: &PartnerEntry, row: &str) -> Result<Res
     let (items, durable) = (vec![release.item], release.durable);
     let effect = Effect { items, first: durable, durable, missing: Vec::new() };
     let ids = [release.id.as_str().into()];
-    let item =
-        view::push_reply(app.reader.journal(), Shape::Single, &ids, (&effect, false), ReplyStyle::default());
+    let item = view::push_reply(
+        call.app().reader.journal(),
+        Shape::Single,
+        &ids,
+        (&effect, false),
+        ReplyStyle::default(),
+    );
     let mut out = format!("{{\"released\":{},\"item\":", !refused).into_bytes();
     out.extend_from_slice(&item);
     out.push(b'}');

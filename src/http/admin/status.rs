@@ -4,10 +4,12 @@ use crate::actors::{Leftovers, PartnerEntry, count_leftovers};
 use crate::codec::{cursor, time};
 use crate::domain::Micros;
 use crate::http::app::App;
+use crate::http::gate::route::Answer;
 use crate::http::gate::shares::{Lane, Reading};
 use crate::http::own::feed::{self, StateView};
-use crate::http::reply::Fault;
+use crate::http::reply::{self, Fault};
 use crate::store::Reader;
+use hyper::StatusCode;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -62,7 +64,7 @@ struct PartnersView {
 }
 
 /// The daemon and its configured or removed partners, as JSON. Errs where the store cannot be read.
-pub async fn of_daemon(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
+pub async fn daemon(app: &Arc<App>) -> Answer {
     let share = app.shares.of(&Reading::Operator);
     let app = Arc::clone(app);
     let view = move || {
@@ -83,20 +85,20 @@ pub async fn of_daemon(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
             overlay_bytes: app.reader.overlay_bytes(),
             overlay_bytes_max: settings.store.overlay_bytes_max,
             streams_open: streams_max.saturating_sub(app.streams.available_permits()),
-            partners: partners(&app.reader, &app.registry.all())?,
+            partners: views(&app.reader, &app.registry.all())?,
         })
     };
-    share.run(Lane::Pages, view).await
+    Ok(reply::json(StatusCode::OK, share.run(Lane::Pages, view).await?))
 }
 
 /// The partners alone, with what removed ones have left here. Errs where the store cannot be read.
-pub async fn of_partners(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
+pub async fn partners(app: &Arc<App>) -> Answer {
     let share = app.shares.of(&Reading::Operator);
     let app = Arc::clone(app);
     let view = move || {
         let mut entries = app.registry.all();
         entries.retain(|entry| !entry.is_purged());
-        let mut items = partners(&app.reader, &entries)?;
+        let mut items = views(&app.reader, &entries)?;
         for (item, entry) in items.iter_mut().zip(&entries).filter(|(item, _)| item.removed) {
             match count_leftovers(&app.reader, entry.no) {
                 Ok(Leftovers { living, dead }) => item.assets = Some(LeftoversView { living, dead }),
@@ -106,10 +108,10 @@ pub async fn of_partners(app: &Arc<App>) -> Result<Vec<u8>, Fault> {
         }
         rendered(&PartnersView { items })
     };
-    share.run(Lane::Pages, view).await
+    Ok(reply::json(StatusCode::OK, share.run(Lane::Pages, view).await?))
 }
 
-fn partners(reader: &Reader, partners: &[Arc<PartnerEntry>]) -> Result<Vec<PartnerView>, Fault> {
+fn views(reader: &Reader, partners: &[Arc<PartnerEntry>]) -> Result<Vec<PartnerView>, Fault> {
     let view = |partner: &Arc<PartnerEntry>| {
         let limits = partner.settings.load().limits.clone();
         // one partner's damage is no other's

@@ -1,28 +1,47 @@
-//! Finds the row of a table that a method and a path lead to. Each path is reached by its shorthand
-//! `/api/…`, and by `/api/partners/{p}/…`.
+//! The rows of a listener's table, and how the row is found that a method and a path lead to. What a
+//! path allows, and the labels of metrics, follow from the rows.
 
-use crate::http::reply::Fault;
+use crate::http::reply::{Body, Fault};
 use crate::telemetry::{Metrics, RouteMetrics};
-use hyper::Method;
+use hyper::{Method, Response};
 use matchit::Router;
+use std::pin::Pin;
+
+/// One method of one path. The rows of a path stand together, in the order in which `Allow` names
+/// their methods.
+pub struct Row<H> {
+    /// `HEAD` goes the way of `GET`.
+    pub method: Method,
+    /// The pattern: also the label of metrics. `{partner}` and `{id}` stand for one segment each.
+    pub path: &'static str,
+    /// What a query may say; anything else is refused, as it would be thought to have been heeded.
+    pub parameters: &'static [&'static str],
+    /// Who answers, and what is done before.
+    pub handler: H,
+}
+
+/// What a handler gives.
+pub type Answer = Result<Response<Body>, Fault>;
+/// An answer that is waited for.
+pub type Later<'c> = Pin<Box<dyn Future<Output = Answer> + Send + 'c>>;
 
 /// What a request's path and method say. Segments are as they stood on the wire.
 #[derive(Debug)]
 pub struct Route<'a> {
-    /// The shorthand's pattern: the label of metrics.
+    /// The row's pattern.
     pub pattern: &'static str,
     /// `GET` for `HEAD` too.
     pub method: Method,
-    /// The segment after `/api/partners/`; `None` for the shorthand.
+    /// The segment where the pattern says `{partner}`; `None` where it does not.
     pub partner: Option<&'a str>,
     /// The segment where the pattern says `{id}`.
     pub id: Option<&'a str>,
 }
 
 /// A row, with what the request says beside it.
-pub struct Found<'r, 'a, R> {
+pub struct Found<'r, 'a, H: 'static> {
     /// What the table has at this place.
-    pub row: R,
+    pub row: &'static Row<H>,
     /// What the request says.
     pub route: Route<'a>,
     /// Where the answer is to be counted.
@@ -30,45 +49,44 @@ pub struct Found<'r, 'a, R> {
 }
 
 /// All rows of a table, by path and method.
-pub struct Routes<R> {
+pub struct Routes<H: 'static> {
     router: Router<usize>,
-    paths: Vec<Path<R>>,
+    paths: Vec<Path<H>>,
 }
 
 /// The rows of one path.
-struct Path<R> {
+struct Path<H: 'static> {
     pattern: &'static str,
     /// In the order of the table, `HEAD` after `GET`.
     allow: String,
-    ways: Vec<Way<R>>,
+    ways: Vec<Way<H>>,
 }
 
-struct Way<R> {
-    method: &'static Method,
-    row: R,
+struct Way<H: 'static> {
+    row: &'static Row<H>,
     metrics: RouteMetrics,
 }
 
-impl<R: Copy> Routes<R> {
-    /// Of each row its method, its shorthand `/api/…`, and itself. Panics where two paths contradict
-    /// each other: tables are constants.
+impl<H> Routes<H> {
+    /// Reaches each path by what `spellings` makes of it, and takes the metrics of each row. Panics
+    /// where two paths contradict each other: tables are constants.
     pub fn new(
         metrics: &Metrics,
-        rows: impl IntoIterator<Item = (&'static Method, &'static str, R)>,
-    ) -> Routes<R> {
-        let mut paths: Vec<Path<R>> = Vec::new();
-        for (method, pattern, row) in rows {
-            let way = Way { method, row, metrics: metrics.route(pattern, method.as_str()) };
-            match paths.iter_mut().find(|path| path.pattern == pattern) {
+        rows: &'static [Row<H>],
+        spellings: impl Fn(&'static str) -> Vec<String>,
+    ) -> Routes<H> {
+        let mut paths: Vec<Path<H>> = Vec::new();
+        for row in rows {
+            let way = Way { row, metrics: metrics.route(row.path, row.method.as_str()) };
+            match paths.iter_mut().find(|path| path.pattern == row.path) {
                 Some(path) => path.ways.push(way),
-                None => paths.push(Path { pattern, allow: String::new(), ways: vec![way] }),
+                None => paths.push(Path { pattern: row.path, allow: String::new(), ways: vec![way] }),
             }
         }
         let mut router = Router::new();
         for (place, path) in paths.iter_mut().enumerate() {
             path.allow = allow(&path.ways);
-            let tail = path.pattern.strip_prefix("/api").expect("each path begins with /api");
-            for pattern in [path.pattern.to_owned(), format!("/api/partners/{{partner}}{tail}")] {
+            for pattern in spellings(path.pattern) {
                 router.insert(pattern, place).expect("the table's patterns do not contradict each other");
             }
         }
@@ -77,11 +95,11 @@ impl<R: Copy> Routes<R> {
 
     /// 404 for what does not exist, 405 with what would be allowed. HEAD is a GET whose body hyper
     /// leaves out.
-    pub fn find<'r, 'a>(&'r self, method: &Method, path: &'a str) -> Result<Found<'r, 'a, R>, Fault> {
+    pub fn find<'r, 'a>(&'r self, method: &Method, path: &'a str) -> Result<Found<'r, 'a, H>, Fault> {
         let found = self.router.at(path).map_err(|_| Fault::NoSuchPath)?;
         let Path { pattern, allow, ways } = &self.paths[*found.value];
         let method = if *method == Method::HEAD { &Method::GET } else { method };
-        let way = ways.iter().find(|way| way.method == method);
+        let way = ways.iter().find(|way| way.row.method == method);
         let way = way.ok_or_else(|| Fault::MethodNotAllowed { allow: allow.clone().into() })?;
         let route = Route {
             pattern,
@@ -93,8 +111,11 @@ impl<R: Copy> Routes<R> {
     }
 }
 
-fn allow<R>(ways: &[Way<R>]) -> String {
-    let with_head = |way: &Way<R>| if way.method == Method::GET { "GET, HEAD" } else { way.method.as_str() };
+fn allow<H>(ways: &[Way<H>]) -> String {
+    let with_head = |way: &Way<H>| {
+        let method = &way.row.method;
+        if method == Method::GET { "GET, HEAD" } else { method.as_str() }
+    };
     ways.iter().map(with_head).collect::<Vec<_>>().join(", ")
 }
 
@@ -102,20 +123,27 @@ fn allow<R>(ways: &[Way<R>]) -> String {
 mod tests {
     use super::*;
 
-    const ROWS: [(&Method, &str, u8); 5] = [
-        (&Method::GET, "/api/things", 1),
-        (&Method::GET, "/api/things/{id}", 2),
-        (&Method::POST, "/api/things", 3),
-        (&Method::DELETE, "/api/things/{id}", 4),
-        (&Method::POST, "/api/things/{id}/parts", 5),
+    static ROWS: [Row<u8>; 5] = [
+        row(Method::GET, "/api/things", 1),
+        row(Method::GET, "/api/things/{id}", 2),
+        row(Method::POST, "/api/things", 3),
+        row(Method::DELETE, "/api/things/{id}", 4),
+        row(Method::POST, "/api/things/{id}/parts", 5),
     ];
 
+    const fn row(method: Method, path: &'static str, handler: u8) -> Row<u8> {
+        Row { method, path, parameters: &[], handler }
+    }
+
+    /// Each path also by a second spelling, which names a partner.
     fn routes() -> Routes<u8> {
-        Routes::new(&Metrics::install(), ROWS)
+        let spellings =
+            |path: &'static str| vec![path.to_owned(), path.replace("/api", "/api/partners/{partner}")];
+        Routes::new(&Metrics::install(), &ROWS, spellings)
     }
 
     #[test]
-    fn shorthand_and_canonical_path_lead_to_the_same_row() {
+    fn both_spellings_of_a_path_lead_to_the_same_row() {
         let routes = routes();
         for (path, row, partner, id) in [
             ("/api/things", 1, None, None),
@@ -126,7 +154,11 @@ mod tests {
             ("/api/things/parts", 2, None, Some("parts")),
         ] {
             let found = routes.find(&Method::GET, path).unwrap();
-            assert_eq!((found.row, found.route.partner, found.route.id), (row, partner, id), "{path}");
+            assert_eq!(
+                (found.row.handler, found.route.partner, found.route.id),
+                (row, partner, id),
+                "{path}"
+            );
         }
     }
 
@@ -162,7 +194,7 @@ mod tests {
     fn head_goes_the_way_of_get() {
         let routes = routes();
         let found = routes.find(&Method::HEAD, "/api/things").unwrap();
-        assert_eq!((found.row, found.route.method), (1, Method::GET));
+        assert_eq!((found.row.handler, found.route.method), (1, Method::GET));
         assert!(routes.find(&Method::HEAD, "/api/things/a/parts").is_err());
     }
 }

@@ -2,10 +2,11 @@
 
 use super::wire::Wire;
 use crate::clock::sleep;
+use crate::http::admin::{self, AdminRoutes};
 use crate::http::client::Client;
+use crate::http::partner::{self, PartnerRoutes};
 use crate::http::pulse::{Deadlines, Phase, Pulse, Reason, Verdict, Watch};
 use crate::http::reply::{Body, body};
-use crate::http::{admin, partner};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::server::conn::http1;
@@ -24,9 +25,9 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 #[derive(Clone)]
 pub enum Desk {
     /// For partners and readers.
-    Partner(Arc<partner::Routes>),
+    Partner(Arc<PartnerRoutes>),
     /// For operators.
-    Admin,
+    Admin(Arc<AdminRoutes>),
 }
 
 /// What a listener gives to all its connections.
@@ -81,7 +82,7 @@ async fn answer(
     let mut response = match desk {
         Desk::Partner(routes) => partner::answer(client, routes, request).await,
         // boxed: else each push is moved with the room that an operator's call would take
-        Desk::Admin => Box::pin(admin::answer(client, request)).await,
+        Desk::Admin(routes) => Box::pin(admin::answer(client, routes, request)).await,
     };
     let is_stream = body::is_stream(response.body());
     if is_chunked {

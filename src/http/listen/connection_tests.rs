@@ -221,7 +221,7 @@ async fn an_idle_connection_stops_at_once_and_a_busy_one_after_its_reply() {
 }
 
 /// What `answer` takes to wait for its reply, whatever the request.
-fn size_of_wait<'a, F>(_answer: fn(&'a Client, &'a partner::Routes, Request<Incoming>) -> F) -> usize {
+fn size_of_wait<'a, F>(_answer: fn(&'a Client, &'a PartnerRoutes, Request<Incoming>) -> F) -> usize {
     size_of::<F>()
 }
 

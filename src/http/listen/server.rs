@@ -7,8 +7,8 @@ use crate::clock::sleep;
 use crate::config::ServerSettings;
 use crate::http::app::App;
 use crate::http::client::Client;
-use crate::http::partner;
 use crate::http::pulse::{Deadlines, Pulse};
+use crate::http::{admin, partner};
 use hyper::server::conn::http1;
 use std::collections::HashMap;
 use std::io;
@@ -111,7 +111,7 @@ impl Server {
         let Listener { socket, face } = listener;
         let desk = match face {
             Face::Partner => Desk::Partner(Arc::new(partner::routes(&app.metrics))),
-            Face::Admin => Desk::Admin,
+            Face::Admin => Desk::Admin(Arc::new(admin::routes(&app.metrics))),
         };
         Server { socket, face, desk, app, terms, places, connections: JoinSet::new(), stops: HashMap::new() }
     }

@@ -110,7 +110,7 @@ pub async fn list_of(
 }
 
 /// A plan and one page of its ids; the ids of a closed one are kept only as long as they are needed.
-pub async fn show(
+pub async fn show_plan(
     share: &Share,
     reader: Reader,
     partner: Arc<PartnerEntry>,

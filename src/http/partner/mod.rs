@@ -8,28 +8,32 @@ use crate::http::client::Client;
 use crate::http::gate::auth::Caller;
 use crate::http::gate::limit::Rate;
 use crate::http::gate::path::{self, Query};
-use crate::http::gate::route::Route;
+use crate::http::gate::route::{Answer, Route, Routes, Row};
+use crate::http::push;
 use crate::http::reply::{Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::position;
-use crate::http::{gate, push};
 use crate::telemetry::Metrics;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
-use rows::{Answer, Handler, ROWS, Row};
+use rows::{PartnerHandler, ROWS};
 use std::sync::Arc;
 
-/// The routes of this listener, found.
-pub type Routes = gate::route::Routes<&'static Row>;
+/// The routes of this listener. Each path is reached by its shorthand `/api/…`, and by
+/// `/api/partners/{partner}/…`.
+pub type PartnerRoutes = Routes<PartnerHandler>;
 
 /// Takes the metrics of each route: once, at start.
-pub fn routes(metrics: &Metrics) -> Routes {
-    Routes::new(metrics, ROWS.iter().map(|row| (&row.method, row.path, row)))
+pub fn routes(metrics: &Metrics) -> PartnerRoutes {
+    Routes::new(metrics, &ROWS, |path| {
+        let tail = path.strip_prefix("/api").expect("each path begins with /api");
+        vec![path.to_owned(), format!("/api/partners/{{partner}}{tail}")]
+    })
 }
 
 /// Answers a request of the partner listener, and counts it by its route.
-pub async fn answer(client: &Client, routes: &Routes, request: Request<Incoming>) -> Response<Body> {
+pub async fn answer(client: &Client, routes: &PartnerRoutes, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let found = match routes.find(&head.method, head.uri.path()) {
         Ok(found) => found,
@@ -70,31 +74,32 @@ fn partner_of(app: &App, caller: &Caller, route: &Route<'_>) -> Result<Option<Ar
     }
 }
 
-async fn dispatch(call: &Call<'_>, row: &Row, body: Incoming) -> Answer {
+async fn dispatch(call: &Call<'_>, row: &Row<PartnerHandler>, body: Incoming) -> Answer {
+    let parameters = row.parameters;
     match &row.handler {
-        Handler::Push(ask) => push::answer(call, ask, row.parameters, body).await,
-        Handler::Order(order) => {
-            call.query.only(row.parameters)?;
+        PartnerHandler::Push(ask) => push::answer(call, ask, parameters, body).await,
+        PartnerHandler::Order(order) => {
+            call.query.only(parameters)?;
             order(call).await
         }
-        Handler::Read(read) => {
-            admit_read(call, row).await?;
+        PartnerHandler::Read { is_private, read } => {
+            admit_read(call, *is_private, parameters).await?;
             read(call)
         }
-        Handler::Page(page) => {
-            admit_read(call, row).await?;
+        PartnerHandler::Page { is_private, page } => {
+            admit_read(call, *is_private, parameters).await?;
             page(call).await
         }
     }
 }
 
-async fn admit_read(call: &Call<'_>, row: &Row) -> Result<(), Fault> {
+async fn admit_read(call: &Call<'_>, is_private: bool, parameters: &[&str]) -> Result<(), Fault> {
     charge_read(call)?;
-    if row.is_private && !call.is_partner() {
+    if is_private && !call.is_partner() {
         return Err(Fault::PartnerOnly);
     }
     position::reach(call).await?;
-    position::refuse_unknown(call, row.parameters)
+    position::refuse_unknown(call, parameters)
 }
 
 fn charge_read(call: &Call<'_>) -> Result<(), Fault> {

@@ -1,53 +1,32 @@
-//! The routes of the partner listener: each row is one method of one path, and says all that is
-//! particular to it. `Allow`, the labels of metrics and what is private follow from the rows.
+//! The routes of the partner listener: each row says all that is particular to one method of one path.
 
 use crate::codec::request;
 use crate::domain::{RefusedKind, Verb};
+use crate::http::gate::route::{Answer, Later, Row};
 use crate::http::own::{feed, plans, quarantine, receipt};
 use crate::http::push::{Ask, Items, Source, bodyless};
 use crate::http::read::{asset, changes, explain, list, me};
-use crate::http::reply::{Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::intake::Accept;
-use hyper::{Method, Response};
-use std::pin::Pin;
+use hyper::Method;
 
-/// One method of one path.
-pub struct Row {
-    /// `HEAD` goes the way of `GET`.
-    pub method: Method,
-    /// The shorthand `/api/…`.
-    pub path: &'static str,
-    /// What a query may say; anything else is refused, as it would be thought to have been heeded.
-    /// Reads also know those of [`crate::http::request::position`].
-    pub parameters: &'static [&'static str],
-    /// Of what is between a partner and us: a reader's token does not open it.
-    pub is_private: bool,
-    /// Who answers.
-    pub handler: Handler,
-}
-
-/// Who answers, and what is done before.
-pub enum Handler {
+/// Who answers a partner or a reader, and what is done before.
+pub enum PartnerHandler {
     /// A read of little, at once.
-    Read(for<'c> fn(&'c Call<'c>) -> Answer),
+    Read { is_private: bool, read: for<'c> fn(&'c Call<'c>) -> Answer },
     /// A read of many rows, which leaves the connection's task. Next to that, a box for what it waits
     /// for costs nothing.
-    Page(for<'c> fn(&'c Call<'c>) -> Later<'c>),
+    Page { is_private: bool, page: for<'c> fn(&'c Call<'c>) -> Later<'c> },
     /// Writes, taken in and decided.
     Push(Ask),
-    /// Something other than a write that a partner wants done.
+    /// Something other than a write that a partner wants done. Each handler asks for its key.
     Order(for<'c> fn(&'c Call<'c>) -> Later<'c>),
 }
 
-/// What a handler gives.
-pub type Answer = Result<Response<Body>, Fault>;
-/// An answer that is waited for.
-pub type Later<'c> = Pin<Box<dyn Future<Output = Answer> + Send + 'c>>;
-
-/// The methods of a path stand together, in the order in which `Allow` names them.
+/// Paths are the shorthand `/api/…`. Reads also know the parameters of
+/// [`crate::http::request::position`].
 #[rustfmt::skip]
-pub static ROWS: [Row; 25] = [
+pub static ROWS: [Row<PartnerHandler>; 25] = [
     page("/api/prices", &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"],
         |call| Box::pin(list::prices(call))),
     push(Method::POST, "/api/prices", &["atomic", "dry_run"], Ask {
@@ -129,29 +108,45 @@ const fn read(
     path: &'static str,
     parameters: &'static [&'static str],
     read: for<'c> fn(&'c Call<'c>) -> Answer,
-) -> Row {
-    Row { method: Method::GET, path, parameters, is_private: false, handler: Handler::Read(read) }
+) -> Row<PartnerHandler> {
+    let handler = PartnerHandler::Read { is_private: false, read };
+    Row { method: Method::GET, path, parameters, handler }
 }
 
 const fn page(
     path: &'static str,
     parameters: &'static [&'static str],
     page: for<'c> fn(&'c Call<'c>) -> Later<'c>,
-) -> Row {
-    Row { method: Method::GET, path, parameters, is_private: false, handler: Handler::Page(page) }
+) -> Row<PartnerHandler> {
+    let handler = PartnerHandler::Page { is_private: false, page };
+    Row { method: Method::GET, path, parameters, handler }
 }
 
-const fn push(method: Method, path: &'static str, parameters: &'static [&'static str], ask: Ask) -> Row {
-    Row { method, path, parameters, is_private: false, handler: Handler::Push(ask) }
+const fn push(
+    method: Method,
+    path: &'static str,
+    parameters: &'static [&'static str],
+    ask: Ask,
+) -> Row<PartnerHandler> {
+    Row { method, path, parameters, handler: PartnerHandler::Push(ask) }
 }
 
-/// Orders know no parameters, and are the partner's own: each asks for its key.
-const fn order(method: Method, path: &'static str, order: for<'c> fn(&'c Call<'c>) -> Later<'c>) -> Row {
-    Row { method, path, parameters: &[], is_private: true, handler: Handler::Order(order) }
+/// Orders know no parameters.
+const fn order(
+    method: Method,
+    path: &'static str,
+    order: for<'c> fn(&'c Call<'c>) -> Later<'c>,
+) -> Row<PartnerHandler> {
+    Row { method, path, parameters: &[], handler: PartnerHandler::Order(order) }
 }
 
-const fn private(mut row: Row) -> Row {
-    row.is_private = true;
+/// A read of what is between a partner and us: a reader's token does not open it.
+const fn private(mut row: Row<PartnerHandler>) -> Row<PartnerHandler> {
+    if let PartnerHandler::Read { is_private, .. } | PartnerHandler::Page { is_private, .. } =
+        &mut row.handler
+    {
+        *is_private = true;
+    }
     row
 }
 
@@ -159,6 +154,7 @@ const fn private(mut row: Row) -> Row {
 mod tests {
     use super::*;
     use crate::http::partner::routes;
+    use crate::http::reply::Fault;
     use crate::telemetry::Metrics;
     use std::collections::BTreeMap;
 
@@ -196,7 +192,7 @@ mod tests {
     #[test]
     fn reads_are_gets_and_a_parameter_stands_once() {
         for row in &ROWS {
-            let reads = matches!(row.handler, Handler::Read(_) | Handler::Page(_));
+            let reads = matches!(row.handler, PartnerHandler::Read { .. } | PartnerHandler::Page { .. });
             assert_eq!(reads, row.method == Method::GET, "{} {}", row.method, row.path);
             let mut parameters = row.parameters.to_vec();
             parameters.sort_unstable();

@@ -13,3 +13,4 @@ mod plans;
 mod quarantine;
 mod quickstart;
 mod removal;
+mod routes;

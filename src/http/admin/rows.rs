@@ -1,0 +1,87 @@
+//! The routes of the admin listener: each row says all that is particular to one method of one path.
+
+use super::call::OperatorCall;
+use super::{assets, plans, quarantine, status, texts};
+use crate::http::app::App;
+use crate::http::gate::route::{Later, Row};
+use crate::http::own::quarantine::PARAMETERS;
+use crate::http::reply::Body;
+use hyper::body::Incoming;
+use hyper::{Method, Response};
+use std::sync::Arc;
+
+/// Who answers an operator, and what is done before.
+pub enum OperatorHandler {
+    /// A probe or a browser must get these without a token; they tell no secret. Nothing is read of a
+    /// query: a probe that adds a parameter must not find the daemon dead.
+    Open(fn(&App) -> Response<Body>),
+    /// The daemon as a whole.
+    Daemon(for<'c> fn(&'c Arc<App>) -> Later<'c>),
+    /// A look at something of one partner, which may be a removed one.
+    Read(for<'c> fn(&'c OperatorCall<'c>) -> Later<'c>),
+    /// Something to be done about a configured partner. Only these read a body.
+    Order(for<'c> fn(&'c OperatorCall<'c>, Incoming) -> Later<'c>),
+}
+
+/// In every other row than those that are open, an operator is let in first.
+#[rustfmt::skip]
+pub static ROWS: [Row<OperatorHandler>; 22] = [
+    open("/", texts::status_page),
+    open("/status.js", texts::status_script),
+    open("/status.css", texts::status_style),
+    open("/livez", texts::livez),
+    open("/readyz", texts::readyz),
+
+    daemon("/metrics", |app| Box::pin(async { Ok(texts::metrics(app)) })),
+    daemon("/admin/status", |app| Box::pin(status::daemon(app))),
+    daemon("/admin/partners", |app| Box::pin(status::partners(app))),
+
+    order("/admin/partners/{partner}/assets/{id}/patch", &["id"], |call, body| Box::pin(assets::patch(call, body))),
+    order("/admin/partners/{partner}/assets/{id}/hide", &["id"], |call, body| Box::pin(assets::hide(call, body))),
+    order("/admin/partners/{partner}/assets/{id}/unhide", &["id"], |call, body| Box::pin(assets::unhide(call, body))),
+
+    read("/admin/partners/{partner}/plans", &[], |call| Box::pin(plans::list(call))),
+    read("/admin/partners/{partner}/plans/{id}", &["cursor"], |call| Box::pin(plans::show(call))),
+    order("/admin/partners/{partner}/plans/{id}/approve", &[], |call, body| Box::pin(plans::approve(call, body))),
+    order("/admin/partners/{partner}/plans/{id}/reject", &[], |call, body| Box::pin(plans::reject(call, body))),
+
+    order("/admin/partners/{partner}/feed/rebuild", &["run"], |call, _| Box::pin(plans::rebuild(call))),
+    read("/admin/partners/{partner}/feed/runs/{id}", &[], |call| Box::pin(async { plans::run(call) })),
+
+    read("/admin/partners/{partner}/quarantine", &PARAMETERS, |call| Box::pin(quarantine::list(call))),
+    read("/admin/partners/{partner}/quarantine/{id}", &[], |call| Box::pin(async { quarantine::show(call) })),
+    delete("/admin/partners/{partner}/quarantine/{id}", |call, _| Box::pin(quarantine::drop(call))),
+    order("/admin/partners/{partner}/quarantine/{id}/release", &[], |call, _| Box::pin(quarantine::release(call))),
+    order("/admin/partners/{partner}/quarantine/{id}/drop", &[], |call, _| Box::pin(quarantine::drop(call))),
+];
+
+const fn open(path: &'static str, text: fn(&App) -> Response<Body>) -> Row<OperatorHandler> {
+    Row { method: Method::GET, path, parameters: &[], handler: OperatorHandler::Open(text) }
+}
+
+const fn daemon(path: &'static str, view: for<'c> fn(&'c Arc<App>) -> Later<'c>) -> Row<OperatorHandler> {
+    Row { method: Method::GET, path, parameters: &[], handler: OperatorHandler::Daemon(view) }
+}
+
+const fn read(
+    path: &'static str,
+    parameters: &'static [&'static str],
+    read: for<'c> fn(&'c OperatorCall<'c>) -> Later<'c>,
+) -> Row<OperatorHandler> {
+    Row { method: Method::GET, path, parameters, handler: OperatorHandler::Read(read) }
+}
+
+const fn order(
+    path: &'static str,
+    parameters: &'static [&'static str],
+    order: for<'c> fn(&'c OperatorCall<'c>, Incoming) -> Later<'c>,
+) -> Row<OperatorHandler> {
+    Row { method: Method::POST, path, parameters, handler: OperatorHandler::Order(order) }
+}
+
+const fn delete(
+    path: &'static str,
+    order: for<'c> fn(&'c OperatorCall<'c>, Incoming) -> Later<'c>,
+) -> Row<OperatorHandler> {
+    Row { method: Method::DELETE, path, parameters: &[], handler: OperatorHandler::Order(order) }
+}
