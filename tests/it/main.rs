@@ -12,6 +12,5 @@ mod operate;
 mod oracle;
 mod proofs;
 mod properties;
-mod skipped;
 mod store;
 mod support;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-#[path = "../../../tests/it/skipped.rs"]
+#[path = "../../../tests/it/support/skipped.rs"]
 mod skipped;
 
 /// A daemon's metrics in which every series exists.

@@ -7,17 +7,16 @@ mod feeds;
 mod guard;
 mod pushes;
 
-use crate::support::feed_server::{FeedServer, Served};
-use crate::support::house::{self, House, wait_for};
+use crate::support::feed_server::Served;
+use crate::support::house;
+use crate::support::stage::Stage;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tidegate::clock::Clock;
 use tidegate::codec::time;
 use tidegate::config::PartnerSettings;
 use tidegate::domain::{Micros, TimeFormat};
 
 const PARTNER: &str = "acme";
-const PATH: &str = "/feed.json";
 
 /// A time of the examples' month: `"12 01:20"` is 01:20 on the twelfth.
 pub fn at(text: &str) -> String {
@@ -26,63 +25,29 @@ pub fn at(text: &str) -> String {
     format!("2026-03-{day}T{clock}{seconds}Z")
 }
 
-/// One partner with a feed, and the server that it is fetched from.
-pub struct Scene {
-    pub house: House,
-    feeds: FeedServer,
-    runs: u64,
-}
-
-impl Scene {
-    pub async fn start(now: &str) -> Scene {
-        Scene::with(now, |_| ()).await
+impl Stage {
+    async fn at(now: &str) -> Stage {
+        Stage::with(now, |_| ()).await
     }
 
     /// The first fetch, at the start, finds nothing and changes nothing.
-    pub async fn with(now: &str, change: impl FnOnce(&mut PartnerSettings)) -> Scene {
-        let feeds = FeedServer::start().await;
-        let mut settings = house::partner(PARTNER);
-        let mut feed = house::feed(&feeds.url(PATH));
-        feed.retries.clear();
-        settings.feed = Some(feed);
-        change(&mut settings);
-        let house = House::start(vec![settings], Clock::manual(micros(&at(now)))).await;
-        assert_eq!(house.run_report(PARTNER, 1).await["status"], "failed");
-        Scene { house, feeds, runs: 1 }
+    async fn with(now: &str, change: impl FnOnce(&mut PartnerSettings)) -> Stage {
+        let stage = Stage::open_at(micros(&at(now)), None, change).await;
+        assert_eq!(stage.house.run_report(PARTNER, 1).await["status"], "failed");
+        stage
     }
 
-    pub fn set_clock(&self, now: &str) {
+    fn set_clock(&self, now: &str) {
         self.house.clock.set(micros(&at(now)));
     }
 
     /// Publishes a file and has it fetched; gives the run's report.
-    pub async fn publish(&mut self, document: &Value) -> Value {
-        self.publish_as(Served::json(document.to_string())).await
-    }
-
-    pub async fn publish_as(&mut self, served: Served) -> Value {
-        self.feeds.put(PATH, served);
-        self.fetch().await
-    }
-
-    pub async fn fetch(&mut self) -> Value {
-        self.runs += 1;
-        let run = self.runs;
-        let asked = || self.feeds.answered(PATH).whole + self.feeds.answered(PATH).not_modified;
-        let before = asked();
-        let partner = self.house.daemon().registry().by_name(PARTNER).expect("it is configured");
-        wait_for(format!("run {run}"), async || {
-            if asked() == before {
-                // dropped while the run before is being closed
-                partner.fetch_now();
-            }
-            self.house.runs(PARTNER).await.into_iter().find(|report| report["run"] == run)
-        })
-        .await
+    async fn publish_file(&mut self, document: &Value) -> Value {
+        self.serve(Served::json(document.to_string())).await
     }
 
     /// A full or partial write of one asset; gives its outcome and rule.
-    pub async fn write(&self, method: Method, id: &str, body: Value) -> (String, String) {
+    async fn write(&self, method: Method, id: &str, body: Value) -> (String, String) {
         let mut body = body;
         let path = match method {
             Method::POST => "/api/assets".to_owned(),
@@ -93,35 +58,35 @@ impl Scene {
         said(&reply)
     }
 
-    pub async fn put(&self, id: &str, body: Value) -> (String, String) {
+    async fn put(&self, id: &str, body: Value) -> (String, String) {
         self.write(Method::PUT, id, body).await
     }
 
-    pub async fn post(&self, id: &str, body: Value) -> (String, String) {
+    async fn post(&self, id: &str, body: Value) -> (String, String) {
         self.write(Method::POST, id, body).await
     }
 
-    pub async fn delete(&self, id: &str, when: &str) -> (String, String) {
+    async fn delete(&self, id: &str, when: &str) -> (String, String) {
         let (_, reply) = self.house.delete(PARTNER, &format!("/api/assets/{id}?at={}", at(when))).await;
         said(&reply)
     }
 
-    pub async fn price(&self, price: Value) -> (String, String) {
+    async fn price(&self, price: Value) -> (String, String) {
         let (_, reply) = self.house.post(PARTNER, "/api/prices", &json!([price])).await;
         said(&reply["items"][0])
     }
 
-    pub async fn asset(&self, id: &str) -> Value {
+    async fn asset(&self, id: &str) -> Value {
         let (status, body) = self.house.get(PARTNER, &format!("/api/assets/{id}")).await;
         assert_eq!(status, StatusCode::OK, "{body}");
         body
     }
 
-    pub async fn status_of(&self, id: &str) -> u16 {
+    async fn status_of(&self, id: &str) -> u16 {
         self.house.get(PARTNER, &format!("/api/assets/{id}")).await.0.as_u16()
     }
 
-    pub async fn amount(&self, id: &str) -> Option<String> {
+    async fn amount(&self, id: &str) -> Option<String> {
         self.asset(id).await["price"]["amount"].as_str().map(String::from)
     }
 }

@@ -216,7 +216,7 @@ async fn a20_a_certificate_that_nobody_signed_is_a_tls_error() {
         .status();
     match made {
         Ok(status) => assert!(status.success(), "openssl makes no certificate: {status}"),
-        Err(error) => return crate::skipped::without_tool("openssl", &error),
+        Err(error) => return crate::support::skipped::without_tool("openssl", &error),
     }
     let (_server, address) = OpenSsl::serve(directory.path());
     let error = Bench::new(&format!("https://{address}/")).refused().await;

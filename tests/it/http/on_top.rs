@@ -1,13 +1,13 @@
 //! P2, D5, property 8: the change stream carries on top what a read says, so that who folds it
 //! without knowing a rule has what a reader has.
 
-use crate::support::feed_server::{FeedServer, Served};
-use crate::support::house::{House, answer, feed, partner};
+use crate::support::feed_server::Served;
+use crate::support::house::{House, answer};
 use crate::support::quarantine::{START, at};
+use crate::support::stage::Stage;
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value, json as value};
 use std::collections::BTreeMap;
-use tidegate::clock::Clock;
 use tidegate::domain::Micros;
 
 const DAY: i64 = 86_400;
@@ -85,56 +85,49 @@ async fn as_read(house: &House) -> BTreeMap<String, Held> {
     house.catalogue("acme").await.into_iter().map(|(id, asset)| (id, read(asset))).collect()
 }
 
-struct Scene {
-    house: House,
-    server: FeedServer,
+/// A stage whose change stream is followed.
+struct Followed {
+    stage: Stage,
     follower: Follower,
-    runs: u64,
 }
 
-impl Scene {
-    async fn begin(records: Value) -> Scene {
-        let server = FeedServer::start().await;
-        server.put("/f", file(-40 * DAY, &records));
-        let acme = partner("acme").with_feed(feed(&server.url("/f")));
-        let house = House::start(vec![acme], Clock::manual(START)).await;
-        assert_eq!(house.run_report("acme", 1).await["status"], "applied");
-        let mut scene = Scene { house, server, follower: Follower::default(), runs: 1 };
-        scene.agrees("the first run").await;
-        scene
+impl Followed {
+    async fn begin(records: Value) -> Followed {
+        let stage = Stage::open_at(START, Some(file(-40 * DAY, &records)), |_| {}).await;
+        assert_eq!(stage.house.run_report("acme", 1).await["status"], "applied");
+        let mut followed = Followed { stage, follower: Follower::default() };
+        followed.agrees("the first run").await;
+        followed
     }
 
     /// The follower has what a reader has.
     async fn agrees(&mut self, after: &str) {
-        self.follower.follow(&self.house).await;
-        assert_eq!(self.follower.assets, as_read(&self.house).await, "after {after}");
+        self.follower.follow(&self.stage.house).await;
+        assert_eq!(self.follower.assets, as_read(&self.stage.house).await, "after {after}");
     }
 
     async fn run(&mut self, seconds: i64, records: Value) {
-        self.server.put("/f", file(seconds, &records));
-        self.house.fetch_now("acme");
-        self.runs += 1;
-        let report = self.house.run_report("acme", self.runs).await;
+        let report = self.stage.serve(file(seconds, &records)).await;
         assert_eq!(report["status"], "applied", "{report}");
-        self.agrees(&format!("run {}: {records}", self.runs)).await;
+        self.agrees(&format!("run {}: {records}", report["run"])).await;
     }
 
     async fn post(&mut self, path: &str, body: Value) -> Value {
-        let (status, reply) = self.house.post("acme", path, &body).await;
+        let (status, reply) = self.stage.house.post("acme", path, &body).await;
         assert!(status.is_success(), "{reply}");
         self.agrees(&body.to_string()).await;
         reply
     }
 
     async fn delete(&mut self, path: &str) {
-        let (status, reply) = self.house.delete("acme", path).await;
+        let (status, reply) = self.stage.house.delete("acme", path).await;
         assert!(status.is_success(), "{reply}");
         self.agrees(path).await;
     }
 
     /// Amount and `as_of` of the price on top.
     async fn top(&self, id: &str) -> (Value, Value) {
-        let (_, asset) = self.house.get("acme", &format!("/api/assets/{id}")).await;
+        let (_, asset) = self.stage.house.get("acme", &format!("/api/assets/{id}")).await;
         (asset["price"]["amount"].clone(), asset["price"]["as_of"].clone())
     }
 }
@@ -153,142 +146,151 @@ fn dated(id: &str, amount: &str, seconds: i64) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p2_a_follower_without_rules_sees_a_feed_begin_and_cease_to_date_its_prices() {
-    let mut scene = Scene::begin(value!([undated("a", "101"), undated("b", "1")])).await;
-    assert_eq!(scene.top("a").await, (value!("101"), Value::Null));
-    scene.run(-38 * DAY, value!([dated("a", "120", -41 * DAY), undated("b", "1")])).await;
-    assert_eq!(scene.top("a").await, (value!("120"), value!(at(-41 * DAY))));
-    scene.run(-37 * DAY, value!([undated("a", "99"), undated("b", "2")])).await;
-    assert_eq!(scene.top("a").await, (value!("99"), Value::Null));
-    scene.run(-36 * DAY, value!([dated("a", "120", -41 * DAY), dated("b", "2", -90 * DAY)])).await;
-    assert_eq!(scene.top("a").await, (value!("120"), value!(at(-41 * DAY))));
-    assert_eq!(scene.top("b").await, (value!("2"), value!(at(-90 * DAY))));
-    scene.house.stop().await;
+    let mut followed = Followed::begin(value!([undated("a", "101"), undated("b", "1")])).await;
+    assert_eq!(followed.top("a").await, (value!("101"), Value::Null));
+    followed.run(-38 * DAY, value!([dated("a", "120", -41 * DAY), undated("b", "1")])).await;
+    assert_eq!(followed.top("a").await, (value!("120"), value!(at(-41 * DAY))));
+    followed.run(-37 * DAY, value!([undated("a", "99"), undated("b", "2")])).await;
+    assert_eq!(followed.top("a").await, (value!("99"), Value::Null));
+    followed.run(-36 * DAY, value!([dated("a", "120", -41 * DAY), dated("b", "2", -90 * DAY)])).await;
+    assert_eq!(followed.top("a").await, (value!("120"), value!(at(-41 * DAY))));
+    assert_eq!(followed.top("b").await, (value!("2"), value!(at(-90 * DAY))));
+    followed.stage.house.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p2_a_follower_without_rules_sees_pushes_outlived_and_drift_is_not_told() {
-    let mut scene = Scene::begin(value!([undated("a", "100")])).await;
+    let mut followed = Followed::begin(value!([undated("a", "100")])).await;
     let push = |amount: &str, seconds| value!({"id": "a", "amount": amount, "as_of": at(seconds)});
-    scene.post("/api/prices", push("50", -39 * DAY)).await;
-    assert_eq!(scene.top("a").await.0, "50");
-    let told = scene.follower.prices;
-    scene.run(-38 * DAY, value!([undated("a", "99")])).await;
-    assert_eq!((scene.top("a").await.0, scene.follower.prices), (value!("50"), told), "drift, and no more");
-    assert_eq!(scene.house.run_report("acme", 2).await["counts"]["drift"], 1);
+    followed.post("/api/prices", push("50", -39 * DAY)).await;
+    assert_eq!(followed.top("a").await.0, "50");
+    let told = followed.follower.prices;
+    followed.run(-38 * DAY, value!([undated("a", "99")])).await;
+    assert_eq!(
+        (followed.top("a").await.0, followed.follower.prices),
+        (value!("50"), told),
+        "drift, and no more"
+    );
+    assert_eq!(followed.stage.house.run_report("acme", 2).await["counts"]["drift"], 1);
     // older than the run by more than three days: outlived
-    scene.run(-36 * DAY + 1, value!([undated("a", "99")])).await;
-    assert_eq!(scene.top("a").await, (value!("99"), Value::Null));
-    let told = scene.follower.prices;
-    scene.post("/api/prices", push("51", -39 * DAY + 1)).await;
-    assert_eq!((scene.top("a").await.0, scene.follower.prices), (value!("51"), told + 1));
-    scene.run(-35 * DAY, value!([undated("a", "98")])).await;
-    scene.post("/api/prices", push("52", -38 * DAY - 1)).await;
-    assert_eq!(scene.top("a").await.0, "98", "it is older than that run by more than three days, too");
-    scene.house.stop().await;
+    followed.run(-36 * DAY + 1, value!([undated("a", "99")])).await;
+    assert_eq!(followed.top("a").await, (value!("99"), Value::Null));
+    let told = followed.follower.prices;
+    followed.post("/api/prices", push("51", -39 * DAY + 1)).await;
+    assert_eq!((followed.top("a").await.0, followed.follower.prices), (value!("51"), told + 1));
+    followed.run(-35 * DAY, value!([undated("a", "98")])).await;
+    followed.post("/api/prices", push("52", -38 * DAY - 1)).await;
+    assert_eq!(followed.top("a").await.0, "98", "it is older than that run by more than three days, too");
+    followed.stage.house.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p2_a_documents_class_decides_again_which_price_shows_in_the_same_commit() {
-    let mut scene = Scene::begin(value!([undated("a", "100")])).await;
+    let mut followed = Followed::begin(value!([undated("a", "100")])).await;
     let price = value!({"id": "a", "amount": "50", "as_of": at(-40 * DAY - 600)});
-    scene.post("/api/prices", price).await;
-    assert_eq!(scene.top("a").await.0, "50");
+    followed.post("/api/prices", price).await;
+    assert_eq!(followed.top("a").await.0, "50");
     let class = |class: Value, seconds| value!({"id": "a", "class": class, "updated_at": at(seconds)});
-    let reply = scene.post("/api/assets", class(value!("market"), -39 * DAY)).await;
+    let reply = followed.post("/api/assets", class(value!("market"), -39 * DAY)).await;
     assert_eq!(reply["outcome"], "updated");
-    assert_eq!(scene.top("a").await, (value!("100"), Value::Null), "ten minutes are more than three of 60 s");
-    scene.post("/api/assets", class(value!("valuation"), -38 * DAY)).await;
-    assert_eq!(scene.top("a").await.0, "50");
-    scene.post("/api/assets", class(value!("market"), -37 * DAY)).await;
-    scene.post("/api/assets", class(Value::Null, -36 * DAY)).await;
-    assert_eq!(scene.top("a").await.0, "50");
+    assert_eq!(
+        followed.top("a").await,
+        (value!("100"), Value::Null),
+        "ten minutes are more than three of 60 s"
+    );
+    followed.post("/api/assets", class(value!("valuation"), -38 * DAY)).await;
+    assert_eq!(followed.top("a").await.0, "50");
+    followed.post("/api/assets", class(value!("market"), -37 * DAY)).await;
+    followed.post("/api/assets", class(Value::Null, -36 * DAY)).await;
+    assert_eq!(followed.top("a").await.0, "50");
     // a record of the feed brings a class and its price at once
     let mut record = undated("a", "101");
     record["class"] = value!("market");
-    scene.run(-35 * DAY, value!([record])).await;
-    assert_eq!(scene.top("a").await.0, "101");
-    scene.house.stop().await;
+    followed.run(-35 * DAY, value!([record])).await;
+    assert_eq!(followed.top("a").await.0, "101");
+    followed.stage.house.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_follower_without_rules_sees_deletes_returns_withdrawals_and_further_quotes() {
-    let mut scene = Scene::begin(value!([undated("a", "100"), undated("b", "7")])).await;
+    let mut followed = Followed::begin(value!([undated("a", "100"), undated("b", "7")])).await;
     let nav = value!({"id": "a", "amount": "5", "quote": "nav", "kind": "nav", "per": "unit", "market": "closed",
         "as_of": at(-30 * DAY)});
-    scene.post("/api/prices", nav).await;
-    scene.post("/api/prices", value!({"id": "a", "amount": "6", "as_of": at(-29 * DAY)})).await;
+    followed.post("/api/prices", nav).await;
+    followed.post("/api/prices", value!({"id": "a", "amount": "6", "as_of": at(-29 * DAY)})).await;
     // a late delete takes the feed's price and the nav, and leaves the push
-    scene.post("/api/assets", value!({"id": "a", "name": "A", "updated_at": at(-20 * DAY)})).await;
-    scene.delete(&format!("/api/assets/a?at={}", at(-30 * DAY))).await;
-    assert_eq!(scene.follower.assets["a"].quotes.keys().collect::<Vec<_>>(), ["price"]);
-    scene.delete(&format!("/api/assets/a?at={}", at(-10 * DAY))).await;
-    assert!(!scene.follower.assets.contains_key("a"));
+    followed.post("/api/assets", value!({"id": "a", "name": "A", "updated_at": at(-20 * DAY)})).await;
+    followed.delete(&format!("/api/assets/a?at={}", at(-30 * DAY))).await;
+    assert_eq!(followed.follower.assets["a"].quotes.keys().collect::<Vec<_>>(), ["price"]);
+    followed.delete(&format!("/api/assets/a?at={}", at(-10 * DAY))).await;
+    assert!(!followed.follower.assets.contains_key("a"));
     // it waits for its asset, and joins the commit that brings it back
-    scene.post("/api/prices", value!({"id": "a", "amount": "8", "as_of": at(-9 * DAY)})).await;
-    scene.post("/api/assets", value!({"id": "a", "name": "A2", "updated_at": at(-8 * DAY)})).await;
-    assert_eq!(scene.top("a").await.0, "8");
-    scene.delete(&format!("/api/assets/a/price?at={}", at(-7 * DAY))).await;
-    let withdrawn = &scene.follower.assets["a"].quotes["price"];
+    followed.post("/api/prices", value!({"id": "a", "amount": "8", "as_of": at(-9 * DAY)})).await;
+    followed.post("/api/assets", value!({"id": "a", "name": "A2", "updated_at": at(-8 * DAY)})).await;
+    assert_eq!(followed.top("a").await.0, "8");
+    followed.delete(&format!("/api/assets/a/price?at={}", at(-7 * DAY))).await;
+    let withdrawn = &followed.follower.assets["a"].quotes["price"];
     assert_eq!((&withdrawn["amount"], &withdrawn["as_of"]), (&Value::Null, &value!(at(-7 * DAY))));
     // absent from one file, and back in the next
-    scene.run(-6 * DAY, value!([undated("a", "9")])).await;
-    scene.run(-5 * DAY, value!([undated("a", "9"), undated("b", "7")])).await;
-    assert_eq!(scene.top("b").await.0, "7");
-    scene.house.stop().await;
+    followed.run(-6 * DAY, value!([undated("a", "9")])).await;
+    followed.run(-5 * DAY, value!([undated("a", "9"), undated("b", "7")])).await;
+    assert_eq!(followed.top("b").await.0, "7");
+    followed.stage.house.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn u11_explain_calls_a_price_undated_that_was_pushed_without_a_time() {
-    let scene = Scene::begin(value!([{"id": "a"}])).await;
-    scene.house.clock.set(START.plus(Micros::SECOND));
-    let (_, reply) = scene.house.post("acme", "/api/prices", &value!({"id": "a", "amount": "5"})).await;
+    let followed = Followed::begin(value!([{"id": "a"}])).await;
+    followed.stage.house.clock.set(START.plus(Micros::SECOND));
+    let (_, reply) =
+        followed.stage.house.post("acme", "/api/prices", &value!({"id": "a", "amount": "5"})).await;
     assert_eq!((&reply["outcome"], &reply["undated"]), (&value!("updated"), &value!(true)), "{reply}");
-    let (_, told) = answer(scene.house.call("acme", Method::GET, "/api/assets/a/explain")).await;
+    let (_, told) = answer(followed.stage.house.call("acme", Method::GET, "/api/assets/a/explain")).await;
     let quote = &told["quotes"][0];
     assert_eq!((&quote["shows"], &quote["dated"]), (&value!("undated"), &Value::Null), "{quote}");
     assert_eq!(quote["undated"]["amount"], "5");
     // the item's own time is a time that was said
     let item = value!({"id": "a", "updated_at": at(2), "price": {"amount": "6"}});
-    scene.house.post("acme", "/api/assets", &item).await;
-    let (_, told) = answer(scene.house.call("acme", Method::GET, "/api/assets/a/explain")).await;
+    followed.stage.house.post("acme", "/api/assets", &item).await;
+    let (_, told) = answer(followed.stage.house.call("acme", Method::GET, "/api/assets/a/explain")).await;
     assert_eq!(told["quotes"][0]["shows"], "dated", "{told}");
-    scene.house.stop().await;
+    followed.stage.house.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p4_long_prices_of_tokens_come_back_with_every_digit_after_a_restart() {
     let long = ["24.03353223898417117634582253598019", "0.0000000006208932128878219505510341564126764"];
-    let mut scene = Scene::begin(value!([undated("a", long[0]), dated("b", long[1], -41 * DAY)])).await;
-    scene.post("/api/prices", value!({"id": "c", "amount": long[1], "as_of": at(-40 * DAY)})).await;
-    scene.post("/api/assets", value!({"id": "c", "updated_at": at(-40 * DAY)})).await;
+    let mut followed = Followed::begin(value!([undated("a", long[0]), dated("b", long[1], -41 * DAY)])).await;
+    followed.post("/api/prices", value!({"id": "c", "amount": long[1], "as_of": at(-40 * DAY)})).await;
+    followed.post("/api/assets", value!({"id": "c", "updated_at": at(-40 * DAY)})).await;
     let tiny = r#"{"id":"d","updated_at":"2026-05-20T00:00:00Z","price":{"amount":9.447100360921052e-8}}"#;
-    let request = scene.house.call("acme", Method::POST, "/api/assets");
+    let request = followed.stage.house.call("acme", Method::POST, "/api/assets");
     let (status, reply) = answer(request.header("content-type", "application/json").body(tiny)).await;
     assert_eq!(status, StatusCode::CREATED, "{reply}");
     for _ in 0..2 {
         for (id, amount) in
             [("a", long[0]), ("b", long[1]), ("c", long[1]), ("d", "0.00000009447100360921052")]
         {
-            assert_eq!(scene.top(id).await.0, amount, "{id}");
+            assert_eq!(followed.top(id).await.0, amount, "{id}");
         }
-        scene.agrees("the long prices").await;
-        scene.house.restart().await;
+        followed.agrees("the long prices").await;
+        followed.stage.house.restart().await;
     }
     let price = value!({"id": "c", "amount": "1e-61", "as_of": at(-39 * DAY)});
-    let (_, refused) = scene.house.post("acme", "/api/prices", &price).await;
+    let (_, refused) = followed.stage.house.post("acme", "/api/prices", &price).await;
     assert_eq!(refused["code"], "invalid_number");
     assert!(refused["hint"].as_str().is_some_and(|hint| hint.contains("60 digits")), "{refused}");
-    scene.house.stop().await;
+    followed.stage.house.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p1_a_late_repeat_of_a_price_that_lost_at_its_second_is_a_duplicate_after_a_restart() {
-    let mut scene = Scene::begin(value!([{"id": "a"}])).await;
+    let mut followed = Followed::begin(value!([{"id": "a"}])).await;
     let push = |amount: &str| value!({"id": "a", "amount": amount, "as_of": at(-10)});
-    assert_eq!(scene.post("/api/prices", push("101")).await["outcome"], "updated");
-    assert_eq!(scene.post("/api/prices", push("102")).await["outcome"], "updated");
-    scene.house.restart().await;
-    assert_eq!(scene.post("/api/prices", push("101")).await["outcome"], "duplicate");
-    assert_eq!(scene.top("a").await.0, "102");
-    scene.house.stop().await;
+    assert_eq!(followed.post("/api/prices", push("101")).await["outcome"], "updated");
+    assert_eq!(followed.post("/api/prices", push("102")).await["outcome"], "updated");
+    followed.stage.house.restart().await;
+    assert_eq!(followed.post("/api/prices", push("101")).await["outcome"], "duplicate");
+    assert_eq!(followed.top("a").await.0, "102");
+    followed.stage.house.stop().await;
 }

@@ -1,9 +1,9 @@
 //! What we print for partners to type, typed by a shell: the three calls of `tidegate partner add`, and the
 //! examples of the quick start. Where there is no `curl` it says so.
 
-use crate::skipped;
 use crate::support::house::wait_for;
 use crate::support::program::{BINARY, Program};
+use crate::support::skipped;
 use serde_json::{Value, json as value};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;

@@ -22,9 +22,11 @@ const BATCH: usize = 60;
 /// As many as one key may have open, and fewer than one address may.
 const STREAMS: usize = 190;
 
-struct Stage {
+/// A daemon under attack, in a process of its own.
+struct Victim {
     program: Program,
     client: Client,
+    /// Bytes of memory that it takes at rest.
     rest: u64,
     _directory: TempDir,
 }
@@ -34,9 +36,9 @@ fn large() -> Value {
     json!({"name": "large", "class": "nav", "parts": vec!["x".repeat(8_000); 30]})
 }
 
-impl Stage {
+impl Victim {
     /// A daemon with limits that no attack meets, and the large assets of `acme`.
-    async fn with(feed: Option<&str>) -> Stage {
+    async fn with(feed: Option<&str>) -> Victim {
         let directory = TempDir::new().unwrap();
         configure(directory.path(), "acme");
         configure(directory.path(), "bolt");
@@ -48,13 +50,13 @@ impl Stage {
         }
         let program = Program::start(directory.path()).await;
         let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        let mut stage = Stage { program, client, rest: 0, _directory: directory };
+        let mut victim = Victim { program, client, rest: 0, _directory: directory };
         for n in 0..ASSETS {
-            let status = stage.send("acme", Method::PUT, &format!("/api/assets/a{n:03}"), &large()).await.0;
+            let status = victim.send("acme", Method::PUT, &format!("/api/assets/a{n:03}"), &large()).await.0;
             assert_eq!(status, StatusCode::CREATED);
         }
-        stage.rest = stage.program.memory().now;
-        stage
+        victim.rest = victim.program.memory().now;
+        victim
     }
 
     async fn send(&self, partner: &str, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
@@ -155,17 +157,17 @@ fn all_are(status: StatusCode, answers: &[(StatusCode, Value)]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a1_lists_and_pages_of_large_assets_by_one_key_leave_memory_and_others_alone() {
-    let stage = Stage::with(None).await;
-    let lists = stage.at_once(40, Method::GET, "/api/assets?limit=1&fields=id", Value::Null);
-    let lists = stage.attacked("40 lists of one row", lists).await;
+    let victim = Victim::with(None).await;
+    let lists = victim.at_once(40, Method::GET, "/api/assets?limit=1&fields=id", Value::Null);
+    let lists = victim.attacked("40 lists of one row", lists).await;
     all_are(StatusCode::OK, &lists);
     assert!(lists.iter().all(|(_, page)| page["items"].as_array().unwrap().len() == 1));
-    let pages = stage.at_once(100, Method::GET, "/api/assets?limit=1000", Value::Null);
-    let pages = stage.attacked("100 pages of 1000 assets", pages).await;
+    let pages = victim.at_once(100, Method::GET, "/api/assets?limit=1000", Value::Null);
+    let pages = victim.attacked("100 pages of 1000 assets", pages).await;
     all_are(StatusCode::OK, &pages);
     assert!(pages.iter().all(|(_, page)| !page["next_cursor"].is_null()));
-    let single = stage.at_once(200, Method::GET, "/api/assets/a007", Value::Null);
-    let single = stage.attacked("200 reads of one asset", single).await;
+    let single = victim.at_once(200, Method::GET, "/api/assets/a007", Value::Null);
+    let single = victim.attacked("200 reads of one asset", single).await;
     assert!(single.iter().any(|answer| answer.0 == StatusCode::OK));
     let refused = single.iter().filter(|answer| answer.0 != StatusCode::OK);
     refused.for_each(|(_, body)| assert_eq!(body["code"], "reads_busy"));
@@ -173,14 +175,14 @@ async fn a1_lists_and_pages_of_large_assets_by_one_key_leave_memory_and_others_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a1_batches_of_small_upserts_over_large_assets_leave_memory_and_others_alone() {
-    let stage = Stage::with(None).await;
+    let victim = Victim::with(None).await;
     let batch = |round: usize| -> Value {
         (0..BATCH).map(|n| json!({"id": format!("a{n:03}"), "t": round})).collect()
     };
     let attack = async {
         let mut applied = 0;
         for round in 0..6 {
-            for (status, reply) in stage.at_once(4, Method::POST, "/api/assets", batch(round)).await {
+            for (status, reply) in victim.at_once(4, Method::POST, "/api/assets", batch(round)).await {
                 match status {
                     StatusCode::OK => applied += 1,
                     _ => assert_eq!(reply["code"], "partner_bytes", "{reply}"),
@@ -189,9 +191,9 @@ async fn a1_batches_of_small_upserts_over_large_assets_leave_memory_and_others_a
         }
         applied
     };
-    assert!(stage.attacked("24 batches of 60 upserts", attack).await > 0);
+    assert!(victim.attacked("24 batches of 60 upserts", attack).await > 0);
     let taken = wait_for("a batch to be taken afterwards", async || {
-        let (status, reply) = stage.send("acme", Method::POST, "/api/assets", &batch(7)).await;
+        let (status, reply) = victim.send("acme", Method::POST, "/api/assets", &batch(7)).await;
         (status == StatusCode::OK).then_some(reply)
     });
     let taken = taken.await;
@@ -202,7 +204,7 @@ async fn a1_batches_of_small_upserts_over_large_assets_leave_memory_and_others_a
 async fn a1_a_feed_of_small_records_over_large_assets_leaves_memory_and_others_alone() {
     let server = FeedServer::start().await;
     server.put("/f", Served::json(json!({"complete": false, "assets": []}).to_string()));
-    let stage = Stage::with(Some(&server.url("/f"))).await;
+    let victim = Victim::with(Some(&server.url("/f"))).await;
     let attack = async {
         for round in 0..2 {
             let records: Vec<Value> =
@@ -212,46 +214,46 @@ async fn a1_a_feed_of_small_records_over_large_assets_leaves_memory_and_others_a
             let document = json!({"generated_at": now, "complete": false, "assets": records});
             server.put("/f", Served::json(document.to_string()));
             wait_for("a run to apply the document", async || {
-                stage.send("acme", Method::POST, "/api/feed/run", &Value::Null).await;
+                victim.send("acme", Method::POST, "/api/feed/run", &Value::Null).await;
                 let (_, asset) =
-                    stage.send("acme", Method::GET, "/api/assets/a079?fields=round", &Value::Null).await;
+                    victim.send("acme", Method::GET, "/api/assets/a079?fields=round", &Value::Null).await;
                 (asset["round"] == round).then_some(())
             })
             .await;
         }
     };
-    stage.attacked("2 runs of a feed", attack).await;
+    victim.attacked("2 runs of a feed", attack).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_of_190_streams_that_replay_from_the_beginning_leaves_memory_and_others_alone() {
-    let stage = Stage::with(None).await;
+    let victim = Victim::with(None).await;
     let prices: Vec<Value> =
         (0..5_000).map(|n| json!({"id": "a000", "amount": format!("1.{n}"), "as_of": as_of(n)})).collect();
-    assert_eq!(stage.send("acme", Method::POST, "/api/prices", &prices.into()).await.0, StatusCode::OK);
+    assert_eq!(victim.send("acme", Method::POST, "/api/prices", &prices.into()).await.0, StatusCode::OK);
     let storm = async {
         let mut streams = JoinSet::new();
         for _ in 0..STREAMS {
-            let mut stream = stage.stream().await;
+            let mut stream = victim.stream().await;
             streams.spawn(async move { read(&mut stream, 600 << 10).await });
         }
         streams.join_all().await;
     };
-    stage.attacked("190 streams that replay", storm).await;
+    victim.attacked("190 streams that replay", storm).await;
     let stalled = async {
         let mut streams = Vec::new();
         for _ in 0..STREAMS {
-            let mut stream = stage.stream().await;
+            let mut stream = victim.stream().await;
             read(&mut stream, 100).await;
             streams.push(stream);
         }
         // nobody takes what comes; that others are served meanwhile takes some time as well
-        stage.push_until(&AtomicBool::new(true)).await;
+        victim.push_until(&AtomicBool::new(true)).await;
         streams.truncate(1);
         // the others have gone: this one gets all that it waits for
         read(streams.first_mut().expect("one of many"), 600 << 10).await;
     };
-    stage.attacked("190 streams that take nothing", stalled).await;
+    victim.attacked("190 streams that take nothing", stalled).await;
 }
 
 fn as_of(n: usize) -> String {

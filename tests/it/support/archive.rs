@@ -12,7 +12,7 @@
 //! unlike; changes `gamm/pool/1` · 7 `ufen` once, with a third content; deletes `ibc/0C1D…`,
 //! brings `gamm/pool/2` back · 8 creates `gamm/pool/4`, `usedge`, changes `utide`, `gamm/pool/3`.
 
-use crate::skipped;
+use crate::support::skipped;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;

@@ -10,5 +10,6 @@ pub mod program;
 pub mod quarantine;
 pub mod random;
 pub mod simdisk;
+pub mod skipped;
 pub mod stage;
 pub mod written;

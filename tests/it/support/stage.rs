@@ -1,4 +1,5 @@
-//! A daemon with one partner and its feed, fetched hour by hour under a clock that the test moves.
+//! A daemon with one partner and its feed, fetched when the test asks under a clock that the test
+//! moves.
 
 use crate::support::feed_server::{FeedServer, Served};
 use crate::support::house::{House, PATIENCE, answer, feed, json, partner, wait_for};
@@ -11,8 +12,6 @@ use tidegate::domain::Micros;
 
 pub const START: Micros = Micros(1_780_000_000 * Micros::SECOND);
 const HOUR: i64 = Micros::HOUR;
-/// So many looks after asking for a run it is asked for again.
-const ASK_AGAIN: u32 = 60;
 pub const PATH: &str = "/feed.json";
 
 /// A daemon with one partner `acme`, its feed's server, and the number of its last run.
@@ -32,11 +31,24 @@ pub fn document(at: Option<Micros>, ids: impl IntoIterator<Item = usize>) -> Str
 impl Stage {
     /// Serves a document; the daemon fetches it at its start.
     pub async fn open(first: String, change: impl FnOnce(&mut PartnerSettings)) -> Stage {
+        Stage::open_at(START, Some(Served::json(first)), change).await
+    }
+
+    /// The same at another time; without a document the first fetch finds nothing.
+    pub async fn open_at(
+        now: Micros,
+        first: Option<Served>,
+        change: impl FnOnce(&mut PartnerSettings),
+    ) -> Stage {
         let server = FeedServer::start().await;
-        server.put(PATH, Served::json(first));
-        let mut settings = partner("acme").with_feed(feed(&server.url(PATH)));
+        let mut feed = feed(&server.url(PATH));
+        match first {
+            Some(first) => server.put(PATH, first),
+            None => feed.retries.clear(),
+        }
+        let mut settings = partner("acme").with_feed(feed);
         change(&mut settings);
-        let house = House::start(vec![settings], Clock::manual(START)).await;
+        let house = House::start(vec![settings], Clock::manual(now)).await;
         house.run_report("acme", 1).await;
         Stage { house, server, runs: 1 }
     }
@@ -49,25 +61,39 @@ impl Stage {
         self.house.clock.set(self.now().plus(micros));
     }
 
-    /// An hour later: fetches what is served now, and gives the run's report.
-    pub async fn fetch(&mut self) -> Value {
-        self.wait(HOUR);
+    /// Fetches what is served now, and gives the run's report.
+    pub async fn fetch_now(&mut self) -> Value {
         self.runs += 1;
         let run = self.runs;
-        let mut asked = 0;
+        let asked = || {
+            let answered = self.server.answered(PATH);
+            answered.whole + answered.not_modified + answered.refused
+        };
+        let before = asked();
         wait_for(format!("run {run}"), async || {
-            let (_, report) = self.house.get("acme", &format!("/api/feed/runs/{run}")).await;
-            // the run before has been reported, but may not be closed yet: then ask again
-            if report["run"] != run && asked % ASK_AGAIN == 0 {
+            if asked() == before {
+                // the run before has been reported, but may not be closed yet: it drops the call
                 self.house.fetch_now("acme");
             }
-            asked += 1;
+            let (_, report) = self.house.get("acme", &format!("/api/feed/runs/{run}")).await;
             (report["run"] == run).then_some(report)
         })
         .await
     }
 
-    /// The same, of another document; dated an hour from now where `is_dated`.
+    /// The same an hour later.
+    pub async fn fetch(&mut self) -> Value {
+        self.wait(HOUR);
+        self.fetch_now().await
+    }
+
+    /// Serves another document and fetches it at once.
+    pub async fn serve(&mut self, served: Served) -> Value {
+        self.server.put(PATH, served);
+        self.fetch_now().await
+    }
+
+    /// Serves these ids and fetches them an hour later; dated then where `is_dated`.
     pub async fn publish(&mut self, is_dated: bool, ids: impl IntoIterator<Item = usize>) -> Value {
         let at = is_dated.then(|| self.now().plus(HOUR));
         self.server.put(PATH, Served::json(document(at, ids)));
