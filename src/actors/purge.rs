@@ -173,13 +173,7 @@ mod tests {
     const ASSETS: u32 = 5_000;
 
     fn opened(directory: &TempDir) -> Opened {
-        let options = StoreOptions {
-            cache_bytes: 1 << 20,
-            overlay_bytes_max: 64 << 20,
-            log_keep: i64::MAX,
-            log_bytes_max: 1 << 30,
-            init: false,
-        };
+        let options = StoreOptions { overlay_bytes_max: 64 << 20, ..StoreOptions::small() };
         open(directory.path(), &options).unwrap()
     }
 

@@ -25,15 +25,8 @@ pub fn settings() -> Arc<ArcSwap<Settings>> {
 /// An app over an empty store and an empty registry: enough for all that needs no partner.
 pub fn app(settings: Arc<ArcSwap<Settings>>) -> Arc<App> {
     let directory = TempDir::new().unwrap();
-    let options = StoreOptions {
-        cache_bytes: 1 << 20,
-        overlay_bytes_max: 1 << 20,
-        log_keep: Micros::DAY,
-        log_bytes_max: 1 << 20,
-        init: false,
-    };
     // on Unix the open file outlives its directory, and nothing is left behind
-    let opened = store::open(directory.path(), &options).unwrap();
+    let opened = store::open(directory.path(), &StoreOptions::small()).unwrap();
     App::new(AppParts {
         registry: Registry::default(),
         reader: opened.reader,

@@ -29,4 +29,16 @@ impl StoreOptions {
             init,
         }
     }
+
+    /// A small store that forgets nothing.
+    #[cfg(test)]
+    pub fn small() -> StoreOptions {
+        StoreOptions {
+            cache_bytes: 1 << 20,
+            overlay_bytes_max: 1 << 20,
+            log_keep: i64::MAX,
+            log_bytes_max: u64::MAX,
+            init: false,
+        }
+    }
 }

@@ -154,13 +154,7 @@ mod tests {
 
     /// A log that is far beyond its bound, all of it in the tables.
     fn overfull(directory: &TempDir) -> Opened {
-        let options = StoreOptions {
-            cache_bytes: 1 << 20,
-            overlay_bytes_max: 1 << 20,
-            log_keep: i64::MAX,
-            log_bytes_max: LOG_BYTES_MAX,
-            init: false,
-        };
+        let options = StoreOptions { log_bytes_max: LOG_BYTES_MAX, ..StoreOptions::small() };
         let mut opened = open(directory.path(), &options).unwrap();
         for _ in 0..RECORDS {
             opened.writer.commit(&mut vec![set()], Micros(1)).unwrap();

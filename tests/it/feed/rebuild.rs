@@ -3,13 +3,11 @@
 
 use crate::support::feed_server::{Answered, Served};
 use crate::support::house::{answer, wait_for};
-use crate::support::stage::{Stage, document};
+use crate::support::stage::{START, Stage, document};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::codec::time;
 use tidegate::domain::Micros;
-
-const START: Micros = Micros(1_780_000_000 * Micros::SECOND);
 
 impl Stage {
     /// Has the feed read again, or a run's stored file; gives the report.

@@ -1,13 +1,9 @@
 //! The change stream over real HTTP: pages, server-sent events, and what happens at its ends.
 
-use crate::support::house::{House, PATIENCE, answer, partner};
+use crate::support::house::{House, PATIENCE, answer};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;
-
-async fn house() -> House {
-    House::start(vec![partner("acme"), partner("zeta")], Clock::system()).await
-}
 
 async fn put(house: &House, name: &str, id: &str, n: u32) {
     let (status, body) = house.put(name, &format!("/api/assets/{id}"), &json!({"n": n})).await;
@@ -73,7 +69,7 @@ fn parse(block: &str) -> Event {
 
 #[tokio::test]
 async fn pages_lead_from_the_first_change_to_the_last() {
-    let house = house().await;
+    let house = House::with(&["acme", "zeta"], Clock::system()).await;
     for n in 0..5 {
         put(&house, "acme", "a", n).await;
         put(&house, "zeta", "z", n).await;
@@ -114,7 +110,7 @@ async fn pages_lead_from_the_first_change_to_the_last() {
 
 #[tokio::test]
 async fn d5_a_stream_replays_follows_and_resumes_without_gap() {
-    let house = house().await;
+    let house = House::with(&["acme", "zeta"], Clock::system()).await;
     put(&house, "acme", "a", 0).await;
     let mut events = Events::open(&house, "/api/changes", None).await;
     let first = events.next().await.unwrap();
@@ -135,7 +131,7 @@ async fn d5_a_stream_replays_follows_and_resumes_without_gap() {
 
 #[tokio::test]
 async fn d2_d3_a_cursor_that_is_not_of_this_journal_resets_the_stream() {
-    let house = house().await;
+    let house = House::with(&["acme", "zeta"], Clock::system()).await;
     put(&house, "acme", "a", 0).await;
     let (_, me) = house.get("acme", "/api/me").await;
     let (journal, _) = me["cursor"].as_str().unwrap().split_once('-').unwrap();
@@ -158,7 +154,7 @@ async fn d2_d3_a_cursor_that_is_not_of_this_journal_resets_the_stream() {
 
 #[tokio::test]
 async fn a_stream_ends_with_its_last_cursor_when_the_daemon_stops() {
-    let house = house().await;
+    let house = House::with(&["acme", "zeta"], Clock::system()).await;
     put(&house, "acme", "a", 0).await;
     let mut events = Events::open(&house, "/api/changes", None).await;
     let last = events.next().await.unwrap();
@@ -173,7 +169,7 @@ async fn a_stream_ends_with_its_last_cursor_when_the_daemon_stops() {
 
 #[tokio::test]
 async fn d12_no_member_can_write_an_event_of_its_own() {
-    let house = house().await;
+    let house = House::with(&["acme", "zeta"], Clock::system()).await;
     let forged = "x\n\nevent: forged\ndata: {}\n\n";
     let raw = "{\"forged\":\"x\\n\\nevent: forged\\ndata: 1\",\r\n\r\n \"list\":[1,\n\n 2]}".to_owned();
     house.put("acme", "/api/assets/a", &json!({"name": forged})).await;

@@ -1,6 +1,6 @@
 //! Conditional pushes, and words of a query that a push does not know: nothing is heeded by half.
 
-use crate::support::house::{House, answer, json as with_json, partner};
+use crate::support::house::{House, answer, json as with_json};
 use futures_util::future::join_all;
 use reqwest::header::{IF_MATCH, IF_NONE_MATCH};
 use reqwest::{Method, StatusCode};
@@ -10,7 +10,7 @@ use tidegate::clock::Clock;
 const AT_ONCE: usize = 20;
 
 async fn house() -> House {
-    let house = House::start(vec![partner("acme")], Clock::system()).await;
+    let house = House::with(&["acme"], Clock::system()).await;
     let (status, _) = house.post("acme", "/api/assets", &json!({"id": "m", "currency": "EUR"})).await;
     assert_eq!(status, StatusCode::CREATED);
     house

@@ -10,7 +10,7 @@ use tidegate::clock::Clock;
 const PLACEHOLDERS: [&str; 4] = ["undefined", "null", "NaN", "[object Object]"];
 
 async fn house() -> House {
-    let house = House::start(vec![partner("acme")], Clock::system()).await;
+    let house = House::with(&["acme"], Clock::system()).await;
     assert_eq!(house.put("acme", "/api/assets/a", &json!({"name": "A"})).await.0, StatusCode::CREATED);
     house
 }

@@ -1,18 +1,11 @@
 //! Deliveries by id (G2, T1) over the real daemon: one effect, the first reply again, across a
 //! restart, and under a cap.
 
-use crate::support::house::{House, json as with_json, partner};
+use crate::support::house::{House, NEW_YEAR, json as with_json, partner};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;
 use tidegate::domain::Micros;
-
-/// 2026-01-01T00:00:00Z
-const START: Micros = Micros(1_767_225_600_000_000);
-
-async fn house() -> House {
-    House::start(vec![partner("acme")], Clock::manual(START)).await
-}
 
 /// What came back: status, whether it says that it is a replay, body.
 type Answered = (StatusCode, bool, Value);
@@ -52,7 +45,7 @@ fn metric(house: &House, line: &str) -> impl Future<Output = bool> {
 
 #[tokio::test]
 async fn b1_the_same_id_and_body_is_one_effect_and_the_first_reply_again() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let body = asset("A", "2025-12-01T00:00:00Z");
     let (status, replayed, first) = post(&house, "/api/assets", "msg_1", &body).await;
     assert_eq!((status, replayed), (StatusCode::CREATED, false), "{first}");
@@ -73,7 +66,7 @@ async fn b1_the_same_id_and_body_is_one_effect_and_the_first_reply_again() {
 
 #[tokio::test]
 async fn b1_a_batch_is_answered_again_item_by_item() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     house.post("acme", "/api/assets", &asset("A", "2025-12-01T00:00:00Z")).await;
     let batch = json!([
         price("1", "2025-12-01T00:00:01Z"),
@@ -94,7 +87,7 @@ async fn b1_a_batch_is_answered_again_item_by_item() {
 
 #[tokio::test]
 async fn b2_a_hundred_at_once_under_one_id_are_one_effect() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let body = json!({"id": "a", "name": "undated"});
     let sent = (0..100).map(|_| post(&house, "/api/assets", "msg_1", &body));
     let replies = futures_util::future::join_all(sent).await;
@@ -107,7 +100,7 @@ async fn b2_a_hundred_at_once_under_one_id_are_one_effect() {
 
 #[tokio::test]
 async fn b3_a_delivery_is_remembered_over_a_restart_with_its_cursors() {
-    let mut house = house().await;
+    let mut house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let body = json!([asset("A", "2025-12-01T00:00:00Z"), {"id": "b", "name": "B"}, {"id": ""}]);
     let (status, _, first) = post(&house, "/api/assets", "msg_1", &body).await;
     assert_eq!(status, StatusCode::OK, "{first}");
@@ -121,7 +114,7 @@ async fn b3_a_delivery_is_remembered_over_a_restart_with_its_cursors() {
 
 #[tokio::test]
 async fn b6_the_same_key_with_another_body_route_or_query_is_refused() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let body = asset("A", "2025-12-01T00:00:00Z");
     let key = ("idempotency-key", "msg_1");
     send(&house, Method::POST, "/api/assets", key, &body).await;
@@ -146,7 +139,7 @@ async fn b6_the_same_key_with_another_body_route_or_query_is_refused() {
 
 #[tokio::test]
 async fn g2_a_webhook_id_with_another_body_is_decided_like_any_other_and_warned_of() {
-    let mut house = house().await;
+    let mut house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let (_, _, first) = post(&house, "/api/assets", "msg_1", &asset("A", "2025-12-02T00:00:00Z")).await;
     assert_eq!(first.get("warnings"), None, "{first}");
     for restarted in [false, true] {
@@ -175,12 +168,12 @@ async fn g2_a_webhook_id_with_another_body_is_decided_like_any_other_and_warned_
 
 #[tokio::test]
 async fn t1_a_body_built_anew_is_as_old_as_its_first_delivery_where_it_bears_no_time() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let undated = |name: &str| json!({"id": "a", "name": name});
     post(&house, "/api/assets", "msg_1", &undated("first")).await;
     let (_, _, price) = post(&house, "/api/prices", "msg_2", &json!({"id": "a", "amount": "1"})).await;
     assert_eq!(price["outcome"], "updated", "{price}");
-    house.clock.set(START.plus(Micros::SECOND));
+    house.clock.set(NEW_YEAR.plus(Micros::SECOND));
     // nothing came in between: what was built anew says more than the first did
     let (_, _, anew) = post(&house, "/api/assets", "msg_1", &undated("second")).await;
     assert_eq!((&anew["outcome"], &anew["undated"]), (&json!("updated"), &json!(true)), "{anew}");
@@ -189,10 +182,10 @@ async fn t1_a_body_built_anew_is_as_old_as_its_first_delivery_where_it_bears_no_
         let (status, _, said) = post(&house, "/api/prices", "msg_2", &anew).await;
         assert_eq!((status, &said["outcome"]), (StatusCode::OK, &json!("updated")), "{said}");
     }
-    house.clock.set(START.plus(10 * Micros::SECOND));
+    house.clock.set(NEW_YEAR.plus(10 * Micros::SECOND));
     house.post("acme", "/api/assets", &asset("third", "2026-01-01T00:00:05Z")).await;
     house.post("acme", "/api/prices", &self::price("5", "2026-01-01T00:00:05Z")).await;
-    house.clock.set(START.plus(Micros::HOUR / 2));
+    house.clock.set(NEW_YEAR.plus(Micros::HOUR / 2));
     let (_, _, late) = post(&house, "/api/assets", "msg_1", &undated("fourth")).await;
     assert_eq!(late["outcome"], "superseded", "{late}");
     let (_, _, late) = post(&house, "/api/prices", "msg_2", &json!({"id": "a", "amount": "4"})).await;
@@ -206,7 +199,7 @@ async fn t1_a_body_built_anew_is_as_old_as_its_first_delivery_where_it_bears_no_
 
 #[tokio::test]
 async fn a7_an_expired_delivery_lets_no_conditional_write_through() {
-    let mut house = house().await;
+    let mut house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     house.post("acme", "/api/assets", &asset("A", "2025-12-01T00:00:00Z")).await;
     let seen = house.call("acme", Method::GET, "/api/assets/a").send().await.unwrap();
     let tag = seen.headers()["etag"].to_str().unwrap().to_owned();
@@ -217,11 +210,11 @@ async fn a7_an_expired_delivery_lets_no_conditional_write_through() {
         (response.status(), response.headers().contains_key("idempotent-replayed"))
     };
     assert_eq!(write(&house).await, (StatusCode::OK, false));
-    house.clock.set(START.plus(Micros::DAY));
+    house.clock.set(NEW_YEAR.plus(Micros::DAY));
     house.post("acme", "/api/assets", &json!({"id": "a", "name": "another's"})).await;
     assert_eq!(write(&house).await, (StatusCode::OK, true), "a repeat is answered as the first");
     for restarted in [false, true] {
-        house.clock.set(START.plus(20 * Micros::DAY));
+        house.clock.set(NEW_YEAR.plus(20 * Micros::DAY));
         assert_eq!(write(&house).await, (StatusCode::PRECONDITION_FAILED, false), "restarted: {restarted}");
         assert_eq!(house.get("acme", "/api/assets/a").await.1["name"], "another's");
         house.restart().await;
@@ -233,7 +226,7 @@ async fn a7_an_expired_delivery_lets_no_conditional_write_through() {
 async fn a7_a_delivery_that_the_cap_pushed_out_lets_no_conditional_write_through() {
     let mut settings = partner("acme");
     settings.policy.deliveries_max = 2;
-    let house = House::start(vec![settings], Clock::manual(START)).await;
+    let house = House::start(vec![settings], Clock::manual(NEW_YEAR)).await;
     let create = async || {
         let request = with_json(house.call("acme", Method::PUT, "/api/assets/a"), &json!({"name": "mine"}));
         request.header("if-none-match", "*").header("idempotency-key", "K1").send().await.unwrap().status()
@@ -251,7 +244,7 @@ async fn a7_a_delivery_that_the_cap_pushed_out_lets_no_conditional_write_through
 
 #[tokio::test]
 async fn b7_an_older_version_that_comes_late_is_superseded_and_no_error() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     post(&house, "/api/assets", "v3", &asset("three", "2025-12-03T00:00:00Z")).await;
     let (status, _, late) = post(&house, "/api/assets", "v2", &asset("two", "2025-12-02T00:00:00Z")).await;
     assert_eq!(
@@ -266,18 +259,18 @@ async fn b7_an_older_version_that_comes_late_is_superseded_and_no_error() {
 
 #[tokio::test]
 async fn t1_a_repeat_of_an_undated_push_keeps_the_receive_time_of_the_first() {
-    let mut house = house().await;
+    let mut house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let undated = json!({"id": "a", "name": "first"});
     let (_, _, first) = post(&house, "/api/assets", "msg_1", &undated).await;
     assert_eq!(first["undated"], true);
     let undated_price = json!({"id": "a", "amount": "1"});
     post(&house, "/api/prices", "msg_2", &undated_price).await;
-    house.clock.set(START.plus(10 * Micros::SECOND));
+    house.clock.set(NEW_YEAR.plus(10 * Micros::SECOND));
     house.post("acme", "/api/assets", &asset("second", "2026-01-01T00:00:05Z")).await;
     house.post("acme", "/api/prices", &price("2", "2026-01-01T00:00:05Z")).await;
     // longer than dated prices are remembered: an undated one would come back as new
     for wait in [20 * Micros::SECOND, 2 * Micros::HOUR] {
-        house.clock.set(START.plus(wait));
+        house.clock.set(NEW_YEAR.plus(wait));
         assert!(post(&house, "/api/assets", "msg_1", &undated).await.1);
         assert!(post(&house, "/api/prices", "msg_2", &undated_price).await.1);
         let asset = house.get("acme", "/api/assets/a").await.1;
@@ -289,7 +282,7 @@ async fn t1_a_repeat_of_an_undated_push_keeps_the_receive_time_of_the_first() {
 
 #[tokio::test]
 async fn g2_a_repeat_is_not_judged_by_conditions_that_the_first_has_changed() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let body = asset("A", "2025-12-01T00:00:00Z");
     let create = async || {
         let request = with_json(house.call("acme", Method::PUT, "/api/assets/a"), &body);
@@ -307,7 +300,7 @@ async fn g2_a_repeat_is_not_judged_by_conditions_that_the_first_has_changed() {
 
 #[tokio::test]
 async fn g2_what_did_not_parse_was_only_tried_or_has_no_sound_id_is_not_remembered() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let body = asset("A", "2025-12-01T00:00:00Z");
     let broken = house.call("acme", Method::POST, "/api/assets").header("content-type", "application/json");
     let broken = broken.header("webhook-id", "msg_1").body("{\"id\":").send().await.unwrap();
@@ -326,7 +319,7 @@ async fn g2_what_did_not_parse_was_only_tried_or_has_no_sound_id_is_not_remember
 
 #[tokio::test]
 async fn g2_a_receipt_says_what_became_of_a_delivery() {
-    let mut house = house().await;
+    let mut house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let batch = json!([asset("A", "2025-12-01T00:00:00Z"), {"id": "b", "class": 7}]);
     let (_, _, first) = post(&house, "/api/assets", "msg_1", &batch).await;
     house.restart().await;
@@ -342,7 +335,7 @@ async fn g2_a_receipt_says_what_became_of_a_delivery() {
     assert_eq!(receipt["items"].as_array().unwrap().len(), 2);
     let (status, problem) = house.get("acme", "/api/receipts/msg_2").await;
     assert_eq!((status, &problem["code"]), (StatusCode::NOT_FOUND, &json!("no_such_delivery")));
-    house.clock.set(START.plus(8 * Micros::DAY));
+    house.clock.set(NEW_YEAR.plus(8 * Micros::DAY));
     assert_eq!(house.get("acme", "/api/receipts/msg_1").await.0, StatusCode::NOT_FOUND);
     house.stop().await;
 }
@@ -351,7 +344,7 @@ async fn g2_a_receipt_says_what_became_of_a_delivery() {
 async fn g2_a_partner_that_sends_new_ids_without_end_stays_under_its_cap() {
     let mut settings = partner("acme");
     settings.policy.deliveries_max = 20;
-    let mut house = House::start(vec![settings], Clock::manual(START)).await;
+    let mut house = House::start(vec![settings], Clock::manual(NEW_YEAR)).await;
     house.post("acme", "/api/assets", &asset("A", "2025-12-01T00:00:00Z")).await;
     for n in 0..200 {
         let as_of = format!("2025-12-01T00:00:00.{n:03}Z");

@@ -1,22 +1,16 @@
 //! `POST /api/events` over the real daemon: one URL for all that a sender has to say.
 
-use crate::support::house::{House, answer, partner};
+use crate::support::house::{House, NEW_YEAR, answer};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tidegate::clock::Clock;
-use tidegate::domain::Micros;
 
 /// 2026-01-01T00:00:00Z
-const START: Micros = Micros(1_767_225_600_000_000);
 const PATH: &str = "/api/events";
-
-async fn house() -> House {
-    House::start(vec![partner("acme")], Clock::manual(START)).await
-}
 
 #[tokio::test]
 async fn t1_each_event_is_the_write_that_it_names_at_its_own_time() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let upserted = json!({"type": "asset.upserted", "timestamp": "2025-12-01T00:00:00Z",
         "data": {"id": "a", "name": "A", "class": "nav"}});
     let (status, body) = house.post("acme", PATH, &upserted).await;
@@ -46,7 +40,7 @@ async fn t1_each_event_is_the_write_that_it_names_at_its_own_time() {
 
 #[tokio::test]
 async fn an_event_of_a_foreign_type_is_taken_with_200_counted_and_kept_nowhere() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let order = json!({"type": "order.created", "timestamp": "2026-01-01T00:00:00Z", "data": {"id": "o1"}});
     let (status, said) = house.post("acme", PATH, &order).await;
     assert_eq!(
@@ -77,7 +71,7 @@ async fn an_event_of_a_foreign_type_is_taken_with_200_counted_and_kept_nowhere()
 
 #[tokio::test]
 async fn b20_events_come_as_array_or_ndjson_and_a_bad_one_is_refused_in_its_place() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let batch = json!([
         {"type": "asset.upserted", "timestamp": "2025-12-01T00:00:00Z", "data": {"id": "a"}},
         {"type": "asset.renamed", "data": {"id": "b"}},

@@ -1,29 +1,17 @@
 //! `explain` over the real daemon: each kind of writer is named, and what lost stands with its rule.
 
+use crate::support::explain::{NOON, at, fetch_again, member};
 use crate::support::feed_server::{FeedServer, Served};
-use crate::support::house::{House, PATIENCE, READER, answer, feed, json, partner, wait_for};
+use crate::support::house::{House, PATIENCE, READER, answer, feed, json, partner};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::process::Command;
 use tidegate::clock::Clock;
-use tidegate::domain::Micros;
-
-/// 2026-03-01T12:00:00Z.
-pub const NOON: Micros = Micros(1_772_366_400_000_000);
-
-pub fn at(seconds: i64) -> String {
-    tidegate::codec::time::format(NOON.plus(seconds * Micros::SECOND))
-}
 
 async fn explained(house: &House, path: &str) -> Value {
     let (status, told) = house.get("acme", path).await;
     assert_eq!(status, StatusCode::OK, "{told}");
     told
-}
-
-pub fn member<'a>(told: &'a Value, name: &str) -> &'a Value {
-    let mut members = told["members"].as_array().expect("members").iter();
-    members.find(|member| member["name"] == name).unwrap_or(&Value::Null)
 }
 
 fn document(generated: i64, assets: Value) -> Served {
@@ -41,15 +29,6 @@ async fn fed() -> (House, FeedServer) {
     let house = House::start(vec![acme, partner("other")], Clock::manual(NOON)).await;
     house.run_report("acme", 1).await;
     (house, server)
-}
-
-/// Asks for the second run until it is there: the first may not have quite ended.
-pub async fn fetch_again(house: &House) {
-    wait_for("the second run", async || {
-        house.fetch_now("acme");
-        house.runs("acme").await.iter().any(|report| report["run"] == 2).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -155,7 +134,7 @@ async fn what_lost_is_kept_with_its_rule_across_a_restart_and_once() {
 
 #[tokio::test]
 async fn of_an_asset_the_last_eight_losses_are_kept_and_a_dry_run_leaves_none() {
-    let house = House::start(vec![partner("acme")], Clock::manual(NOON)).await;
+    let house = House::with(&["acme"], Clock::manual(NOON)).await;
     house.post("acme", "/api/prices", &json!({ "id": "a", "amount": "8", "as_of": at(-10) })).await;
     house.post("acme", "/api/assets", &json!({ "id": "a", "updated_at": at(-100) })).await;
     let late = |n: i64| json!({ "id": "a", "amount": n.to_string(), "as_of": at(-50 + n) });
@@ -173,7 +152,7 @@ async fn of_an_asset_the_last_eight_losses_are_kept_and_a_dry_run_leaves_none() 
 
 #[tokio::test]
 async fn x1_a_dead_asset_is_explained_and_an_unknown_one_is_not() {
-    let house = House::start(vec![partner("acme")], Clock::manual(NOON)).await;
+    let house = House::with(&["acme"], Clock::manual(NOON)).await;
     house.put("acme", "/api/assets/a", &json!({ "updated_at": at(-100), "title": "t" })).await;
     house.delete("acme", &format!("/api/assets/a?at={}", at(-50))).await;
     let (_, reply) =
@@ -194,7 +173,7 @@ async fn x1_a_dead_asset_is_explained_and_an_unknown_one_is_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_verb_tells_an_asset_whose_id_holds_slashes() {
-    let house = House::start(vec![partner("acme")], Clock::manual(NOON)).await;
+    let house = House::with(&["acme"], Clock::manual(NOON)).await;
     let asset = json!({ "id": "ibc/27/x", "updated_at": at(-100), "title": "t", "supply": 1 });
     house.post("acme", "/api/assets", &asset).await;
     let url = format!("http://{}", house.daemon().address());
@@ -218,7 +197,7 @@ async fn the_verb_tells_an_asset_whose_id_holds_slashes() {
 
 #[tokio::test]
 async fn d3_a_partial_write_as_of_the_bases_time_does_not_pass_for_its_writer() {
-    let house = House::start(vec![partner("acme")], Clock::manual(NOON)).await;
+    let house = House::with(&["acme"], Clock::manual(NOON)).await;
     let push = |id: &str, method, body: Value| {
         let request =
             house.call("acme", method, "/api/assets").header("idempotency-key", format!("\"{id}\""));
@@ -235,7 +214,7 @@ async fn d3_a_partial_write_as_of_the_bases_time_does_not_pass_for_its_writer() 
 
 #[tokio::test]
 async fn d1_a_merge_patch_that_would_need_recursion_is_refused() {
-    let house = House::start(vec![partner("acme")], Clock::manual(NOON)).await;
+    let house = House::with(&["acme"], Clock::manual(NOON)).await;
     house.put("acme", "/api/assets/a", &json!({ "updated_at": at(-60), "place": { "street": "x" } })).await;
     let patch = json!({ "place": { "city": "y" } });
     let request = house.call("acme", Method::PATCH, "/api/assets/a");

@@ -2,18 +2,15 @@
 //! healed by a late message or by the feed.
 
 use crate::support::feed_server::{FeedServer, Served};
-use crate::support::house::{House, answer, feed, json as with_json, partner, wait_for};
+use crate::support::house::{House, NEW_YEAR, answer, feed, json as with_json, partner, wait_for};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;
 use tidegate::codec::time;
 use tidegate::domain::Micros;
 
-/// 2026-01-01T00:00:00Z
-const START: Micros = Micros(1_767_225_600_000_000);
-
 async fn house() -> House {
-    let house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let assets = json!([{"id": "A"}, {"id": "B"}, {"id": "C"}]);
     assert_eq!(house.post("acme", "/api/assets", &assets).await.0, StatusCode::OK);
     house
@@ -44,7 +41,7 @@ async fn g1_the_worked_example() {
     assert_eq!(body["counts"], json!({"updated": 41}), "{body}");
     let newest = push(&house, &numbered("A", 43, "2025-12-31T00:01:02Z")).await;
     assert_eq!((&newest["outcome"], newest.get("missing")), (&json!("updated"), None), "not open for long");
-    house.clock.set(START.plus(2 * Micros::SECOND));
+    house.clock.set(NEW_YEAR.plus(2 * Micros::SECOND));
     let next = push(&house, &numbered("A", 44, "2025-12-31T00:01:03Z")).await;
     assert_eq!(
         (&next["outcome"], &next["missing"]),
@@ -71,7 +68,7 @@ async fn b8_a_late_message_that_is_not_the_newest_is_superseded_and_closes_its_r
     let batch = json!([numbered("A", 2, "2025-12-31T00:00:02Z"), numbered("B", 7, "2025-12-31T00:00:07Z")]);
     let (_, body) = house.post("acme", "/api/prices", &batch).await;
     assert_eq!(body["items"][0]["outcome"], "superseded");
-    house.clock.set(START.plus(3 * Micros::SECOND));
+    house.clock.set(NEW_YEAR.plus(3 * Micros::SECOND));
     let batch = json!([numbered("B", 8, "2025-12-31T00:00:08Z")]);
     let (_, body) = house.post("acme", "/api/prices", &batch).await;
     assert_eq!(body["missing"], json!({"s": [[4, 6]]}), "{body}");
@@ -89,7 +86,7 @@ async fn u10_what_is_missing_is_named_in_the_first_answer_after_two_seconds_what
     }
     let named = json!({"s": [[3, 4]]});
     for (wait, missing) in [(2 * Micros::SECOND - 1, None), (2 * Micros::SECOND, Some(&named))] {
-        house.clock.set(START.plus(wait));
+        house.clock.set(NEW_YEAR.plus(wait));
         let plain = push(&house, &json!({"id": "A", "amount": "1"})).await;
         let (_, asset) = house.post("acme", "/api/assets", &json!([{"id": "B", "name": "B"}])).await;
         let event = json!({"type": "ping"});
@@ -140,7 +137,7 @@ async fn g1_what_was_only_tried_or_refused_as_a_whole_has_not_come() {
 async fn p5_prices_from_before_a_gap_read_as_gap_until_it_is_closed_also_over_a_restart() {
     let mut house = house().await;
     push(&house, &numbered("A", 1, "2025-12-31T00:00:01Z")).await;
-    house.clock.set(START.plus(Micros::SECOND));
+    house.clock.set(NEW_YEAR.plus(Micros::SECOND));
     push(&house, &numbered("B", 3, "2025-12-31T00:00:03Z")).await;
     for _ in 0..2 {
         assert_eq!((state(&house, "A").await, state(&house, "B").await), (json!("gap"), json!("live")));
@@ -165,29 +162,29 @@ async fn g1_a_gap_that_stays_open_has_the_feed_fetched_early_once_and_is_healed_
     let server = FeedServer::start().await;
     server.put("/acme", document("2025-12-31T00:00:00Z"));
     let settings = partner("acme").with_feed(feed(&server.url("/acme")));
-    let house = House::start(vec![settings], Clock::manual(START)).await;
+    let house = House::start(vec![settings], Clock::manual(NEW_YEAR)).await;
     house.run_report("acme", 1).await;
     push(&house, &numbered("A", 1, "2025-12-31T00:00:01Z")).await;
-    house.clock.set(START.plus(Micros::SECOND));
+    house.clock.set(NEW_YEAR.plus(Micros::SECOND));
     push(&house, &numbered("A", 3, "2025-12-31T00:00:03Z")).await;
     push(&house, &json!({"id": "B", "amount": "1"})).await;
     // a snapshot from before the gap heals nothing, and is not asked for again
     server.put("/acme", document("2026-01-01T00:00:00Z"));
-    house.clock.set(START.plus(11 * Micros::SECOND));
+    house.clock.set(NEW_YEAR.plus(11 * Micros::SECOND));
     push(&house, &json!({"id": "C", "amount": "2"})).await;
     // a run that had been asked for before, when the gap was young, would be the second
     let early = house.run_report("acme", 2).await;
-    assert_eq!(early["started_at"], time::format(START.plus(11 * Micros::SECOND)), "{early}");
+    assert_eq!(early["started_at"], time::format(NEW_YEAR.plus(11 * Micros::SECOND)), "{early}");
     push(&house, &json!({"id": "C", "amount": "3"})).await;
     assert!(metric(&house, r#"tidegate_gaps_healed_total{partner="acme",by="feed"} 0"#).await);
     // another gap, and a snapshot that speaks of both
-    house.clock.set(START.plus(12 * Micros::SECOND));
+    house.clock.set(NEW_YEAR.plus(12 * Micros::SECOND));
     push(&house, &numbered("A", 5, "2025-12-31T00:00:05Z")).await;
     server.put("/acme", document("2026-01-01T00:00:20Z"));
-    house.clock.set(START.plus(22 * Micros::SECOND));
+    house.clock.set(NEW_YEAR.plus(22 * Micros::SECOND));
     push(&house, &json!({"id": "C", "amount": "4"})).await;
     let other = house.run_report("acme", 3).await;
-    assert_eq!(other["started_at"], time::format(START.plus(22 * Micros::SECOND)), "{other}");
+    assert_eq!(other["started_at"], time::format(NEW_YEAR.plus(22 * Micros::SECOND)), "{other}");
     wait_for("the feed to heal the gaps", async || {
         let healed = metric(&house, r#"tidegate_gaps_healed_total{partner="acme",by="feed"} 2"#).await;
         healed.then_some(())

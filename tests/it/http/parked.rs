@@ -32,7 +32,7 @@ async fn price(house: &House, id: &str, seconds: i64) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p3_a_parked_price_is_listed_and_joins_the_commit_that_brings_its_asset_to_life() {
-    let mut house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let mut house = House::with(&["acme"], Clock::manual(START)).await;
     assert_eq!(price(&house, "a", -10).await["outcome"], "parked");
     assert_eq!(price(&house, "a", -5).await["outcome"], "parked");
     assert_eq!(price(&house, "a", -7).await["outcome"], "superseded", "the newest one waits");
@@ -50,7 +50,7 @@ async fn p3_a_parked_price_is_listed_and_joins_the_commit_that_brings_its_asset_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p3_a_price_that_has_waited_24_hours_joins_no_asset_also_where_nothing_came_since() {
-    let house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let house = House::with(&["acme"], Clock::manual(START)).await;
     price(&house, "a", -10).await;
     house.clock.set(START.plus(Micros::DAY));
     house.put("acme", "/api/assets/a", &value!({"name": "A"})).await;
@@ -61,7 +61,7 @@ async fn p3_a_price_that_has_waited_24_hours_joins_no_asset_also_where_nothing_c
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p3_after_24_hours_a_parked_price_is_a_row_that_can_be_released() {
-    let house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let house = House::with(&["acme"], Clock::manual(START)).await;
     price(&house, "a", -10).await;
     let withdrawal = format!("/api/assets/b/price?quote=nav&at={}", at(-10));
     assert_eq!(house.delete("acme", &withdrawal).await.1["outcome"], "parked");
@@ -110,7 +110,7 @@ async fn p3_beyond_the_cap_the_one_that_has_waited_longest_moves_to_the_quaranti
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p3_a_quote_newer_than_the_death_waits_and_comes_back_with_the_asset() {
-    let house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let house = House::with(&["acme"], Clock::manual(START)).await;
     house.put("acme", "/api/assets/a", &value!({"updated_at": at(-100)})).await;
     price(&house, "a", -10).await;
     house.delete("acme", &format!("/api/assets/a?at={}", at(-50))).await;

@@ -8,17 +8,13 @@ use tidegate::clock::Clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-async fn house() -> House {
-    House::start(vec![partner("acme"), partner("other")], Clock::system()).await
-}
-
 fn price(id: &str, amount: &str, as_of: &str) -> Value {
     json!({"id": id, "amount": amount, "currency": "EUR", "as_of": as_of})
 }
 
 #[tokio::test]
 async fn single_pushes_are_answered_by_their_outcome() {
-    let house = house().await;
+    let house = House::with(&["acme", "other"], Clock::system()).await;
     let asset = json!({"id": "a", "updated_at": "2026-01-01T00:00:00Z", "name": "A"});
     let (status, body) = house.post("acme", "/api/assets", &asset).await;
     assert_eq!((status, &body["outcome"]), (StatusCode::CREATED, &json!("created")), "{body}");
@@ -44,7 +40,7 @@ async fn single_pushes_are_answered_by_their_outcome() {
 
 #[tokio::test]
 async fn an_id_with_a_slash_is_one_segment_or_stands_in_the_query() {
-    let house = house().await;
+    let house = House::with(&["acme", "other"], Clock::system()).await;
     let id = "ibc/27394FB0 & 100%";
     let path = "/api/assets/ibc%2F27394FB0%20%26%20100%25";
     let (status, body) = house.put("acme", path, &json!({"name": "Atom"})).await;
@@ -73,7 +69,7 @@ async fn an_id_with_a_slash_is_one_segment_or_stands_in_the_query() {
 
 #[tokio::test]
 async fn a_deleted_asset_is_gone_and_an_unknown_one_not_found() {
-    let house = house().await;
+    let house = House::with(&["acme", "other"], Clock::system()).await;
     house.put("acme", "/api/assets/a", &json!({"name": "A"})).await;
     let (status, body) = house.delete("acme", "/api/assets/a").await;
     assert_eq!((status, &body["outcome"]), (StatusCode::OK, &json!("deleted")), "{body}");
@@ -86,7 +82,7 @@ async fn a_deleted_asset_is_gone_and_an_unknown_one_not_found() {
 
 #[tokio::test]
 async fn u12_a_dry_run_says_so_and_names_no_cursor() {
-    let house = house().await;
+    let house = House::with(&["acme", "other"], Clock::system()).await;
     house.put("acme", "/api/assets/a", &json!({"name": "A"})).await;
     let one = json!({"id": "a", "name": "B"});
     let tries = [
@@ -108,7 +104,7 @@ async fn u12_a_dry_run_says_so_and_names_no_cursor() {
 
 #[tokio::test]
 async fn b20_b21_a_batch_answers_item_by_item_and_an_atomic_one_as_a_whole() {
-    let house = house().await;
+    let house = House::with(&["acme", "other"], Clock::system()).await;
     house.put("acme", "/api/assets/a", &json!({"name": "A"})).await;
     let batch = json!([
         price("a", "1", "2026-01-01T00:00:00Z"),
@@ -148,7 +144,7 @@ async fn b20_b21_a_batch_answers_item_by_item_and_an_atomic_one_as_a_whole() {
 
 #[tokio::test]
 async fn b19_what_is_no_json_is_refused_and_never_repeated() {
-    let house = house().await;
+    let house = House::with(&["acme", "other"], Clock::system()).await;
     let deep = "[".repeat(100_000);
     for (body, code) in [
         ("", "empty_body"),
@@ -181,7 +177,7 @@ async fn b19_what_is_no_json_is_refused_and_never_repeated() {
 
 #[tokio::test]
 async fn b22_a_conditional_write_is_held_to_the_version_it_names() {
-    let house = house().await;
+    let house = House::with(&["acme", "other"], Clock::system()).await;
     house.put("acme", "/api/assets/a", &json!({"name": "A"})).await;
     let read = house.call("acme", Method::GET, "/api/assets/a").send().await.unwrap();
     let etag = read.headers()["etag"].to_str().unwrap().to_owned();
@@ -207,7 +203,7 @@ async fn b22_a_conditional_write_is_held_to_the_version_it_names() {
 
 #[tokio::test]
 async fn b13_a_partner_reaches_its_own_only_and_a_reader_writes_nothing() {
-    let house = house().await;
+    let house = House::with(&["acme", "other"], Clock::system()).await;
     house.put("acme", "/api/assets/a", &json!({"name": "A"})).await;
     assert_eq!(house.get("other", "/api/assets/a").await.0, StatusCode::NOT_FOUND);
     let foreign = house.get("other", "/api/partners/acme/assets/a").await;

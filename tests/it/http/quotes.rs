@@ -1,6 +1,6 @@
 //! P1 and P5 over the real daemon: several quotes of an asset, their states, ages and withdrawal.
 
-use crate::support::house::{House, partner};
+use crate::support::house::House;
 use crate::support::quarantine::{START, at};
 use reqwest::StatusCode;
 use serde_json::{Value, json as value};
@@ -9,7 +9,7 @@ use tidegate::domain::Micros;
 
 /// An asset whose class is expected to be priced every minute.
 async fn house() -> House {
-    let house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let house = House::with(&["acme"], Clock::manual(START)).await;
     house.put("acme", "/api/assets/a", &value!({"class": "market", "updated_at": at(-500)})).await;
     house
 }

@@ -7,7 +7,7 @@ use tidegate::clock::Clock;
 
 /// Two partners with five assets each, named so that order matters.
 async fn stocked() -> House {
-    let house = House::start(vec![partner("acme"), partner("zeta")], Clock::system()).await;
+    let house = House::with(&["acme", "zeta"], Clock::system()).await;
     for name in ["acme", "zeta"] {
         let assets: Vec<Value> = (0..5)
             .map(|i| {

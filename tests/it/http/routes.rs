@@ -1,7 +1,7 @@
 //! The routes of the partner listener, one by one: what each allows, knows, takes, and to whom it is
 //! open.
 
-use crate::support::house::{House, READER, answer, json, partner};
+use crate::support::house::{House, READER, answer, json};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -48,13 +48,9 @@ const WAYS: [Way; 25] = [
 const PRIVATE: [&str; 7] =
     ["/receipts/1", "/feed", "/feed/runs", "/feed/runs/1", "/feed/plans", "/quarantine", "/quarantine/1"];
 
-async fn house() -> House {
-    House::start(vec![partner("acme")], Clock::system()).await
-}
-
 #[tokio::test]
 async fn each_path_names_its_methods_and_answers_them_under_both_of_its_spellings() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::system()).await;
     let mut allowed: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (method, path, ..) in &WAYS {
         let methods = allowed.entry(path).or_default();
@@ -81,7 +77,7 @@ async fn each_path_names_its_methods_and_answers_them_under_both_of_its_spelling
 
 #[tokio::test]
 async fn each_route_refuses_a_parameter_that_it_does_not_know_with_those_that_it_does() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::system()).await;
     for (method, path, known, _) in WAYS {
         let request = house.call("acme", method.clone(), &format!("/api{path}?nonsense=1"));
         let (status, refused) = answer(json(request, &json!({}))).await;
@@ -97,7 +93,7 @@ async fn each_route_refuses_a_parameter_that_it_does_not_know_with_those_that_it
 
 #[tokio::test]
 async fn each_route_with_a_body_names_the_types_that_it_takes() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::system()).await;
     for (method, path, _, accept) in WAYS {
         let request = house.call("acme", method.clone(), &format!("/api{path}"));
         let refused = request.header("content-type", "text/plain").body("{}").send().await.unwrap();
@@ -115,7 +111,7 @@ async fn each_route_with_a_body_names_the_types_that_it_takes() {
 
 #[tokio::test]
 async fn a_readers_token_opens_the_catalogue_and_nothing_else() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::system()).await;
     for (method, path, ..) in WAYS {
         let url = format!("http://{}/api/partners/acme{path}", house.daemon().address());
         let request = house.client.request(method.clone(), url).bearer_auth(READER);

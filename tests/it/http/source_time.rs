@@ -1,22 +1,15 @@
 //! Source time (T1, T2, T4) over the real daemon: what the partner says of when it was true, and what
 //! stands in where it says nothing, whatever our own clock did before.
 
-use crate::support::house::{House, answer, json as with_json, partner};
+use crate::support::house::{House, NEW_YEAR, answer, json as with_json};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tidegate::clock::Clock;
 use tidegate::codec::time;
 use tidegate::domain::Micros;
 
-/// 2026-01-01T00:00:00Z
-const START: Micros = Micros(1_767_225_600_000_000);
-
-async fn house() -> House {
-    House::start(vec![partner("acme")], Clock::manual(START)).await
-}
-
 fn at(seconds: i64) -> String {
-    time::format(START.plus(seconds * Micros::SECOND))
+    time::format(NEW_YEAR.plus(seconds * Micros::SECOND))
 }
 
 async fn outcome(house: &House, path: &str, body: Value) -> Value {
@@ -39,7 +32,7 @@ async fn time_of(house: &House, id: &str, member: &str) -> Value {
 
 #[tokio::test]
 async fn t1_an_items_own_time_goes_before_the_envelopes_and_that_before_the_receive_time() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     let envelope = json!({"timestamp": at(-20), "assets": [
         {"id": "own", "updated_at": at(-10), "name": "x"},
         {"id": "enveloped", "name": "x", "price": {"amount": "1", "currency": "EUR"}},
@@ -56,7 +49,7 @@ async fn t1_an_items_own_time_goes_before_the_envelopes_and_that_before_the_rece
     // unique and rising: the second of the two is a microsecond later
     for (id, created) in [("b", 0), ("c", 1)] {
         let (_, told) = house.get("acme", &format!("/api/assets/{id}/explain")).await;
-        let life = time::format(START.plus(created));
+        let life = time::format(NEW_YEAR.plus(created));
         assert!(told.to_string().contains(&format!("\"{life}\"")), "{id}: {told}");
     }
     house.stop().await;
@@ -64,12 +57,13 @@ async fn t1_an_items_own_time_goes_before_the_envelopes_and_that_before_the_rece
 
 #[tokio::test]
 async fn t1_the_time_of_an_attempt_is_no_source_time() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     house.post("acme", "/api/assets", &json!({"id": "a", "updated_at": at(-10), "name": "newer"})).await;
     let older = json!({"id": "a", "updated_at": at(-60), "name": "older"});
     let request = with_json(house.call("acme", Method::POST, "/api/assets"), &older);
-    let request =
-        request.header("webhook-id", "m").header("webhook-timestamp", (START.0 / Micros::SECOND).to_string());
+    let request = request
+        .header("webhook-id", "m")
+        .header("webhook-timestamp", (NEW_YEAR.0 / Micros::SECOND).to_string());
     assert_eq!(answer(request).await.1["outcome"], "superseded");
     assert_eq!(house.get("acme", "/api/assets/a").await.1["name"], "newer");
     house.stop().await;
@@ -77,7 +71,7 @@ async fn t1_the_time_of_an_attempt_is_no_source_time() {
 
 #[tokio::test]
 async fn t1_a_delete_takes_its_time_from_the_query() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     house.post("acme", "/api/assets", &json!({"id": "a", "updated_at": at(-10), "name": "x"})).await;
     let delete = async |seconds: i64| {
         house.delete("acme", &format!("/api/assets/a?at={}", at(seconds))).await.1["outcome"].clone()
@@ -90,7 +84,7 @@ async fn t1_a_delete_takes_its_time_from_the_query() {
 
 #[tokio::test]
 async fn t2_a_date_is_midnight_and_a_time_without_offset_is_rejected() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     house.post("acme", "/api/assets", &json!({"id": "a"})).await;
     let price = |as_of: &str| json!({"id": "a", "amount": "1", "as_of": as_of});
     assert_eq!(outcome(&house, "/api/prices", price("2025-12-24")).await, "updated");
@@ -103,7 +97,7 @@ async fn t2_a_date_is_midnight_and_a_time_without_offset_is_rejected() {
 
 #[tokio::test]
 async fn t4_what_the_partner_says_may_lie_so_far_ahead_and_no_further() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     house.post("acme", "/api/assets", &json!({"id": "a", "updated_at": at(-100)})).await;
     let price = |seconds: i64| json!({"id": "a", "amount": "1", "as_of": at(seconds)});
     assert_eq!(outcome(&house, "/api/prices", price(30)).await, "updated");
@@ -124,7 +118,7 @@ async fn t4_what_the_partner_says_may_lie_so_far_ahead_and_no_further() {
 
 #[tokio::test]
 async fn t4_a_released_row_is_judged_by_the_time_that_its_envelope_said() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     house.post("acme", "/api/assets", &json!({"id": "a"})).await;
     let ahead = json!({"timestamp": at(60), "prices": [{"id": "a", "amount": "2"}]});
     assert_eq!(outcome(&house, "/api/prices", ahead).await, "quarantined");
@@ -133,18 +127,18 @@ async fn t4_a_released_row_is_judged_by_the_time_that_its_envelope_said() {
         answer(house.admin(Method::POST, &format!("/admin/partners/acme/quarantine/{row}/release"))).await.0
     };
     assert_eq!(release().await, StatusCode::CONFLICT, "it lies ahead still");
-    house.clock.set(START.plus(30 * Micros::SECOND));
+    house.clock.set(NEW_YEAR.plus(30 * Micros::SECOND));
     assert_eq!(release().await, StatusCode::OK);
     house.stop().await;
 }
 
 #[tokio::test]
 async fn a6_after_our_clock_ran_a_day_ahead_undated_writes_apply_all_the_same() {
-    let mut house = house().await;
-    house.clock.set(START.plus(Micros::DAY));
+    let mut house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
+    house.clock.set(NEW_YEAR.plus(Micros::DAY));
     house.post("acme", "/api/assets", &json!([{"id": "a", "name": "of tomorrow"}, {"id": "b"}])).await;
     house.post("acme", "/api/prices", &json!({"id": "a", "amount": "1"})).await;
-    house.clock.set(START);
+    house.clock.set(NEW_YEAR);
     for (n, name) in ["first", "second"].into_iter().enumerate() {
         let (status, said) = house.post("acme", "/api/assets", &json!({"id": "a", "name": name})).await;
         assert_eq!(
@@ -173,10 +167,10 @@ async fn a6_after_our_clock_ran_a_day_ahead_undated_writes_apply_all_the_same() 
 
 #[tokio::test]
 async fn a6_a_clock_behind_what_it_has_shown_is_told() {
-    let mut house = house().await;
-    house.clock.set(START.plus(Micros::DAY));
+    let mut house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
+    house.clock.set(NEW_YEAR.plus(Micros::DAY));
     house.post("acme", "/api/assets", &json!({"id": "a"})).await;
-    house.clock.set(START);
+    house.clock.set(NEW_YEAR);
     house.restart().await;
     crate::support::house::wait_for("the status to tell of it", async || {
         let status = answer(house.admin(Method::GET, "/admin/status")).await.1;
@@ -190,13 +184,13 @@ async fn a6_a_clock_behind_what_it_has_shown_is_told() {
 
 #[tokio::test]
 async fn a6_a_gap_from_before_our_clock_went_back_is_named_at_once() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::manual(NEW_YEAR)).await;
     house.post("acme", "/api/assets", &json!({"id": "a"})).await;
     let numbered =
         |n: u64| json!({"id": "a", "amount": "1", "as_of": at(n as i64 - 100), "stream": "s", "sequence": n});
-    house.clock.set(START.plus(Micros::DAY));
+    house.clock.set(NEW_YEAR.plus(Micros::DAY));
     house.post("acme", "/api/prices", &numbered(3)).await;
-    house.clock.set(START);
+    house.clock.set(NEW_YEAR);
     let (_, said) = house.post("acme", "/api/prices", &numbered(4)).await;
     assert_eq!(said["missing"], json!({"s": [[1, 2]]}), "{said}");
     house.stop().await;

@@ -1,7 +1,7 @@
 //! Ties of stamps over the real daemon (D3): whoever decides one, the later commit wins, and it is
 //! counted as `ambiguous_order`.
 
-use crate::support::house::{House, answer, json, partner};
+use crate::support::house::{House, answer, json};
 use crate::support::quarantine::{START, at, release, rows};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ async fn patch(house: &House, title: &str) -> Value {
 
 #[tokio::test]
 async fn d3_a_tie_of_two_operators_is_counted() {
-    let house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let house = House::with(&["acme"], Clock::manual(START)).await;
     house.put("acme", "/api/assets/a", &json!({ "updated_at": at(-60), "title": "pushed" })).await;
     patch(&house, "one").await;
     assert_eq!(counted(&house).await, "0");
@@ -40,7 +40,7 @@ async fn d3_a_tie_of_two_operators_is_counted() {
 
 #[tokio::test]
 async fn d3_a_tie_that_a_release_decides_is_counted() {
-    let house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let house = House::with(&["acme"], Clock::manual(START)).await;
     let asset = |title: &str| json!({ "id": "a", "title": title, "updated_at": at(3_600) });
     house.post("acme", "/api/assets", &asset("kept aside")).await;
     house.clock.set(START.plus(Micros::HOUR));

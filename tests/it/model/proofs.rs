@@ -3,8 +3,8 @@
 //! by a restart; and the change stream replayed from its beginning equals the catalogue (`follow`).
 
 use super::Scenario;
-use crate::store::world::KEEP_ALL;
 use crate::support::house::wait_for;
+use crate::support::small_store::KEEP_ALL;
 use tidegate::domain::{PartnerNo, RecordKind, Seq, WriteSet};
 use tidegate::store::{AssetRow, RawRecord, Reader, open, open_backend};
 

@@ -75,7 +75,7 @@ async fn restarts(house: &House) -> String {
 
 /// Assets `a` and `b` of `acme`; then the document of `a` is damaged.
 async fn damaged_a() -> House {
-    let mut house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let mut house = House::with(&["acme"], Clock::manual(START)).await;
     let filler = "x".repeat(500);
     for id in ["a", "b"] {
         let asset = json!({"name": filler, "price": {"amount": "5", "currency": "EUR"}});

@@ -1,7 +1,7 @@
 //! Bits that change in a partner's records while the daemon is down: each is named beside the others.
 
 use super::damage::{DAMAGED, Stored, code_of, damage};
-use crate::support::house::{House, PATIENCE, answer, json as body, partner};
+use crate::support::house::{House, PATIENCE, answer, json as body};
 use crate::support::quarantine::rows;
 use crate::support::stage::{START, Stage, document};
 use reqwest::{Method, StatusCode};
@@ -52,7 +52,7 @@ async fn a_page_of_runs_names_a_damaged_report_in_its_place() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_explanation_names_the_parts_of_it_that_are_damaged() {
-    let mut house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let mut house = House::with(&["acme"], Clock::manual(START)).await;
     let newer = json!({"id": "a", "name": "new", "updated_at": time::format(START)});
     house.post("acme", "/api/assets", &newer).await;
     let older = json!({"id": "a", "name": "old", "updated_at": time::format(START.plus(-Micros::HOUR))});
@@ -83,7 +83,7 @@ async fn an_explanation_names_the_parts_of_it_that_are_damaged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_row_of_the_quarantine_is_named_and_can_be_dropped_and_stops_nobody() {
-    let mut house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let mut house = House::with(&["acme"], Clock::manual(START)).await;
     let future = time::format(START.plus(Micros::DAY));
     for id in ["a", "b"] {
         house.post("acme", "/api/assets", &json!({"id": id, "updated_at": future})).await;
@@ -104,7 +104,7 @@ async fn a_damaged_row_of_the_quarantine_is_named_and_can_be_dropped_and_stops_n
 
 #[tokio::test(flavor = "multi_thread")]
 async fn g2_a_delivery_whose_record_is_damaged_is_decided_again_and_the_partner_is_up() {
-    let mut house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let mut house = House::with(&["acme"], Clock::manual(START)).await;
     let asset = json!({"id": "a", "name": "a", "updated_at": time::format(START)});
     let send = async |house: &House| {
         let call = house.call("acme", Method::POST, "/api/assets").header("idempotency-key", "one");
@@ -122,7 +122,7 @@ async fn g2_a_delivery_whose_record_is_damaged_is_decided_again_and_the_partner_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn g1_a_stream_whose_record_is_damaged_begins_again_and_the_partner_is_up() {
-    let mut house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let mut house = House::with(&["acme"], Clock::manual(START)).await;
     let send = async |house: &House, number: u64, seconds: i64| {
         let as_of = time::format(START.plus(-Micros::HOUR + seconds * Micros::SECOND));
         let price = json!({"id": "a", "amount": "5", "as_of": as_of, "stream": "s", "sequence": number});

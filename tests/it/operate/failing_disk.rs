@@ -5,6 +5,7 @@ use crate::support::house::{House, PATIENCE, json, partner, wait_for};
 use crate::support::program::{Program, configure};
 use crate::support::random::Random;
 use crate::support::simdisk::{Keeps, SimDisk};
+use crate::support::small_store::KEEP_ALL;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json as value};
 use std::collections::BTreeSet;
@@ -17,13 +18,8 @@ use tidegate::store::{StoreOptions, open_backend};
 const SENDERS: usize = 4;
 const PARTNER: &str = "acme";
 /// So small that checkpoints meet the failing disk as well.
-const OPTIONS: StoreOptions = StoreOptions {
-    cache_bytes: 1 << 20,
-    overlay_bytes_max: 64 << 10,
-    log_keep: i64::MAX,
-    log_bytes_max: 16 << 10,
-    init: false,
-};
+const OPTIONS: StoreOptions =
+    StoreOptions { overlay_bytes_max: 64 << 10, log_bytes_max: 16 << 10, ..KEEP_ALL };
 
 fn settings(directory: &std::path::Path) -> Settings {
     let mut settings = Settings::minimal(directory.to_owned());

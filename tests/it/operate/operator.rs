@@ -1,6 +1,6 @@
 //! The operator's lane over the real daemon: patch, hide, unhide, each with its reason.
 
-use crate::http::explain::{NOON, at, fetch_again, member};
+use crate::support::explain::{NOON, at, fetch_again, member};
 use crate::support::feed_server::{FeedServer, Served};
 use crate::support::house::{House, answer, feed, json, partner, wait_for};
 use reqwest::{Method, StatusCode};
@@ -74,7 +74,7 @@ async fn wait_for_title(house: &House, title: &str) {
 
 #[tokio::test]
 async fn a_hidden_asset_is_found_by_its_partner_only() {
-    let mut house = House::start(vec![partner("acme")], Clock::manual(NOON)).await;
+    let mut house = House::with(&["acme"], Clock::manual(NOON)).await;
     house.put("acme", "/api/assets/a", &json!({ "updated_at": at(-60), "title": "t" })).await;
     house.put("acme", "/api/assets/a/price", &json!({ "amount": "1", "as_of": at(-60) })).await;
     let (status, done) = house.operate("a", "hide", &json!({ "reason": "disputed" })).await;
@@ -114,7 +114,7 @@ async fn a_hidden_asset_is_found_by_its_partner_only() {
 
 #[tokio::test]
 async fn readers_streams_delete_an_asset_that_is_hidden_and_create_it_when_it_is_shown() {
-    let house = House::start(vec![partner("acme")], Clock::manual(NOON)).await;
+    let house = House::with(&["acme"], Clock::manual(NOON)).await;
     house.put("acme", "/api/assets/a", &json!({ "updated_at": at(-60), "title": "t" })).await;
     house.operate("a", "hide", &json!({ "reason": "disputed" })).await;
     house.put("acme", "/api/assets/a/price", &json!({ "amount": "2", "as_of": at(-1) })).await;

@@ -1,9 +1,9 @@
 //! Plans of many ids (A9): written, shown, applied and dropped page by page, whatever ends in the
 //! middle; and plans that were stored whole before.
 
-use crate::store::world::KEEP_ALL;
 use crate::support::feed_server::{FeedServer, Served};
 use crate::support::house::{House, answer, feed, partner, wait_for};
+use crate::support::small_store::KEEP_ALL;
 use crate::support::stage::{PATH, START, Stage, document};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -182,7 +182,7 @@ fn put_plans(house: &House, no: PartnerNo, plans: &[Value]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a9_plans_that_were_stored_whole_are_read_converted_and_decided() {
-    let mut house = House::start(vec![partner("acme")], Clock::manual(START)).await;
+    let mut house = House::with(&["acme"], Clock::manual(START)).await;
     let at = tidegate::codec::time::format(START.plus(-1));
     let assets: Vec<Value> =
         (0..3_000).map(|n| json!({"id": format!("a{n}"), "updated_at": at, "name": "n"})).collect();

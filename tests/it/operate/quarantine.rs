@@ -8,17 +8,13 @@ use serde_json::{Value, json as value};
 use tidegate::clock::Clock;
 use tidegate::domain::Micros;
 
-async fn alone() -> House {
-    House::start(vec![partner("acme")], Clock::manual(START)).await
-}
-
 fn of_status(answer: &(StatusCode, Value), status: u16) {
     assert_eq!(answer.0.as_u16(), status, "{}", answer.1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t4_a_write_from_the_future_is_kept_with_its_text_and_released_with_its_own_time() {
-    let house = alone().await;
+    let house = House::with(&["acme"], Clock::manual(START)).await;
     let asset = value!({"id": "a", "name": "A", "updated_at": at(3_600)});
     of_status(&house.post("acme", "/api/assets", &asset).await, 202);
     let listed = rows(&house, "acme").await;
@@ -64,7 +60,7 @@ async fn t4_a_write_from_the_future_is_kept_with_its_text_and_released_with_its_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p4_another_currency_is_held_until_it_is_released() {
-    let house = alone().await;
+    let house = House::with(&["acme"], Clock::manual(START)).await;
     house.post("acme", "/api/assets", &value!({"id": "a", "updated_at": at(-60)})).await;
     let price = |currency: &str, seconds| value!({"id": "a", "amount": "5", "currency": currency, "as_of": at(seconds)});
     of_status(&house.post("acme", "/api/prices", &price("EUR", -50)).await, 200);
@@ -84,7 +80,7 @@ async fn p4_another_currency_is_held_until_it_is_released() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rejected_item_of_a_batch_is_kept_with_its_place_and_outlives_a_restart() {
-    let mut house = alone().await;
+    let mut house = House::with(&["acme"], Clock::manual(START)).await;
     house.post("acme", "/api/assets", &value!([{"id": "a"}, {"id": "b"}])).await;
     let body = "[{\"id\":\"a\",\"amount\":\"1\"}, {\"id\":\"b\",\"amount\":\"x\"}]";
     let request = house.call("acme", Method::POST, "/api/prices").header("content-type", "application/json");
@@ -111,7 +107,7 @@ async fn a_rejected_item_of_a_batch_is_kept_with_its_place_and_outlives_a_restar
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_leaves_no_row_and_a_refused_whole_leaves_one_that_says_so() {
-    let house = alone().await;
+    let house = House::with(&["acme"], Clock::manual(START)).await;
     let batch = value!([{"id": "a", "updated_at": at(3_600)}, {"id": "b"}]);
     house.post("acme", "/api/assets?dry_run=true", &batch).await;
     assert!(rows(&house, "acme").await.is_empty());
@@ -161,7 +157,7 @@ async fn beyond_the_cap_the_oldest_rows_are_dropped_and_counted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_operator_releases_and_no_one_sees_anothers_rows() {
-    let house = House::start(vec![partner("acme"), partner("zeta")], Clock::manual(START)).await;
+    let house = House::with(&["acme", "zeta"], Clock::manual(START)).await;
     house.post("acme", "/api/assets", &value!({"id": "a", "updated_at": at(3_600)})).await;
     let row = rows(&house, "acme").await.remove(0);
     let path = format!("/api/quarantine/{}", row["row"]);
@@ -183,7 +179,7 @@ async fn only_the_operator_releases_and_no_one_sees_anothers_rows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_item_is_cut_and_cannot_be_released() {
-    let house = alone().await;
+    let house = House::with(&["acme"], Clock::manual(START)).await;
     let asset = value!({"id": "a", "updated_at": at(3_600), "text": "ü".repeat(20_000)});
     of_status(&house.post("acme", "/api/assets", &asset).await, 202);
     let row = rows(&house, "acme").await.remove(0);
@@ -276,7 +272,7 @@ async fn f2_a_price_that_a_rule_refuses_is_kept_aside_alone_and_its_record_appli
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_and_envelopes_give_their_items_back() {
-    let house = alone().await;
+    let house = House::with(&["acme"], Clock::manual(START)).await;
     let lines = "{\"id\":\"a\",\"status\":\"odd\"}\n\n {\"id\":\"b\",\"status\":\"odd\"}\n";
     let request =
         house.call("acme", Method::POST, "/api/assets").header("content-type", "application/x-ndjson");

@@ -3,7 +3,7 @@
 
 use crate::support::feed_server::{FeedServer, Served};
 use crate::support::house::{House, READER, answer, feed, partner, wait_for};
-use crate::support::stage::document;
+use crate::support::stage::{START, document};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -12,9 +12,6 @@ use tempfile::TempDir;
 use tidegate::clock::Clock;
 use tidegate::config::{KeyHash, load};
 use tidegate::daemon::Daemon;
-use tidegate::domain::Micros;
-
-const START: Micros = Micros(1_780_000_000 * Micros::SECOND);
 
 async fn removed(house: &House) -> Vec<Value> {
     let (_, list) = answer(house.admin(Method::GET, "/admin/partners")).await;

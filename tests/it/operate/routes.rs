@@ -52,13 +52,9 @@ fn allowed() -> BTreeMap<&'static str, Vec<Method>> {
     allowed
 }
 
-async fn house() -> House {
-    House::start(vec![partner("acme")], Clock::system()).await
-}
-
 #[tokio::test]
 async fn each_path_answers_its_methods_and_refuses_every_other_with_their_names() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::system()).await;
     for (path, methods) in allowed() {
         let names = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
         for method in [
@@ -88,7 +84,7 @@ async fn each_path_answers_its_methods_and_refuses_every_other_with_their_names(
 
 #[tokio::test]
 async fn a_path_that_no_route_has_is_not_found_by_any_method() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::system()).await;
     for path in [
         "/nothing",
         "/livez/",
@@ -117,7 +113,7 @@ async fn a_path_that_no_route_has_is_not_found_by_any_method() {
 
 #[tokio::test]
 async fn each_route_refuses_a_parameter_that_it_does_not_know_with_those_that_it_does() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::system()).await;
     for (method, path, known) in WAYS {
         let request = house.admin(method.clone(), &format!("{path}?nonsense=1"));
         let (status, refused) = answer(json(request, &json!({}))).await;
@@ -137,7 +133,7 @@ async fn each_route_refuses_a_parameter_that_it_does_not_know_with_those_that_it
 
 #[tokio::test]
 async fn each_route_about_a_partner_names_none_that_is_not_configured() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::system()).await;
     for (method, path, _) in WAYS.into_iter().filter(|(_, path, _)| path.contains("/acme/")) {
         let path = path.replace("/acme/", "/nobody/");
         let (status, refused) = answer(json(house.admin(method.clone(), &path), &json!({}))).await;
@@ -168,7 +164,7 @@ async fn d11_every_route_asks_for_the_token_but_those_of_probes_and_of_the_page(
 
 #[tokio::test]
 async fn an_answer_is_counted_by_the_pattern_of_its_route() {
-    let house = house().await;
+    let house = House::with(&["acme"], Clock::system()).await;
     for method in [Method::GET, Method::HEAD] {
         house.admin(method, "/admin/partners/acme/plans").send().await.unwrap();
     }

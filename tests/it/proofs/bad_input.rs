@@ -57,7 +57,7 @@ async fn is_refused(what: &str, request: RequestBuilder, status: u16, code: &str
 
 /// A house with two partners, an asset and a price.
 async fn furnished() -> House {
-    let house = House::start(vec![partner(NAME), partner(OTHER)], Clock::system()).await;
+    let house = House::with(&[NAME, OTHER], Clock::system()).await;
     let asset = value!({"id": "a", "n": 1, "price": {"amount": "1", "currency": "EUR"}});
     let (status, reply) = house.post(NAME, "/api/assets", &asset).await;
     assert_eq!(status.as_u16(), 201, "{reply}");

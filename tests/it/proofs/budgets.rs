@@ -3,6 +3,7 @@
 
 use crate::support::house::{House, PATIENCE, answer, json, partner};
 use crate::support::simdisk::SimDisk;
+use crate::support::small_store::KEEP_ALL;
 use redb::{BackendError, StorageBackend};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json as value};
@@ -44,7 +45,7 @@ fn number(house: &House) -> PartnerNo {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a1_a_reading_ends_at_its_rows_and_bytes_and_brings_no_member_that_was_not_asked_for() {
-    let mut house = House::start(vec![partner("acme")], Clock::system()).await;
+    let mut house = House::with(&["acme"], Clock::system()).await;
     put_large(&house, 12).await;
     for place in ["overlay", "tables"] {
         let (reader, no) = (house.daemon().reader().clone(), number(&house));
@@ -81,7 +82,7 @@ async fn a1_a_reading_ends_at_its_rows_and_bytes_and_brings_no_member_that_was_n
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a1_a_page_of_large_assets_ends_early_and_its_cursor_leads_through_all_of_them() {
-    let house = House::start(vec![partner("acme")], Clock::system()).await;
+    let house = House::with(&["acme"], Clock::system()).await;
     put_large(&house, 14).await;
     let (mut seen, mut pages) = (Vec::new(), 0);
     let mut path = "/api/assets?limit=1000".to_owned();
@@ -202,7 +203,7 @@ async fn a8_a_reload_takes_over_the_bytes_in_flight() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_asset_holds_what_its_partner_is_configured_for_and_a_larger_one_may_shrink() {
-    let mut house = House::start(vec![partner("acme")], Clock::system()).await;
+    let mut house = House::with(&["acme"], Clock::system()).await;
     put_large(&house, 1).await;
     let patch = async |house: &House, body: Value| {
         let (status, reply) =
@@ -283,13 +284,7 @@ impl StorageBackend for HeldDisk {
 async fn a4_a_large_batch_on_a_slow_disk_does_not_stop_other_connections() {
     let directory = tempfile::tempdir().unwrap();
     let held = HeldDisk { disk: SimDisk::default(), held: Arc::default(), waiting: Arc::default() };
-    let options = StoreOptions {
-        cache_bytes: 64 * KIB,
-        overlay_bytes_max: 64 * KIB,
-        log_keep: i64::MAX,
-        log_bytes_max: 64 << 20,
-        init: false,
-    };
+    let options = StoreOptions { cache_bytes: 64 * KIB, overlay_bytes_max: 64 * KIB, ..KEEP_ALL };
     let opened = open_backend(held.clone(), &options).unwrap();
     let mut settings = Settings::minimal(directory.path().to_owned());
     settings.store.disk_free_bytes_min = 0;

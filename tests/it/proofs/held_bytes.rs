@@ -137,7 +137,7 @@ async fn a1_an_approved_plan_is_applied_in_parts_that_are_bounded_by_the_bytes_t
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a1_a_large_record_of_the_log_is_known_to_who_is_about_to_read_a_little_of_it() {
-    let house = House::start(vec![partner("acme")], Clock::system()).await;
+    let house = House::with(&["acme"], Clock::system()).await;
     let large: Vec<Value> =
         (0..20).map(|n| json!({"id": format!("a{n}"), "parts": vec!["x".repeat(20_000); 5]})).collect();
     let reader = house.daemon().reader().clone();

@@ -4,9 +4,9 @@
 
 use crate::proofs::keyed::{self, Keyed};
 use crate::proofs::ledger::{self, Ledger};
-use crate::store::world::KEEP_ALL;
 use crate::support::program::{Program, configure};
 use crate::support::random::Random;
+use crate::support::small_store::KEEP_ALL;
 use std::path::Path;
 use tidegate::clock::Mark;
 use tidegate::domain::{ChangeKind, PriceChange, Seq};

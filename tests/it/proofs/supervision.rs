@@ -86,7 +86,7 @@ const RESTARTS: &str = "tidegate_actor_restarts_total{actor=\"partner\"}";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_panic_of_one_partner_is_not_felt_by_another() {
-    let house = House::start(vec![partner(CALM), partner(WILD)], Clock::system()).await;
+    let house = House::with(&[CALM, WILD], Clock::system()).await;
     let calm = Calm { pushed: AtomicU64::new(0), over: AtomicBool::new(false) };
     let wild = async {
         let mut acknowledged = Vec::new();
@@ -120,7 +120,7 @@ async fn the_panic_of_one_partner_is_not_felt_by_another() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partner_that_dies_too_often_is_left_down_and_the_others_live_on() {
     let clock = Clock::manual(Clock::system().now());
-    let mut house = House::start(vec![partner(CALM), partner(WILD)], clock).await;
+    let mut house = House::with(&[CALM, WILD], clock).await;
     for death in 0..=RESTARTS_MAX {
         push_until_taken(&house, WILD, &format!("before/{death}")).await;
         kill_actor(&house, WILD);
@@ -143,7 +143,7 @@ async fn a_partner_that_dies_too_often_is_left_down_and_the_others_live_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partner_that_is_left_down_shows_as_down_and_is_up_again_once_it_is_configured() {
     let clock = Clock::manual(Clock::system().now());
-    let house = House::start(vec![partner(CALM), partner(WILD)], clock).await;
+    let house = House::with(&[CALM, WILD], clock).await;
     let up = |name: &str| format!("tidegate_partner_up{{partner=\"{name}\"}}");
     for death in 0..=RESTARTS_MAX {
         push_until_taken(&house, WILD, &format!("before/{death}")).await;
@@ -161,7 +161,7 @@ async fn a_partner_that_is_left_down_shows_as_down_and_is_up_again_once_it_is_co
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partner_that_cannot_start_is_tried_again_and_does_not_hold_up_the_others() {
-    let house = House::start(vec![partner(WILD)], Clock::system()).await;
+    let house = House::with(&[WILD], Clock::system()).await;
     let mut settings = house.settings.clone();
     settings.partners = vec![];
     house.daemon().reconfigure(settings.clone()).await.unwrap();
@@ -176,7 +176,7 @@ async fn a_partner_that_cannot_start_is_tried_again_and_does_not_hold_up_the_oth
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c18_a_push_that_kills_its_actor_three_times_is_refused_as_poisoned_and_kept() {
-    let house = House::start(vec![partner(WILD)], Clock::system()).await;
+    let house = House::with(&[WILD], Clock::system()).await;
     let text = value!({"id": "bad"});
     for death in 0..3 {
         push_until_taken(&house, WILD, &format!("before/{death}")).await;
@@ -248,7 +248,7 @@ async fn a_feed_that_failed_is_tried_again_and_then_heals() {
 async fn a_feed_is_not_fetched_onto_a_disk_that_is_nearly_full_and_is_tried_again_when_there_is_room() {
     let server = FeedServer::start().await;
     server.put("/f", Served::json(r#"{"assets": [{"id": "a"}]}"#));
-    let mut house = House::start(vec![partner(WILD)], Clock::system()).await;
+    let mut house = House::with(&[WILD], Clock::system()).await;
     house.settings.store.disk_free_bytes_min = u64::MAX;
     house.settings.partners = vec![partner(WILD).with_feed(feed(&server.url("/f")))];
     house.restart().await;
@@ -285,7 +285,7 @@ async fn c23_sigterm_under_load_ends_with_0_and_everything_acknowledged_durable(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b06_the_late_failure_of_a_replaced_actor_leaves_its_successor_alone() {
-    let house = House::start(vec![partner(WILD)], Clock::system()).await;
+    let house = House::with(&[WILD], Clock::system()).await;
     push_until_taken(&house, WILD, "before").await;
     let fail = house.daemon().registry().by_name(WILD).unwrap().abandon_for_test();
     house.daemon().reconfigure(house.settings.clone()).await.unwrap();
@@ -302,7 +302,7 @@ async fn b06_the_late_failure_of_a_replaced_actor_leaves_its_successor_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b12_a_reload_that_adds_a_large_partner_holds_up_no_other() {
-    let mut house = House::start(vec![partner(CALM), partner(WILD)], Clock::system()).await;
+    let mut house = House::with(&[CALM, WILD], Clock::system()).await;
     let both = house.settings.clone();
     house.settings.partners = vec![partner(CALM)];
     house.daemon().reconfigure(house.settings.clone()).await.unwrap();
@@ -330,7 +330,7 @@ async fn b12_a_reload_that_adds_a_large_partner_holds_up_no_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn b12_a_partner_that_is_removed_while_it_starts_is_stopped_and_can_be_added_again() {
-    let mut house = House::start(vec![partner(CALM), partner(WILD)], Clock::system()).await;
+    let mut house = House::with(&[CALM, WILD], Clock::system()).await;
     let both = house.settings.clone();
     house.settings.partners = vec![partner(CALM)];
     let without = house.settings.clone();

@@ -3,17 +3,12 @@
 use crate::store::world::World;
 use crate::support::random::Random;
 use crate::support::simdisk::{CrashPoint, Keeps, SimDisk};
+use crate::support::small_store::KEEP_ALL;
 use tidegate::domain::Micros;
 use tidegate::store::{Opened, StoreError, StoreOptions, open_backend};
 
 /// So small that a checkpoint takes several slices.
-const SMALL: StoreOptions = StoreOptions {
-    cache_bytes: 1 << 20,
-    overlay_bytes_max: 64 << 10,
-    log_keep: i64::MAX,
-    log_bytes_max: 4 << 10,
-    init: false,
-};
+const SMALL: StoreOptions = StoreOptions { overlay_bytes_max: 64 << 10, log_bytes_max: 4 << 10, ..KEEP_ALL };
 
 /// A disk with an empty store on it, made in peace: a new file gets its name when it is whole.
 fn formatted() -> SimDisk {

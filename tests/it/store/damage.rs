@@ -1,9 +1,10 @@
 //! Bits that change in a file that was closed in order (bit rot, a bad controller, a foreign hand): whatever is read
 //! afterwards is what was written, or an error; and a checkpoint over it makes nothing of it look whole.
 
-use crate::store::world::{KEEP_ALL, Told, World};
+use crate::store::world::{Told, World};
 use crate::support::random::Random;
 use crate::support::simdisk::{Keeps, SimDisk};
+use crate::support::small_store::KEEP_ALL;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::collections::BTreeSet;
 use tidegate::domain::{Micros, Seq};

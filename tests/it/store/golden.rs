@@ -5,7 +5,7 @@
 //! once a version is released, the layout changes only together with its version byte. Where the change is meant,
 //! `TIDEGATE_REFRESH_GOLDEN=1 cargo test golden` writes the file anew.
 
-use crate::store::world::KEEP_ALL;
+use crate::support::small_store::KEEP_ALL;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use std::fmt::Write;
 use std::path::Path;

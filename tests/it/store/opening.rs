@@ -1,8 +1,9 @@
 //! Opening: who may, and what is refused.
 
-use crate::store::world::{KEEP_ALL, World};
+use crate::store::world::World;
 use crate::support::random::Random;
 use crate::support::simdisk::SimDisk;
+use crate::support::small_store::KEEP_ALL;
 use redb::{Database, ReadableDatabase, TableDefinition};
 use std::fs;
 use std::path::Path;

@@ -5,7 +5,7 @@
 //! it lies in its frame: JSON, or `hex` and bytes. All of it was written by a daemon with a feed, pushes, prices and
 //! operators. Nothing writes the file anew: it stands for the files that are out there.
 
-use crate::store::world::KEEP_ALL;
+use crate::support::small_store::KEEP_ALL;
 use std::collections::BTreeSet;
 use std::path::Path;
 use tidegate::codec::records::Encode;

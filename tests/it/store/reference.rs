@@ -3,18 +3,14 @@
 use crate::store::world::{PARTNERS, World};
 use crate::support::random::Random;
 use crate::support::simdisk::SimDisk;
+use crate::support::small_store::KEEP_ALL;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tidegate::domain::*;
 use tidegate::store::{Opened, Progress, ReadError, StoreOptions, Writer, open, open_backend};
 
 /// So small that checkpoints have many slices, and recovery needs some of its own.
-const SMALL: StoreOptions = StoreOptions {
-    cache_bytes: 1 << 20,
-    overlay_bytes_max: 256 << 10,
-    log_keep: i64::MAX,
-    log_bytes_max: 40 << 10,
-    init: false,
-};
+const SMALL: StoreOptions =
+    StoreOptions { overlay_bytes_max: 256 << 10, log_bytes_max: 40 << 10, ..KEEP_ALL };
 
 #[test]
 fn the_store_shows_what_a_naive_picture_of_it_shows() {

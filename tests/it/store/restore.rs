@@ -2,8 +2,9 @@
 //! what really followed, or is told to begin anew. It is never left with changes that the store does not have, nor
 //! without some that it has.
 
-use crate::store::world::{KEEP_ALL, World};
+use crate::store::world::World;
 use crate::support::random::Random;
+use crate::support::small_store::KEEP_ALL;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

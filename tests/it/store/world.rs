@@ -4,16 +4,7 @@ use crate::support::random::Random;
 use compact_str::CompactString;
 use std::collections::{BTreeMap, BTreeSet};
 use tidegate::domain::*;
-use tidegate::store::{AssetRow, RawRecord, ReadError, Reader, StoreOptions};
-
-/// A small store that forgets nothing.
-pub const KEEP_ALL: StoreOptions = StoreOptions {
-    cache_bytes: 1 << 20,
-    overlay_bytes_max: 1 << 20,
-    log_keep: i64::MAX,
-    log_bytes_max: u64::MAX,
-    init: false,
-};
+use tidegate::store::{AssetRow, RawRecord, ReadError, Reader};
 
 pub const PARTNERS: [PartnerNo; 3] = [PartnerNo(1), PartnerNo(2), PartnerNo(u32::MAX)];
 const KINDS: [RecordKind; 3] = [RecordKind::Run, RecordKind::Delivery, RecordKind::Stream];

@@ -12,6 +12,8 @@ use tidegate::daemon::{Daemon, StartError};
 use tidegate::domain::Micros;
 use tidegate::store::StoreError;
 
+/// 2026-01-01T00:00:00Z: where the clock stands at first in tests of single pushes.
+pub const NEW_YEAR: Micros = Micros(1_767_225_600 * Micros::SECOND);
 pub const READER: &str = "reader-token";
 /// How long a test waits for a state before it gives up.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,6 +48,11 @@ pub fn feed(url: &str) -> FeedSettings {
 }
 
 impl House {
+    /// With partners of these names, and nothing set about them.
+    pub async fn with(names: &[&str], clock: Clock) -> House {
+        House::start(names.iter().map(|name| partner(name)).collect(), clock).await
+    }
+
     pub async fn start(partners: Vec<PartnerSettings>, clock: Clock) -> House {
         let directory = TempDir::new().expect("a directory for the store");
         let mut house = House::start_in(directory.path().to_owned(), partners, clock).await;

@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod bench;
 pub mod exact;
+pub mod explain;
 pub mod fault_server;
 pub mod feed_server;
 pub mod house;
@@ -11,5 +12,6 @@ pub mod quarantine;
 pub mod random;
 pub mod simdisk;
 pub mod skipped;
+pub mod small_store;
 pub mod stage;
 pub mod written;
