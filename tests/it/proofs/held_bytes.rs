@@ -10,7 +10,7 @@ use tidegate::clock::Clock;
 use tidegate::codec::time;
 use tidegate::domain::Micros;
 use tidegate::rules::policy::Absent;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 const MIB: usize = 1 << 20;
@@ -22,8 +22,19 @@ fn prices() -> String {
     vec![r#"{"id":"a","amount":"1"}"#; ITEMS].join("\n")
 }
 
-/// A client that sends a batch and never reads.
+/// A client that sends a batch and reads no more of the reply than that it was decided. Until then it
+/// comes back: the room of the reply before may not be free yet.
 async fn deaf(house: &House, body: &str) -> TcpStream {
+    wait_for("the deaf client's push to be decided", async || {
+        let mut stream = send(house, body).await;
+        let mut status = *b"HTTP/1.1 ---";
+        stream.read_exact(&mut status).await.unwrap();
+        (status == *b"HTTP/1.1 200").then_some(stream)
+    })
+    .await
+}
+
+async fn send(house: &House, body: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4 << 10).unwrap();
     let mut stream = socket.connect(house.daemon().address()).await.unwrap();
