@@ -18,13 +18,15 @@ pub use admission::{Admission, Bucket, Limits, Permit, Shed};
 pub use delivery::{Delivery, Repeats};
 pub use gates::FeedGates;
 pub use numbers::partner_numbers;
-pub use partner::{Cannot, Deed, Operated, Order, ParkedPlace, ParkedPrice};
-pub use partner::{PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, Surroundings};
+pub use partner::{Operated, Order, OrderKind, ParkedPlace, ParkedPrice, ReleaseRefused};
+pub use partner::{
+    PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, SharedServices,
+};
 pub use partner::{plan_page, plan_pages};
 pub use purge::{Leftovers, Purge, count as count_leftovers};
-pub use push::{Effect, NotDecided, Push, PushAnswer, PushBody, Unavailable};
+pub use push::{NotDecided, Push, PushAnswer, PushBody, PushEffect, Unavailable};
 pub use registry::Registry;
 pub use registry::entry::PartnerEntry;
-pub use registry::quarantine::{KeptError, Release};
+pub use registry::quarantine::{Release, RowError};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
 pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle};

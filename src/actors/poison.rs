@@ -22,7 +22,7 @@ const SUSPECTS_MAX: usize = 64;
 
 /// What is to be done with a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Suspicion {
     Clean,
     /// Refuse it, and have it kept in the quarantine.
     KeepAside,
@@ -51,19 +51,19 @@ struct Suspect {
 }
 
 /// Says, by being dropped, that a push has killed its actor.
-pub struct Watch {
+pub struct PushWatch {
     poison: Poison,
     body: Option<PushBody>,
 }
 
-impl Watch {
+impl PushWatch {
     /// The push has been decided.
     pub fn passed(mut self) {
         self.body = None;
     }
 }
 
-impl Drop for Watch {
+impl Drop for PushWatch {
     fn drop(&mut self) {
         if let Some(body) = self.body.take() {
             self.poison.note_death(&body);
@@ -106,19 +106,19 @@ impl Poison {
         self.0.run_deaths.store(0, Ordering::Release);
     }
 
-    pub fn watch(&self, body: &PushBody) -> Watch {
-        Watch { poison: self.clone(), body: Some(body.clone()) }
+    pub fn watch(&self, body: &PushBody) -> PushWatch {
+        PushWatch { poison: self.clone(), body: Some(body.clone()) }
     }
 
-    pub(super) fn verdict(&self, body: &PushBody) -> Verdict {
+    pub(super) fn suspicion(&self, body: &PushBody) -> Suspicion {
         if self.0.count.load(Ordering::Acquire) == 0 {
-            return Verdict::Clean;
+            return Suspicion::Clean;
         }
         let fingerprint = fingerprint(body);
         match self.lock().iter().find(|suspect| suspect.fingerprint == fingerprint) {
-            Some(suspect) if suspect.kept || suspect.deaths > DEATHS_MAX => Verdict::Refuse,
-            Some(suspect) if suspect.deaths == DEATHS_MAX => Verdict::KeepAside,
-            _ => Verdict::Clean,
+            Some(suspect) if suspect.kept || suspect.deaths > DEATHS_MAX => Suspicion::Refuse,
+            Some(suspect) if suspect.deaths == DEATHS_MAX => Suspicion::KeepAside,
+            _ => Suspicion::Clean,
         }
     }
 
@@ -185,14 +185,14 @@ mod tests {
     fn c18_a_push_that_killed_three_times_is_kept_aside_once_and_then_refused() {
         let poison = Poison::default();
         for _ in 0..DEATHS_MAX {
-            assert_eq!(poison.verdict(&body("x")), Verdict::Clean);
+            assert_eq!(poison.suspicion(&body("x")), Suspicion::Clean);
             drop(poison.watch(&body("x")));
             poison.watch(&body("y")).passed();
         }
-        assert_eq!(poison.verdict(&body("x")), Verdict::KeepAside);
-        assert_eq!(poison.verdict(&body("y")), Verdict::Clean);
+        assert_eq!(poison.suspicion(&body("x")), Suspicion::KeepAside);
+        assert_eq!(poison.suspicion(&body("y")), Suspicion::Clean);
         poison.note_kept(&body("x"));
-        assert_eq!(poison.verdict(&body("x")), Verdict::Refuse);
+        assert_eq!(poison.suspicion(&body("x")), Suspicion::Refuse);
     }
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
         for _ in 0..=DEATHS_MAX {
             drop(poison.watch(&body("x")));
         }
-        assert_eq!(poison.verdict(&body("x")), Verdict::Refuse);
+        assert_eq!(poison.suspicion(&body("x")), Suspicion::Refuse);
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
             (0..DEATHS_MAX).for_each(|_| drop(poison.watch(&body(&n.to_string()))));
         }
         assert_eq!(poison.lock().len(), SUSPECTS_MAX);
-        assert_eq!(poison.verdict(&body("0")), Verdict::Clean);
-        assert_eq!(poison.verdict(&body(&(2 * SUSPECTS_MAX - 1).to_string())), Verdict::KeepAside);
+        assert_eq!(poison.suspicion(&body("0")), Suspicion::Clean);
+        assert_eq!(poison.suspicion(&body(&(2 * SUSPECTS_MAX - 1).to_string())), Suspicion::KeepAside);
     }
 }

@@ -45,7 +45,7 @@ pub struct PushBody {
 
 /// What became of a push; sent when all that it rests on is durable. `E` is what it came to.
 #[derive(Debug)]
-pub enum PushAnswer<E = Effect> {
+pub enum PushAnswer<E = PushEffect> {
     /// It was decided.
     Decided(E),
     /// Its delivery id is known with another body, which was decided all the same: some headers only
@@ -61,7 +61,7 @@ pub enum PushAnswer<E = Effect> {
 
 /// What a push came to, durable.
 #[derive(Debug)]
-pub struct Effect {
+pub struct PushEffect {
     /// In the order of the push's items.
     pub items: Vec<ItemOutcome>,
     /// The sequence of the first of the batch's changes: an item's cursor is this plus its index.
@@ -104,11 +104,11 @@ impl<E> PushAnswer<E> {
 impl Pending {
     /// The set that began at `committed` is durable, and all up to `durable`. A delivery names the
     /// cursors that it named first.
-    pub fn settle(self, committed: Seq, durable: Seq) -> Effect {
+    pub fn settle(self, committed: Seq, durable: Seq) -> PushEffect {
         let Pending { items, missing, standing } = self;
         let settled = standing.map(|standing| standing.settle(committed));
         let (first, durable) = settled.unwrap_or((committed, durable));
-        Effect { items, first, durable, missing }
+        PushEffect { items, first, durable, missing }
     }
 }
 

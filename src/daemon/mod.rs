@@ -7,8 +7,8 @@ mod watchers;
 pub use signals::{Signal, Signals};
 
 use crate::actors::{
-    Admission, ConfigureError, FeedGates, Registry, StorageArguments, StorageHandle, StorageState,
-    SupervisorArguments, SupervisorHandle, Surroundings, start_storage,
+    Admission, ConfigureError, FeedGates, Registry, SharedServices, StorageArguments, StorageHandle,
+    StorageState, SupervisorArguments, SupervisorHandle, start_storage,
 };
 use crate::clock::Clock;
 use crate::config::private::create_directory;
@@ -132,7 +132,7 @@ impl Daemon {
             free_bytes_min: settings.store.disk_free_bytes_min,
         };
         let registry = Registry::default();
-        let around = Surroundings {
+        let shared = SharedServices {
             reader: reader.clone(),
             storage: storage.clone(),
             clock: clock.clone(),
@@ -144,7 +144,7 @@ impl Daemon {
             overlay_bytes_max: settings.store.overlay_bytes_max / 4 * 3,
             feeds: 0,
         };
-        let arguments = SupervisorArguments { around, registry: registry.clone(), metrics: metrics.clone() };
+        let arguments = SupervisorArguments { shared, registry: registry.clone(), metrics: metrics.clone() };
         let supervisor = SupervisorHandle::start(arguments).await?;
         supervisor.configure(settings.partners.clone()).await?;
 

@@ -54,13 +54,13 @@ impl PartnerState {
 
     fn put(&self, pending: PendingSet) {
         // where the store takes no more the callers see "unknown", and the daemon is going down
-        let _: Result<(), Unavailable> = self.around.storage.commit(pending);
+        let _: Result<(), Unavailable> = self.shared.storage.commit(pending);
     }
 
     /// P3: before anything is decided, so that what has waited too long joins no asset; as many as
     /// one set takes along.
     pub fn expire_parked(&mut self) {
-        if self.parked.is_overdue(self.around.clock.now()) {
+        if self.parked.is_overdue(self.shared.clock.now()) {
             let (durable, _) = oneshot::channel();
             self.commit(WriteSet::new(self.no), durable);
         }
@@ -68,7 +68,7 @@ impl PartnerState {
 
     /// What every set passes before it is queued.
     fn settle(&mut self, set: &mut WriteSet) {
-        let now = self.around.clock.now();
+        let now = self.shared.clock.now();
         for change in &set.changes {
             match change {
                 ChangeKind::Price(price) if !price.visible => {
@@ -145,8 +145,8 @@ impl PartnerState {
     pub fn account_for(&mut self, decisions: Decisions) -> WriteSet {
         let (mut set, losses, ambiguous) = decisions.into_parts();
         self.metrics.ambiguous_order(ambiguous);
-        let now = self.around.clock.now();
-        set.changes.extend(self.lost.record(losses, (&self.around.reader, self.no), now));
+        let now = self.shared.clock.now();
+        set.changes.extend(self.lost.record(losses, (&self.shared.reader, self.no), now));
         set
     }
 

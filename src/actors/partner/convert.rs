@@ -1,7 +1,7 @@
 //! Plans of before, which hold their ids themselves: given pages when their partner's actor starts.
 
 use super::books::plans::pages::next_converted;
-use super::state::Surroundings;
+use super::state::SharedServices;
 use crate::actors::push::Unavailable;
 use crate::domain::{PartnerNo, WriteSet};
 use crate::store::ReadError;
@@ -19,16 +19,16 @@ pub enum ConvertError {
 }
 
 /// Gives the plans of before pages, one plan at a time and page by page.
-pub async fn convert(around: &Surroundings, no: PartnerNo) -> Result<(), ConvertError> {
+pub async fn convert(shared: &SharedServices, no: PartnerNo) -> Result<(), ConvertError> {
     let mut after: Option<u64> = None;
     loop {
-        let reader = around.reader.clone();
+        let reader = shared.reader.clone();
         let step = tokio::task::spawn_blocking(move || next_converted(&reader, no, after));
         let Some((plan, changes)) = step.await?? else { return Ok(()) };
         for change in changes {
             let mut set = WriteSet::new(no);
             set.changes.push(change);
-            around.storage.commit_and_wait(set).await?;
+            shared.storage.commit_and_wait(set).await?;
         }
         after = Some(plan);
     }

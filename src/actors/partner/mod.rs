@@ -25,11 +25,11 @@ pub use books::parked::{ParkedPlace, ParkedPrice};
 pub use books::plans::pages::{page_of as plan_page, pages_of as plan_pages};
 pub use books::record;
 pub use ledger::Prefetched;
-pub use message::orders::{Deed, Operated, Order, PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
+pub use message::orders::{Operated, Order, OrderKind, PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
 pub use message::orders::{RebuildFrom, RebuildRefused};
-pub use message::quarantine::{Cannot, Kept, Released, Verdict};
+pub use message::quarantine::{ReleaseRefused, Released, RowAnswer, RowOrder};
 pub use message::{Blamed, PartnerMessage};
-pub use state::Surroundings;
+pub use state::SharedServices;
 
 use crate::actors::poison::{Poison, RunWatch};
 use crate::config::PartnerSettings;
@@ -46,7 +46,7 @@ pub struct PartnerActor;
 pub struct PartnerArguments {
     pub no: PartnerNo,
     pub settings: Arc<PartnerSettings>,
-    pub around: Surroundings,
+    pub shared: SharedServices,
     pub metrics: Arc<PartnerMetrics>,
     pub gap: OpenGap,
     pub poison: Poison,
@@ -64,15 +64,15 @@ impl Actor for PartnerActor {
         myself: ActorRef<PartnerMessage>,
         arguments: PartnerArguments,
     ) -> Result<PartnerState, ActorProcessingErr> {
-        let PartnerArguments { no, settings, around, metrics, gap, poison, generation } = arguments;
+        let PartnerArguments { no, settings, shared, metrics, gap, poison, generation } = arguments;
         // what an earlier life decided stands in line before this empty set: once it is through,
         // the index can be loaded from what is durable
-        around.storage.commit_and_wait(WriteSet::new(no)).await?;
-        convert::convert(&around, no).await?;
-        set_right::set_right(&around, no).await?;
+        shared.storage.commit_and_wait(WriteSet::new(no)).await?;
+        convert::convert(&shared, no).await?;
+        set_right::set_right(&shared, no).await?;
         let load = move || {
-            spool::clean(&around.spool, settings.name.as_str());
-            PartnerState::load(no, settings, around, metrics, gap)
+            spool::clean(&shared.spool, settings.name.as_str());
+            PartnerState::load(no, settings, shared, metrics, gap)
         };
         let mut state = tokio::task::spawn_blocking(load).await??;
         state.poison = poison;
@@ -122,8 +122,8 @@ impl Actor for PartnerActor {
                 state.watch_gaps(&myself);
             }
             PartnerMessage::KeepRecords { run, rows, reply } => state.keep_records(run, rows, reply),
-            PartnerMessage::Kept { key, wish, verdict, durable } => {
-                state.kept(key, wish, verdict, durable)?
+            PartnerMessage::DecideRow { key, order, answer, durable } => {
+                state.decide_row(key, order, answer, durable)?
             }
             PartnerMessage::ListParked { after, limit, reply } => {
                 let _ = reply.send(state.parked.list(&state.index, after, limit));

@@ -8,7 +8,7 @@ use super::books::plans::pages::read_page;
 use super::books::record;
 use super::books::runs::{state, state_record};
 use super::books::undated::{undated_of, undated_record};
-use super::state::Surroundings;
+use super::state::SharedServices;
 use crate::actors::push::Unavailable;
 use crate::clock::sleep;
 use crate::domain::{
@@ -38,33 +38,37 @@ pub enum SetRightError {
 }
 
 /// Moves what lies ahead back; looks no further than at the partner's marks where they are right.
-pub async fn set_right(around: &Surroundings, no: PartnerNo) -> Result<(), SetRightError> {
-    let (reader, now) = (around.reader.clone(), around.clock.now());
+pub async fn set_right(shared: &SharedServices, no: PartnerNo) -> Result<(), SetRightError> {
+    let (reader, now) = (shared.reader.clone(), shared.clock.now());
     let Some(by) = tokio::task::spawn_blocking(move || survey(&reader, no, now)).await?? else {
         return Ok(());
     };
     tracing::warn!(partner = no.0, ?by, "times of our own lie ahead of our clock, moved back");
-    commit(around, no, vec![feed_of(&around.reader, no)?.marked(Some(by))]).await?;
+    commit(shared, no, vec![feed_of(&shared.reader, no)?.marked(Some(by))]).await?;
     let mut from = Some(0);
     while let Some(slot) = from {
-        let reader = around.reader.clone();
+        let reader = shared.reader.clone();
         let read = tokio::task::spawn_blocking(move || stretch(&reader, no, slot, (by, now)));
         let (changes, next) = read.await??;
         let mut changes = changes.into_iter().peekable();
         while changes.peek().is_some() {
-            commit(around, no, changes.by_ref().take(PART_CHANGES).collect()).await?;
+            commit(shared, no, changes.by_ref().take(PART_CHANGES).collect()).await?;
         }
         from = next;
     }
-    set_plans_right(around, no, (by, now)).await?;
-    commit(around, no, marks(&around.reader, no, (by, now))?).await
+    set_plans_right(shared, no, (by, now)).await?;
+    commit(shared, no, marks(&shared.reader, no, (by, now))?).await
 }
 
-async fn commit(around: &Surroundings, no: PartnerNo, changes: Vec<ChangeKind>) -> Result<(), SetRightError> {
-    while around.reader.overlay_bytes() > around.overlay_bytes_max {
+async fn commit(
+    shared: &SharedServices,
+    no: PartnerNo,
+    changes: Vec<ChangeKind>,
+) -> Result<(), SetRightError> {
+    while shared.reader.overlay_bytes() > shared.overlay_bytes_max {
         sleep(PAUSE).await;
     }
-    around.storage.commit_and_wait(WriteSet { partner: no, changes }).await?;
+    shared.storage.commit_and_wait(WriteSet { partner: no, changes }).await?;
     Ok(())
 }
 
@@ -150,13 +154,13 @@ fn price_moved(
 
 /// Plans with the `S` of their files, and when they end.
 async fn set_plans_right(
-    around: &Surroundings,
+    shared: &SharedServices,
     no: PartnerNo,
     (by, now): (SetBack, Micros),
 ) -> Result<(), SetRightError> {
     let mut after: Option<u64> = None;
     loop {
-        let next = around.reader.records::<Plan>(no, after.as_ref(), false, 1)?.pop();
+        let next = shared.reader.records::<Plan>(no, after.as_ref(), false, 1)?.pop();
         let Some(StoredRecord { key, value, .. }) = next else { return Ok(()) };
         after = Some(key);
         let before = value.map_err(ReadError::from)?;
@@ -165,12 +169,12 @@ async fn set_plans_right(
             continue;
         }
         for number in 0..plan.pages {
-            let Some(mut page) = read_page(&around.reader, no, plan.id, number)? else { continue };
+            let Some(mut page) = read_page(&shared.reader, no, plan.id, number)? else { continue };
             page.snapshot_at = by.time(Micros(page.snapshot_at)).0;
-            commit(around, no, vec![record::put(&PlanPageKey { plan: plan.id, page: number }, &page)])
+            commit(shared, no, vec![record::put(&PlanPageKey { plan: plan.id, page: number }, &page)])
                 .await?;
         }
-        commit(around, no, vec![record::put(&plan.id, &plan)]).await?;
+        commit(shared, no, vec![record::put(&plan.id, &plan)]).await?;
     }
 }
 

@@ -16,7 +16,7 @@ use super::books::undated::undated_of;
 use super::index::Index;
 use super::ledger::lacked::Lacked;
 use super::ledger::recent::RecentDocuments;
-use super::ledger::{Ledger, Prefetched, Terms};
+use super::ledger::{Ledger, LedgerTerms, Prefetched};
 use super::run::running::RunningFeed;
 use crate::actors::gates::FeedGates;
 use crate::actors::poison::Poison;
@@ -35,7 +35,7 @@ use tokio::task::JoinHandle;
 
 /// What every partner's actor shares with the others.
 #[derive(Clone)]
-pub struct Surroundings {
+pub struct SharedServices {
     pub reader: Reader,
     pub storage: StorageHandle,
     pub clock: Clock,
@@ -54,7 +54,7 @@ pub struct Surroundings {
 pub struct PartnerState {
     pub no: PartnerNo,
     pub settings: Arc<PartnerSettings>,
-    pub around: Surroundings,
+    pub shared: SharedServices,
     pub metrics: Arc<PartnerMetrics>,
     pub index: Index,
     pub recent: RecentDocuments,
@@ -86,12 +86,12 @@ impl PartnerState {
     pub fn load(
         no: PartnerNo,
         settings: Arc<PartnerSettings>,
-        around: Surroundings,
+        shared: SharedServices,
         metrics: Arc<PartnerMetrics>,
         gap: OpenGap,
     ) -> Result<PartnerState, ReadError> {
-        let reader = around.reader.clone();
-        let now = around.clock.now();
+        let reader = shared.reader.clone();
+        let now = shared.clock.now();
         let mut index = Index::default();
         let mut parked = Parked::default();
         let damaged = reader.index_beside_damage(no, &mut |slot, id, head, quotes| {
@@ -115,7 +115,7 @@ impl PartnerState {
         Ok(PartnerState {
             no,
             settings,
-            around,
+            shared,
             metrics,
             index,
             recent: RecentDocuments::default(),
@@ -143,16 +143,16 @@ impl PartnerState {
 
     /// What the next decisions are made in; they are accounted for when it is finished.
     pub fn ledger(&mut self, origin: Origin, prefetched: Prefetched) -> Ledger<'_> {
-        Ledger::open(Terms {
+        Ledger::open(LedgerTerms {
             partner: self.no,
             index: &mut self.index,
             recent: &mut self.recent,
-            reader: &self.around.reader,
+            reader: &self.shared.reader,
             policy: &self.settings.policy,
             history_floor: self.feed.history_floor.map(Micros),
             lacked: Lacked::of(&self.feed),
             prefetched,
-            now: self.around.clock.now(),
+            now: self.shared.clock.now(),
             origin,
         })
     }

@@ -81,7 +81,7 @@ impl PartnerState {
 
     /// X4: a stretch of slots, from where the last sweep ended.
     fn forget_old(&mut self, set: &mut WriteSet) {
-        let now = self.around.clock.now();
+        let now = self.shared.clock.now();
         let end = self.index.slot_end();
         let from = if self.sweep_from < end { self.sweep_from } else { 0 };
         let mut floor = self.feed.history_floor.map(Micros);

@@ -5,8 +5,8 @@ use crate::actors::partner::{
     Blamed, OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched,
     RebuildFrom, RebuildRefused,
 };
-use crate::actors::poison::{self, Poison, Verdict};
-use crate::actors::push::{Effect, NotDecided, Push, PushAnswer, PushBody, Unavailable};
+use crate::actors::poison::{self, Poison, Suspicion};
+use crate::actors::push::{NotDecided, Push, PushAnswer, PushBody, PushEffect, Unavailable};
 use crate::config::PartnerSettings;
 use crate::domain::{
     AssetId, DeliveryAge, DeliveryKey, DeliveryRecord, Micros, PartnerName, PartnerNo, RunId, Seq, Write,
@@ -105,19 +105,19 @@ impl PartnerEntry {
     /// Has the partner's actor decide a batch, and waits until the decision is durable. One that has
     /// killed the actor before is refused (C18).
     pub async fn push(&self, push: Box<Push>) -> Result<PushAnswer, NotDecided> {
-        match self.poison.verdict(&push.body) {
-            Verdict::Clean => self.decide(push).await,
-            Verdict::KeepAside => {
+        match self.poison.suspicion(&push.body) {
+            Suspicion::Clean => self.decide(push).await,
+            Suspicion::KeepAside => {
                 tracing::error!(partner = %self.name, "push killed its actor too often, kept in the quarantine");
                 let body = push.body.clone();
                 let answer = self.decide(poison::refused(push)).await?;
                 self.poison.note_kept(&body);
                 Ok(answer)
             }
-            Verdict::Refuse => {
+            Suspicion::Refuse => {
                 let items = push.writes.iter().map(|_| poison::refusal()).collect();
                 let durable = self.reader.durable();
-                Ok(PushAnswer::Decided(Effect { items, first: durable, durable, missing: Vec::new() }))
+                Ok(PushAnswer::Decided(PushEffect { items, first: durable, durable, missing: Vec::new() }))
             }
         }
     }

@@ -1,7 +1,9 @@
 //! The quarantine as the edge asks for it: rows released or dropped, parked prices listed.
 
 use super::entry::PartnerEntry;
-use crate::actors::partner::{Cannot, Kept, ParkedPlace, ParkedPrice, PartnerMessage, Released, Verdict};
+use crate::actors::partner::{
+    ParkedPlace, ParkedPrice, PartnerMessage, ReleaseRefused, Released, RowAnswer, RowOrder,
+};
 use crate::actors::push::Unavailable;
 use crate::domain::{ItemOutcome, QuarantineRow, Seq};
 use crate::store::ReadError;
@@ -9,22 +11,22 @@ use tokio::sync::oneshot;
 
 /// Why nothing was done with a row.
 #[derive(Debug)]
-pub enum KeptError {
+pub enum RowError {
     Missing,
-    Cannot(Cannot),
+    ReleaseRefused(ReleaseRefused),
     Read(ReadError),
     Unavailable,
 }
 
-impl From<Unavailable> for KeptError {
-    fn from(_: Unavailable) -> KeptError {
-        KeptError::Unavailable
+impl From<Unavailable> for RowError {
+    fn from(_: Unavailable) -> RowError {
+        RowError::Unavailable
     }
 }
 
-impl From<ReadError> for KeptError {
-    fn from(error: ReadError) -> KeptError {
-        KeptError::Read(error)
+impl From<ReadError> for RowError {
+    fn from(error: ReadError) -> RowError {
+        RowError::Read(error)
     }
 }
 
@@ -39,31 +41,31 @@ pub struct Release {
 
 impl PartnerEntry {
     /// One row of the quarantine.
-    pub fn kept_row(&self, key: u64) -> Result<QuarantineRow, KeptError> {
-        self.reader.record(self.no, &key)?.ok_or(KeptError::Missing)
+    pub fn quarantine_row(&self, key: u64) -> Result<QuarantineRow, RowError> {
+        self.reader.record(self.no, &key)?.ok_or(RowError::Missing)
     }
 
     /// Has a row's write decided again, with its own time.
-    pub async fn release(&self, key: u64) -> Result<Release, KeptError> {
-        let row = self.kept_row(key)?;
+    pub async fn release(&self, key: u64) -> Result<Release, RowError> {
+        let row = self.quarantine_row(key)?;
         let settings = self.settings.load_full();
-        let mut released = Released::of(&row, &settings).map_err(KeptError::Cannot)?;
+        let mut released = Released::of(&row, &settings).map_err(RowError::ReleaseRefused)?;
         let mut prefetched = std::mem::take(&mut released.prefetched);
         self.prefetch_one(released.asset_id(), &mut prefetched)?;
         released.prefetched = prefetched;
-        match self.ask_kept(key, Kept::Release(Box::new(released))).await? {
-            (Verdict::Decided(item), durable) => {
+        match self.order_row(key, RowOrder::Release(Box::new(released))).await? {
+            (RowAnswer::Decided(item), durable) => {
                 Ok(Release { id: row.id.unwrap_or_default(), item, durable })
             }
-            (Verdict::Missing | Verdict::Dropped, _) => Err(KeptError::Missing),
+            (RowAnswer::Missing | RowAnswer::Dropped, _) => Err(RowError::Missing),
         }
     }
 
     /// Throws a row away.
-    pub async fn drop_kept(&self, key: u64) -> Result<(), KeptError> {
-        match self.ask_kept(key, Kept::Drop).await? {
-            (Verdict::Dropped, _) => Ok(()),
-            (Verdict::Missing | Verdict::Decided(_), _) => Err(KeptError::Missing),
+    pub async fn drop_row(&self, key: u64) -> Result<(), RowError> {
+        match self.order_row(key, RowOrder::Drop).await? {
+            (RowAnswer::Dropped, _) => Ok(()),
+            (RowAnswer::Missing | RowAnswer::Decided(_), _) => Err(RowError::Missing),
         }
     }
 
@@ -78,10 +80,10 @@ impl PartnerEntry {
         answer.await.map_err(|_| Unavailable)
     }
 
-    async fn ask_kept(&self, key: u64, wish: Kept) -> Result<(Verdict, Seq), Unavailable> {
-        let (verdict, said) = oneshot::channel();
+    async fn order_row(&self, key: u64, order: RowOrder) -> Result<(RowAnswer, Seq), Unavailable> {
+        let (answer, answered) = oneshot::channel();
         let (durable, reached) = oneshot::channel();
-        self.tell(PartnerMessage::Kept { key, wish, verdict, durable })?;
-        Ok((said.await.map_err(|_| Unavailable)?, reached.await.map_err(|_| Unavailable)?))
+        self.tell(PartnerMessage::DecideRow { key, order, answer, durable })?;
+        Ok((answered.await.map_err(|_| Unavailable)?, reached.await.map_err(|_| Unavailable)?))
     }
 }

@@ -11,7 +11,7 @@ mod starts;
 pub use message::ConfigureError;
 
 use crate::actors::numbers::{NUMBERS, number_record, partner_numbers};
-use crate::actors::partner::{PartnerMessage, Surroundings};
+use crate::actors::partner::{PartnerMessage, SharedServices};
 use crate::actors::registry::Registry;
 use crate::actors::registry::entry::PartnerEntry;
 use crate::actors::tasks::{TaskKind, spawn};
@@ -22,7 +22,7 @@ use crate::rules::restart::{Restart, RestartBudget};
 use crate::telemetry::Metrics;
 use message::SupervisorMessage;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use starts::{Starting, Step, Waiting};
+use starts::{ConfigureStep, Starting, Waiting};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -31,13 +31,13 @@ use tokio::task::JoinHandle;
 pub struct Supervisor;
 
 pub struct SupervisorArguments {
-    pub around: Surroundings,
+    pub shared: SharedServices,
     pub registry: Registry,
     pub metrics: Metrics,
 }
 
 pub struct SupervisorState {
-    around: Surroundings,
+    shared: SharedServices,
     registry: Registry,
     metrics: Metrics,
     /// Which partner an actor is for.
@@ -66,7 +66,7 @@ impl Actor for Supervisor {
         arguments: SupervisorArguments,
     ) -> Result<SupervisorState, ActorProcessingErr> {
         Ok(SupervisorState {
-            around: arguments.around,
+            shared: arguments.shared,
             registry: arguments.registry,
             metrics: arguments.metrics,
             children: HashMap::new(),
@@ -92,7 +92,7 @@ impl Actor for Supervisor {
             }
             SupervisorMessage::StartAgain { partner } => state.start_again(&partner, &myself),
             SupervisorMessage::StartEnded { partner } => state.start_ended(&partner, &myself),
-            SupervisorMessage::Retired { partner } => state.settle((Step::Stop, partner)),
+            SupervisorMessage::Retired { partner } => state.settle((ConfigureStep::Stop, partner)),
             SupervisorMessage::Drain { reply } => {
                 state.drain().await;
                 let _ = reply.send(());
@@ -127,7 +127,7 @@ impl SupervisorState {
         reply: oneshot::Sender<Result<(), ConfigureError>>,
         myself: &ActorRef<SupervisorMessage>,
     ) {
-        self.around.feeds = partners.iter().filter(|partner| partner.feed.is_some()).count();
+        self.shared.feeds = partners.iter().filter(|partner| partner.feed.is_some()).count();
         let numbers = match self.number(&partners).await {
             Ok(numbers) => numbers,
             // whoever asked may have gone, here and below; the partners run all the same
@@ -140,7 +140,7 @@ impl SupervisorState {
                 // whoever configures wants it up, however often it has failed
                 self.budgets.remove(&entry.name);
                 self.start(&entry, false, myself);
-                steps.insert((Step::Start, entry.name.clone()));
+                steps.insert((ConfigureStep::Start, entry.name.clone()));
             }
         }
         self.waiting.push(Waiting { steps, reply });
@@ -164,7 +164,7 @@ impl SupervisorState {
             }
             None => {
                 let no = numbers[&settings.name].no;
-                let entry = Arc::new(PartnerEntry::new(no, settings, self.around.reader.clone()));
+                let entry = Arc::new(PartnerEntry::new(no, settings, self.shared.reader.clone()));
                 self.registry.insert(entry.clone());
                 entry
             }
@@ -178,7 +178,7 @@ impl SupervisorState {
         partners: &[PartnerSettings],
         numbers: &HashMap<PartnerName, PartnerNumber>,
         myself: &ActorRef<SupervisorMessage>,
-    ) -> HashSet<(Step, PartnerName)> {
+    ) -> HashSet<(ConfigureStep, PartnerName)> {
         let mut steps = HashSet::new();
         let wanted: HashSet<&PartnerName> = partners.iter().map(|partner| &partner.name).collect();
         for entry in self.registry.all() {
@@ -187,7 +187,7 @@ impl SupervisorState {
                 self.stop_timer(&entry.name);
                 if let Some(actor) = entry.retire() {
                     self.let_go(&entry.name, actor, myself);
-                    steps.insert((Step::Stop, entry.name.clone()));
+                    steps.insert((ConfigureStep::Stop, entry.name.clone()));
                 }
                 self.metrics.partner(&entry.name).is_up(None);
             }
@@ -195,7 +195,7 @@ impl SupervisorState {
         // of a purged one too: who follows the changes must learn of its deletes under its name
         for (name, &PartnerNumber { no, is_purged }) in numbers {
             if !wanted.contains(name) && self.registry.by_no(no).is_none() {
-                let entry = PartnerEntry::removed(no, name.clone(), self.around.reader.clone(), is_purged);
+                let entry = PartnerEntry::removed(no, name.clone(), self.shared.reader.clone(), is_purged);
                 self.registry.insert(Arc::new(entry));
             }
         }
@@ -208,7 +208,7 @@ impl SupervisorState {
         &self,
         partners: &[PartnerSettings],
     ) -> Result<HashMap<PartnerName, PartnerNumber>, ConfigureError> {
-        let mut numbers = partner_numbers(&self.around.reader)?;
+        let mut numbers = partner_numbers(&self.shared.reader)?;
         let mut next = numbers.values().map(|given| given.no.0).max().unwrap_or(0) + 1;
         let mut set = WriteSet::new(NUMBERS);
         for partner in partners {
@@ -225,18 +225,19 @@ impl SupervisorState {
             set.changes.push(number_record(&partner.name, no, false));
         }
         if !set.changes.is_empty() {
-            self.around.storage.commit_and_wait(set).await.map_err(|_| ConfigureError::Storage)?;
+            self.shared.storage.commit_and_wait(set).await.map_err(|_| ConfigureError::Storage)?;
         }
         Ok(numbers)
     }
 
-    /// Begins a start, unless one is under way; `again`: after a death or a start that failed.
-    fn start(&mut self, entry: &Arc<PartnerEntry>, again: bool, myself: &ActorRef<SupervisorMessage>) {
+    /// Begins a start, unless one is under way; `is_restart`: after a death or a start that failed.
+    fn start(&mut self, entry: &Arc<PartnerEntry>, is_restart: bool, myself: &ActorRef<SupervisorMessage>) {
         self.stop_timer(&entry.name);
         if !self.starting.contains_key(&entry.name) {
             let metrics = self.metrics.partner(&entry.name);
             let predecessor = self.leaving.get(&entry.name).cloned();
-            let starting = Starting::begin(entry, self.around.clone(), metrics, (again, predecessor), myself);
+            let starting =
+                Starting::begin(entry, self.shared.clone(), metrics, (is_restart, predecessor), myself);
             self.starting.insert(entry.name.clone(), starting);
         }
     }
@@ -261,7 +262,7 @@ impl SupervisorState {
                 }
             }
         }
-        self.settle((Step::Start, name.clone()));
+        self.settle((ConfigureStep::Start, name.clone()));
     }
 
     fn connect(&mut self, entry: &PartnerEntry, actor: ActorRef<PartnerMessage>, starting: &Starting) {
@@ -273,7 +274,7 @@ impl SupervisorState {
             let _ = entry.tell(PartnerMessage::Reconfigure(settings));
         }
         self.metrics.partner(&entry.name).is_up(Some(true));
-        if starting.again {
+        if starting.is_restart {
             tracing::info!(partner = %entry.name, "partner started again");
             self.metrics.actor_restarted("partner");
         }
@@ -290,7 +291,7 @@ impl SupervisorState {
         self.leaving.insert(name.clone(), actor);
     }
 
-    fn settle(&mut self, step: (Step, PartnerName)) {
+    fn settle(&mut self, step: (ConfigureStep, PartnerName)) {
         for waiting in &mut self.waiting {
             waiting.steps.remove(&step);
         }
@@ -329,7 +330,7 @@ impl SupervisorState {
     fn start_later(&mut self, entry: &PartnerEntry, why: String, myself: &ActorRef<SupervisorMessage>) {
         entry.disconnect(why);
         self.metrics.partner(&entry.name).is_up(Some(false));
-        let now = self.around.clock.now();
+        let now = self.shared.clock.now();
         let wait = match self.budgets.entry(entry.name.clone()).or_default().take(now) {
             Restart::After(wait) => wait,
             Restart::LeftDown(wait) => {

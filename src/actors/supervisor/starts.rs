@@ -1,7 +1,7 @@
 //! A partner's start and stop, each in a task of its own that tells the supervisor how it ended.
 
 use super::message::{ConfigureError, SupervisorMessage};
-use crate::actors::partner::{PartnerActor, PartnerArguments, PartnerMessage, Surroundings};
+use crate::actors::partner::{PartnerActor, PartnerArguments, PartnerMessage, SharedServices};
 use crate::actors::registry::entry::PartnerEntry;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::config::PartnerSettings;
@@ -18,14 +18,14 @@ const STOP_WAIT: Duration = Duration::from_secs(10);
 
 /// What a configuration waits for, with the partner that it is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum ConfigureStep {
     Start,
     Stop,
 }
 
 /// Someone who asked for a configuration.
 pub struct Waiting {
-    pub steps: HashSet<(Step, PartnerName)>,
+    pub steps: HashSet<(ConfigureStep, PartnerName)>,
     pub reply: oneshot::Sender<Result<(), ConfigureError>>,
 }
 
@@ -35,7 +35,7 @@ type Started = Result<ActorRef<PartnerMessage>, String>;
 pub struct Starting {
     /// What it starts with: the entry may have others by its end.
     pub settings: Arc<PartnerSettings>,
-    pub again: bool,
+    pub is_restart: bool,
     ended: oneshot::Receiver<Started>,
 }
 
@@ -43,16 +43,16 @@ impl Starting {
     /// Behind the end of `predecessor`, where there is one: two actors must not decide for one partner.
     pub fn begin(
         entry: &Arc<PartnerEntry>,
-        around: Surroundings,
+        shared: SharedServices,
         metrics: Arc<PartnerMetrics>,
-        (again, predecessor): (bool, Option<ActorRef<PartnerMessage>>),
+        (is_restart, predecessor): (bool, Option<ActorRef<PartnerMessage>>),
         supervisor: &ActorRef<SupervisorMessage>,
     ) -> Starting {
         let settings = entry.settings.load_full();
         let arguments = PartnerArguments {
             no: entry.no,
             settings: settings.clone(),
-            around,
+            shared,
             metrics,
             gap: entry.gap.clone(),
             poison: entry.poison.clone(),
@@ -66,7 +66,7 @@ impl Starting {
             let _ = end.send(started);
             let _ = supervisor.cast(SupervisorMessage::StartEnded { partner: entry.name.clone() });
         });
-        Starting { settings, again, ended }
+        Starting { settings, is_restart, ended }
     }
 
     /// How it ended; to be asked once it has.

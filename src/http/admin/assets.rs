@@ -2,7 +2,7 @@
 
 use super::call::OperatorCall;
 use super::reason::{bad, trimmed};
-use crate::actors::{Deed, Operated, Order, PartnerEntry};
+use crate::actors::{Operated, Order, OrderKind, PartnerEntry};
 use crate::codec::cursor;
 use crate::codec::json::{self, Kind};
 use crate::codec::request::{self, BodyLimits};
@@ -27,26 +27,26 @@ pub async fn patch(call: &OperatorCall<'_>, body: Incoming) -> Answer {
     let asked = Asked::read(&body, &["reason", "set", "remove"])?;
     let reason = asked.reason()?;
     match patch_of(asked.member("set"), asked.member("remove"), &call.partner, &id)? {
-        Ok(write) => operate(call, Order { id, reason, deed: Deed::Patch(write) }).await,
+        Ok(write) => operate(call, Order { id, reason, kind: OrderKind::Patch(write) }).await,
         Err(refused) => Ok(render_outcome(&call.partner, &id, (&refused, None), String::new())),
     }
 }
 
 /// Hides the asset from readers; answers once that is durable.
 pub async fn hide(call: &OperatorCall<'_>, body: Incoming) -> Answer {
-    show_or_hide(call, body, Deed::Hide).await
+    show_or_hide(call, body, OrderKind::Hide).await
 }
 
 /// Shows the asset to readers again; answers once that is durable.
 pub async fn unhide(call: &OperatorCall<'_>, body: Incoming) -> Answer {
-    show_or_hide(call, body, Deed::Unhide).await
+    show_or_hide(call, body, OrderKind::Unhide).await
 }
 
-async fn show_or_hide(call: &OperatorCall<'_>, body: Incoming, deed: Deed) -> Answer {
+async fn show_or_hide(call: &OperatorCall<'_>, body: Incoming, kind: OrderKind) -> Answer {
     let id = path::asset_id(call.id, &call.query)?;
     let body = take_in(call, body).await?;
     let reason = Asked::read(&body, &["reason"])?.reason()?;
-    operate(call, Order { id, reason, deed }).await
+    operate(call, Order { id, reason, kind }).await
 }
 
 async fn take_in(call: &OperatorCall<'_>, mut body: Incoming) -> Result<Bytes, Fault> {

@@ -1,7 +1,7 @@
 //! What an operator does about a partner's quarantine: looks at it, releases a row, drops one.
 
 use super::call::OperatorCall;
-use crate::actors::Effect;
+use crate::actors::PushEffect;
 use crate::codec::render::ReplyStyle;
 use crate::codec::request::Shape;
 use crate::http::gate::route::Answer;
@@ -35,7 +35,7 @@ pub async fn release(call: &OperatorCall<'_>) -> Answer {
         false => StatusCode::OK,
     };
     let (items, durable) = (vec![release.item], release.durable);
-    let effect = Effect { items, first: durable, durable, missing: Vec::new() };
+    let effect = PushEffect { items, first: durable, durable, missing: Vec::new() };
     let ids = [release.id.as_str().into()];
     let item = view::push_reply(
         call.app().reader.journal(),

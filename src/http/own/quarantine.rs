@@ -1,7 +1,7 @@
 //! The quarantine over HTTP. A partner sees its rows and its parked prices, and may drop a row;
 //! releasing is the operator's.
 
-use crate::actors::{KeptError, ParkedPlace, ParkedPrice, PartnerEntry};
+use crate::actors::{ParkedPlace, ParkedPrice, PartnerEntry, RowError};
 use crate::codec::render::short_hash;
 use crate::codec::time;
 use crate::domain::{Micros, Outcome, QuarantineRow, QuoteName, RefusedKind, RefusedOrigin, Slot};
@@ -243,12 +243,12 @@ fn place_of(text: &str) -> Option<ParkedPlace> {
 /// One row with its text; 404 where there is none.
 pub fn show_row(partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
     let key = key_of(row)?;
-    Ok(json(&RowView::of(key, partner.kept_row(key)?, true)))
+    Ok(json(&RowView::of(key, partner.quarantine_row(key)?, true)))
 }
 
 /// Throws the row away, and answers once that is durable.
 pub async fn drop_row(partner: &PartnerEntry, row: &str) -> Result<Response<Body>, Fault> {
-    partner.drop_kept(key_of(row)?).await?;
+    partner.drop_row(key_of(row)?).await?;
     Ok(reply::json(StatusCode::OK, &b"{\"dropped\":true}"[..]))
 }
 
@@ -257,13 +257,13 @@ pub fn key_of(row: &str) -> Result<u64, Fault> {
     row.parse().map_err(|_| Fault::NoSuchRow)
 }
 
-impl From<KeptError> for Fault {
-    fn from(error: KeptError) -> Fault {
+impl From<RowError> for Fault {
+    fn from(error: RowError) -> Fault {
         match error {
-            KeptError::Missing => Fault::NoSuchRow,
-            KeptError::Cannot(why) => Fault::CannotRelease(why),
-            KeptError::Read(error) => error.into(),
-            KeptError::Unavailable => Fault::OutcomeUnknown,
+            RowError::Missing => Fault::NoSuchRow,
+            RowError::ReleaseRefused(why) => Fault::CannotRelease(why),
+            RowError::Read(error) => error.into(),
+            RowError::Unavailable => Fault::OutcomeUnknown,
         }
     }
 }

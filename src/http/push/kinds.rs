@@ -1,6 +1,6 @@
 //! What the items of a push speak of: assets or prices, charged and counted apart.
 
-use crate::actors::{Effect, Limits};
+use crate::actors::{Limits, PushEffect};
 use crate::domain::{ItemOutcome, Outcome, Write};
 use crate::http::gate::auth::Caller;
 use crate::http::gate::limit::Rate;
@@ -75,7 +75,7 @@ impl ItemKinds {
     }
 
     /// Counts the items by what became of them.
-    pub fn count(&self, call: &Call<'_>, effect: &Effect) {
+    pub fn count(&self, call: &Call<'_>, effect: &PushEffect) {
         let Caller::Partner { metrics, .. } = &call.caller else { return };
         if let (ItemKinds::All(kind, _), [only]) = (self, effect.items.as_slice()) {
             return metrics.items_decided(*kind, only.outcome, 1);

@@ -1,6 +1,6 @@
 //! All that this floor refuses. What is said of each stands in `words`.
 
-use crate::actors::{Cannot, NotDecided, PlanRefused, RebuildRefused, Shed, Unavailable};
+use crate::actors::{NotDecided, PlanRefused, RebuildRefused, ReleaseRefused, Shed, Unavailable};
 use crate::codec::request::BodyError;
 use crate::domain::AssetIdError;
 use crate::store::ReadError;
@@ -89,7 +89,7 @@ pub enum Fault {
     /// Not known, or no longer kept.
     NoSuchRow,
     /// A row that cannot be decided again.
-    CannotRelease(Cannot),
+    CannotRelease(ReleaseRefused),
     /// Not known, or no longer kept.
     NoSuchPlan,
     /// A plan that cannot be decided.

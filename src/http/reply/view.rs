@@ -1,7 +1,7 @@
 //! From rows of the store to the words of replies: the only place where this floor meets the
 //! codec's rendering.
 
-use crate::actors::{Effect, PartnerEntry};
+use crate::actors::{PartnerEntry, PushEffect};
 use crate::codec::render::{self, AssetView, Audience, PriceView, Reply, ReplyStyle};
 use crate::codec::request::Shape;
 use crate::domain::{Committed, Micros, Quote, QuoteName};
@@ -17,11 +17,11 @@ pub fn push_reply(
     journal: u32,
     shape: Shape,
     ids: &[CompactString],
-    (effect, rebuilt): (&Effect, bool),
+    (effect, rebuilt): (&PushEffect, bool),
     style: ReplyStyle,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(ITEM_BYTES);
-    let Effect { items, missing, .. } = effect;
+    let PushEffect { items, missing, .. } = effect;
     let (first, durable) = (effect.first, effect.durable);
     let reply = Reply { shape, ids, items, journal, first, durable, missing, rebuilt, style };
     render::push_reply(&mut out, &reply);

@@ -3,7 +3,7 @@
 
 use super::body::Body;
 use super::fault::Fault;
-use crate::actors::{Cannot, PlanRefused, RebuildRefused, Shed};
+use crate::actors::{PlanRefused, RebuildRefused, ReleaseRefused, Shed};
 use crate::codec::json;
 use crate::codec::problem::{self, Problem};
 use crate::codec::request::BodyError;
@@ -241,11 +241,11 @@ fn store_words(is_damage: bool) -> Words {
         .hint("Tell the operator: the log names the table, and a backup has to be restored.")
 }
 
-fn cannot(why: Cannot) -> &'static str {
+fn cannot(why: ReleaseRefused) -> &'static str {
     match why {
-        Cannot::Cut => "raw_cut",
-        Cannot::Undated => "never_dated",
-        Cannot::Unreadable => "not_a_write",
+        ReleaseRefused::Cut => "raw_cut",
+        ReleaseRefused::Undated => "never_dated",
+        ReleaseRefused::Unreadable => "not_a_write",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Refused writes and records as rows of the quarantine: why, when, and in what words.
+//! RefusedItem writes and records as rows of the quarantine: why, when, and in what words.
 
 use crate::actors::push::PushBody;
 use crate::codec::json;
@@ -11,24 +11,24 @@ use crate::domain::{
 use std::fmt::Write as _;
 
 /// What is noted of a refused item while its batch is being decided.
-pub struct Refused {
+pub struct RefusedItem {
     place: usize,
     /// Of the write, where it could be decoded.
     known: Option<(AssetId, Option<QuoteName>, Micros)>,
 }
 
-impl Refused {
-    pub fn unreadable(place: usize) -> Refused {
-        Refused { place, known: None }
+impl RefusedItem {
+    pub fn unreadable(place: usize) -> RefusedItem {
+        RefusedItem { place, known: None }
     }
 
     /// `None` where nothing was refused.
-    pub fn of(place: usize, write: &Write, at: Micros, item: &ItemOutcome) -> Option<Refused> {
+    pub fn of(place: usize, write: &Write, at: Micros, item: &ItemOutcome) -> Option<RefusedItem> {
         let quote = match write {
             Write::Price(price) => Some(price.quote),
             Write::Asset(_) => None,
         };
-        item.outcome.is_refused().then(|| Refused { place, known: Some((write.id().clone(), quote, at)) })
+        item.outcome.is_refused().then(|| RefusedItem { place, known: Some((write.id().clone(), quote, at)) })
     }
 }
 
@@ -42,12 +42,21 @@ pub struct Batch<'a> {
 }
 
 /// The rows of a push's refused items, their texts found in its body.
-pub fn rows_of_push(batch: &Batch<'_>, refused: Vec<Refused>, items: &[ItemOutcome]) -> Vec<QuarantineRow> {
+pub fn rows_of_push(
+    batch: &Batch<'_>,
+    refused: Vec<RefusedItem>,
+    items: &[ItemOutcome],
+) -> Vec<QuarantineRow> {
     let texts = again::texts(&batch.body.bytes, batch.body.form);
     refused.into_iter().map(|refused| row_of_item(batch, &texts, &items[refused.place], refused)).collect()
 }
 
-fn row_of_item(batch: &Batch<'_>, texts: &Texts<'_>, item: &ItemOutcome, refused: Refused) -> QuarantineRow {
+fn row_of_item(
+    batch: &Batch<'_>,
+    texts: &Texts<'_>,
+    item: &ItemOutcome,
+    refused: RefusedItem,
+) -> QuarantineRow {
     let text = texts.items.get(refused.place);
     let (id, quote, at) = match refused.known {
         Some((id, quote, at)) => (Some(id.as_str().to_owned()), quote, at),

@@ -6,7 +6,7 @@
 use crate::actors::partner::books::plans::draft::Opening;
 use crate::actors::partner::index::slot_set::SlotSet;
 use crate::actors::partner::ledger::{LedgerError, Prefetched};
-use crate::actors::partner::run::absences::{Absences, Silence};
+use crate::actors::partner::run::absences::{AbsenceBasis, Absences};
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{Lane, Origin, RunCounts, Slot, Stamp, WriteSet};
 use crate::rules::document::absence::Absence;
@@ -32,30 +32,30 @@ impl PartnerState {
     /// Decides on all that the file lacks, and opens the plan of what is held.
     pub async fn decide_absences(
         &mut self,
-        silence: Silence,
+        basis: AbsenceBasis,
         body: &str,
         is_absent: impl Fn(Slot) -> bool + Send,
         counts: &mut RunCounts,
     ) -> Absences {
-        let mut absences = self.absences(silence, is_absent, counts).await;
-        let now = self.around.clock.now();
+        let mut absences = self.absences(basis, is_absent, counts).await;
+        let now = self.shared.clock.now();
         let question = GuardQuestion {
             deletes: absences.deletes.len() as u64,
-            living: silence.living,
-            empty: silence.empty,
-            allow_empty: silence.empty_meant,
+            living: basis.living,
+            empty: basis.empty,
+            allow_empty: basis.empty_meant,
             now,
         };
         let decision = guard::decide(question, &self.feed);
-        if decision == GuardDecision::Pass && silence.counts_at_once {
+        if decision == GuardDecision::Pass && basis.counts_at_once {
             // with the first part, not with the run: a push that lands between two parts is late too
-            self.feed.last_absence_at = self.feed.last_absence_at.max(Some(silence.snapshot.0));
+            self.feed.last_absence_at = self.feed.last_absence_at.max(Some(basis.snapshot.0));
         }
         match decision {
-            GuardDecision::Pass if silence.empty_meant => {} // on purpose: it does not use up the guard
+            GuardDecision::Pass if basis.empty_meant => {} // on purpose: it does not use up the guard
             GuardDecision::Pass => guard::remember_deletes(&mut self.feed, question.deletes, now),
             GuardDecision::Held { baseline, allowed } => {
-                let Silence { run, snapshot, is_confirmable, empty, living, .. } = silence;
+                let AbsenceBasis { run, snapshot, is_confirmable, empty, living, .. } = basis;
                 // that an empty file is meant is said by itself or by an operator, never by more of them
                 let confirmable = is_confirmable && !empty;
                 let body = body.to_owned();
@@ -74,7 +74,7 @@ impl PartnerState {
         absences: &mut Absences,
         counts: &mut RunCounts,
     ) -> Result<WriteSet, LedgerError> {
-        let Silence { run, snapshot, .. } = absences.silence;
+        let AbsenceBasis { run, snapshot, .. } = absences.basis;
         let stamp = Stamp::new(snapshot, Lane::Feed, 0);
         let mut ledger = self.ledger(Origin::Feed { run: run.0, record: u32::MAX }, Prefetched::new());
         for _ in 0..PART_SLOTS {
@@ -108,13 +108,13 @@ impl PartnerState {
 
     async fn absences(
         &mut self,
-        silence: Silence,
+        basis: AbsenceBasis,
         is_absent: impl Fn(Slot) -> bool + Send,
         counts: &mut RunCounts,
     ) -> Absences {
         let spoken_for: SlotSet = self.plans.spoken_for();
         let torn = self.feed.notes_torn;
-        let mut absences = Absences { silence, torn, deletes: Vec::new(), notes: Vec::new(), next: 0 };
+        let mut absences = Absences { basis, torn, deletes: Vec::new(), notes: Vec::new(), next: 0 };
         for slots in stretches(self.index.slot_end()) {
             for slot in self.index.living_in(slots).filter(|&slot| is_absent(slot)) {
                 match absences.judge(&self.index.head(slot)) {
@@ -122,7 +122,7 @@ impl PartnerState {
                     Absence::Agree => counts.agree += 1,
                     // its plan waits, or was turned down and the file has not changed since
                     Absence::Delete | Absence::First if spoken_for.contains(slot) => {}
-                    Absence::First if !silence.is_held_at_once() => absences.notes.push(slot),
+                    Absence::First if !basis.is_held_at_once() => absences.notes.push(slot),
                     Absence::Delete | Absence::First => absences.deletes.push(slot),
                 }
             }

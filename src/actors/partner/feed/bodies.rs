@@ -1,7 +1,7 @@
 //! The bodies of the last applied runs: kept so that they can be read again, bounded by count and
 //! bytes.
 
-use crate::actors::partner::message::run::Again;
+use crate::actors::partner::message::run::Reread;
 use crate::config::private::create_directory;
 use crate::domain::{Micros, RunId};
 use crate::feed::Spooled;
@@ -17,14 +17,14 @@ const BODIES_BYTES_MAX: u64 = 1 << 30;
 /// The stored file of a run, with what its report says of it.
 #[derive(Clone, Debug)]
 pub struct StoredRun {
-    pub again: Again,
+    pub reread: Reread,
     pub started_at: Micros,
     pub path: PathBuf,
 }
 
 /// What a task is to do beside an ordinary run.
 #[derive(Clone, Debug)]
-pub enum Rebuild {
+pub enum RebuildSource {
     Fetch,
     Stored(StoredRun),
 }

@@ -13,9 +13,9 @@ use super::plans::PlanError;
 use crate::actors::partner::books::runs::state_record;
 use crate::actors::partner::index::slot_set::SlotSet;
 use crate::actors::partner::message::run::{FetchedFile, RunPart};
-use crate::actors::partner::run::absences::Silence;
+use crate::actors::partner::run::absences::AbsenceBasis;
 use crate::actors::partner::run::active::{ActiveRun, UNAPPLIED_KEPT, accept, remember_file};
-use crate::actors::partner::run::ending::{Closing, Ending};
+use crate::actors::partner::run::ending::{EndOf, Ending};
 use crate::actors::partner::run::report::{applied_report, short_report};
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{AssetId, Lane, Micros, RunId, RunStatus, Seq, Slot, Stamp, WriteSet};
@@ -44,14 +44,14 @@ impl PartnerState {
         file: FetchedFile,
         reply: oneshot::Sender<RunPart>,
     ) -> Result<(), PlanError> {
-        let now = self.around.clock.now();
+        let now = self.shared.clock.now();
         self.plans.abandon(); // what a run has left that ended half-way
         self.plans.expire(&self.feed, now);
         let mut report = Box::new(short_report(run, RunStatus::Unchanged, &file, now));
         let accepted = self.feed.last_snapshot_at.map(Micros).filter(|_| self.feed.last_whole);
         let mut absences = None;
         if let Some(snapshot) = accepted {
-            let silence = Silence {
+            let basis = AbsenceBasis {
                 run,
                 snapshot,
                 counts_at_once: self.feed.last_dated && !self.feed.last_doubtful,
@@ -67,41 +67,41 @@ impl PartnerState {
             let before = self.feed.last_absence_at;
             let is_absent = |slot| lacking.contains(slot);
             let counts = &mut report.counts;
-            absences = Some(self.decide_absences(silence, &file.body_hash, is_absent, counts).await);
+            absences = Some(self.decide_absences(basis, &file.body_hash, is_absent, counts).await);
             if self.feed.last_absence_at != before {
                 self.remember_in_vain(self.feed.last_unapplied.clone());
             }
         }
-        let closing = Closing::Unchanged { file, report };
+        let end = EndOf::Unchanged { file, report };
         let (approved, confirmed) = (Vec::new(), VecDeque::new());
-        self.apply_part(Box::new(Ending { absences, closing, approved, confirmed }), reply)
+        self.apply_part(Box::new(Ending { absences, end, approved, confirmed }), reply)
     }
 
     /// X3, F4: decides on what the snapshot lacks, as a whole.
     async fn end_applied(&mut self, mut active: Box<ActiveRun>) -> Result<Box<Ending>, PlanError> {
-        let now = self.around.clock.now();
+        let now = self.shared.clock.now();
         self.plans.abandon(); // what a run has left that ended half-way
         self.plans.expire(&self.feed, now);
-        let again = active.facts.again;
+        let reread = active.facts.reread;
         let mut confirmed = VecDeque::new();
-        if again.is_none() {
+        if reread.is_none() {
             self.plans.snapshot_changed(&active.seen, now);
             confirmed = self.confirm_plans(&active).into();
         }
         let approved = self.approve_confirmed(&mut confirmed)?;
         // an undated file's absences are counted by its own fetches only
-        let counts_absence = active.is_whole() && (active.silence().counts_at_once || again.is_none());
+        let counts_absence = active.is_whole() && (active.absence_basis().counts_at_once || reread.is_none());
         let mut absences = None;
         if counts_absence {
-            let (silence, seen) = (active.silence(), std::mem::take(&mut active.seen));
+            let (basis, seen) = (active.absence_basis(), std::mem::take(&mut active.seen));
             let (before, body) = (self.feed.last_absence_at, &active.facts.file.body_hash);
             let is_absent = |slot| !seen.contains(slot);
-            absences = Some(self.decide_absences(silence, body, is_absent, &mut active.counts).await);
+            absences = Some(self.decide_absences(basis, body, is_absent, &mut active.counts).await);
             if self.feed.last_absence_at != before {
                 self.remember_in_vain(active.unapplied.clone());
             }
         }
-        Ok(Box::new(Ending { absences, closing: Closing::Applied(active), approved, confirmed }))
+        Ok(Box::new(Ending { absences, end: EndOf::Applied(active), approved, confirmed }))
     }
 
     /// What the file whose absences have just counted held although nothing of it was applied.
@@ -128,7 +128,7 @@ impl PartnerState {
         let mut is_last = !self.plans.is_writing() && ending.confirmed.is_empty();
         if let Some(absences) = ending.absences.as_mut().filter(|_| is_last) {
             let is_first = absences.is_untouched();
-            set.changes.extend(self.apply_absences(absences, ending.closing.counts())?.changes);
+            set.changes.extend(self.apply_absences(absences, ending.end.counts())?.changes);
             is_last = absences.is_empty();
             if is_first && !is_last {
                 self.feed.notes_torn |= absences.has_notes();
@@ -152,14 +152,14 @@ impl PartnerState {
     }
 
     fn close_ending(&mut self, ending: Ending, mut set: WriteSet, durable: oneshot::Sender<Seq>) {
-        let now = self.around.clock.now();
+        let now = self.shared.clock.now();
         self.feed.notes_torn &= ending.absences.is_none();
-        let report = match ending.closing {
-            Closing::Applied(mut active) => {
+        let report = match ending.end {
+            EndOf::Applied(mut active) => {
                 self.accept(&mut active, &mut set, now);
                 applied_report(&active, self.feed.pushes_at_all, now)
             }
-            Closing::Unchanged { file, mut report } => {
+            EndOf::Unchanged { file, mut report } => {
                 remember_file(&mut self.feed, &file, now);
                 report.finished_at = now.0;
                 *report
@@ -169,7 +169,7 @@ impl PartnerState {
     }
 
     fn accept(&mut self, active: &mut ActiveRun, set: &mut WriteSet, now: Micros) {
-        match active.facts.again {
+        match active.facts.reread {
             None => {
                 active.counts.pushes = self.feed.pushes_since_run;
                 if active.facts.complete {
@@ -179,7 +179,7 @@ impl PartnerState {
                 let unapplied = std::mem::take(&mut active.unapplied);
                 accept(&mut self.feed, active, unapplied, now);
             }
-            Some(again) if again.stored.is_none() => {
+            Some(reread) if reread.stored.is_none() => {
                 remember_file(&mut self.feed, &active.facts.file, now);
             }
             Some(_) => {}

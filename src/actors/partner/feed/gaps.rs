@@ -16,7 +16,7 @@ impl PartnerState {
     /// undated, as of the start of its fetch.
     pub fn heal_gaps(&mut self, run: &ActiveRun) -> Vec<ChangeKind> {
         let spoke_at = if run.dated { run.snapshot } else { run.facts.file.started_at };
-        let now = self.around.clock.now();
+        let now = self.shared.clock.now();
         for range in self.gaps.streams.healed_by_feed(spoke_at) {
             self.metrics.gaps().healed_by_feed(micros(now.since(Micros(range.opened_at))));
         }
@@ -33,7 +33,7 @@ impl PartnerState {
             return;
         }
         let Some(opened_at) = self.gaps.streams.unfetched_since(self.gaps.fetched_at) else { return };
-        let now = self.around.clock.now();
+        let now = self.shared.clock.now();
         // a gap from before our clock went back has been open for long enough
         let due = if opened_at > now { now } else { opened_at.plus(FETCH_AFTER) };
         if now >= due {

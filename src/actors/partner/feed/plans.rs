@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 
 /// What became of some of a plan's ids.
 #[derive(Default)]
-pub struct Tally {
+pub struct PageTally {
     pub deleted: u64,
     pub kept: u64,
     /// Bytes of the documents that were read for them.
@@ -62,7 +62,7 @@ impl PartnerState {
                 changes.extend(set.changes);
             }
             self.log_plan(end, Some(CONFIRMED));
-            self.plans.close_confirmed(id, self.around.clock.now());
+            self.plans.close_confirmed(id, self.shared.clock.now());
         }
         Ok(changes)
     }
@@ -74,10 +74,10 @@ impl PartnerState {
         plan: &Plan,
         (number, from): (u32, usize),
         bytes_max: usize,
-    ) -> Result<(WriteSet, Tally), PlanError> {
-        let page = read_page(&self.around.reader, self.no, plan.id, number)?.unwrap_or_default();
+    ) -> Result<(WriteSet, PageTally), PlanError> {
+        let page = read_page(&self.shared.reader, self.no, plan.id, number)?.unwrap_or_default();
         let snapshot = Micros(page.snapshot_at);
-        let mut tally = Tally::default();
+        let mut tally = PageTally::default();
         let mut ledger = self.ledger(Origin::Feed { run: plan.run, record: u32::MAX }, Prefetched::new());
         for (place, id) in page.ids.iter().enumerate().skip(from) {
             if ledger.loaded >= bytes_max {

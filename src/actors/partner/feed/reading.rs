@@ -1,7 +1,7 @@
 //! One run of a feed, beside the actor: fetch, survey, then the records in batches. The actor
 //! decides; this task does what takes time.
 
-use super::bodies::{Rebuild, StoredRun, keep_body};
+use super::bodies::{RebuildSource, StoredRun, keep_body};
 use super::fetching::Whole;
 use super::lints;
 use super::survey::{Batches, ReadFile, survey};
@@ -10,7 +10,7 @@ use crate::actors::gates::Turn;
 use crate::actors::partner::ledger::Prefetched;
 use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::message::run::{
-    Again, FeedRecord, FetchedFile, RunFailure, RunPart, RunStart, SnapshotFacts, failure_of,
+    FeedRecord, FetchedFile, Reread, RunFailure, RunPart, RunStart, SnapshotFacts, failure_of,
 };
 use crate::clock::sleep;
 use crate::codec::snapshot::Parents;
@@ -50,8 +50,8 @@ impl FeedTask {
             return;
         }
         let closed = match &self.rebuild {
-            Some(Rebuild::Stored(stored)) => self.replay(&feed, stored).await,
-            Some(Rebuild::Fetch) | None => self.fetch_and_read(&feed, &mut turn).await,
+            Some(RebuildSource::Stored(stored)) => self.replay(&feed, stored).await,
+            Some(RebuildSource::Fetch) | None => self.fetch_and_read(&feed, &mut turn).await,
         };
         if closed.is_err() {
             tracing::debug!(partner = %self.settings.name, run = self.run.0, "feed run abandoned with its actor");
@@ -98,7 +98,7 @@ impl FeedTask {
             Ok(spooled) => {
                 let file = self.file_of(feed, &spooled, stored.started_at, None);
                 match self.survey(&spooled, &file).await? {
-                    Some(read) => self.apply(read, spooled, file, Some(stored.again)).await,
+                    Some(read) => self.apply(read, spooled, file, Some(stored.reread)).await,
                     None => Ok(()),
                 }
             }
@@ -144,19 +144,19 @@ impl FeedTask {
 
     async fn read(&self, spooled: Spooled, file: FetchedFile, is_last: bool) -> Result<Attempt, Gone> {
         let is_known = is_same_body(&self.state, &spooled.sha256) && self.reads_as_before();
-        let again = match (self.state.last_snapshot_at.filter(|_| is_known), &self.rebuild) {
+        let reread = match (self.state.last_snapshot_at.filter(|_| is_known), &self.rebuild) {
             (None, _) => None,
             (Some(_), None) => {
                 self.unchanged(file).await?;
                 return Ok(Attempt::Closed);
             }
             (Some(snapshot), Some(_)) => {
-                Some(Again { snapshot: Micros(snapshot), dated: self.state.last_dated, stored: None })
+                Some(Reread { snapshot: Micros(snapshot), dated: self.state.last_dated, stored: None })
             }
         };
         let Some(read) = self.survey(&spooled, &file).await? else { return Ok(Attempt::Closed) };
         match read.surveyed.drift.decide(is_last) {
-            DriftDecision::Take => self.apply(read, spooled, file, again).await?,
+            DriftDecision::Take => self.apply(read, spooled, file, reread).await?,
             DriftDecision::StartOver => return Ok(Attempt::PagesMoved),
             DriftDecision::Fail => {
                 let error = FetchError::pages_moved(read.surveyed.drift.differing);
@@ -190,7 +190,7 @@ impl FeedTask {
         read: ReadFile,
         spooled: Spooled,
         file: FetchedFile,
-        again: Option<Again>,
+        reread: Option<Reread>,
     ) -> Result<(), Gone> {
         let ReadFile { surveyed, envelope, parents, lints } = read;
         let started_at = file.started_at;
@@ -224,7 +224,7 @@ impl FeedTask {
             may_be_mixed: surveyed.may_be_mixed,
             is_lines: envelope.is_lines,
             faults,
-            again,
+            reread,
         };
         let file = Sound { present: surveyed.present, parents, path: spooled.path };
         self.apply_records(facts, file, surveyed.kept).await
@@ -237,7 +237,7 @@ impl FeedTask {
         kept: Vec<InvalidRecord>,
     ) -> Result<(), Gone> {
         let fetched_at = facts.file.started_at;
-        let again = facts.again;
+        let reread = facts.reread;
         let facts = Box::new(facts);
         let start = self.ask(|reply| PartnerMessage::BeginRun { facts, reply }).await?;
         if start == RunStart::Stop {
@@ -273,7 +273,7 @@ impl FeedTask {
             }
         }
         let run = self.run;
-        if again.is_none() {
+        if reread.is_none() {
             self.keep_body().await;
         }
         let first = self.ask(|reply| PartnerMessage::FinishRun { run, reply }).await?;

@@ -4,7 +4,7 @@
 use crate::actors::partner::books::refusals::{RefusedRecord, row_of_record, row_of_snapshot};
 use crate::actors::partner::books::runs::closing_changes;
 use crate::actors::partner::index::slot_set::SlotSet;
-use crate::actors::partner::ledger::{Decided, Lanes, Ledger, LedgerError, Prefetched};
+use crate::actors::partner::ledger::{Decided, Ledger, LedgerError, Prefetched, WriteTime};
 use crate::actors::partner::message::run::{FeedRecord, RunFailure, RunStart, SnapshotFacts};
 use crate::actors::partner::run::active::ActiveRun;
 use crate::actors::partner::run::report::{failed_report, short_report};
@@ -30,12 +30,12 @@ const TIME_REFUSALS_MAX: u32 = 3;
 impl PartnerState {
     /// T3, F5: whether the run applies, and as of when.
     pub fn begin_run(&mut self, facts: SnapshotFacts, reply: oneshot::Sender<RunStart>) {
-        let decision = match facts.again {
+        let decision = match facts.reread {
             // an operator's: the snapshot keeps its time, so that the rules make it harmless (F5)
-            Some(again) => snapshot::decide_again(again.snapshot, again.dated, &self.feed),
+            Some(reread) => snapshot::decide_again(reread.snapshot, reread.dated, &self.feed),
             None => snapshot::decide(facts.times, &self.feed),
         };
-        if facts.again.is_none_or(|again| again.stored.is_none()) {
+        if facts.reread.is_none_or(|reread| reread.stored.is_none()) {
             snapshot::remember_fetch(&mut self.feed, facts.file.started_at, &facts.file.body_hash);
         }
         let (snapshot, dated) = match decision {
@@ -108,7 +108,7 @@ impl PartnerState {
             snapshot::remember_fetch(&mut self.feed, failure.started_at, body_hash);
         }
         let retry_after = failure.retry_after;
-        let report = failed_report(run, failure, self.around.clock.now());
+        let report = failed_report(run, failure, self.shared.clock.now());
         self.close_run(report, retry_after, WriteSet::new(self.no), reply);
     }
 
@@ -125,7 +125,7 @@ impl PartnerState {
             }
             _ => "the snapshot is older than what has been accepted; nothing was applied (F5)",
         };
-        if facts.again.is_none() {
+        if facts.reread.is_none() {
             self.note_time_refusal(snapshot);
         }
         let report = RunReport {
@@ -134,7 +134,7 @@ impl PartnerState {
             snapshot_at: Some(snapshot.0),
             dated: true,
             faults: facts.faults,
-            ..short_report(facts.run, RunStatus::SkippedOlder, &facts.file, self.around.clock.now())
+            ..short_report(facts.run, RunStatus::SkippedOlder, &facts.file, self.shared.clock.now())
         };
         let (durable, _) = oneshot::channel();
         let mut set = WriteSet::new(self.no);
@@ -171,7 +171,7 @@ impl PartnerState {
         self.count_plans();
         if let Some(running) = &mut self.running {
             (running.active, running.ending) = (None, None);
-            running.closing = Some((report, retry_after));
+            running.report = Some((report, retry_after));
         }
         self.commit(set, reply);
     }
@@ -199,7 +199,7 @@ impl ActiveRun {
         let came_back = slot.filter(|_| head.as_ref().is_some_and(comes_back));
         let mut decided = match came_back {
             Some(slot) if !ledger.come_back(slot)? => Decided::damaged(Rule::X2),
-            _ => ledger.asset(write, Lanes::Feed { snapshot, stamped_at, fetch_started_at })?,
+            _ => ledger.asset(write, WriteTime::Feed { snapshot, stamped_at, fetch_started_at })?,
         };
         if came_back.is_some() && !decided.item.outcome.is_refused() {
             (decided.item.outcome, decided.facts.document) = (Outcome::Created, Outcome::Created);

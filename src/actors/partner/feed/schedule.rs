@@ -1,6 +1,6 @@
 //! The feed's schedule: when the next run starts, and what happens when one has ended.
 
-use super::bodies::{Rebuild, bodies_of};
+use super::bodies::{RebuildSource, bodies_of};
 use super::spool;
 use super::task::FeedTask;
 use crate::actors::partner::message::PartnerMessage;
@@ -24,12 +24,12 @@ const REST_MIN: Duration = Duration::from_secs(3_600);
 
 /// Tells the actor that a run's task has ended, however it did, also by a panic: else the schedule
 /// would stand still.
-struct Closes {
+struct RunGuard {
     actor: ActorRef<PartnerMessage>,
     run: RunId,
 }
 
-impl Drop for Closes {
+impl Drop for RunGuard {
     fn drop(&mut self) {
         // an actor that has gone has no schedule
         let _ = self.actor.cast(PartnerMessage::RunClosed { run: self.run });
@@ -45,7 +45,7 @@ impl PartnerState {
                 self.rest(rest);
                 self.set_timer(rest, myself);
             }
-            Some(_) => self.set_timer(first_wait(self.around.feeds, chance()), myself),
+            Some(_) => self.set_timer(first_wait(self.shared.feeds, chance()), myself),
             None => {}
         }
     }
@@ -53,7 +53,7 @@ impl PartnerState {
     /// The feed's runs have killed this actor again and again, and pushes with it. The next one
     /// is put off, and a report says so.
     fn rest(&mut self, rest: Duration) {
-        let (run, now) = (RunId(self.feed.last_run.0 + 1), self.around.clock.now());
+        let (run, now) = (RunId(self.feed.last_run.0 + 1), self.shared.clock.now());
         let detail = format!(
             "applying the feed has failed inside again and again: it rests for {rest:?}, until it is asked for by \
              hand, or until its configuration changes; tell the operator"
@@ -79,7 +79,7 @@ impl PartnerState {
     /// Also for an operator who wants a snapshot read again; `None` where no run was started.
     pub fn start_run_as(
         &mut self,
-        rebuild: Option<Rebuild>,
+        rebuild: Option<RebuildSource>,
         myself: &ActorRef<PartnerMessage>,
     ) -> Option<RunId> {
         if self.settings.feed.is_none() || self.running.is_some() {
@@ -94,20 +94,20 @@ impl PartnerState {
             state: self.feed.clone(),
             mapping_print: self.settings.mapping_print(),
             actor: myself.clone(),
-            fetcher: self.around.fetcher.clone(),
-            gates: self.around.gates.clone(),
-            spool: spool::file_of(&self.around.spool, self.settings.name.as_str(), self.generation, run),
-            bodies: bodies_of(&self.around.spool, self.settings.name.as_str()),
-            reserve: self.around.reserve.clone(),
+            fetcher: self.shared.fetcher.clone(),
+            gates: self.shared.gates.clone(),
+            spool: spool::file_of(&self.shared.spool, self.settings.name.as_str(), self.generation, run),
+            bodies: bodies_of(&self.shared.spool, self.settings.name.as_str()),
+            reserve: self.shared.reserve.clone(),
             rebuild,
-            reader: self.around.reader.clone(),
-            overlay_bytes_max: self.around.overlay_bytes_max,
-            clock: self.around.clock.clone(),
+            reader: self.shared.reader.clone(),
+            overlay_bytes_max: self.shared.overlay_bytes_max,
+            clock: self.shared.clock.clone(),
         };
-        let is_replay = matches!(task.rebuild, Some(Rebuild::Stored(_)));
+        let is_replay = matches!(task.rebuild, Some(RebuildSource::Stored(_)));
         let actor = myself.clone();
         let task = spawn(TaskKind::FeedRun, async move {
-            let _closes = Closes { actor, run };
+            let _guard = RunGuard { actor, run };
             task.run().await;
         });
         self.running = Some(RunningFeed {
@@ -117,8 +117,8 @@ impl PartnerState {
             active: None,
             ending: None,
             is_replay,
-            closing: None,
-            again: false,
+            report: None,
+            run_again: false,
         });
         Some(run)
     }
@@ -127,7 +127,7 @@ impl PartnerState {
     /// followed by another, since whoever asks may have seen its report already.
     pub fn fetch_now(&mut self, myself: &ActorRef<PartnerMessage>) {
         match &mut self.running {
-            Some(running) => running.again |= running.closing.is_some(),
+            Some(running) => running.run_again |= running.report.is_some(),
             None => self.start_run(myself),
         }
     }
@@ -142,8 +142,8 @@ impl PartnerState {
             return;
         }
         let Some(mut running) = self.running.take() else { return };
-        let (report, retry_after) = match running.closing.take() {
-            Some(closing) => closing,
+        let (report, retry_after) = match running.report.take() {
+            Some(report) => report,
             None => (self.close_unreported(run, running.is_replay), None),
         };
         if report.status.is_accepted() {
@@ -153,12 +153,12 @@ impl PartnerState {
             true => log_run(self.settings.name.as_str(), &report),
             false => self.note_end(&report, running.began.elapsed()),
         }
-        self.go_on(running.again, retry_after, myself);
+        self.go_on(running.run_again, retry_after, myself);
     }
 
     /// The run's task has ended without a word, as by a panic.
     fn close_unreported(&mut self, run: RunId, is_replay: bool) -> RunReport {
-        let now = self.around.clock.now();
+        let now = self.shared.clock.now();
         let detail = "the run ended inside before it came to a result; the next one starts over";
         self.feed.failures_in_row += u32::from(!is_replay);
         let failure = RunFailure::plain("run_broke_off", detail.into(), now);
@@ -169,7 +169,7 @@ impl PartnerState {
     }
 
     fn note_end(&self, report: &RunReport, took: Duration) {
-        let (feed, now) = (self.metrics.feed(), self.around.clock.now());
+        let (feed, now) = (self.metrics.feed(), self.shared.clock.now());
         feed.run_finished(report.status, &report.counts, now, took);
         feed.failures_in_row(self.feed.failures_in_row);
         if report.status == RunStatus::Applied {
@@ -187,8 +187,8 @@ impl PartnerState {
     }
 
     /// Behind a run: another at once, or at its time.
-    fn go_on(&mut self, again: bool, retry_after: Option<Duration>, myself: &ActorRef<PartnerMessage>) {
-        match again {
+    fn go_on(&mut self, run_again: bool, retry_after: Option<Duration>, myself: &ActorRef<PartnerMessage>) {
+        match run_again {
             true => self.start_run(myself),
             false => self.schedule_next(retry_after, myself),
         }
@@ -202,7 +202,7 @@ impl PartnerState {
             self.stop_timer();
             match &mut self.running {
                 // a timer would go off while the old run is under way, and be lost
-                Some(running) => running.again = true,
+                Some(running) => running.run_again = true,
                 None => self.schedule_first_fetch(myself),
             }
         }
@@ -323,9 +323,9 @@ mod tests {
     async fn a_run_whose_task_panics_is_closed_all_the_same() {
         let (heard, mut closed) = mpsc::unbounded_channel();
         let (actor, _) = Actor::spawn(None, Listener, heard).await.unwrap();
-        let closes = Closes { actor: actor.clone(), run: RunId(7) };
+        let guard = RunGuard { actor: actor.clone(), run: RunId(7) };
         let task = spawn(TaskKind::FeedRun, async move {
-            let _closes = closes;
+            let _guard = guard;
             panic!("asked to panic by a test")
         });
         assert!(task.await.unwrap_err().is_panic());

@@ -1,6 +1,6 @@
 //! A run's task, beside the actor: what it takes along, and how it asks the actor.
 
-use super::bodies::{Rebuild, give_up_oldest_body};
+use super::bodies::{RebuildSource, give_up_oldest_body};
 use crate::actors::gates::FeedGates;
 use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::message::run::RunFailure;
@@ -33,7 +33,7 @@ pub struct FeedTask {
     pub bodies: PathBuf,
     pub reserve: Reserve,
     /// An operator wants a snapshot read again.
-    pub rebuild: Option<Rebuild>,
+    pub rebuild: Option<RebuildSource>,
     pub reader: Reader,
     pub overlay_bytes_max: usize,
     pub clock: Clock,

@@ -28,13 +28,13 @@ pub struct Rare {
     pub death: Stamp,
     pub end: Stamp,
     pub died_at: Micros,
-    pub exceptions: Vec<Held>,
+    pub exceptions: Vec<PackedException>,
     pub beaten: Option<Box<[Beaten]>>,
 }
 
 /// An exception with its member's name as a number: 24 bytes.
 #[derive(Clone, Copy)]
-pub struct Held {
+pub struct PackedException {
     pub stamp: Stamp,
     pub name: u32,
     pub removed: bool,

@@ -11,7 +11,7 @@ pub mod slot_set;
 use crate::domain::{AssetHead, AssetId, Currency, Exception, Micros, Quote, QuoteName, Slot, Stamp};
 use crate::rules::price::PricedAsset;
 use compact_str::CompactString;
-use entry::{Entry, Held, Rare};
+use entry::{Entry, PackedException, Rare};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use held_quotes::{HeldQuote, QuoteKind, Quotes, RareQuote};
 use interned::Interned;
@@ -315,8 +315,11 @@ impl Index {
 
     fn pack(&mut self, id: AssetId, head: &AssetHead, quotes: Quotes) -> Entry {
         let names = &mut self.names;
-        let mut pack =
-            |e: &Exception| Held { stamp: e.stamp, name: names.number(&e.name), removed: e.removed };
+        let mut pack = |e: &Exception| PackedException {
+            stamp: e.stamp,
+            name: names.number(&e.name),
+            removed: e.removed,
+        };
         let beaten = (!head.beaten.is_empty()).then(|| head.beaten.as_slice().into());
         let is_rare = head.death.happened() || !head.exceptions.is_empty() || beaten.is_some();
         let rare = is_rare.then(|| {
@@ -344,7 +347,7 @@ impl Index {
     /// Sorted by name, as they were packed.
     fn unpack_exceptions(&self, entry: &Entry) -> Vec<Exception> {
         let Some(rare) = &entry.rare else { return Vec::new() };
-        let unpack = |held: &Held| Exception {
+        let unpack = |held: &PackedException| Exception {
             name: self.names.value(held.name).clone(),
             stamp: held.stamp,
             removed: held.removed,

@@ -33,7 +33,7 @@ fn quote(name: &str) -> Quote {
 
 #[test]
 fn an_exception_costs_twenty_four_bytes_and_an_asset_with_a_quote_a_hundred_and_fifty() {
-    assert_eq!(size_of::<Held>(), 24);
+    assert_eq!(size_of::<PackedException>(), 24);
     assert!(size_of::<Option<Entry>>() <= 152, "{}", size_of::<Option<Entry>>());
 }
 

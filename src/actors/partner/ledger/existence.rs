@@ -4,7 +4,7 @@
 //! A said delete ends: what is at or below it leaves both.
 
 use super::outcomes::inactive_status;
-use super::{Lanes, Ledger, LedgerError};
+use super::{Ledger, LedgerError, WriteTime};
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetWrite, ChangeKind, Document, Member, PriceChange, Quote, Slot,
     Stamp, Verb,
@@ -123,7 +123,7 @@ impl Ledger<'_> {
         };
         let at = stamp.at;
         let decided =
-            self.asset(&write, Lanes::Feed { snapshot: at, stamped_at: at, fetch_started_at: at })?;
+            self.asset(&write, WriteTime::Feed { snapshot: at, stamped_at: at, fetch_started_at: at })?;
         Ok(!decided.item.is_damaged())
     }
 

@@ -22,7 +22,7 @@ pub struct Loss {
 
 /// Who wrote, and when we learned of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Source {
+pub struct LossSource {
     pub origin: Origin,
     pub learned_at: Micros,
 }
@@ -32,7 +32,7 @@ pub fn of_document(
     write: &AssetWrite,
     stamp: Stamp,
     decision: &DocumentDecision,
-    source: Source,
+    source: LossSource,
 ) -> Option<LostWrite> {
     let whole = decision.outcome == Outcome::Superseded;
     if !whole && decision.superseded.is_empty() {
@@ -58,7 +58,7 @@ pub fn of_price(
     write: &PriceWrite,
     stamp: Stamp,
     decision: &PriceDecision,
-    source: Source,
+    source: LossSource,
 ) -> Option<LostWrite> {
     let item = &decision.item;
     let conflicts = item.note.as_ref().is_some_and(|note| note.code == "value_conflict");
@@ -74,7 +74,11 @@ pub fn of_price(
 }
 
 /// What a feed's price without a time lost, if it did.
-pub fn of_undated(price: &UndatedPrice<'_>, decision: &PriceDecision, source: Source) -> Option<LostWrite> {
+pub fn of_undated(
+    price: &UndatedPrice<'_>,
+    decision: &PriceDecision,
+    source: LossSource,
+) -> Option<LostWrite> {
     if decision.item.outcome != Outcome::Superseded {
         return None;
     }

@@ -23,13 +23,13 @@ use crate::rules::policy::Policy;
 use crate::rules::time::source::{DOCUMENT_AHEAD_MAX, is_future};
 use crate::store::{ReadError, Reader};
 use lacked::Lacked;
-use loss::{Loss, Source};
+use loss::{Loss, LossSource};
 use outcomes::{
     absent_from_file, damaged, holds_too_much, long_forgotten, older_than_history, too_many_assets,
 };
 use recent::RecentDocuments;
 use std::collections::HashMap;
-use undo::{Mark, Undo};
+use undo::{Undo, UndoMark};
 
 /// Batches from this size on are worth warming the index for.
 const WARM_FROM: usize = 8;
@@ -38,7 +38,7 @@ const WARM_FROM: usize = 8;
 pub type Prefetched = HashMap<AssetId, (u32, Document)>;
 
 /// What a batch is decided by and with.
-pub struct Terms<'a> {
+pub struct LedgerTerms<'a> {
     pub partner: PartnerNo,
     pub index: &'a mut Index,
     pub recent: &'a mut RecentDocuments,
@@ -97,9 +97,9 @@ impl Decisions {
     }
 }
 
-/// Where a write's time comes from: its own, a snapshot's, or the partner's receive clock.
+/// The time and lane that a write is stamped with: its own, a snapshot's, or the partner's receive clock.
 #[derive(Clone, Copy, Debug)]
-pub enum Lanes {
+pub enum WriteTime {
     /// Each item has its time; `undated` stands in where it has none (T1).
     Push { undated: Micros },
     /// All is stamped `(S, feed)`; undated prices are kept apart (P2).
@@ -143,9 +143,9 @@ struct Judged {
 }
 
 impl<'a> Ledger<'a> {
-    pub fn open(terms: Terms<'a>) -> Ledger<'a> {
-        let Terms { partner, index, recent, reader, policy, history_floor, .. } = terms;
-        let Terms { lacked, prefetched, now, origin, .. } = terms;
+    pub fn open(terms: LedgerTerms<'a>) -> Ledger<'a> {
+        let LedgerTerms { partner, index, recent, reader, policy, history_floor, .. } = terms;
+        let LedgerTerms { lacked, prefetched, now, origin, .. } = terms;
         Ledger {
             index,
             now,
@@ -178,10 +178,10 @@ impl Ledger<'_> {
     /// Decides one write of an asset: its document, then its prices, all in the same commit (D5).
     /// Where one of its prices is refused, nothing of the item applies; of a feed's record the
     /// document does, and only the price is kept aside (F2).
-    pub fn asset(&mut self, write: &AssetWrite, lanes: Lanes) -> Result<Decided, LedgerError> {
+    pub fn asset(&mut self, write: &AssetWrite, when: WriteTime) -> Result<Decided, LedgerError> {
         let mark = self.mark();
         let kept_undo = std::mem::replace(&mut self.keeps_undo, true);
-        let decided = self.decide_asset(write, lanes);
+        let decided = self.decide_asset(write, when);
         if decided.as_ref().is_ok_and(|decided| decided.item.outcome.is_refused()) {
             self.take_back(mark);
         }
@@ -192,11 +192,11 @@ impl Ledger<'_> {
         decided
     }
 
-    fn decide_asset(&mut self, write: &AssetWrite, lanes: Lanes) -> Result<Decided, LedgerError> {
-        let (lane, at) = match lanes {
-            Lanes::Push { undated } => (Lane::Push, write.at.unwrap_or(undated)),
-            Lanes::Feed { stamped_at, .. } => (Lane::Feed, stamped_at),
-            Lanes::Admin { at } => (Lane::Admin, at),
+    fn decide_asset(&mut self, write: &AssetWrite, when: WriteTime) -> Result<Decided, LedgerError> {
+        let (lane, at) = match when {
+            WriteTime::Push { undated } => (Lane::Push, write.at.unwrap_or(undated)),
+            WriteTime::Feed { stamped_at, .. } => (Lane::Feed, stamped_at),
+            WriteTime::Admin { at } => (Lane::Admin, at),
         };
         let stamp = Stamp::new(at, lane, write.sequence);
         if self.index.is_damaged(&write.id) {
@@ -207,7 +207,7 @@ impl Ledger<'_> {
             return Ok(Decided::document_only(refused));
         }
         let head = slot.map_or_else(AssetHead::unborn, |slot| self.index.head(slot));
-        let Some(Judged { document, decision }) = self.judge((slot, &head), write, stamp, lanes)? else {
+        let Some(Judged { document, decision }) = self.judge((slot, &head), write, stamp, when)? else {
             return Ok(Decided::document_only(damaged(Rule::D1)));
         };
         let lacked = self.lacked.by(&write.id);
@@ -252,7 +252,7 @@ impl Ledger<'_> {
         let mut decided = Decided { item, facts, prices_aside: Vec::new() };
         let speaks = !matches!(decision.outcome, Outcome::NotFound | Outcome::Gone);
         if speaks && write.verb != Verb::Delete {
-            self.asset_prices(write, stamp, lanes, outlives_after, &mut decided);
+            self.asset_prices(write, stamp, when, outlives_after, &mut decided);
         }
         Ok(decided)
     }
@@ -263,7 +263,7 @@ impl Ledger<'_> {
         (slot, head): (Option<Slot>, &AssetHead),
         write: &AssetWrite,
         stamp: Stamp,
-        lanes: Lanes,
+        when: WriteTime,
     ) -> Result<Option<Judged>, LedgerError> {
         let mut stamped =
             StampedWrite { verb: write.verb, stamp, members: &write.members, removed: &write.removed };
@@ -279,7 +279,7 @@ impl Ledger<'_> {
             Err(damaged) => damaged,
         };
         // P2: the class that stands says which of a feed's prices show
-        let asks_for_class = matches!(lanes, Lanes::Feed { .. }) && !write.prices.is_empty();
+        let asks_for_class = matches!(when, WriteTime::Feed { .. }) && !write.prices.is_empty();
         let decision = unread::decide(head, stamped, lacked);
         let decision = decision.filter(|decision| match &decision.effect {
             // what it leaves as it is stored cannot be read
@@ -300,8 +300,8 @@ impl Ledger<'_> {
     }
 
     /// Keeps what a write lost, up to what one batch may record.
-    pub(super) fn note_loss(&mut self, id: &AssetId, lost: impl FnOnce(Source) -> Option<LostWrite>) {
-        let source = Source { origin: self.origin, learned_at: self.now };
+    pub(super) fn note_loss(&mut self, id: &AssetId, lost: impl FnOnce(LossSource) -> Option<LostWrite>) {
+        let source = LossSource { origin: self.origin, learned_at: self.now };
         if let Some(write) = lost(source).filter(|_| self.losses.len() < loss::PER_BATCH_MAX) {
             self.losses.push(Loss { id: id.clone(), write });
         }
@@ -383,13 +383,13 @@ impl Ledger<'_> {
     }
 
     /// A point to come back to: all that follows on it can be taken back while undo is kept.
-    pub fn mark(&self) -> Mark {
+    pub fn mark(&self) -> UndoMark {
         let (steps, changes, losses) = (self.undo.len(), self.set.changes.len(), self.losses.len());
-        Mark { steps, changes, losses, ambiguous: self.ambiguous }
+        UndoMark { steps, changes, losses, ambiguous: self.ambiguous }
     }
 
     /// Takes every step since `mark` back, newest first.
-    pub fn take_back(&mut self, mark: Mark) {
+    pub fn take_back(&mut self, mark: UndoMark) {
         for step in self.undo.drain(mark.steps..).rev() {
             step.take_back(self.index, self.recent);
         }

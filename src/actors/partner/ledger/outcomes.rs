@@ -72,7 +72,7 @@ pub fn holds_too_much(excess: Excess, bytes_max: usize) -> ItemOutcome {
 }
 
 /// Of several prices in one item, the outcome that says most.
-pub fn louder(a: Outcome, b: Outcome) -> Outcome {
+pub fn weightier(a: Outcome, b: Outcome) -> Outcome {
     let loudness = |outcome| match outcome {
         Outcome::Rejected | Outcome::Quarantined => 3,
         Outcome::Updated => 2,

@@ -2,8 +2,8 @@
 //! write or a feed's record carries.
 
 use super::loss;
-use super::outcomes::{at_the_price, damaged, louder, merge_price, older_than_history, too_many_assets};
-use super::{Decided, Lanes, Ledger};
+use super::outcomes::{at_the_price, damaged, merge_price, older_than_history, too_many_assets, weightier};
+use super::{Decided, Ledger, WriteTime};
 use crate::actors::partner::index::Index;
 use crate::codec::render::heartbeat;
 use crate::domain::{
@@ -70,20 +70,22 @@ impl Ledger<'_> {
         &mut self,
         write: &AssetWrite,
         stamp: Stamp,
-        lanes: Lanes,
+        when: WriteTime,
         outlives_after: i64,
         decided: &mut Decided,
     ) {
         let Decided { item, facts, prices_aside } = decided;
-        let said = match lanes {
-            Lanes::Feed { snapshot, .. } => Said { run: Some(snapshot), by_arrival: false, outlives_after },
-            Lanes::Push { .. } => Said { by_arrival: write.at.is_none(), ..Said::default() },
-            Lanes::Admin { .. } => Said::default(),
+        let said = match when {
+            WriteTime::Feed { snapshot, .. } => {
+                Said { run: Some(snapshot), by_arrival: false, outlives_after }
+            }
+            WriteTime::Push { .. } => Said { by_arrival: write.at.is_none(), ..Said::default() },
+            WriteTime::Admin { .. } => Said::default(),
         };
         for price in &write.prices {
             let slot = self.index.find(&write.id);
-            let decision = match (lanes, price.at, price.amount) {
-                (Lanes::Feed { snapshot, fetch_started_at, .. }, None, Some(amount)) => {
+            let decision = match (when, price.at, price.amount) {
+                (WriteTime::Feed { snapshot, fetch_started_at, .. }, None, Some(amount)) => {
                     let undated = UndatedPrice {
                         quote: price.quote,
                         amount,
@@ -109,8 +111,8 @@ impl Ledger<'_> {
             facts.ambiguous |= decision.ambiguous;
             let priced = self.price_decided(slot, &write.id, decision);
             let refused = priced.outcome.is_refused();
-            facts.price = Some(facts.price.map_or(priced.outcome, |held| louder(held, priced.outcome)));
-            if refused && matches!(lanes, Lanes::Feed { .. }) {
+            facts.price = Some(facts.price.map_or(priced.outcome, |held| weightier(held, priced.outcome)));
+            if refused && matches!(when, WriteTime::Feed { .. }) {
                 prices_aside.push(at_the_price(priced));
                 continue;
             }

@@ -13,7 +13,7 @@ pub enum Undo {
 
 /// A point that the ledger can be taken back to.
 #[derive(Clone, Copy, Debug)]
-pub struct Mark {
+pub struct UndoMark {
     pub steps: usize,
     pub changes: usize,
     pub losses: usize,

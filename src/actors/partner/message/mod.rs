@@ -10,7 +10,7 @@ use crate::actors::push::{Push, PushAnswer, PushBody};
 use crate::config::PartnerSettings;
 use crate::domain::{QuarantineRow, RunId, Seq};
 use orders::{Operated, Order, PlanOrder, PlanPart, PlanReply, RebuildFrom, RebuildRefused};
-use quarantine::{Kept, Verdict};
+use quarantine::{RowAnswer, RowOrder};
 use run::{FeedRecord, FetchedFile, RunFailure, RunPart, RunStart, SnapshotFacts};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -78,10 +78,10 @@ pub enum PartnerMessage {
         reply: oneshot::Sender<Seq>,
     },
     /// Release or drop a row of the quarantine.
-    Kept {
+    DecideRow {
         key: u64,
-        wish: Kept,
-        verdict: oneshot::Sender<Verdict>,
+        order: RowOrder,
+        answer: oneshot::Sender<RowAnswer>,
         durable: oneshot::Sender<Seq>,
     },
     ListParked {

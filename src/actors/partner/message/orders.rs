@@ -9,23 +9,23 @@ use tokio::sync::oneshot;
 pub struct Order {
     pub id: AssetId,
     pub reason: String,
-    pub deed: Deed,
+    pub kind: OrderKind,
 }
 
 #[derive(Debug)]
-pub enum Deed {
+pub enum OrderKind {
     /// Speaks for the members that it names, and bears no price.
     Patch(Box<AssetWrite>),
     Hide,
     Unhide,
 }
 
-impl Deed {
-    pub fn kind(&self) -> ActionKind {
+impl OrderKind {
+    pub fn action(&self) -> ActionKind {
         match self {
-            Deed::Patch(_) => ActionKind::Patch,
-            Deed::Hide => ActionKind::Hide,
-            Deed::Unhide => ActionKind::Unhide,
+            OrderKind::Patch(_) => ActionKind::Patch,
+            OrderKind::Hide => ActionKind::Hide,
+            OrderKind::Unhide => ActionKind::Unhide,
         }
     }
 }

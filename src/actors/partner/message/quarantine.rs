@@ -1,7 +1,7 @@
 //! A row of the quarantine on its way to be decided again: decoded on the caller's task, as it
 //! would have been decoded.
 
-use crate::actors::partner::ledger::{Lanes, Prefetched};
+use crate::actors::partner::ledger::{Prefetched, WriteTime};
 use crate::codec::mapping::{self, Around};
 use crate::codec::request::again::{self, Named};
 use crate::config::PartnerSettings;
@@ -10,9 +10,9 @@ use crate::domain::{
     RefusedKind, RefusedOrigin, Verb, Write,
 };
 
-/// What is asked of a row.
+/// What a caller wants done with a row.
 #[derive(Debug)]
-pub enum Kept {
+pub enum RowOrder {
     Release(Box<Released>),
     Drop,
 }
@@ -21,14 +21,14 @@ pub enum Kept {
 #[derive(Debug)]
 pub struct Released {
     pub write: Write,
-    pub lanes: Lanes,
+    pub when: WriteTime,
     pub origin: Origin,
     pub prefetched: Prefetched,
 }
 
-/// What the actor says of it.
+/// What became of the row.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum RowAnswer {
     /// There is no such row, or no longer.
     Missing,
     Dropped,
@@ -38,7 +38,7 @@ pub enum Verdict {
 
 /// Why a row cannot be decided again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cannot {
+pub enum ReleaseRefused {
     /// Its text is not all there.
     Cut,
     /// It never got a time: its run was refused as a whole.
@@ -49,24 +49,24 @@ pub enum Cannot {
 
 impl Released {
     /// Decodes a row as it would have been decoded, with the policy and mapping of today.
-    pub fn of(row: &QuarantineRow, settings: &PartnerSettings) -> Result<Released, Cannot> {
+    pub fn of(row: &QuarantineRow, settings: &PartnerSettings) -> Result<Released, ReleaseRefused> {
         if row.is_cut() {
-            return Err(Cannot::Cut);
+            return Err(ReleaseRefused::Cut);
         }
-        let at = Micros(row.at.ok_or(Cannot::Undated)?);
+        let at = Micros(row.at.ok_or(ReleaseRefused::Undated)?);
         let received_at = Micros(row.received_at);
         let id = row.id.as_deref().and_then(|id| AssetId::new(id).ok());
-        let (origin, lanes) = match row.origin {
+        let (origin, when) = match row.origin {
             RefusedOrigin::Feed { run, record } => (
                 Origin::Feed { run, record: u32::try_from(record).unwrap_or(u32::MAX) },
-                Lanes::Feed { snapshot: at, stamped_at: at, fetch_started_at: received_at },
+                WriteTime::Feed { snapshot: at, stamped_at: at, fetch_started_at: received_at },
             ),
-            RefusedOrigin::Push { delivery } => (Origin::Push { delivery }, Lanes::Push { undated: at }),
-            RefusedOrigin::Parked => (Origin::Push { delivery: 0 }, Lanes::Push { undated: at }),
+            RefusedOrigin::Push { delivery } => (Origin::Push { delivery }, WriteTime::Push { undated: at }),
+            RefusedOrigin::Parked => (Origin::Push { delivery: 0 }, WriteTime::Push { undated: at }),
         };
         let write = match row.kind {
             RefusedKind::FeedRecord => {
-                let mapping = &settings.feed.as_ref().ok_or(Cannot::Unreadable)?.mapping;
+                let mapping = &settings.feed.as_ref().ok_or(ReleaseRefused::Unreadable)?.mapping;
                 let read = mapping::decode(&row.raw, Around::default(), mapping, &settings.policy).ok();
                 // what is kept for its price alone is of no use without it (F2)
                 read.filter(|read| read.prices_aside.is_empty())
@@ -79,7 +79,7 @@ impl Released {
                 again::decode(&row.raw, kind, Named { id: id.as_ref(), quote }, &settings.policy)
             }
         };
-        let mut write = write.ok_or(Cannot::Unreadable)?;
+        let mut write = write.ok_or(ReleaseRefused::Unreadable)?;
         if row.code == "future_time" {
             // T4: its sender said that time, if only in the envelope that the row does not hold
             let said = match &mut write {
@@ -88,7 +88,7 @@ impl Released {
             };
             said.get_or_insert(at);
         }
-        Ok(Released { write, lanes, origin, prefetched: Prefetched::new() })
+        Ok(Released { write, when, origin, prefetched: Prefetched::new() })
     }
 
     /// The asset whose document the decision will rest on.

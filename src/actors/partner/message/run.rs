@@ -45,19 +45,19 @@ pub struct SnapshotFacts {
     pub is_lines: bool,
     pub faults: Vec<RecordFault>,
     /// A snapshot that was accepted before, read again for an operator.
-    pub again: Option<Again>,
+    pub reread: Option<Reread>,
 }
 
 /// A snapshot that was accepted before: its time, and whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Again {
+pub struct Reread {
     pub snapshot: Micros,
     pub dated: bool,
     /// The run whose stored file it is; `None`: fetched, the same bytes as the last accepted.
     pub stored: Option<RunId>,
 }
 
-impl Again {
+impl Reread {
     pub fn detail(self) -> String {
         match self.stored {
             Some(run) => format!("an operator had the stored file of run {} read again", run.0),

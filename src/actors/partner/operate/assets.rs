@@ -6,8 +6,8 @@
 //! is hidden, and created when it is shown again.
 
 use crate::actors::partner::books::actions::action_records;
-use crate::actors::partner::ledger::{Lanes, LedgerError, Prefetched};
-use crate::actors::partner::message::orders::{Deed, Operated, Order};
+use crate::actors::partner::ledger::{LedgerError, Prefetched, WriteTime};
+use crate::actors::partner::message::orders::{Operated, Order, OrderKind};
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{OperatorAction, Origin};
 use tokio::sync::oneshot;
@@ -20,21 +20,21 @@ impl PartnerState {
         prefetched: Prefetched,
         reply: oneshot::Sender<Operated>,
     ) -> Result<(), LedgerError> {
-        let at = self.around.clock.now();
+        let at = self.shared.clock.now();
         let number = self.last_action + 1;
-        let Order { id, reason, deed } = order;
-        let kind = deed.kind();
+        let Order { id, reason, kind } = order;
+        let action = kind.action();
         let mut ledger = self.ledger(Origin::Admin { action: number }, prefetched);
-        let item = match deed {
-            Deed::Patch(write) => ledger.asset(&write, Lanes::Admin { at })?.item,
-            Deed::Hide => ledger.set_hidden(&id, true, at)?,
-            Deed::Unhide => ledger.set_hidden(&id, false, at)?,
+        let item = match kind {
+            OrderKind::Patch(write) => ledger.asset(&write, WriteTime::Admin { at })?.item,
+            OrderKind::Hide => ledger.set_hidden(&id, true, at)?,
+            OrderKind::Unhide => ledger.set_hidden(&id, false, at)?,
         };
         let decisions = ledger.finish();
         let mut set = self.account_for(decisions);
         let acts = !set.changes.is_empty();
         if acts {
-            let action = OperatorAction { at: at.0, kind, asset: id.as_str().to_owned(), reason };
+            let action = OperatorAction { at: at.0, kind: action, asset: id.as_str().to_owned(), reason };
             set.changes.extend(action_records(number, &action));
             self.last_action = number;
         }

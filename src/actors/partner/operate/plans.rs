@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 impl PartnerState {
     /// F4: undoes what has waited too long, whenever somebody looks.
     pub fn look_at_plans(&mut self) {
-        self.plans.expire(&self.feed, self.around.clock.now());
+        self.plans.expire(&self.feed, self.shared.clock.now());
         let (durable, _) = oneshot::channel();
         self.commit_plans(WriteSet::new(self.no), durable);
     }
@@ -53,7 +53,7 @@ impl PartnerState {
     }
 
     fn reject_plan(&mut self, order: PlanOrder, reply: PlanReply) {
-        let now = self.around.clock.now();
+        let now = self.shared.clock.now();
         let end = PlanEnd { plan: order.plan, state: PlanState::Rejected, deleted: 0, kept: 0 };
         self.log_plan(end, order.reason.as_deref());
         self.plans.turn_down(order.plan, PlanState::Rejected, order.reason, &self.feed, now);
@@ -69,8 +69,8 @@ impl PartnerState {
     fn approve_plan(&mut self, order: PlanOrder, reply: PlanReply, myself: &ActorRef<PartnerMessage>) {
         let PlanOrder { plan, reason, .. } = order;
         self.plans.applying = Some(Applying { plan, reason, next: 0, place: 0, deleted: 0, kept: 0 });
-        let (actor, reader) = (myself.clone(), self.around.reader.clone());
-        let (overlay_bytes_max, reserve) = (self.around.overlay_bytes_max, self.around.reserve.clone());
+        let (actor, reader) = (myself.clone(), self.shared.reader.clone());
+        let (overlay_bytes_max, reserve) = (self.shared.overlay_bytes_max, self.shared.reserve.clone());
         spawn(TaskKind::PlanOrder, async move {
             // without an end the caller sees "unknown", and the plan is still held
             if let Some(end) = apply_parts(&actor, &reader, overlay_bytes_max, &reserve).await {
@@ -97,7 +97,7 @@ impl PartnerState {
             kept: applying.kept,
         });
         if let Some(end) = end {
-            let now = self.around.clock.now();
+            let now = self.shared.clock.now();
             self.log_plan(end, applying.reason.as_deref());
             self.plans.close(applying.plan, PlanState::Approved, applying.reason, now);
         } else {

@@ -3,57 +3,59 @@
 //!
 //! The row is read and its text decoded on the caller's task; the actor decides.
 
-use crate::actors::partner::ledger::{Lanes, LedgerError};
-use crate::actors::partner::message::quarantine::{Kept, Released, Verdict};
+use crate::actors::partner::ledger::{LedgerError, WriteTime};
+use crate::actors::partner::message::quarantine::{Released, RowAnswer, RowOrder};
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{ItemOutcome, Seq, Write, WriteSet};
 use tokio::sync::oneshot;
 
 impl PartnerState {
-    /// Does what is asked of row `key`; `durable` hears when that can be relied on.
-    pub fn kept(
+    /// Releases or drops the row `key`, and answers; `durable` hears when that can be relied on.
+    pub fn decide_row(
         &mut self,
         key: u64,
-        wish: Kept,
-        verdict: oneshot::Sender<Verdict>,
+        order: RowOrder,
+        answer: oneshot::Sender<RowAnswer>,
         durable: oneshot::Sender<Seq>,
     ) -> Result<(), LedgerError> {
         let mut set = WriteSet::new(self.no);
-        let said = match wish {
-            _ if !self.quarantine.holds(key) => Verdict::Missing,
-            Kept::Drop => {
+        let answered = match order {
+            _ if !self.quarantine.holds(key) => RowAnswer::Missing,
+            RowOrder::Drop => {
                 self.quarantine.remove(key, &mut set);
-                Verdict::Dropped
+                RowAnswer::Dropped
             }
-            Kept::Release(released) => {
+            RowOrder::Release(released) => {
                 let (item, decided) = self.decide_again(*released)?;
                 set = decided;
                 if !item.outcome.is_refused() {
                     self.quarantine.remove(key, &mut set);
                 }
-                Verdict::Decided(item)
+                RowAnswer::Decided(item)
             }
         };
         self.metrics.quarantine_stands_at(self.quarantine.len(), 0);
         self.commit(set, durable);
         // a caller who has gone needs no answer
-        let _ = verdict.send(said);
+        let _ = answer.send(answered);
         Ok(())
     }
 
     fn decide_again(&mut self, released: Released) -> Result<(ItemOutcome, WriteSet), LedgerError> {
-        let Released { write, lanes, origin, prefetched } = released;
+        let Released { write, when, origin, prefetched } = released;
         let mut ledger = self.ledger(origin, prefetched);
         ledger.released = true;
-        let mut item = match (&write, lanes) {
-            (Write::Asset(write), lanes) => {
-                let decided = ledger.asset(write, lanes)?;
+        let mut item = match (&write, when) {
+            (Write::Asset(write), when) => {
+                let decided = ledger.asset(write, when)?;
                 // a feed's record whose price is refused still is not done with (F2)
                 decided.prices_aside.into_iter().next().unwrap_or(decided.item)
             }
             (
                 Write::Price(write),
-                Lanes::Push { undated: at } | Lanes::Feed { snapshot: at, .. } | Lanes::Admin { at, .. },
+                WriteTime::Push { undated: at }
+                | WriteTime::Feed { snapshot: at, .. }
+                | WriteTime::Admin { at, .. },
             ) => ledger.price(write, at),
         };
         item.change = None;

@@ -4,10 +4,10 @@
 //!
 //! The bodies of the last applied runs are kept for this, bounded by count and bytes.
 
-use crate::actors::partner::feed::bodies::{Rebuild, StoredRun, bodies_of, body_of};
+use crate::actors::partner::feed::bodies::{RebuildSource, StoredRun, bodies_of, body_of};
 use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::message::orders::{RebuildFrom, RebuildRefused};
-use crate::actors::partner::message::run::Again;
+use crate::actors::partner::message::run::Reread;
 use crate::actors::partner::state::PartnerState;
 use crate::domain::{Micros, RunId, RunReport, RunStatus};
 use crate::store::ReadError;
@@ -35,10 +35,10 @@ impl PartnerState {
             return Err(RebuildRefused::NoFeed);
         }
         let rebuild = match from {
-            RebuildFrom::Fetch => Rebuild::Fetch,
+            RebuildFrom::Fetch => RebuildSource::Fetch,
             RebuildFrom::Stored(run) => {
                 let stored = self.stored_run(run).map_err(RebuildRefused::Unread)?;
-                Rebuild::Stored(stored.ok_or(RebuildRefused::NotStored)?)
+                RebuildSource::Stored(stored.ok_or(RebuildRefused::NotStored)?)
             }
         };
         self.start_run_as(Some(rebuild), myself).ok_or(RebuildRefused::Running)
@@ -47,13 +47,13 @@ impl PartnerState {
     /// `None` where the run was not applied, or its file is no longer kept. Errs where its report cannot
     /// be read.
     fn stored_run(&self, run: RunId) -> Result<Option<StoredRun>, ReadError> {
-        let report = self.around.reader.record::<RunReport>(self.no, &run)?;
+        let report = self.shared.reader.record::<RunReport>(self.no, &run)?;
         let Some(report) = report.filter(|report| report.status == RunStatus::Applied) else {
             return Ok(None);
         };
         let Some(snapshot) = report.snapshot_at.map(Micros) else { return Ok(None) };
-        let path = body_of(&bodies_of(&self.around.spool, self.settings.name.as_str()), run);
-        let again = Again { snapshot, dated: report.dated, stored: Some(run) };
-        Ok(path.is_file().then_some(StoredRun { again, started_at: Micros(report.started_at), path }))
+        let path = body_of(&bodies_of(&self.shared.spool, self.settings.name.as_str()), run);
+        let reread = Reread { snapshot, dated: report.dated, stored: Some(run) };
+        Ok(path.is_file().then_some(StoredRun { reread, started_at: Micros(report.started_at), path }))
     }
 }

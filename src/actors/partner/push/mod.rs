@@ -5,10 +5,10 @@ mod numbers;
 mod repeats;
 
 use crate::actors::delivery::Delivery;
-use crate::actors::partner::books::refusals::{Batch, Refused, rows_of_push};
+use crate::actors::partner::books::refusals::{Batch, RefusedItem, rows_of_push};
 use crate::actors::partner::books::undated::undated_record;
 use crate::actors::partner::ledger::recent::SetTicket;
-use crate::actors::partner::ledger::{Decisions, Lanes, Ledger, LedgerError, Prefetched};
+use crate::actors::partner::ledger::{Decisions, Ledger, LedgerError, Prefetched, WriteTime};
 use crate::actors::partner::state::PartnerState;
 use crate::actors::push::{Pending, Push, PushAnswer, PushReply};
 use crate::actors::storage::Ack;
@@ -170,7 +170,7 @@ struct DecidedPush {
 struct DecidedItems {
     outcomes: Vec<ItemOutcome>,
     /// Those that were refused.
-    kept: Vec<Refused>,
+    kept: Vec<RefusedItem>,
     numbered: Vec<Numbered>,
     /// The time given to the first item without one (T1).
     undated_at: Option<Micros>,
@@ -190,14 +190,14 @@ fn decide_all(
         decided.outcomes.push(match write {
             Err(refused) => {
                 if refused.outcome.is_refused() {
-                    decided.kept.push(Refused::unreadable(place));
+                    decided.kept.push(RefusedItem::unreadable(place));
                 }
                 *refused
             }
             Ok(write) => {
                 note_numbers(&mut decided.numbered, place, &write);
                 let (item, at) = decide(ledger, &write, undated, received_at)?;
-                decided.kept.extend(Refused::of(place, &write, at, &item));
+                decided.kept.extend(RefusedItem::of(place, &write, at, &item));
                 item
             }
         });
@@ -224,7 +224,7 @@ fn decide(
         None => undated.next(received_at),
     };
     let mut item = match write {
-        Write::Asset(write) => ledger.asset(write, Lanes::Push { undated: fallback })?.item,
+        Write::Asset(write) => ledger.asset(write, WriteTime::Push { undated: fallback })?.item,
         Write::Price(write) => ledger.price(write, fallback),
     };
     if at.is_none() {

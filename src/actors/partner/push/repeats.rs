@@ -41,8 +41,8 @@ impl PartnerState {
         let Some(delivery) = &push.delivery else {
             return Ok(Some(Fresh { push, reply, rebuilt_at: None }));
         };
-        let now = self.around.clock.now();
-        let stored = || self.around.reader.record_with_seq(self.no, &delivery.key);
+        let now = self.shared.clock.now();
+        let stored = || self.shared.reader.record_with_seq(self.no, &delivery.key);
         let remembered = self.deliveries.recall(delivery, now, stored)?;
         let record = remembered.as_ref().map(|remembered| &*remembered.record);
         let decision = deliveries::decide(record, (delivery.header, &delivery.fingerprint), now);
@@ -99,7 +99,7 @@ impl PartnerState {
         };
         let first = Arc::<OnceLock<Seq>>::default();
         let remembered = Remembered { record: Arc::new(record), first: first.clone() };
-        let now = self.around.clock.now();
+        let now = self.shared.clock.now();
         let weight_max = self.settings.policy.deliveries_max as u64;
         set.changes.push(self.deliveries.remember(delivery.key, remembered, *ticket));
         set.changes.extend(self.deliveries.drop_surplus(delivery.key, weight_max, now));

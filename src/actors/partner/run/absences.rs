@@ -3,9 +3,9 @@
 use crate::domain::{AssetHead, Micros, RunId, Slot};
 use crate::rules::document::absence::{self, Absence};
 
-/// An accepted file, as far as absence from it goes.
+/// What absences from an accepted file are judged by.
 #[derive(Clone, Copy, Debug)]
-pub struct Silence {
+pub struct AbsenceBasis {
     pub run: RunId,
     pub snapshot: Micros,
     /// Its absences count at the first (X3): it is dated, and neither cut nor mixed (F1, F6).
@@ -20,7 +20,7 @@ pub struct Silence {
     pub living: u64,
 }
 
-impl Silence {
+impl AbsenceBasis {
     /// F4: an empty file over a catalogue is held at its first absence, dated or not.
     pub fn is_held_at_once(&self) -> bool {
         self.empty && !self.empty_meant
@@ -31,7 +31,7 @@ impl Silence {
 /// deletes first, have been applied.
 #[derive(Debug)]
 pub struct Absences {
-    pub silence: Silence,
+    pub basis: AbsenceBasis,
     /// A run before has ended half-way: who has been noted as absent may be absent for the first time.
     pub torn: bool,
     /// Passed by the guard.
@@ -56,7 +56,7 @@ impl Absences {
 
     /// X3 for one slot, as it stands now.
     pub fn judge(&self, head: &AssetHead) -> Absence {
-        let Silence { snapshot, counts_at_once, .. } = self.silence;
+        let AbsenceBasis { snapshot, counts_at_once, .. } = self.basis;
         match absence::decide(head, snapshot, counts_at_once) {
             Absence::Delete if self.torn && !counts_at_once => Absence::First,
             judged => judged,
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn deletes_are_taken_first_and_each_slot_once() {
-        let silence = Silence {
+        let basis = AbsenceBasis {
             run: RunId(1),
             snapshot: Micros(1),
             counts_at_once: true,
@@ -92,7 +92,7 @@ mod tests {
         };
         let slots = |all: &[u32]| all.iter().map(|&slot| Slot(slot)).collect();
         let (deletes, notes) = (slots(&[1, 4]), slots(&[0, 2]));
-        let mut absences = Absences { silence, torn: false, deletes, notes, next: 0 };
+        let mut absences = Absences { basis, torn: false, deletes, notes, next: 0 };
         let taken: Vec<_> =
             std::iter::from_fn(|| absences.take()).map(|(slot, gone)| (slot.0, gone)).collect();
         assert_eq!(taken, [(1, true), (4, true), (0, false), (2, false)]);

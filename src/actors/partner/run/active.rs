@@ -1,6 +1,6 @@
 //! The state of a run that is being applied, and how its end is recorded.
 
-use super::absences::Silence;
+use super::absences::AbsenceBasis;
 use crate::actors::partner::index::slot_set::SlotSet;
 use crate::actors::partner::message::run::{FeedRecord, FetchedFile, SnapshotFacts};
 use crate::domain::{AssetId, FeedState, ItemOutcome, Micros, RecordFault, RunCounts};
@@ -79,8 +79,8 @@ impl ActiveRun {
         }
     }
 
-    pub fn silence(&self) -> Silence {
-        Silence {
+    pub fn absence_basis(&self) -> AbsenceBasis {
+        AbsenceBasis {
             run: self.facts.run,
             snapshot: self.snapshot,
             counts_at_once: self.dated && !self.facts.may_be_cut && !self.facts.may_be_mixed,

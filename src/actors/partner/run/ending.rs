@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 pub struct Ending {
     /// `None` where absence from the file proves nothing.
     pub absences: Option<Absences>,
-    pub closing: Closing,
+    pub end: EndOf,
     /// What the plans delete that this run has confirmed, and that are approved already: with the
     /// first part.
     pub approved: Vec<ChangeKind>,
@@ -21,16 +21,16 @@ pub struct Ending {
 
 /// What is recorded at the end.
 #[derive(Debug)]
-pub enum Closing {
+pub enum EndOf {
     Applied(Box<ActiveRun>),
     Unchanged { file: FetchedFile, report: Box<RunReport> },
 }
 
-impl Closing {
+impl EndOf {
     pub fn counts(&mut self) -> &mut RunCounts {
         match self {
-            Closing::Applied(active) => &mut active.counts,
-            Closing::Unchanged { report, .. } => &mut report.counts,
+            EndOf::Applied(active) => &mut active.counts,
+            EndOf::Unchanged { report, .. } => &mut report.counts,
         }
     }
 }

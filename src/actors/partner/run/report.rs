@@ -1,7 +1,7 @@
 //! The report that a run ends with.
 
 use super::active::ActiveRun;
-use crate::actors::partner::message::run::{Again, FetchedFile, RunFailure};
+use crate::actors::partner::message::run::{FetchedFile, Reread, RunFailure};
 use crate::domain::{Micros, RunCounts, RunId, RunReport, RunStatus};
 
 /// The report of a run that was applied.
@@ -10,7 +10,7 @@ pub fn applied_report(run: &ActiveRun, pushes_at_all: bool, finished_at: Micros)
         run: run.facts.run,
         status: RunStatus::Applied,
         code: None,
-        detail: run.facts.again.map(Again::detail),
+        detail: run.facts.reread.map(Reread::detail),
         started_at: run.facts.file.started_at.0,
         finished_at: finished_at.0,
         snapshot_at: Some(run.snapshot.0),

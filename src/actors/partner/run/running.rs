@@ -18,9 +18,9 @@ pub struct RunningFeed {
     /// It reads a stored file again: it says nothing of the feed as it is now.
     pub is_replay: bool,
     /// What its report will say, once that is durable.
-    pub closing: Option<(RunReport, Option<Duration>)>,
+    pub report: Option<(RunReport, Option<Duration>)>,
     /// Another run was asked for after the end of this one had been decided.
-    pub again: bool,
+    pub run_again: bool,
 }
 
 impl Drop for RunningFeed {
