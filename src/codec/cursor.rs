@@ -5,6 +5,7 @@
 
 use crate::domain::Seq;
 
+/// The cursor of a change: of the life of the file in which it was committed, and its sequence.
 pub fn encode(journal: u32, seq: Seq) -> String {
     format!("{}-{}", self::journal(journal), seq.0)
 }
@@ -14,7 +15,8 @@ pub(super) fn journal(journal: u32) -> String {
     format!("{journal:08x}")
 }
 
-/// Reads only what `encode` writes: one text for each cursor.
+/// Life and sequence of a cursor; `None` for any text that `encode` does not write, so that each
+/// cursor has one text.
 pub fn decode(text: &str) -> Option<(u32, Seq)> {
     let (journal, seq) = text.split_once('-')?;
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);

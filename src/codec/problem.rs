@@ -5,22 +5,27 @@
 
 use super::json;
 
-/// One refusal. `extensions` are further members: name, and a JSON text.
+/// One refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// The status of the reply.
     pub status: u16,
+    /// Its stable name, in small letters with underscores.
     pub code: &'static str,
+    /// What happened, the same for each refusal of this code.
     pub title: &'static str,
     /// What happened here, in a sentence.
     pub detail: String,
-    /// Where in the body.
+    /// JSON pointer into the body; `None` where it is not about one place there.
     pub pointer: Option<String>,
-    /// What to do about it.
+    /// What to do about it; `None` where there is nothing.
     pub hint: Option<String>,
+    /// Further members: name, and the JSON text of the value.
     pub extensions: Vec<(&'static str, String)>,
 }
 
 impl Problem {
+    /// A refusal without pointer, hint and further members.
     pub fn new(status: u16, code: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
         Problem {
             status,
@@ -33,11 +38,13 @@ impl Problem {
         }
     }
 
+    /// Adds what to do about it.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Problem {
         self.hint = Some(hint.into());
         self
     }
 
+    /// Adds where in the body the fault is.
     pub fn with_pointer(mut self, pointer: impl Into<String>) -> Problem {
         self.pointer = Some(pointer.into());
         self

@@ -15,14 +15,18 @@ use std::borrow::Cow;
 /// Why an item is not taken, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
+    /// The rule that refuses it.
     pub rule: Rule,
+    /// Stable code of the reason.
     pub code: &'static str,
+    /// What to send instead.
     pub hint: String,
-    /// JSON pointer into the item.
+    /// JSON pointer into the item; empty: the item as a whole.
     pub pointer: String,
 }
 
 impl Refusal {
+    /// A refusal of the value as a whole.
     pub fn new(rule: Rule, code: &'static str, hint: impl Into<String>) -> Refusal {
         Refusal { rule, code, hint: hint.into(), pointer: String::new() }
     }
@@ -34,6 +38,7 @@ impl Refusal {
         self
     }
 
+    /// The outcome `rejected` that says so.
     pub fn into_outcome(self) -> Box<ItemOutcome> {
         let mut outcome = ItemOutcome::noted(Outcome::Rejected, self.rule, self.code, self.hint);
         outcome.note_mut().pointer = self.pointer;
@@ -68,6 +73,7 @@ pub(super) fn id(raw: &str, rule: Rule) -> Result<AssetId, Refusal> {
     }
 }
 
+/// The same of a text that has been read.
 pub(super) fn id_text(text: &str, rule: Rule) -> Result<AssetId, Refusal> {
     AssetId::named(text).map_err(|e| match e {
         AssetIdError::Length => Refusal::new(rule, "id_length", "send an id of 1 to 256 bytes"),
@@ -98,6 +104,7 @@ pub(super) fn amount(raw: &str, policy: &Policy) -> Result<Decimal, Refusal> {
     }
 }
 
+/// The same of its digits alone.
 pub(super) fn amount_text(text: &str, policy: &Policy) -> Result<Decimal, Refusal> {
     let amount = Decimal::parse(text).map_err(|e| {
         let (digits, scale) = (Decimal::DIGITS_MAX, Decimal::SCALE_MAX);
@@ -113,6 +120,7 @@ pub(super) fn amount_text(text: &str, policy: &Policy) -> Result<Decimal, Refusa
     check_amount(amount, policy)
 }
 
+/// Refuses zero and negative amounts where the policy does not allow them.
 pub(super) fn check_amount(amount: Decimal, policy: &Policy) -> Result<Decimal, Refusal> {
     if amount.is_zero() && !policy.allow_zero {
         let hint = "an amount of zero is not taken: leave the price out, or set `allow_zero`";
@@ -125,6 +133,7 @@ pub(super) fn check_amount(amount: Decimal, policy: &Policy) -> Result<Decimal, 
     Ok(amount)
 }
 
+/// A currency that the policy knows: the value of a JSON string.
 pub(super) fn currency(raw: &str, policy: &Policy) -> Result<Currency, Refusal> {
     currency_text(&text(raw, Rule::P4)?, policy)
 }
@@ -160,6 +169,7 @@ pub(super) fn time(raw: &str, rule: Rule) -> Result<Option<Micros>, Refusal> {
     }
 }
 
+/// A time, as a text that has been read.
 pub(super) fn time_text(text: &str, rule: Rule) -> Result<Micros, Refusal> {
     time::parse(text, TimeFormat::Rfc3339).map_err(|e| Refusal::new(rule, e.code, e.hint))
 }

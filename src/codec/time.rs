@@ -22,7 +22,8 @@ pub struct TimeError {
     pub hint: String,
 }
 
-/// Reads the text of a time: a string's value, or a number's source text.
+/// Reads the text of a time: a string's value, or a number's source text. Errs where it is not of the
+/// format, or no time that there is.
 pub fn parse(text: &str, format: TimeFormat) -> Result<Micros, TimeError> {
     let per_second = match format {
         TimeFormat::Rfc3339 => return rfc3339(text),
@@ -187,8 +188,8 @@ fn unix(text: &str, micros_each: i128) -> Option<Micros> {
     (FIRST..=LAST).contains(&at).then_some(Micros(at))
 }
 
-/// Reads an HTTP date (RFC 9110): the form of today, and the two that went before it. The weekday
-/// says nothing that the date does not say, so it is passed over.
+/// Reads an HTTP date (RFC 9110): the form of today, and the two that went before it; `None` for any
+/// other text. The weekday says nothing that the date does not say, so it is passed over.
 pub fn parse_http_date(text: &str) -> Option<Micros> {
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     let (day, month, year, clock) = match words.as_slice() {
@@ -229,12 +230,13 @@ pub fn format(at: Micros) -> String {
     String::from_utf8(out).expect("digits and punctuation")
 }
 
-/// The same of a time that may lie before all that can be written: that of what an undated file
-/// said first (T3).
+/// The same of a time that may lie before all that can be written, as that of what an undated file said
+/// first (T3): then `None`.
 pub fn format_known(at: Micros) -> Option<String> {
     is_known(at).then(|| format(at))
 }
 
+/// Whether the time is one that can be written, and not before all of them.
 pub fn is_known(at: Micros) -> bool {
     at.0 >= FIRST
 }

@@ -15,13 +15,13 @@ const EXPANDED_MAX: i64 = 400;
 /// Exponents of more digits than this are kept as they are written.
 const EXPONENT_DIGITS_MAX: usize = 17;
 
-/// The canonical form of one value.
+/// The canonical form of one value. Errs where the text is not one value.
 pub fn canonical(text: &str) -> Result<String, JsonError> {
     let bytes = canonical_bytes(text)?;
     Ok(String::from_utf8(bytes).expect("pieces of UTF-8 cut at ASCII characters are UTF-8"))
 }
 
-/// XXH3 of the canonical form: equal for equal content.
+/// XXH3 of the canonical form: equal for equal content. Errs where the text is not one value.
 pub fn value_hash(text: &str) -> Result<u128, JsonError> {
     // A string without escapes is its own canonical form: most members are such.
     if read::plain(text).is_some() {
@@ -184,7 +184,7 @@ fn write_number(out: &mut Vec<u8>, text: &str) {
             let power = exponent - fraction.len() as i64 + trailing as i64;
             write_scaled(out, significant, power);
         }
-        // Beyond any arithmetic of ours: equal only where it is written alike.
+        // Beyond our arithmetic: equal only where it is written alike.
         None => out.extend_from_slice(unsigned.to_ascii_lowercase().as_bytes()),
     }
 }

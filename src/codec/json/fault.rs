@@ -1,4 +1,4 @@
-//! What a scan can stumble over: small while it is handed up, put into words at the end.
+//! What a scan can find wrong: small while it is handed up, put into words at the end.
 
 use super::limits::{DEPTH_MAX, MEMBERS_MAX, STRING_BYTES_MAX};
 
@@ -16,15 +16,18 @@ pub struct JsonError {
 }
 
 impl JsonError {
-    /// The same error, seen from a text that begins `offset` bytes earlier.
+    /// The same error, counted from the start of a text that begins `offset` bytes earlier.
     pub fn moved(self, offset: usize) -> JsonError {
         JsonError { offset: self.offset + offset, ..self }
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is wrong with a text, and where.
 pub(crate) struct Fault {
+    /// Bytes from the start of the text.
     pub at: usize,
+    /// What is wrong there.
     pub what: What,
 }
 

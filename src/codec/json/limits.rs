@@ -1,8 +1,8 @@
 //! How much a JSON text may hold.
 
-/// Arrays and objects within each other.
+/// The most arrays and objects within each other.
 pub const DEPTH_MAX: usize = 64;
-/// Source text of one string, between its quotes.
+/// Bytes of the longest source text of one string, between its quotes.
 pub const STRING_BYTES_MAX: usize = 64 * 1024;
-/// Members of one object.
+/// The most members of one object.
 pub const MEMBERS_MAX: usize = 256;

@@ -1,8 +1,8 @@
 //! A strict reader of JSON text that never turns a number into a float.
 //!
 //! RFC 8259 with the narrowing of I-JSON (RFC 7493): names are unique at every level, surrogates
-//! come in pairs. Values are handed on as their source text; what they mean is decided by whoever
-//! asks. Depth, lengths and counts are bounded, so that no input costs more than its length.
+//! come in pairs. Values are handed on as their source text; what they mean, the caller decides.
+//! Depth, lengths and counts are bounded, so that no input costs more than its length.
 //! There is no tree of values here on purpose: a document keeps each member's source
 //! text, so that no number in it passes through a float.
 

@@ -10,11 +10,17 @@ use std::borrow::Cow;
 /// What a value is, by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// It begins with `{`.
     Object,
+    /// It begins with `[`.
     Array,
+    /// It begins with a quote.
     String,
+    /// It begins with a digit or a minus sign.
     Number,
+    /// It is `true` or `false`.
     Boolean,
+    /// It is `null`.
     Null,
 }
 
@@ -30,7 +36,7 @@ pub fn kind(text: &str) -> Kind {
     }
 }
 
-/// Takes bytes for text, or says at which byte they cease to be UTF-8.
+/// The bytes as text. Errs with the byte at which they are no UTF-8 any more.
 pub fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
     std::str::from_utf8(bytes).map_err(|e| JsonError {
         offset: e.valid_up_to(),
@@ -51,8 +57,8 @@ fn whole<T>(
     scanned.map_err(|fault| fault.error(text.len()))
 }
 
-/// The members of one object in their order: name, and the source text of the value. The whole
-/// text is checked.
+/// The members of one object in their order: name, and the source text of the value. Errs where any
+/// part of the text is not JSON, beyond the limits, or no object.
 pub fn members(text: &str) -> Result<Vec<(Cow<'_, str>, &str)>, JsonError> {
     members_by(text, &Rules::STRICT)
 }
@@ -65,14 +71,15 @@ fn members_by<'a>(text: &'a str, rules: &'static Rules) -> Result<Vec<(Cow<'a, s
     Ok(found)
 }
 
-/// The source texts of one array's elements. The whole text is checked.
+/// The source texts of one array's elements. Errs where any part of the text is not JSON, beyond the
+/// limits, or no array.
 pub fn elements(text: &str) -> Result<Vec<&str>, JsonError> {
     let mut found = Vec::new();
     whole(text, &Rules::STRICT, |scanner| scanner.array(1, |element| found.push(&text[element])))?;
     Ok(found)
 }
 
-/// Checks that the text is one value, and gives it without the space around it.
+/// The text of one value, without the space around it. Errs where the text is not one value.
 pub fn value(text: &str) -> Result<&str, JsonError> {
     let span = whole(text, &Rules::STRICT, |scanner| {
         let start = scanner.at();
@@ -81,7 +88,7 @@ pub fn value(text: &str) -> Result<&str, JsonError> {
     Ok(&text[span])
 }
 
-/// The value of a JSON string.
+/// The value of a JSON string, its escapes resolved. Errs where the text is anything else.
 pub fn string(text: &str) -> Result<Cow<'_, str>, JsonError> {
     if let Some(inner) = plain(text) {
         return Ok(Cow::Borrowed(inner));
@@ -97,8 +104,8 @@ pub(super) fn plain(text: &str) -> Option<&str> {
     plain.then_some(inner)
 }
 
-/// The source text at a JSON pointer (RFC 6901), or `None` where there is nothing. The whole
-/// text is checked.
+/// The source text at a JSON pointer (RFC 6901); `None` where there is nothing. Errs where any part of
+/// the text is not JSON, or beyond the limits.
 pub fn lookup<'a>(text: &'a str, pointer: &[CompactString]) -> Result<Option<&'a str>, JsonError> {
     let Some((first, rest)) = pointer.split_first() else { return value(text).map(Some) };
     let next = match kind(text) {

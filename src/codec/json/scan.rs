@@ -25,7 +25,7 @@ impl Rules {
         members_max: MEMBERS_MAX,
         unique_names: true,
     };
-    /// Grammar alone: tells a record that is invalid by itself from a document that is broken.
+    /// Grammar alone: a record may break the other limits in a document that is sound.
     pub(crate) const SYNTAX: Rules = Rules {
         depth_max: 4 * DEPTH_MAX,
         string_bytes_max: usize::MAX,
@@ -41,6 +41,7 @@ struct Name {
     span: StringSpan,
 }
 
+/// A pass over a text.
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -50,10 +51,12 @@ pub(crate) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
+    /// A pass that begins at the first byte.
     pub(crate) fn new(bytes: &'a [u8], rules: &'static Rules) -> Scanner<'a> {
         Scanner { bytes, at: 0, rules, names: Vec::new() }
     }
 
+    /// How many bytes have been passed.
     pub(crate) fn at(&self) -> usize {
         self.at
     }
@@ -62,6 +65,7 @@ impl<'a> Scanner<'a> {
         self.bytes.get(self.at).copied()
     }
 
+    /// Passes white space, if there is any.
     #[inline]
     pub(crate) fn skip_space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {

@@ -8,8 +8,11 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// The contents of a string, between its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StringSpan {
+    /// The byte after the opening quote.
     pub start: usize,
+    /// The closing quote.
     pub end: usize,
+    /// Whether there are escapes in between.
     pub escaped: bool,
 }
 
@@ -50,6 +53,7 @@ pub(super) fn decoded(text: &str, span: StringSpan) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8(bytes).expect("UTF-8 with whole characters put in stays UTF-8"))
 }
 
+/// The same as bytes.
 pub(super) fn decoded_bytes(bytes: &[u8], span: StringSpan) -> Cow<'_, [u8]> {
     let raw = &bytes[span.start..span.end];
     if span.escaped { Cow::Owned(unescaped(raw)) } else { Cow::Borrowed(raw) }

@@ -6,15 +6,19 @@
 use crate::domain::Stamp;
 use compact_str::CompactString;
 
-/// Why bytes are no record or row of ours.
+/// Why bytes are not a record or a row that we have written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
+    /// They end within a value.
     #[error("the bytes end too early")]
     Truncated,
+    /// A newer release wrote them, or damage changed the version.
     #[error("layout version {0} is not known")]
     Version(u8),
+    /// A value that its field cannot have.
     #[error("{0} is out of its bounds")]
     Bounds(&'static str),
+    /// More bytes than the value has.
     #[error("bytes are left over")]
     Trailing,
     /// Something changed the bytes since they were written.
@@ -25,7 +29,8 @@ pub enum LogError {
     Misplaced,
 }
 
-/// Bytes being read, from front to back.
+/// Bytes that are read from front to back. Each of its readings errs where the bytes end too early, or
+/// hold what its type cannot.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     bytes: &'a [u8],
@@ -33,15 +38,17 @@ pub struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
+    /// An input of which nothing has been read.
     pub fn new(bytes: &'a [u8]) -> Input<'a> {
         Input { bytes, at: 0 }
     }
 
-    /// How far reading has come.
+    /// How many bytes have been read.
     pub fn position(&self) -> usize {
         self.at
     }
 
+    /// Whether all bytes have been read.
     pub fn is_empty(&self) -> bool {
         self.at == self.bytes.len()
     }
@@ -51,10 +58,12 @@ impl<'a> Input<'a> {
         &self.bytes[self.at..]
     }
 
+    /// Errs where bytes are left over.
     pub fn finish(self) -> Result<(), LogError> {
         if self.is_empty() { Ok(()) } else { Err(LogError::Trailing) }
     }
 
+    /// So many bytes as they are.
     #[inline]
     pub fn slice(&mut self, len: usize) -> Result<&'a [u8], LogError> {
         let end = self.at.checked_add(len).ok_or(LogError::Truncated)?;
@@ -68,6 +77,7 @@ impl<'a> Input<'a> {
         Ok(self.slice(N)?.try_into().expect("the slice has the length asked for"))
     }
 
+    /// One byte.
     #[inline]
     pub fn u8(&mut self) -> Result<u8, LogError> {
         let byte = *self.bytes.get(self.at).ok_or(LogError::Truncated)?;
@@ -75,22 +85,27 @@ impl<'a> Input<'a> {
         Ok(byte)
     }
 
+    /// Four bytes, little-endian.
     pub fn u32(&mut self) -> Result<u32, LogError> {
         self.array().map(u32::from_le_bytes)
     }
 
+    /// Eight bytes, little-endian.
     pub fn u64(&mut self) -> Result<u64, LogError> {
         self.array().map(u64::from_le_bytes)
     }
 
+    /// Eight bytes, little-endian, with a sign.
     pub fn i64(&mut self) -> Result<i64, LogError> {
         self.array().map(i64::from_le_bytes)
     }
 
+    /// Sixteen bytes, little-endian.
     pub fn u128(&mut self) -> Result<u128, LogError> {
         self.array().map(u128::from_le_bytes)
     }
 
+    /// A number in LEB128. Errs beyond 64 bits.
     #[inline]
     pub fn varint(&mut self) -> Result<u64, LogError> {
         let first = self.u8()?;
@@ -101,6 +116,7 @@ impl<'a> Input<'a> {
         u64::try_from(rest).map_err(|_| LogError::Bounds("number"))
     }
 
+    /// A number in LEB128. Errs beyond 128 bits.
     #[inline]
     pub fn varint128(&mut self) -> Result<u128, LogError> {
         let first = self.u8()?;
@@ -123,31 +139,36 @@ impl<'a> Input<'a> {
         Err(LogError::Bounds("number"))
     }
 
+    /// A length or a count, as `varint`. It may be larger than what follows.
     pub fn length(&mut self) -> Result<usize, LogError> {
         usize::try_from(self.varint()?).map_err(|_| LogError::Bounds("length"))
     }
 
-    /// Bytes led by their length.
+    /// Bytes after their length.
     #[inline]
     pub fn prefixed(&mut self) -> Result<&'a [u8], LogError> {
         let len = self.length()?;
         self.slice(len)
     }
 
+    /// UTF-8 after its length.
     pub fn text(&mut self) -> Result<&'a str, LogError> {
         std::str::from_utf8(self.prefixed()?).map_err(|_| LogError::Bounds("text"))
     }
 
+    /// The same as a text of its own.
     pub fn name(&mut self) -> Result<CompactString, LogError> {
         self.text().map(CompactString::new)
     }
 
+    /// A stamp, as `put_stamp` writes it.
     pub fn stamp(&mut self) -> Result<Stamp, LogError> {
         let rank = self.varint()?.rotate_right(2);
         Ok(Stamp::from_words(self.i64()?, rank))
     }
 }
 
+/// Appends a number in LEB128: one byte below 128.
 #[inline]
 pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -157,6 +178,7 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// The same of 128 bits.
 #[inline]
 pub fn put_varint128(out: &mut Vec<u8>, mut value: u128) {
     while value > u128::from(u64::MAX) {
@@ -166,24 +188,27 @@ pub fn put_varint128(out: &mut Vec<u8>, mut value: u128) {
     put_varint(out, value as u64);
 }
 
+/// Appends the length of the bytes, and the bytes.
 #[inline]
 pub fn put_prefixed(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-/// The lane goes below the sequence, so that a small sequence takes one byte.
+/// Appends a stamp. The lane goes below the sequence, so that a small sequence takes one byte.
 pub fn put_stamp(out: &mut Vec<u8>, stamp: Stamp) {
     let (at, rank) = stamp.to_words();
     put_varint(out, rank.rotate_left(2));
     out.extend_from_slice(&at.to_le_bytes());
 }
 
+/// A number whose small values stay small without a sign: 0, -1, 1, -2 become 0, 1, 2, 3.
 #[inline]
 pub fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
+/// The number that `zigzag` was given.
 #[inline]
 pub fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)

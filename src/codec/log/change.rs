@@ -31,6 +31,8 @@ pub const SLOT_END: u32 = 1 << 28;
 /// empty for records. The store copies those bytes instead of encoding again.
 pub type RowPlace = Range<usize>;
 
+/// Appends a change. `partner` is given where it is not that of the change before. Errs where a slot or
+/// the length is too large.
 #[inline]
 pub(super) fn put_change(
     out: &mut Vec<u8>,
@@ -108,6 +110,7 @@ fn put_record(out: &mut Vec<u8>, record: &RecordChange) -> RowPlace {
     out.len()..out.len()
 }
 
+/// Appends members with their hashes and texts.
 pub fn put_members(out: &mut Vec<u8>, members: &[Member]) {
     put_varint(out, members.len() as u64);
     for member in members {
@@ -117,6 +120,7 @@ pub fn put_members(out: &mut Vec<u8>, members: &[Member]) {
     }
 }
 
+/// Reads members, as `put_members` writes them.
 pub fn take_members(input: &mut Input<'_>) -> Result<Vec<Member>, LogError> {
     take_members_of(input, None)
 }
@@ -141,12 +145,14 @@ pub fn take_members_of(input: &mut Input<'_>, wanted: Option<&[&str]>) -> Result
 /// One change, cut out of its record but not yet read.
 pub(super) struct RawChange<'a> {
     tag: u8,
+    /// `None`: that of the change before.
     pub(super) partner: Option<PartnerNo>,
     body: &'a [u8],
     /// Where the body begins in the record.
     start: usize,
 }
 
+/// Cuts the next change out of a record.
 pub(super) fn take_raw<'a>(input: &mut Input<'a>) -> Result<RawChange<'a>, LogError> {
     let tag = input.u8()?;
     let partner = if tag & PARTNER == 0 { None } else { Some(PartnerNo(input.u32()?)) };
@@ -156,6 +162,7 @@ pub(super) fn take_raw<'a>(input: &mut Input<'a>) -> Result<RawChange<'a>, LogEr
 }
 
 impl RawChange<'_> {
+    /// The change, and where its row lies in the record.
     pub(super) fn read(&self) -> Result<(ChangeKind, RowPlace), LogError> {
         let mut input = Input::new(self.body);
         let (kind, row) = match self.tag & KIND {

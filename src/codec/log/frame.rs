@@ -4,9 +4,9 @@
 //! version:u8 check:u64 body
 //! ```
 //!
-//! One half of the checksum is of the body alone, the other one of body and place. So a changed
-//! bit is noticed, and so is a whole value that stands under the key of another; and the two can
-//! be told apart. Version 1 has no checksum; files hold such values until they are written again.
+//! One half of the checksum is of the body alone, the other one of body and place. So a changed bit is
+//! noticed, and so is a whole value that stands under the key of another; and the error says which of
+//! the two it is. Version 1 has no checksum; files hold such values until they are written again.
 
 use super::bytes::{Input, LogError};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -22,12 +22,12 @@ pub const FRAME_LEN: usize = 1 + 8;
 pub struct FrameKey(u32);
 
 impl FrameKey {
-    /// `table` is a number of its own for each table.
+    /// The place of a value under a key of a table. Each table has a number of its own.
     pub fn new(table: u8, key: &[u8]) -> FrameKey {
         FrameKey(xxh3_64_with_seed(key, u64::from(table)) as u32)
     }
 
-    /// A record of the log, which begins with the change `first`.
+    /// The place of the record of the log that begins with the change `first`.
     pub fn of_record(first: u64) -> FrameKey {
         const LOG: u8 = 1;
         FrameKey::new(LOG, &first.to_le_bytes())
@@ -53,7 +53,8 @@ pub fn seal_frame(out: &mut [u8], key: FrameKey) {
     frame[1..].copy_from_slice(&key.check(body).to_le_bytes());
 }
 
-/// Verifies a frame; what is read from then on is its body.
+/// Verifies a frame, and gives its body to be read. Errs where the bytes are not those that were
+/// sealed, or were sealed for another key.
 pub fn open_frame(bytes: &[u8], key: FrameKey) -> Result<Input<'_>, LogError> {
     let mut input = Input::new(bytes);
     match input.u8()? {

@@ -7,7 +7,8 @@ use crate::domain::{AssetHead, AssetId, Beaten, Exception, Micros, Stamp};
 const CURRENCY: u8 = 1;
 const INACTIVE: u8 = 2;
 const HIDDEN: u8 = 4;
-/// The end follows; else it is the death, as in all rows of before absence hid what it takes.
+/// The end follows; else it is the death, as in all rows that were written before absence hid what it
+/// takes.
 const END: u8 = 8;
 const BEATEN: u8 = 16;
 
@@ -97,6 +98,7 @@ pub fn head_row(row: &[u8]) -> Result<(AssetId, AssetHead), LogError> {
     Ok(parts)
 }
 
+/// Reads a row of `assets` from what may go on after it.
 pub(super) fn take_head_row(input: &mut Input<'_>) -> Result<(AssetId, AssetHead), LogError> {
     let id = take_id(input)?;
     let flags = input.u8()?;
@@ -133,6 +135,7 @@ pub(super) fn take_head_row(input: &mut Input<'_>) -> Result<(AssetId, AssetHead
     Ok((id, head))
 }
 
+/// Reads an id. Errs where the text is none.
 pub(super) fn take_id(input: &mut Input<'_>) -> Result<AssetId, LogError> {
     AssetId::new(input.text()?).map_err(|_| LogError::Bounds("asset id"))
 }

@@ -30,6 +30,7 @@ const HEAD_LEN: usize = FRAME_LEN + 8 + 8 + 4;
 /// What a record says beside its changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordHead {
+    /// When the group was committed, by our clock.
     pub committed_at: Micros,
     /// Bytes of all records before this one.
     pub bytes_before: u64,
@@ -42,6 +43,7 @@ pub struct RecordHead {
 pub struct RecordStart {
     /// The sequence of its first change, under which it is kept.
     pub first: Seq,
+    /// When the group is committed, by our clock.
     pub committed_at: Micros,
     /// Bytes of all records before this one.
     pub bytes_before: u64,
@@ -74,7 +76,7 @@ pub fn put_record(
     Ok(count)
 }
 
-/// Verifies a record whole, and reads its head alone.
+/// Reads the head of a record alone. Errs where any byte of the record is not what was written.
 pub fn record_head(record: &[u8], first: Seq) -> Result<RecordHead, LogError> {
     take_head(&mut open_frame(record, FrameKey::of_record(first.0))?)
 }
@@ -85,6 +87,7 @@ fn take_head(input: &mut Input<'_>) -> Result<RecordHead, LogError> {
 
 /// The changes of a record, in order.
 pub struct Changes<'a> {
+    /// What the record says beside them.
     pub head: RecordHead,
     input: Input<'a>,
     partner: Option<PartnerNo>,

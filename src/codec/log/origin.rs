@@ -3,6 +3,7 @@
 use super::bytes::{Input, LogError, put_varint};
 use crate::domain::Origin;
 
+/// Appends an origin.
 pub fn put_origin(out: &mut Vec<u8>, origin: Origin) {
     match origin {
         Origin::Push { delivery } => {
@@ -21,6 +22,7 @@ pub fn put_origin(out: &mut Vec<u8>, origin: Origin) {
     }
 }
 
+/// Reads an origin, as `put_origin` writes it.
 pub fn take_origin(input: &mut Input<'_>) -> Result<Origin, LogError> {
     match input.u8()? {
         0 => Ok(Origin::Push { delivery: input.u64()? }),

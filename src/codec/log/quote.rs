@@ -185,6 +185,7 @@ fn market(number: u8) -> Result<Market, LogError> {
     }
 }
 
+/// Reads a currency's code. Errs where its form is another.
 pub(super) fn take_currency(bytes: &[u8]) -> Result<Currency, LogError> {
     let code = std::str::from_utf8(bytes).map_err(|_| LogError::Bounds("currency"))?;
     Currency::new(code).map_err(|_| LogError::Bounds("currency"))
@@ -226,7 +227,7 @@ fn take_undated(input: &mut Input<'_>) -> Result<Undated, LogError> {
     Ok(Undated { snapshot, first_seen, amount, currency, outlives_after })
 }
 
-/// Puts the quotes of `new` into those of `old`: same name replaced in its place, others behind.
+/// Puts the quotes of `new` into those of `old`: one of the same name is replaced in its place, others follow.
 /// The result replaces what is in `out`.
 pub fn merge_quote_rows(old: &[u8], new: &[u8], out: &mut Vec<u8>) -> Result<(), LogError> {
     out.clear();
@@ -287,8 +288,8 @@ fn is_emptied(quote: &[u8]) -> Result<bool, LogError> {
     Ok(flags & (AMOUNT | UNDATED) == 0 && take_quote(quote)?.is_emptied())
 }
 
-/// Whether `new` takes the place of all that `old` holds: the usual case, one quote that bears
-/// the usual name, known without looking further.
+/// Whether `new` takes the place of all that `old` holds: the usual case, one quote of the usual name,
+/// known without looking further.
 #[inline]
 pub fn replaces_whole(old: &[u8], new: &[u8]) -> bool {
     let plain = |row: &[u8]| row.len() > 1 && usize::from(row[0]) + 1 == row.len() && row[1] & NAMED == 0;

@@ -70,6 +70,7 @@ pub(super) fn json(value: &impl Serialize) -> Box<[u8]> {
     serde_json::to_vec(value).expect("structs of texts, numbers and lists have no key that is no text").into()
 }
 
+/// The value that the JSON stands for. Errs where it stands for none.
 pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordCause> {
     Ok(serde_json::from_slice(bytes)?)
 }
@@ -79,6 +80,7 @@ pub(super) fn number_key(number: u64) -> Box<[u8]> {
     number.to_be_bytes().into()
 }
 
+/// The number of a key; `None` where the bytes are not eight.
 pub(super) fn read_number(bytes: &[u8]) -> Option<u64> {
     bytes.try_into().ok().map(u64::from_be_bytes)
 }

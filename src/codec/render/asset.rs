@@ -13,16 +13,23 @@ const OURS: [&str; 6] = ["partner", "cursor", "quotes", "own", "hidden", "partne
 /// One living asset, from a row of the store.
 #[derive(Clone, Copy, Debug)]
 pub struct AssetView<'a> {
+    /// The partner's name.
     pub partner: &'a str,
+    /// The partner's name for the asset.
     pub id: &'a AssetId,
+    /// What is known of its existence.
     pub head: &'a AssetHead,
+    /// Its members, or as many of them as were read.
     pub document: &'a Document,
+    /// Its quotes, in order of their names.
     pub quotes: &'a [Quote],
-    /// Journal and sequence that the line speaks of; shown as `cursor`.
+    /// Journal and sequence up to which this is the state; shown as `cursor`. `None`: it is not shown.
     pub cursor: Option<(u32, Seq)>,
+    /// The time that ages are counted to.
     pub now: Micros,
-    /// Since when a numbered message of the partner has been missing (G1).
+    /// Since when a numbered message of the partner has been missing (G1); `None`: none is.
     pub gap_since: Option<Micros>,
+    /// The partner's policy, for the heartbeats of its classes.
     pub policy: &'a Policy,
     /// Only these members beside `id` and `partner`; `None`: all.
     pub fields: Option<&'a [&'a str]>,
@@ -31,22 +38,27 @@ pub struct AssetView<'a> {
 /// One quote of an asset.
 #[derive(Clone, Copy, Debug)]
 pub struct PriceView<'a> {
+    /// The partner's name.
     pub partner: &'a str,
+    /// The partner's name for the asset.
     pub id: &'a AssetId,
+    /// The register.
     pub quote: &'a Quote,
-    /// Of the asset's class, by `heartbeat`.
+    /// What `heartbeat` gives for the asset.
     pub heartbeat: Option<i64>,
+    /// The time that ages are counted to.
     pub now: Micros,
-    /// Since when a numbered message of the partner has been missing (G1).
+    /// Since when a numbered message of the partner has been missing (G1); `None`: none is.
     pub gap_since: Option<Micros>,
 }
 
-/// The heartbeat of an asset's class (P5).
+/// The heartbeat of an asset's class (P5), in microseconds; `None` where it has no class, or the class no
+/// heartbeat.
 pub fn heartbeat(document: &Document, policy: &Policy) -> Option<i64> {
     policy.heartbeats.get(&*document.text_of("class")?).copied()
 }
 
-/// `{"id", "partner", "updated_at", members…, "price"?, "quotes"?, "cursor"?}`.
+/// Appends `{"id", "partner", "updated_at", members…, "price"?, "quotes"?, "cursor"?}`.
 pub fn asset(out: &mut Vec<u8>, view: &AssetView<'_>) {
     let wanted = |name: &str| view.fields.is_none_or(|fields| fields.contains(&name));
     out.push(b'{');
@@ -79,6 +91,7 @@ pub fn asset(out: &mut Vec<u8>, view: &AssetView<'_>) {
     out.push(b'}');
 }
 
+/// Appends a member with its source text.
 pub(super) fn member(out: &mut Vec<u8>, member: &Member) {
     name(out, &member.name);
     one_line(out, member.text.as_bytes());
@@ -118,8 +131,8 @@ fn quotes(out: &mut Vec<u8>, view: &AssetView<'_>, wanted: &impl Fn(&str) -> boo
     out.push(b'}');
 }
 
-/// `{"id", "partner", "quote", "amount", "currency", "as_of", "state", "age_seconds", …}`; `false`
-/// and nothing written where the register holds no price.
+/// Appends `{"id", "partner", "quote", "amount", "currency", "as_of", "state", "age_seconds", …}`;
+/// `false` and nothing written where the register holds no price.
 pub fn price(out: &mut Vec<u8>, view: &PriceView<'_>) -> bool {
     let Some(reading) = reading::read_at(view.quote, view.heartbeat, view.gap_since, view.now) else {
         return false;
@@ -140,7 +153,8 @@ fn reading_members(out: &mut Vec<u8>, quote: &Quote, reading: &reading::Reading)
     number(out, (reading.age / Micros::SECOND).unsigned_abs());
 }
 
-/// What does not change by waiting: amount, currency, `as_of`, and what the partner said beside.
+/// Appends what does not change by waiting: amount, currency, `as_of`, and what the partner said
+/// beside.
 pub(super) fn shown_members(out: &mut Vec<u8>, quote: &Quote, shown: &Shown) {
     name(out, "amount");
     match shown.amount {

@@ -10,14 +10,14 @@ use crate::rules::price::reading::{self, Shown};
 /// Every type of change that readers see.
 pub const CHANGE_TYPES: [&str; 4] = ["asset.created", "asset.updated", "asset.deleted", "price.updated"];
 
-/// `{"cursor", "type", "partner", "id", "committed_at", "source_time", "set", "removed", "price"?}`.
-/// The type is given back, for the event's name; `None` and nothing written for what is internal.
+/// Appends `{"cursor", "type", "partner", "id", "committed_at", "source_time", "set", "removed",
+/// "price"?}`, and gives the type, for the event's name; `None` and nothing written for what is internal.
 ///
 /// A hidden asset's changes are its partner's alone: for all others it is deleted when it is hidden,
 /// and created, whole, when it is shown again.
 ///
 /// A price's change shows the price on top, as a read of the asset does, but for what waiting alone
-/// changes: who follows needs no rule (P2). Without amount and `as_of` the quote has no price any more.
+/// changes: a follower needs no rule (P2). Without amount and `as_of` the quote has no price any more.
 pub fn change(
     out: &mut Vec<u8>,
     committed: &Committed,
@@ -57,6 +57,7 @@ pub fn change(
 pub enum Audience {
     /// The partner whose assets they are of.
     Partner,
+    /// Anybody else: hidden assets are not shown.
     Others,
 }
 

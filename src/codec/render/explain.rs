@@ -1,7 +1,7 @@
 //! The answer to "why": of each member and quote what it is, who wrote it, when that was true and
 //! when we learned it; of the asset when it lived and died; and which writes lost, by which rule.
 //!
-//! Only what is known is told. Who wrote a member or a dated price stands in the store; who deleted
+//! Only what is known is said. Who wrote a member or a dated price stands in the store; who deleted
 //! the asset is known as long as the log holds that change.
 
 use super::asset::heartbeat;
@@ -18,25 +18,35 @@ use std::collections::BTreeMap;
 
 /// One asset, dead ones included, with all that is on record about it.
 pub struct ExplainView<'a> {
+    /// The partner's name.
     pub partner: &'a str,
+    /// The partner's name for the asset.
     pub id: &'a AssetId,
+    /// What is known of its existence and its members.
     pub head: &'a AssetHead,
+    /// The members that it holds.
     pub document: &'a Document,
+    /// Who wrote the base, and when we learned it; at the beginning of time: it is not known.
     pub base_origin: (Origin, Micros),
-    /// In the order of the head's exceptions.
+    /// The same of each member that was written by itself, in the order of the head's exceptions.
     pub exception_origins: &'a [(CompactString, Origin, Micros)],
+    /// Its quotes, in order of their names.
     pub quotes: &'a [Quote],
+    /// Journal, and the sequence of the last change of the document.
     pub cursor: (u32, Seq),
-    /// The last change that readers saw of the document, where the log still holds it.
+    /// That change; `None` where the log holds it no more.
     pub last_change: Option<&'a Committed>,
+    /// The writes that lost, newest last.
     pub lost: &'a [LostWrite],
     /// What operators did to the asset, by the number of the action.
     pub actions: &'a BTreeMap<u64, OperatorAction>,
     /// What is missing from the explanation, since it cannot be read.
     pub damaged: &'a [DamagedPart],
-    /// Only this member.
+    /// Only this member or quote is explained; `None`: all.
     pub member: Option<&'a str>,
+    /// The time that ages are counted to.
     pub now: Micros,
+    /// The partner's policy, for the heartbeats of its classes.
     pub policy: &'a Policy,
 }
 
@@ -45,7 +55,7 @@ pub struct ExplainView<'a> {
 pub enum DamagedPart {
     /// The list of what lost.
     Lost,
-    /// An action of this number. Which asset it was on is not known.
+    /// The action of this number. Which asset it was on is not known.
     Action(u64),
     /// The change that readers saw last.
     LastChange,
@@ -68,6 +78,8 @@ struct Standing {
     is_exception: bool,
 }
 
+/// Appends the explanation: `{"id", "partner", "alive", "hidden", "status", "existence", "members",
+/// "quotes", "lost", "actions", "damaged"?, "cursor"}`.
 pub fn explain(out: &mut Vec<u8>, view: &ExplainView<'_>) {
     out.push(b'{');
     text(out, "id", view.id.as_str());
@@ -151,7 +163,7 @@ fn base_source(view: &ExplainView<'_>) -> Option<Source> {
     Some(view.base_origin).filter(|(_, learned_at)| *learned_at > Micros::BEGINNING)
 }
 
-/// The write that bore the stamp, where something of it is still known: it wrote the base, or a
+/// The write that carried the stamp, where something of it is still known: it wrote the base, or a
 /// member by itself, or was the last that readers saw.
 fn source_of(view: &ExplainView<'_>, stamp: Stamp) -> Option<Source> {
     if view.head.base == stamp {

@@ -1,4 +1,4 @@
-//! What leaves the house as JSON: replies to pushes, assets, prices, changes, SSE frames.
+//! What we send as JSON: replies to pushes, assets, prices, changes, SSE frames.
 //!
 //! Appended to a buffer by hand: a reply to a batch holds a thousand items. Everything is on one
 //! line, so that the same bytes serve as NDJSON and as SSE data; members keep their source text

@@ -10,10 +10,13 @@ use compact_str::CompactString;
 /// All that a reply says.
 #[derive(Clone, Copy, Debug)]
 pub struct Reply<'a> {
+    /// Whether it is the item itself, or a list.
     pub shape: Shape,
     /// As `request::Decoded` gave them: one for each item.
     pub ids: &'a [CompactString],
+    /// What became of each item, in their order.
     pub items: &'a [ItemOutcome],
+    /// The life of the file that the cursors name.
     pub journal: u32,
     /// The sequence of the batch's first change.
     pub first: Seq,
@@ -23,19 +26,20 @@ pub struct Reply<'a> {
     pub missing: &'a [(String, Vec<(u64, u64)>)],
     /// The delivery's id came before with another body (G2).
     pub rebuilt: bool,
+    /// How it is written.
     pub style: ReplyStyle,
 }
 
 /// How a reply is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReplyStyle {
-    /// Of a batch, list only the items that have something to say, each with its `index`.
+    /// Only the items of a batch that have a note are listed, each with its `index`.
     pub minimal: bool,
-    /// Nothing was committed: it says so, and names no cursor.
+    /// Nothing was committed: the reply says so, and names no cursor.
     pub dry_run: bool,
 }
 
-/// Single: the item itself. Batch: `{"counts", "cursor", "items"}`.
+/// Appends the reply. Single: the item itself. Batch: `{"counts", "cursor", "items"}`.
 pub fn push_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
     debug_assert_eq!(reply.ids.len(), reply.items.len(), "each item has its id");
     let prefix = format!("\",\"cursor\":\"{}-", cursor::journal(reply.journal));
@@ -74,7 +78,7 @@ pub fn push_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
     out.extend_from_slice(b"]}");
 }
 
-/// What is said of a push beside its items.
+/// Appends what is said of a push beside its items.
 fn of_the_whole(out: &mut Vec<u8>, reply: &Reply<'_>) {
     if reply.style.dry_run {
         out.extend_from_slice(b",\"dry_run\":true");

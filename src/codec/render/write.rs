@@ -12,12 +12,13 @@ pub(super) fn name(out: &mut Vec<u8>, name: &str) {
     out.push(b':');
 }
 
+/// Appends a member whose value is a text.
 pub(super) fn text(out: &mut Vec<u8>, member: &str, value: &str) {
     name(out, member);
     json::quote(out, value);
 }
 
-/// A time, or null where it has never been or cannot be told.
+/// Appends a member whose value is a time, or null where it has never been or cannot be written.
 pub(super) fn at(out: &mut Vec<u8>, member: &str, value: Option<Micros>) {
     name(out, member);
     match value {
@@ -30,6 +31,7 @@ pub(super) fn at(out: &mut Vec<u8>, member: &str, value: Option<Micros>) {
     }
 }
 
+/// Appends a number's digits.
 pub(super) fn number(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0; 20];
     let mut first = digits.len();

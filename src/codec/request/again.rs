@@ -10,14 +10,16 @@ use compact_str::CompactString;
 /// How a body was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
+    /// A line for each item.
     pub ndjson: bool,
+    /// What its items are.
     pub kind: RefusedKind,
 }
 
 /// The items of a body in their order.
 #[derive(Debug, Default)]
 pub struct Texts<'a> {
-    /// The envelope's time.
+    /// The envelope's time; `None` where it gave none.
     pub timestamp: Option<Micros>,
     /// Each with the byte at which it begins.
     pub items: Vec<(usize, &'a str)>,
@@ -47,7 +49,9 @@ pub fn id_of(item: &str) -> CompactString {
 /// What the path and the query said of an item, where its kind has such.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Named<'a> {
+    /// The asset that the path named.
     pub id: Option<&'a AssetId>,
+    /// The quote that the query named.
     pub quote: Option<QuoteName>,
 }
 

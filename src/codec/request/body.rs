@@ -9,8 +9,11 @@ use std::borrow::Cow;
 
 /// A body taken apart: each item is one JSON value that has been checked.
 pub(super) struct Items<'a> {
+    /// Whether the reply is one item or a list.
     pub shape: Shape,
+    /// The envelope's time.
     pub timestamp: Timestamp,
+    /// The source texts of the items, in their order.
     pub items: Vec<&'a str>,
 }
 

@@ -7,19 +7,23 @@ use compact_str::CompactString;
 /// What one body may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodyLimits {
+    /// More items refuse the body with 413.
     pub items_max: usize,
 }
 
 /// Whether the reply is one item or a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
+    /// One: the body was one item.
     Single,
+    /// A list: the body was an array, an envelope or NDJSON.
     Batch,
 }
 
 /// A body that could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
+    /// How the reply is written.
     pub shape: Shape,
     /// In the order of the items; what could not be decoded stands as its refusal.
     pub writes: Vec<Result<Write, Box<ItemOutcome>>>,
@@ -37,13 +41,14 @@ pub struct BodyError {
     pub code: &'static str,
     /// What is wrong and what to send; never a piece of the body.
     pub detail: String,
-    /// Bytes from the start of the body.
+    /// Bytes from the start of the body; `None` where it is not about one place there.
     pub offset: Option<usize>,
     /// 400, or 413 where there is too much.
     pub status_hint: u16,
 }
 
 impl BodyError {
+    /// A refusal with 400, of no place in the body.
     pub(super) fn new(code: &'static str, detail: impl Into<String>) -> BodyError {
         BodyError { code, detail: detail.into(), offset: None, status_hint: 400 }
     }

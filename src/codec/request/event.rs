@@ -1,9 +1,9 @@
 //! Events: what senders post that know one URL only: `{"type", "timestamp", "data"}`. The data is
 //! an asset or a price as the other calls take it; `timestamp` is the envelope's time (T1).
 //!
-//! A sender posts all its events to that URL, and takes a refusal for a fault of ours: a type that
+//! A sender posts all its events to that URL, and takes a refusal for our fault: a type that
 //! says nothing about assets or prices is `ignored`, whatever else its envelope holds. A type that
-//! begins like one of ours is a slip of the pen, and is refused.
+//! begins like one of ours is a spelling error, and is refused.
 
 use super::price::{self, Owner};
 use super::{asset, body};

@@ -23,7 +23,7 @@ use compact_str::CompactString;
 use price::Owner;
 use serde::de::DeserializeOwned;
 
-/// `POST /api/prices`.
+/// Decodes the body of `POST /api/prices`. Errs where it is refused as a whole, as do the others here.
 pub fn prices(body: &[u8], ndjson: bool, policy: &Policy, limits: &BodyLimits) -> Result<Decoded, BodyError> {
     let text = body::text(body)?;
     if let Some((shape, writes)) = fast::prices(text, ndjson, policy)
@@ -55,8 +55,8 @@ fn prices_exactly(
     }))
 }
 
-/// `POST /api/assets`, `PUT /api/assets`, `PUT · PATCH /api/assets/{id}`. A PUT or a call that
-/// names its asset in the path takes one object only.
+/// Decodes the body of `POST /api/assets`, `PUT /api/assets`, `PUT · PATCH /api/assets/{id}`. A PUT or a
+/// call that names its asset in the path takes one object only.
 pub fn assets(
     body: &[u8],
     ndjson: bool,
@@ -79,7 +79,7 @@ pub fn assets(
     }))
 }
 
-/// `PUT /api/assets/{id}/price`.
+/// Decodes the body of `PUT /api/assets/{id}/price`.
 pub fn asset_price(
     body: &[u8],
     id: &AssetId,
@@ -96,7 +96,7 @@ pub fn asset_price(
     }))
 }
 
-/// `POST /api/events`.
+/// Decodes the body of `POST /api/events`.
 pub fn events(body: &[u8], ndjson: bool, policy: &Policy, limits: &BodyLimits) -> Result<Decoded, BodyError> {
     let items = body::split(body::text(body)?, ndjson, None, limits)?;
     let mut decoded = decoded(&items, None, |raw| event::decode(raw, policy));
@@ -110,7 +110,8 @@ pub fn events(body: &[u8], ndjson: bool, policy: &Policy, limits: &BodyLimits) -
     Ok(decoded)
 }
 
-/// A body that is one object of a shape of our own.
+/// Decodes a body that is one object of a shape of our own. Errs where it is anything else, or a
+/// member is not what the shape asks for.
 pub fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, BodyError> {
     let text = body::text(body)?;
     json::value(text)?;

@@ -20,7 +20,7 @@ pub(super) enum Owner<'a> {
     Named,
     /// The path says it, and perhaps the query which quote; what the item says itself must agree.
     Path(&'a AssetId, Option<QuoteName>),
-    /// It stands within this asset's item, and bears no id.
+    /// It stands within this asset's item, and has no id.
     Item(&'a AssetId),
 }
 
@@ -28,13 +28,21 @@ pub(super) enum Owner<'a> {
 /// end here, so that they cannot differ.
 #[derive(Default)]
 pub(in crate::codec) struct Parts<'a> {
+    /// The currency's code.
     pub currency: Option<Cow<'a, str>>,
+    /// When it was true.
     pub as_of: Option<Cow<'a, str>>,
+    /// Which quote; `None`: `price`.
     pub quote: Option<Cow<'a, str>>,
+    /// What kind of price it is.
     pub kind: Option<Cow<'a, str>>,
+    /// What the price is for one of.
     pub per: Option<Cow<'a, str>>,
+    /// The partner's own number; 0 where there is none.
     pub sequence: u64,
+    /// The numbered stream that the number is of.
     pub stream: Option<Cow<'a, str>>,
+    /// `open` or `closed`.
     pub market: Option<Cow<'a, str>>,
 }
 
@@ -131,6 +139,7 @@ fn sequence(raw: &str) -> Result<u64, Refusal> {
     })
 }
 
+/// The number, where it is one that a partner may give.
 pub(super) fn checked_sequence(sequence: u64) -> Option<u64> {
     (1..=Stamp::SEQUENCE_MAX).contains(&sequence).then_some(sequence)
 }
