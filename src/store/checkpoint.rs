@@ -1,10 +1,10 @@
-//! Checkpoints: what the log says is written behind into the tables, in slices.
+//! Checkpoints: what the log says is written into the tables later, in slices.
 //!
 //! The overlay's active generation is frozen and written in the order of the tables' keys, packed
 //! blocks first. A slice is one transaction without a sync: the next group commit makes it
 //! durable, and a crash before that costs nothing, because the log still says it all. The
-//! checkpoint's position moves in the transaction of the last slice. Each value bears the sequence
-//! up to which it is applied, so writing one twice, in this life or after a crash, changes nothing.
+//! checkpoint's position moves in the transaction of the last slice. Each value carries the
+//! sequence up to which it is applied, so writing one twice, in this life or after a crash, changes nothing.
 
 use super::StoreError;
 use super::overlay::Overlay;
@@ -23,7 +23,7 @@ const FREEZE_SHARE: (usize, usize) = (3, 8);
 /// half of what the log may hold: it is trimmed no further than to the last checkpoint.
 const TAIL_BYTES_MAX: usize = 256 << 20;
 
-/// At most two to the power of so many slices behind one commit: some 20 ms.
+/// At most two to the power of so many slices after one commit: some 20 ms.
 const SLICES_LOG2_MAX: usize = 4;
 
 /// How a call to `checkpoint_slice` ended.
@@ -51,7 +51,7 @@ impl Writer {
         self.checkpoint.is_some() || self.shared.overlay().is_ok_and(|overlay| full(&overlay))
     }
 
-    /// How many slices to write behind one commit: one, unless the overlay fills faster than it is
+    /// How many slices to write after one commit: one, unless the overlay fills faster than it is
     /// written out. Then commits come slower, and only what is still too much is refused.
     pub fn slices_due(&self) -> usize {
         let bytes = self.shared.overlay_bytes.load(Ordering::Relaxed);
@@ -75,6 +75,7 @@ impl Writer {
         })
     }
 
+    /// Writes one slice, as `checkpoint_slice`, but leaves it to the caller to latch after an error.
     pub(super) fn slice(&mut self) -> Result<Progress, StoreError> {
         let checkpoint = match self.checkpoint.take() {
             Some(checkpoint) => Some(checkpoint),

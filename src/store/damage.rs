@@ -1,5 +1,5 @@
-//! Damage: what was read from the file and is not what was written. It is counted by table, told
-//! once for each place where that can be named, and never shown as a value.
+//! Damage: what was read from the file and is not what was written. It is counted by table, and never
+//! shown as a value.
 
 use super::StoreError;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,13 +12,14 @@ pub const PLACES: [&str; 8] = ["log", "documents", "assets", "prices", "records"
 pub struct Damage([AtomicU64; PLACES.len()]);
 
 impl Damage {
-    /// Counts an error where it speaks of damage.
+    /// Counts an error if damage has caused it.
     pub fn note(&self, error: &StoreError) {
         let Some(met) = error.damaged() else { return };
         let place = PLACES.iter().position(|place| *place == met).unwrap_or(PLACES.len() - 1);
         self.0[place].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The count of each place, in the order of `PLACES`.
     pub fn counts(&self) -> [(&'static str, u64); PLACES.len()] {
         std::array::from_fn(|place| (PLACES[place], self.0[place].load(Ordering::Relaxed)))
     }

@@ -146,6 +146,7 @@ impl StoreError {
         }
     }
 
+    /// The error of a row of that table.
     pub(super) fn corrupt(table: &'static str) -> impl Fn(LogError) -> StoreError {
         move |source| StoreError::Corrupt { table, source }
     }

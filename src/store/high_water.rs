@@ -1,11 +1,11 @@
 //! The high-water mark: a file beside the database that says how far its log is known to have come.
 //!
-//! A log that ends below it, or has not had the life that it names, was put there in place of ours.
-//! Followers need no mark for that, since their cursors tell; it is for the operator, who should
-//! know that what was acknowledged since that copy is lost.
+//! A log that ends below it, or has not had the life that it names, was put there in the place of the
+//! one that was written last. Followers need no mark for that, since their cursors are refused; it is
+//! for the operator, who should know that what was acknowledged since that copy is lost.
 //!
 //! - The mark is never ahead of what is durable: what it says was synced before it is written.
-//! - It is replaced as a whole. One that is lost, torn or behind lets us notice less, no more.
+//! - It is replaced as a whole. If it is lost, torn or out of date, less is noticed, and nothing else.
 
 use crate::config::private::create_file;
 use crate::domain::Seq;
@@ -18,10 +18,12 @@ const NEW_FILE: &str = "tidegate.reached.new";
 const TEXT: &str = "Above: the life of tidegate.redb, and the change that it had reached. A file that ends \
     before it is an older one, which Tidegate then says in its log.\n";
 
+/// How far a log is known to have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HighWater {
     /// Identity of the life that was under way.
     pub journal: u32,
+    /// The last change that was durable.
     pub reached: Seq,
 }
 
@@ -32,11 +34,12 @@ pub struct HighWaterFile {
 }
 
 impl HighWaterFile {
+    /// The mark of the database in this directory.
     pub fn within(directory: &Path) -> HighWaterFile {
         HighWaterFile { directory: directory.into() }
     }
 
-    /// `None` where there is none, or none that can be read.
+    /// The mark; `None` where there is none, or none that can be read.
     pub fn read(&self) -> Option<HighWater> {
         parse(&fs::read_to_string(self.directory.join(FILE)).ok()?)
     }
@@ -54,7 +57,7 @@ impl HighWaterFile {
         if sync { File::open(&self.directory)?.sync_all() } else { Ok(()) }
     }
 
-    /// Takes the mark of a database that is no more.
+    /// Removes the mark of a database that is no more. Errs where that fails, and not where there is none.
     pub fn forget(&self) -> io::Result<()> {
         match fs::remove_file(self.directory.join(FILE)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

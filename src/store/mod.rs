@@ -1,7 +1,7 @@
 //! The store: one redb file, of which the log is the truth and the tables are checkpoints.
 //! Nothing else knows redb.
 //!
-//! `Writer` (one thread) appends a log record for each group commit and writes the tables behind;
+//! `Writer` (one thread) appends a log record for each group commit and writes the tables later;
 //! `Reader` (any thread) sees tables and overlay as one, at one durable sequence.
 //!
 //! - A change is visible, and acknowledged, only after the sync of its record.

@@ -1,9 +1,9 @@
 //! Opening: the directory, the marker, the schema, and the way back to where the log ended.
 //!
 //! Beside the redb file lies a marker that says that it exists. A file that is missing although
-//! the marker is there has been lost, and is never silently begun anew. A second one says how far
-//! the file had come, so that an older copy of it is told. Each opening begins a life of the file,
-//! which is what cursors rest on.
+//! the marker is there has been lost, and an empty one never silently takes its place. A second one
+//! says how far the file had come, so that an older copy of it is noticed. Each opening begins a life of
+//! the file, which is what cursors rest on.
 
 use super::high_water::{HighWater, HighWaterFile};
 use super::options::StoreOptions;
@@ -128,7 +128,7 @@ fn make(directory: &Path, path: &Path, options: &StoreOptions) -> Result<(), Sto
     fs::rename(&new, path).and_then(|()| sync_directory(directory)).map_err(in_directory)
 }
 
-/// Opens the store in a backend of the caller's: for tests that make the disk fail.
+/// Opens the store in a backend that the caller gives: for tests that make the disk fail.
 pub fn open_backend<B: redb::StorageBackend>(
     backend: B,
     options: &StoreOptions,
@@ -211,8 +211,8 @@ fn new_identity() -> Result<u32, StoreError> {
     getrandom::u32().map_err(|source| StoreError::Random { source })
 }
 
-/// The lives that the file has had. A history that cannot be read is begun anew: then every cursor
-/// given so far is refused.
+/// The lives that the file has had. A history that cannot be read begins again, empty: then every
+/// cursor given so far is refused.
 fn history(db: &Database, meta: &Meta) -> Result<Lives, StoreError> {
     let table = match db.begin_read()?.open_table(lives::TABLE) {
         Err(TableError::TableDoesNotExist(_)) => return Ok(Lives::of_one(meta.journal)),

@@ -23,13 +23,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 
-/// Cheap to clone. Calls are short and blocking: a page at a time.
+/// Reads the store. It is cheap to clone; its calls are short and blocking: a page at a time. Each errs
+/// where the store has failed, or what it would give is damaged.
 #[derive(Clone)]
 pub struct Reader {
     shared: Arc<Shared>,
 }
 
 impl Reader {
+    /// A reader of the file that is open.
     pub(super) fn new(shared: Arc<Shared>) -> Reader {
         Reader { shared }
     }
@@ -39,14 +41,14 @@ impl Reader {
         self.shared.lives.current()
     }
 
-    /// The identity of the life in which a change was committed: who names a change by it says
-    /// the same in every life to come.
+    /// The identity of the life in which a change was committed: a cursor made with it is the same in
+    /// every life to come.
     pub fn journal_of(&self, seq: Seq) -> u32 {
         self.shared.lives.of(seq)
     }
 
     /// Whether a cursor was given by the history that this file goes on with. Where it was not,
-    /// some changes that its owner knows are not here, and others may bear their numbers.
+    /// some changes that its owner knows are not here, and others may have their numbers.
     pub fn has_given(&self, journal: u32, seq: Seq) -> bool {
         self.shared.lives.admit(journal, seq)
     }
@@ -56,14 +58,14 @@ impl Reader {
         self.shared.damage.counts().into_iter()
     }
 
-    /// Looks whether the path of the file still leads to it. Once it did not, nothing more is
-    /// written or acknowledged, and the store must be opened again.
+    /// Whether the path of the file no longer leads to it. Once that was so, nothing more is written or
+    /// acknowledged, and the store must be opened again.
     pub fn is_displaced(&self) -> bool {
         self.shared.look_at_place()
     }
 
     /// Reads; what turns out to be damaged is an error, and counted.
-    fn told<T>(&self, read: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
+    fn guarded<T>(&self, read: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
         let panicked = |cause| Err(StoreError::Panicked { cause }.into());
         let result = caught(read).unwrap_or_else(panicked);
         if let Err(ReadError::Store(error)) = &result {
@@ -72,7 +74,7 @@ impl Reader {
         result
     }
 
-    /// Everything up to here is on disk and visible.
+    /// The sequence up to which everything is on disk and visible.
     pub fn durable(&self) -> Seq {
         *self.shared.durable.borrow()
     }
@@ -90,7 +92,7 @@ impl Reader {
     /// An asset as it is stored, dead or alive; `None` where the id is unknown. Errors with damage where
     /// its row or document cannot be read.
     pub fn asset(&self, partner: PartnerNo, id: &AssetId) -> Result<Option<AssetRow>, ReadError> {
-        self.told(|| assets::one(&self.shared, partner, id, None))
+        self.guarded(|| assets::one(&self.shared, partner, id, None))
     }
 
     /// The same with these members of the document alone.
@@ -100,18 +102,18 @@ impl Reader {
         id: &AssetId,
         members: &[&str],
     ) -> Result<Option<AssetRow>, ReadError> {
-        self.told(|| assets::one(&self.shared, partner, id, Some(members)))
+        self.guarded(|| assets::one(&self.shared, partner, id, Some(members)))
     }
 
     /// Rows in order of id after `after` (from the first where `None`), dead ones included, as far as
-    /// `span` goes. Documents are large or small: who reads for others bounds both.
+    /// `span` goes. Documents are large or small: a caller that reads for others bounds both.
     pub fn assets_within(
         &self,
         partner: PartnerNo,
         after: Option<&AssetId>,
         span: Span<'_>,
     ) -> Result<AssetsPage, ReadError> {
-        let page = self.told(|| assets::within(&self.shared, partner, after, span))?;
+        let page = self.guarded(|| assets::within(&self.shared, partner, after, span))?;
         let damaged = page.rows.iter().filter_map(|row| row.as_ref().err());
         damaged.for_each(|row| self.shared.damage.note(&row.cause));
         Ok(page)
@@ -132,7 +134,7 @@ impl Reader {
 
     /// Quotes alone, by name, without reading the document.
     pub fn quotes(&self, partner: PartnerNo, id: &AssetId) -> Result<Option<(Slot, Vec<Quote>)>, ReadError> {
-        self.told(|| assets::quotes(&self.shared, partner, id))
+        self.guarded(|| assets::quotes(&self.shared, partner, id))
     }
 
     /// Every asset of a partner in order of slot. Short transactions inside: what is committed
@@ -142,7 +144,7 @@ impl Reader {
         partner: PartnerNo,
         visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
     ) -> Result<(), ReadError> {
-        self.told(|| index::unless_damaged(index::visit_all(&self.shared, partner, visit)?))
+        self.guarded(|| index::unless_damaged(index::visit_all(&self.shared, partner, visit)?))
     }
 
     /// The same for building the index: of damaged blocks the slots are named, and all others visited.
@@ -151,7 +153,7 @@ impl Reader {
         partner: PartnerNo,
         visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
     ) -> Result<Vec<DamagedSlots>, ReadError> {
-        let damaged = self.told(|| index::visit_all(&self.shared, partner, visit))?;
+        let damaged = self.guarded(|| index::visit_all(&self.shared, partner, visit))?;
         damaged.iter().for_each(|met| self.shared.damage.note(&met.cause));
         Ok(damaged)
     }
@@ -163,7 +165,7 @@ impl Reader {
         partner: PartnerNo,
         is_known: &dyn Fn(&AssetId) -> bool,
     ) -> Result<Vec<AssetId>, ReadError> {
-        self.told(|| index::unknown_ids(&self.shared, partner, is_known))
+        self.guarded(|| index::unknown_ids(&self.shared, partner, is_known))
     }
 
     /// Some of them, from a slot on: without their documents, so that a few thousand are little.
@@ -174,7 +176,7 @@ impl Reader {
         from: u32,
         visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
     ) -> Result<Option<u32>, ReadError> {
-        self.told(|| {
+        self.guarded(|| {
             let mut damaged = Vec::new();
             let next = index::visit_from(&self.shared, partner, from, visit, &mut damaged)?;
             index::unless_damaged(damaged).map(|()| next)
@@ -188,7 +190,7 @@ impl Reader {
         from: u32,
         visit: &mut dyn FnMut(Slot, AssetId, AssetHead, Vec<Quote>),
     ) -> Result<Option<u32>, ReadError> {
-        self.told(|| index::visit_from(&self.shared, partner, from, visit, &mut Vec::new()))
+        self.guarded(|| index::visit_from(&self.shared, partner, from, visit, &mut Vec::new()))
     }
 
     /// A record by its key; `None` where there is none. Errs where it is not what was written.
@@ -203,7 +205,7 @@ impl Reader {
         key: &R::Key,
     ) -> Result<Option<(Seq, R)>, ReadError> {
         let key = R::key(key);
-        self.told(|| {
+        self.guarded(|| {
             let Some((seq, value)) = records::one(&self.shared, (R::KIND, partner), &key)? else {
                 return Ok(None);
             };
@@ -228,12 +230,12 @@ impl Reader {
             let search = |after: Option<&[u8]>| {
                 records::page(&self.shared, (R::KIND, partner), after, newest_first, wanted)
             };
-            let page = self.told(|| search(after.as_deref()))?;
+            let page = self.guarded(|| search(after.as_deref()))?;
             let is_last = page.len() < wanted;
             after = page.last().map(|(key, _)| key.clone());
             let page = page.into_iter().filter(|(key, _)| !R::OTHERS.contains(&&**key));
             let page: Vec<StoredRecord<R>> =
-                self.told(|| page.map(|(key, value)| StoredRecord::read(&key, value)).collect())?;
+                self.guarded(|| page.map(|(key, value)| StoredRecord::read(&key, value)).collect())?;
             let damaged = page.iter().filter_map(|row| row.value.as_ref().err());
             damaged.for_each(|error| self.shared.damage.note(error));
             rows.extend(page);
@@ -251,7 +253,7 @@ impl Reader {
         (kind, partner): (RecordKind, PartnerNo),
         key: &[u8],
     ) -> Result<Option<Box<[u8]>>, ReadError> {
-        let row = self.told(|| records::one(&self.shared, (kind, partner), key))?;
+        let row = self.guarded(|| records::one(&self.shared, (kind, partner), key))?;
         Ok(row.map(|(_, value)| value))
     }
 
@@ -264,7 +266,8 @@ impl Reader {
         newest_first: bool,
         limit: usize,
     ) -> Result<Vec<RawRecord>, ReadError> {
-        let rows = self.told(|| records::page(&self.shared, (kind, partner), after, newest_first, limit))?;
+        let rows =
+            self.guarded(|| records::page(&self.shared, (kind, partner), after, newest_first, limit))?;
         rows.into_iter().map(|(key, value)| Ok((key, value?))).collect()
     }
 
@@ -280,12 +283,12 @@ impl Reader {
 
     /// Changes after `since`, internal ones included; at most `limit`, and some megabytes.
     pub fn changes(&self, since: Seq, limit: usize) -> Result<ChangesPage, ReadError> {
-        self.told(|| changes::page(&self.shared, since, limit, changes::PAGE_BYTES))
+        self.guarded(|| changes::page(&self.shared, since, limit, changes::PAGE_BYTES))
     }
 
-    /// The same; ends behind the change with which the page takes so many bytes of the log.
+    /// The same; the page ends with the change with which it takes so many bytes of the log.
     pub fn changes_within(&self, since: Seq, limit: usize, bytes: usize) -> Result<ChangesPage, ReadError> {
-        self.told(|| changes::page(&self.shared, since, limit, bytes))
+        self.guarded(|| changes::page(&self.shared, since, limit, bytes))
     }
 
     /// Whether a page of the changes after `since` may have to read a record of megabytes, however

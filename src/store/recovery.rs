@@ -16,8 +16,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Of the log this much is read in one transaction, as a share of the overlay's bound: the overlay
-/// grows about as fast, and a longer transaction would pin the pages that checkpoints set free.
+/// One transaction reads this share of the overlay's bound of the log: the overlay grows about as fast,
+/// and a longer transaction would pin the pages that checkpoints set free.
 const CHUNK_SHARE: usize = 8;
 
 /// What opening had to do.

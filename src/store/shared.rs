@@ -14,13 +14,19 @@ use tokio::sync::watch;
 /// A reader that a finishing checkpoint overtook this often reads under the lock instead.
 const ATTEMPTS: usize = 3;
 
+/// One open file, with what is known of it in memory.
 pub struct Shared {
+    /// The file.
     pub db: Database,
+    /// Its history, the present life included.
     pub lives: Lives,
+    /// What was found damaged since it was opened.
     pub damage: Damage,
     /// Where the file is; `None` for one that has no path.
     pub place: Option<FilePlace>,
+    /// The sequence up to which all changes are on disk and visible.
     pub durable: watch::Sender<Seq>,
+    /// About how many bytes the overlay takes in memory.
     pub overlay_bytes: AtomicUsize,
     /// The last sequence of the newest record of the log that is large to read.
     pub large_until: AtomicU64,
@@ -31,6 +37,7 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// A file that holds everything up to `durable`, with an empty overlay.
     pub fn new(db: Database, lives: Lives, durable: Seq) -> Shared {
         Shared {
             db,
@@ -46,13 +53,13 @@ impl Shared {
         }
     }
 
-    /// Whether the file has been found removed or replaced: it is written no more.
+    /// The error that says so, if the file has been found removed or replaced: it is written no more.
     pub fn displaced(&self) -> Option<StoreError> {
         let place = self.place.as_ref().filter(|_| self.displaced.load(Ordering::Acquire))?;
         Some(StoreError::Displaced { path: place.path.clone() })
     }
 
-    /// Looks whether the file is still in its place. Once it was not, it stays so.
+    /// Whether the file is no longer in its place. Once that was so, it stays so.
     pub fn look_at_place(&self) -> bool {
         if self.place.as_ref().is_some_and(FilePlace::is_lost) {
             self.displaced.store(true, Ordering::Release);
@@ -60,11 +67,12 @@ impl Shared {
         self.displaced.load(Ordering::Acquire)
     }
 
+    /// The overlay, to be read. Errs where a panic has torn it.
     pub fn overlay(&self) -> Result<RwLockReadGuard<'_, Overlay>, StoreError> {
         self.overlay.read().map_err(|_| StoreError::Torn)
     }
 
-    /// Only the writer's thread asks for this.
+    /// The overlay, to be changed: by the writer's thread alone. Errs where a panic has torn it.
     pub fn overlay_mut(&self) -> Result<RwLockWriteGuard<'_, Overlay>, StoreError> {
         self.overlay.write().map_err(|_| StoreError::Torn)
     }
@@ -105,6 +113,7 @@ impl Shared {
         Ok((txn, scouted, collected))
     }
 
+    /// Begins to read the tables as they are now.
     pub fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
         Ok(self.db.begin_read()?)
     }

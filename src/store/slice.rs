@@ -13,10 +13,10 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A slice goes on at least to this many values: fewer cost more in transactions than in pages.
-/// Beyond that it ends at the first of time and bytes. Rows that lie together cost far less than
-/// rows scattered over a large table, which only the time tells. Group commits wait behind a
-/// slice, and the next one syncs its pages.
+/// A slice writes at least this many values: fewer cost more in transactions than in pages. Beyond that
+/// it ends at the first of time and bytes. Rows that lie together cost far less than rows scattered over
+/// a large table, which only the time shows. Group commits wait for a slice to end, and the next one
+/// syncs its pages.
 const SLICE_VALUES_MIN: usize = 64;
 const SLICE_TIME: Duration = Duration::from_micros(1_200);
 const SLICE_BYTES: usize = 1 << 20;
@@ -27,18 +27,23 @@ const OVERLAY_BYTES_USUAL: usize = 64 << 20;
 
 /// A generation on its way into the tables.
 pub struct Checkpoint {
+    /// What is written.
     pub(super) generation: Arc<Generation>,
+    /// Where the next slice begins.
     pub(super) next: Next,
 }
 
 /// What is to be written next.
 pub(super) enum Next {
+    /// Blocks of quotes, from this one on.
     Prices(PartnerNo, u32),
+    /// Blocks of heads, from this one on.
     Heads(PartnerNo, u32),
-    /// Behind this id.
+    /// Documents after this id.
     Documents(PartnerNo, Option<AssetId>),
-    /// Behind this key.
+    /// Records after this key.
     Records(Family, Option<Box<[u8]>>),
+    /// All is written.
     Nothing,
 }
 
@@ -74,6 +79,7 @@ impl Spent {
 }
 
 impl Checkpoint {
+    /// Writes what one slice takes, and moves to where the next one begins.
     pub(super) fn write_slice(
         &mut self,
         txn: &WriteTransaction,
@@ -127,7 +133,7 @@ impl Checkpoint {
     }
 }
 
-/// From the table's row, the entry and a buffer: the new row.
+/// Makes the new row from the table's row, the entry and a buffer.
 type MakeRow = for<'a> fn(&'a [u8], &'a SlotEntry, &'a mut Vec<u8>) -> Result<&'a [u8], LogError>;
 
 /// A table of packed blocks, and how an entry and the row in the table make the new row.
@@ -210,8 +216,8 @@ impl Target<'_> {
     }
 }
 
-/// What is damaged stays as it is, an error for whoever reads it: written over with the part that
-/// is known, it would look whole. What should have gone into it stands in the log.
+/// Leaves what is damaged as it is, an error for its readers: written over with the part that is known,
+/// it would look whole. What should have gone into it is in the log.
 fn leave_damaged(damage: &Damage, table: &'static str, source: LogError) {
     let error = StoreError::Corrupt { table, source };
     damage.note(&error);

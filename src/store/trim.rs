@@ -7,7 +7,7 @@ use crate::codec::log::record_head;
 use crate::domain::{Micros, Seq};
 use redb::{Durability, ReadableTable};
 
-/// One call removes at most this much: group commits wait behind it.
+/// One call removes at most this much: group commits wait for it.
 const RECORDS_MAX: usize = 512;
 const BYTES_MAX: usize = 16 << 20;
 

@@ -2,9 +2,10 @@
 //!
 //! After a crash redb verifies its own pages. After an orderly close it trusts them, so bits that
 //! have changed since would show as keys that are missing, or stand under another name. This walk
-//! finds what its order, its number of rows, its keys or a look for each of them betray, and then
-//! the file is not used at all; a row that is damaged in itself is told, and refused when somebody asks for it. The log is
-//! left out: it is by far the largest, and whoever reads it notices any gap.
+//! looks at the order of the rows, their number and their keys, and looks each of them up. Where any of
+//! these does not fit, the file is not used at all; a row that is damaged in itself is logged, and
+//! refused when it is asked for. The log is left out: it is by far the largest, and its readers notice
+//! any gap.
 
 use super::StoreError;
 use super::damage::Damage;
@@ -15,7 +16,7 @@ use std::cmp::Ordering;
 
 type Rows<K> = ReadOnlyTable<K, &'static [u8]>;
 
-/// `Err` where the file as a whole cannot be relied on.
+/// Walks every table but the log. Errs where the file as a whole cannot be relied on.
 pub fn walk(db: &Database, damage: &Damage) -> Result<(), StoreError> {
     let txn = db.begin_read()?;
     let walk = |name| Walk { name, damage };

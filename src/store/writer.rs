@@ -1,9 +1,9 @@
 //! The only writer: group commits, and the order in which their effects become visible.
 //!
 //! A group is one log record in one durable transaction; then the overlay takes it in, then the
-//! durable sequence moves. Whoever waits for the sequence therefore finds the changes. After any
-//! error the writer is latched: whether the last group is on disk is not known, and only opening
-//! the file again can tell.
+//! durable sequence moves. A caller that waits for the sequence therefore finds the changes. After any
+//! error the writer is latched: whether the last group is on disk is not known before the file is
+//! opened again.
 
 use super::high_water::{HighWater, HighWaterFile};
 use super::overlay::{Commit, WARM_MAX};
@@ -31,11 +31,15 @@ pub struct Group {
 
 /// Owned by one thread, which it blocks.
 pub struct Writer {
+    /// What readers see as well.
     pub(super) shared: Arc<Shared>,
+    /// What the store was opened with.
     pub(super) options: StoreOptions,
+    /// The one that is under way.
     pub(super) checkpoint: Option<Checkpoint>,
     /// Everything up to here is in the tables.
     pub(super) position: Seq,
+    /// The last change of the log.
     pub(super) last: Seq,
     /// Bytes of all records that the log has held since it last was empty.
     pub(super) log_bytes: u64,
@@ -51,6 +55,7 @@ pub struct Writer {
 const LARGE_RECORD_BYTES: usize = 1 << 20;
 
 impl Writer {
+    /// The writer of a file whose tables hold everything up to `position`.
     pub(super) fn new(shared: Arc<Shared>, options: StoreOptions, position: Seq) -> Writer {
         let last = *shared.durable.borrow();
         Writer {
@@ -127,7 +132,7 @@ impl Writer {
     }
 
     /// Notes how far the log has come: every commit is synced before it counts, so all of it is
-    /// durable. Where that fails the note stays behind, which harms nothing.
+    /// durable. Where that fails the note stays as it was, which harms nothing.
     pub(super) fn note_high_water(&self, sync: bool) {
         let Some(file) = &self.high_water_file else { return };
         let mark = HighWater { journal: self.shared.lives.current(), reached: self.last };

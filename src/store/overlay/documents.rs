@@ -24,10 +24,12 @@ enum Ground {
     Bare,
 }
 
+/// The sum of an asset's changes since the layer below, laid over the row that it holds.
 #[derive(Clone, Debug)]
 pub struct DocumentPatch {
     /// The last change of the asset.
     pub seq: Seq,
+    /// Where the asset stands.
     pub slot: Slot,
     /// The asset is forgotten: there is no row.
     pub gone: bool,
@@ -118,9 +120,10 @@ impl DocumentPatch {
         }
     }
 
-    /// The base and the exceptions that bear the change's stamp are its own; others keep theirs. Where
-    /// both bear it, a partial write came as of the same time as the base: that stays another's. A
-    /// change without a stamp wrote neither, and a delete at the base's own stamp only ended it.
+    /// Notes who wrote the base and the exceptions: those that carry the change's stamp have its origin,
+    /// others keep theirs. If base and exception carry the same stamp, the change was the partial write;
+    /// the base keeps its origin. A change without a stamp wrote neither, and a delete at the base's own
+    /// stamp only ended it.
     fn note_origins(&mut self, head: &AssetHead, stamp: Stamp, source: (Origin, Micros)) {
         if head.base > head.end
             && head.base == stamp
@@ -189,7 +192,7 @@ impl DocumentPatch {
         members
     }
 
-    /// What the patch takes in memory, about.
+    /// About how many bytes the patch takes in memory.
     pub fn bytes(&self) -> usize {
         let members: usize =
             self.set.members().iter().map(|m| size_of_val(m) + m.text.len() + 32 + m.name.len()).sum();
@@ -216,6 +219,7 @@ impl<'a, T> Walk<'a, T> {
 #[derive(Debug, Default)]
 pub struct Documents {
     partners: BTreeMap<PartnerNo, BTreeMap<AssetId, Arc<DocumentPatch>>>,
+    /// About how many bytes all of them take in memory.
     pub bytes: usize,
 }
 
@@ -223,6 +227,7 @@ pub struct Documents {
 const NODE_BYTES: usize = size_of::<AssetId>() + 32;
 
 impl Documents {
+    /// Adds a change to the asset's patch.
     pub fn add(&mut self, seq: Seq, committed_at: Micros, partner: PartnerNo, change: AssetChange) {
         let patches = self.partners.entry(partner).or_default();
         let patch = patches.entry(change.id.clone()).or_insert_with(|| {
@@ -239,11 +244,12 @@ impl Documents {
         self.bytes = self.bytes + patch.bytes() - before;
     }
 
+    /// The asset's patch; `None` where nothing has changed since the layer below.
     pub fn get(&self, partner: PartnerNo, id: &AssetId) -> Option<&Arc<DocumentPatch>> {
         self.partners.get(&partner)?.get(id)
     }
 
-    /// The partner's patches behind `after`, in order of id.
+    /// The partner's patches after this id, in order of id; from the first where `None`.
     pub fn after<'a>(
         &'a self,
         partner: PartnerNo,
@@ -254,7 +260,7 @@ impl Documents {
         self.partners.get(&partner).into_iter().flat_map(move |p| p.range::<AssetId, _>((from, Unbounded)))
     }
 
-    /// All patches behind the place named, partner by partner.
+    /// All patches after this place, partner by partner.
     pub fn from<'a>(
         &'a self,
         partner: PartnerNo,

@@ -3,8 +3,8 @@
 //! Two generations: `active` takes what is committed now; `frozen` is what a checkpoint is writing
 //! to the tables, and is dropped when it has. Readers look at active, then frozen, then tables.
 //! Every layer may repeat what lies below it; none may miss it. So a read transaction and an
-//! overlay belong together as long as no generation has been dropped between taking the two,
-//! which `finished` tells.
+//! overlay belong together as long as no generation has been dropped between taking the two: then
+//! `finished` is the same.
 
 mod documents;
 mod records;
@@ -27,8 +27,11 @@ const ROW_BYTES_LONG: usize = 16 << 10;
 /// Where a change stands in the log, beside what it says.
 #[derive(Clone, Copy)]
 pub struct Commit<'a> {
+    /// The sequence of the change.
     pub seq: Seq,
+    /// When its group was committed, by our clock.
     pub committed_at: Micros,
+    /// Whose change it is.
     pub partner: PartnerNo,
     /// The record that holds the change.
     pub record: &'a [u8],
@@ -37,9 +40,13 @@ pub struct Commit<'a> {
 /// The changes of one stretch of the log, summed up.
 #[derive(Debug, Default)]
 pub struct Generation {
+    /// Rows of quotes, by slot.
     pub prices: SlotMap<{ prices::WIDTH }>,
+    /// Rows of id and head, by slot.
     pub heads: SlotMap<{ assets::WIDTH }>,
+    /// Patches of documents, by id.
     pub documents: Documents,
+    /// Records, by key.
     pub records: Records,
     /// The last change in it.
     pub last: Seq,
@@ -51,10 +58,12 @@ pub struct Generation {
 }
 
 impl Generation {
+    /// About how many bytes it takes in memory.
     pub fn bytes(&self) -> usize {
         self.prices.bytes + self.heads.bytes + self.documents.bytes + self.records.bytes
     }
 
+    /// Whether no change has come in.
     pub fn is_empty(&self) -> bool {
         self.last == Seq(0)
     }
@@ -68,7 +77,7 @@ impl Generation {
         self.prices.warm(partner, slots);
     }
 
-    /// Takes in one change; `place` is where its row lies in the record.
+    /// Takes in one change; `place` is where its row lies in the record. Errs where there is no row.
     #[inline]
     pub fn add(&mut self, commit: Commit<'_>, kind: ChangeKind, place: RowPlace) -> Result<(), LogError> {
         let row = commit.record.get(place).ok_or(LogError::Truncated)?;
@@ -111,13 +120,16 @@ impl Generation {
 /// What readers need beside the tables, under one lock.
 #[derive(Debug, Default)]
 pub struct Overlay {
+    /// What is committed goes here.
     pub active: Generation,
+    /// What a checkpoint is writing to the tables; `None` while none is under way.
     pub frozen: Option<Arc<Generation>>,
     /// Generations dropped so far.
     pub finished: u64,
 }
 
 impl Overlay {
+    /// About how many bytes both take in memory.
     pub fn bytes(&self) -> usize {
         self.active.bytes() + self.frozen.as_ref().map_or(0, |frozen| frozen.bytes())
     }

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Bound;
 
+/// The newest change of one record.
 #[derive(Debug)]
 pub struct RecordEntry {
+    /// Its sequence.
     pub seq: Seq,
+    /// The value that it set; `None`: it removed the record.
     pub value: Option<Box<[u8]>>,
 }
 
@@ -18,6 +21,7 @@ pub type Family = (RecordKind, PartnerNo);
 #[derive(Debug, Default)]
 pub struct Records {
     families: BTreeMap<Family, BTreeMap<Box<[u8]>, RecordEntry>>,
+    /// About how many bytes all of them take in memory.
     pub bytes: usize,
 }
 
@@ -25,6 +29,7 @@ pub struct Records {
 const ENTRY_BYTES: usize = size_of::<RecordEntry>() + 16 + 48;
 
 impl Records {
+    /// Puts a change in the place of the record's last one.
     pub fn add(&mut self, seq: Seq, partner: PartnerNo, change: RecordChange) {
         let entry = RecordEntry { seq, value: change.value };
         let key_bytes = change.key.len();
@@ -41,6 +46,7 @@ impl Records {
         }
     }
 
+    /// The newest change of a record; `None` where it has not changed since the layer below.
     pub fn get(&self, family: Family, key: &[u8]) -> Option<&RecordEntry> {
         self.families.get(&family)?.get(key)
     }
@@ -57,7 +63,7 @@ impl Records {
         if backwards { Box::new(range.rev()) } else { Box::new(range) }
     }
 
-    /// All records behind the place named, family by family.
+    /// All records after this place, family by family.
     pub fn from<'a>(
         &'a self,
         family: Family,

@@ -38,6 +38,7 @@ impl SlotEntry {
     }
 
     #[inline]
+    /// What the log said of the slot; empty where it only cleared it.
     pub fn row(&self) -> &[u8] {
         match &self.row {
             Row::Inline { len, bytes } => &bytes[..usize::from(*len)],
@@ -52,6 +53,7 @@ impl SlotEntry {
     }
 
     #[inline]
+    /// Puts this row in the place of the one before.
     pub fn set_row(&mut self, row: &[u8]) {
         if row.len() > INLINE_MAX {
             self.row = Row::Heap(row.into());
@@ -112,10 +114,12 @@ type Blocks<const WIDTH: usize> = Vec<Option<Box<SlotBlock<WIDTH>>>>;
 #[derive(Debug, Default)]
 pub struct SlotMap<const WIDTH: usize> {
     partners: BTreeMap<PartnerNo, Blocks<WIDTH>>,
+    /// About how many bytes all of them take in memory.
     pub bytes: usize,
 }
 
 impl<const WIDTH: usize> SlotMap<WIDTH> {
+    /// The entry of a slot; `None` where nothing has changed since the layer below.
     pub fn get(&self, partner: PartnerNo, slot: Slot) -> Option<&SlotEntry> {
         let (block, place) = split::<WIDTH>(slot);
         self.partners.get(&partner)?.get(block)?.as_ref()?.get(place)
@@ -160,7 +164,7 @@ impl<const WIDTH: usize> SlotMap<WIDTH> {
             let block = blocks.get(number).and_then(Option::as_deref);
             *found = block.map(|block| (block, block.index[place]));
         }
-        // an entry may lie across two lines of the cache; a new one will lie behind the last
+        // an entry may lie across two lines of the cache; a new one will lie after the last
         let ends = |entry: &SlotEntry| usize::from(entry.place) + entry.row().len();
         let places = found.iter().flatten().map(|(block, at)| {
             block.entries.get(usize::from(*at)).map_or(0, ends) + block.entries.last().map_or(0, ends)

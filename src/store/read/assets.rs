@@ -17,9 +17,10 @@ type Patches = Vec<Arc<DocumentPatch>>;
 /// An error where the row in the table is damaged.
 type StoredRow = Result<Option<DocumentRow>, LogError>;
 
-/// What a row takes beside its members, about.
+/// About how many bytes a row takes beside its members.
 const ROW_BYTES: usize = 512;
 
+/// One asset, with the members of these names (`None`: all); `None` where the id is unknown.
 pub fn one(
     shared: &Shared,
     partner: PartnerNo,
@@ -42,6 +43,7 @@ pub fn one(
     Ok(finish(&tables, partner, id.clone(), Found { row, patches, view }, members)?)
 }
 
+/// Slot and quotes of one asset; `None` where the id is unknown.
 pub fn quotes(
     shared: &Shared,
     partner: PartnerNo,
@@ -133,6 +135,7 @@ fn finish(
     }))
 }
 
+/// Assets in order of id, as far as the span goes, those that are damaged in their places.
 pub fn within(
     shared: &Shared,
     partner: PartnerNo,
@@ -167,7 +170,7 @@ impl Room {
     }
 }
 
-/// The ids of one stretch behind some id, and where it ends.
+/// The ids of one stretch after some id, and where it ends.
 #[derive(Default)]
 struct Stretch {
     patches: BTreeMap<AssetId, Patches>,
@@ -177,7 +180,7 @@ struct Stretch {
     end: Option<AssetId>,
 }
 
-/// Reads what there is room for behind `after`; `page.next` is then the id to go on behind.
+/// Reads what there is room for after `after`; `page.next` is then the id to go on after.
 fn stretch(
     shared: &Shared,
     (partner, after): (PartnerNo, Option<&AssetId>),
@@ -217,13 +220,13 @@ fn stretch(
     Ok(())
 }
 
-/// Rows of the table behind some id.
+/// Rows of the table after some id.
 #[derive(Default)]
 struct Stored {
     rows: BTreeMap<AssetId, Result<DocumentRow, LogError>>,
-    /// Of the rows as they are stored.
+    /// How many bytes the rows take as they are stored.
     bytes: usize,
-    /// There may be more behind them.
+    /// There may be more after them.
     more: bool,
 }
 

@@ -11,6 +11,8 @@ use redb::ReadOnlyTable;
 /// A page ends when its changes take this many bytes of the log, unless the caller wants less.
 pub const PAGE_BYTES: usize = 4 << 20;
 
+/// Changes after `since`, as many as both bounds let through, one at least if there is any. Errs where the
+/// log has been trimmed beyond that point.
 pub fn page(shared: &Shared, since: Seq, limit: usize, bytes_max: usize) -> Result<ChangesPage, ReadError> {
     // what is on disk but not yet published is not shown: the overlay may not have it yet
     let durable = *shared.durable.borrow();

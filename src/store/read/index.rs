@@ -36,6 +36,7 @@ pub struct DamagedSlots {
     pub cause: StoreError,
 }
 
+/// Visits every asset of a partner in order of slot, and gives the slots that are damaged.
 pub fn visit_all(
     shared: &Shared,
     partner: PartnerNo,
@@ -48,12 +49,12 @@ pub fn visit_all(
     Ok(damaged)
 }
 
-/// For who needs all of them.
+/// Errs with the first damage that was met: for callers that need every slot.
 pub fn unless_damaged(damaged: Vec<DamagedSlots>) -> Result<(), ReadError> {
     damaged.into_iter().next().map_or(Ok(()), |first| Err(first.cause.into()))
 }
 
-/// Ids that have a document here, dead ones included, and that nobody knows.
+/// Ids that have a document here, dead ones included, and that the caller does not know.
 pub fn unknown_ids(
     shared: &Shared,
     partner: PartnerNo,

@@ -13,6 +13,7 @@ use std::ops::Bound;
 
 type Found = Option<(Seq, Box<[u8]>)>;
 
+/// A record's value, with the sequence of the change that set it.
 pub fn one(shared: &Shared, family: Family, key: &[u8]) -> Result<Found, ReadError> {
     let scout = |txn: &ReadTransaction| {
         let place = (family.0 as u8, family.1.0, key);
@@ -43,6 +44,7 @@ pub fn page(
     rows(shared, &search)
 }
 
+/// The first keys of a family. Values are not looked at, so that damaged ones are among them.
 pub fn first_keys(shared: &Shared, family: Family, limit: usize) -> Result<Vec<Box<[u8]>>, ReadError> {
     let search = Search { family, after: None, backwards: false, limit, keys_only: true };
     Ok(rows(shared, &search)?.into_iter().map(|(key, _)| key).collect())

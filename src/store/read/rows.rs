@@ -43,7 +43,7 @@ pub struct DamagedRow {
 pub struct Span<'a> {
     /// So many rows at most.
     pub rows: usize,
-    /// The reading ends behind the row with which the rows take so many bytes.
+    /// The reading ends with the row with which the rows take so many bytes.
     pub bytes: usize,
     /// Only members of these names are read; `None`: all.
     pub members: Option<&'a [&'a str]>,
@@ -54,7 +54,7 @@ pub struct Span<'a> {
 pub struct AssetsPage {
     /// Those that are damaged in their places.
     pub rows: Vec<Result<AssetRow, DamagedRow>>,
-    /// The id to go on behind; `None` at the end.
+    /// The id to go on after; `None` at the end.
     pub next: Option<AssetId>,
     /// Bytes of the rows as they are stored, members that were not asked for included: what the
     /// reading has cost.
@@ -72,7 +72,7 @@ pub struct ChangesPage {
 /// A record as it was read, with its key.
 #[derive(Debug)]
 pub struct StoredRecord<R: Record> {
-    /// What it is found by.
+    /// The key that it is found by.
     pub key: R::Key,
     /// Its value; an error where that is not what was written.
     pub value: Result<R, StoreError>,

@@ -8,18 +8,20 @@ use crate::store::tables::block::Block;
 use crate::store::tables::{assets, prices};
 use redb::ReadOnlyTable;
 
+/// A table of packed blocks, as a reader opens it.
 pub type BlockTable = ReadOnlyTable<(u32, u32), &'static [u8]>;
 
 /// What the overlay says of a slot.
 #[derive(Clone, Default)]
 pub struct SlotView {
-    /// The newest word on the head.
+    /// The newest row of id and head.
     head: Option<SlotEntry>,
     /// From the lowest layer up; what a cleared entry covers is left out.
     prices: Vec<SlotEntry>,
 }
 
 impl SlotView {
+    /// What the layers of the overlay hold of the slot.
     pub fn take(overlay: &Overlay, partner: PartnerNo, slot: Slot) -> SlotView {
         let mut view = SlotView::default();
         for layer in overlay.layers() {
@@ -37,10 +39,12 @@ impl SlotView {
         }
     }
 
+    /// Lays an entry of heads over what was added before it.
     pub fn add_head(&mut self, entry: &SlotEntry) {
         self.head = Some(entry.clone());
     }
 
+    /// Lays an entry of prices over what was added before it.
     pub fn add_price(&mut self, entry: &SlotEntry) {
         if entry.cleared {
             self.prices.clear();
@@ -87,10 +91,12 @@ pub struct SlotTables {
 }
 
 impl SlotTables {
+    /// Opens both in this transaction.
     pub fn open(txn: &redb::ReadTransaction) -> Result<SlotTables, StoreError> {
         Ok(SlotTables { heads: txn.open_table(assets::TABLE)?, prices: txn.open_table(prices::TABLE)? })
     }
 
+    /// Id and head of a slot, the overlay's word first; `None` for a free slot.
     pub fn head(
         &self,
         view: &SlotView,
@@ -108,6 +114,7 @@ impl SlotTables {
         }
     }
 
+    /// Quotes of a slot, by name, the overlay's laid over those of the table.
     pub fn quotes(&self, view: &SlotView, partner: PartnerNo, slot: Slot) -> Result<Vec<Quote>, StoreError> {
         let (number, place) = (slot.0 / prices::WIDTH as u32, slot.0 as usize % prices::WIDTH);
         let key = (partner.0, number);

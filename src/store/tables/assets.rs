@@ -11,6 +11,7 @@ pub const TABLE: TableDefinition<'static, (u32, u32), &'static [u8]> = TableDefi
 /// Slots in a block: about 16 kB of heads with 20-byte ids.
 pub const WIDTH: usize = 128;
 
+/// The place of a block, for its checksum.
 pub fn key_of(key: (u32, u32)) -> FrameKey {
     frame_key(tag::ASSETS, key)
 }

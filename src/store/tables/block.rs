@@ -11,11 +11,13 @@ use crate::domain::Seq;
 
 /// A block being read, slot by slot.
 pub struct Block<'a> {
+    /// The last change that is applied to it.
     pub applied: Seq,
     input: Input<'a>,
 }
 
 impl<'a> Block<'a> {
+    /// A block at its first slot. Errs where the bytes are not what was written under this key.
     pub fn new(bytes: &'a [u8], key: FrameKey) -> Result<Block<'a>, LogError> {
         let mut input = open_frame(bytes, key)?;
         Ok(Block { applied: Seq(input.u64()?), input })
@@ -48,12 +50,14 @@ pub struct BlockWriter<'a> {
 }
 
 impl<'a> BlockWriter<'a> {
+    /// A block without rows yet, to which everything up to `applied` is applied.
     pub fn new(out: &'a mut Vec<u8>, applied: Seq) -> BlockWriter<'a> {
         begin_frame(out);
         out.extend_from_slice(&applied.0.to_le_bytes());
         BlockWriter { out, empty_rows: 0 }
     }
 
+    /// Appends the row of the next slot; empty for a slot that holds nothing.
     #[inline]
     pub fn push(&mut self, row: &[u8]) {
         if row.is_empty() {

@@ -14,6 +14,7 @@ use redb::TableDefinition;
 pub const TABLE: TableDefinition<'static, (u32, &'static [u8]), &'static [u8]> =
     TableDefinition::new("documents");
 
+/// The place of a row, for its checksum.
 pub fn key_of(partner: u32, id: &[u8]) -> FrameKey {
     let mut key = Vec::with_capacity(4 + id.len());
     key.extend_from_slice(&partner.to_le_bytes());
@@ -21,13 +22,18 @@ pub fn key_of(partner: u32, id: &[u8]) -> FrameKey {
     FrameKey::new(tag::DOCUMENTS, &key)
 }
 
+/// A document as the table holds it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DocumentRow {
+    /// The last change that is applied to it.
     pub applied: Seq,
+    /// Where the asset stands.
     pub slot: Slot,
     /// The last change that readers saw.
     pub changed: Seq,
+    /// Who wrote the base, and when we learned it; `UNKNOWN` where nothing names its writer.
     pub base_origin: (Origin, Micros),
+    /// The members; none of a dead asset that holds nothing.
     pub members: Document,
     /// Who wrote each exception, in the order of the head's.
     pub exceptions: Vec<(CompactString, Origin, Micros)>,
@@ -37,7 +43,7 @@ impl DocumentRow {
     /// The writer of a base where nothing is left that names it.
     pub const UNKNOWN: (Origin, Micros) = (Origin::Push { delivery: 0 }, Micros::BEGINNING);
 
-    /// Stands in for a row that is damaged, below a patch that stands alone.
+    /// The row that stands in for a damaged one, below a patch that needs nothing of it.
     pub fn lost() -> DocumentRow {
         DocumentRow {
             applied: Seq(0),
@@ -65,6 +71,7 @@ impl DocumentRow {
         seal_frame(out, key);
     }
 
+    /// Reads a row. Errs where the bytes are not what was written under this key.
     pub fn take(row: &[u8], key: FrameKey) -> Result<DocumentRow, LogError> {
         DocumentRow::take_with(row, key, None)
     }

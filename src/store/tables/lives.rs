@@ -6,8 +6,8 @@
 //!
 //! That is all it takes to notice a copy that was put back. A copy holds the lives up to the moment
 //! at which it was made. What the original went on to give out in the life that was under way lies
-//! behind its end in the copy's history, and later lives are not in it at all; what the copy gives
-//! out from its next opening on bears an identity that no other history has. Nothing of this rests
+//! after that life's end in the copy's history, and later lives are not in it at all; what the copy
+//! gives out from its next opening on has an identity that no other history has. Nothing of this rests
 //! on names, times or numbers of files, which copies, machines and file systems treat as they like.
 
 use super::tag;
@@ -17,6 +17,7 @@ use redb::TableDefinition;
 
 /// Always 0 → the history.
 pub const TABLE: TableDefinition<'static, u8, &'static [u8]> = TableDefinition::new("lives");
+/// The key of the one row.
 pub const ROW: u8 = 0;
 
 /// So many are kept: a file that is opened more often while it keeps a change forgets its oldest,
@@ -40,14 +41,15 @@ impl Lives {
         Lives(vec![Life { identity, first: Seq(1) }])
     }
 
-    /// Begins a life whose first sequence is `first`. Lives of which no cursor leads on, because
-    /// the log begins behind them with `oldest`, are forgotten.
+    /// Begins a life whose first sequence is `first`. Lives whose cursors are all gone, because the log
+    /// begins after them with `oldest`, are forgotten.
     pub fn begin(&mut self, identity: u32, first: Seq, oldest: Seq) {
         self.0.push(Life { identity, first });
         let gone = self.0.windows(2).take_while(|pair| pair[1].first < oldest).count();
         self.0.drain(..gone.max(self.0.len().saturating_sub(LIVES_MAX)));
     }
 
+    /// Whether a life of that identity is among them.
     pub fn holds(&self, identity: u32) -> bool {
         self.0.iter().any(|life| life.identity == identity)
     }
@@ -69,6 +71,7 @@ impl Lives {
         self.0.get(place + 1).is_none_or(|next| seq < next.first)
     }
 
+    /// Writes the row over what is in `out`.
     pub fn put(&self, out: &mut Vec<u8>) {
         begin_frame(out);
         put_varint(out, self.0.len() as u64);
@@ -79,6 +82,7 @@ impl Lives {
         seal_frame(out, frame_key());
     }
 
+    /// Reads the row. Errs where the bytes are not what was written.
     pub fn take(row: &[u8]) -> Result<Lives, LogError> {
         let mut input = open_frame(row, frame_key())?;
         let mut lives = Vec::new();

@@ -26,15 +26,19 @@ pub const CHECK: &str = "check";
 pub const SCHEMA_VERSION: u64 = 2;
 const UNCHECKED_SCHEMA: u64 = 1;
 
+/// What the file says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meta {
+    /// The identity of its present life.
     pub journal: u32,
+    /// Everything up to here is in the tables.
     pub checkpoint: Seq,
+    /// The first change that the log still holds, or will hold.
     pub oldest: Seq,
 }
 
 impl Meta {
-    /// Of the schema that this release writes.
+    /// The checksum over all of it, in the schema that this release writes.
     fn check(&self) -> u64 {
         let words = [SCHEMA_VERSION, u64::from(self.journal), self.checkpoint.0, self.oldest.0];
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -42,7 +46,8 @@ impl Meta {
     }
 }
 
-/// Reads what the file says about itself; `None` where it has said nothing yet.
+/// Reads what the file says about itself; `None` where nothing has been written yet. Errs for a newer
+/// schema, and where the checksum does not fit.
 pub fn read(txn: &ReadTransaction) -> Result<Option<Meta>, StoreError> {
     match txn.open_table(TABLE) {
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
@@ -83,7 +88,7 @@ pub fn put(txn: &WriteTransaction, meta: &Meta) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Changes what is written.
+/// Changes what is written, and its checksum with it.
 pub fn change(txn: &WriteTransaction, change: impl FnOnce(&mut Meta)) -> Result<(), StoreError> {
     let found = take(&txn.open_table(TABLE)?)?;
     let corrupt = StoreError::Corrupt { table: "meta", source: LogError::Truncated };

@@ -10,6 +10,7 @@ pub const TABLE: TableDefinition<'static, (u32, u32), &'static [u8]> = TableDefi
 /// Slots in a block: with one quote each about 6 kB, which fits two pages.
 pub const WIDTH: usize = 256;
 
+/// The place of a block, for its checksum.
 pub fn key_of(key: (u32, u32)) -> FrameKey {
     frame_key(tag::PRICES, key)
 }

@@ -1,4 +1,5 @@
-//! `records`: what is neither asset nor price; the store does not look into the values.
+//! `records`: what is neither asset nor price. The layout of the values is in `codec::records`; nothing
+//! here looks into them.
 
 use super::tag;
 use crate::codec::log::{FrameKey, LogError, begin_frame, open_frame, seal_frame};
@@ -9,6 +10,7 @@ use redb::TableDefinition;
 pub const TABLE: TableDefinition<'static, (u8, u32, &'static [u8]), &'static [u8]> =
     TableDefinition::new("records");
 
+/// The place of a row, for its checksum.
 pub fn key_of((kind, partner, of): (u8, u32, &[u8])) -> FrameKey {
     let mut key = Vec::with_capacity(5 + of.len());
     key.push(kind);
@@ -25,7 +27,7 @@ pub fn put(out: &mut Vec<u8>, key: FrameKey, applied: Seq, value: &[u8]) {
     seal_frame(out, key);
 }
 
-/// The sequence up to which a row is applied, and its value.
+/// The sequence up to which a row is applied, and its value. Errs where the frame does not fit.
 pub fn take(row: &[u8], key: FrameKey) -> Result<(Seq, &[u8]), LogError> {
     let mut input = open_frame(row, key)?;
     Ok((Seq(input.u64()?), input.rest()))

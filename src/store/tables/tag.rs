@@ -2,11 +2,17 @@
 
 use crate::codec::log::FrameKey;
 
+/// The number of `documents`.
 pub const DOCUMENTS: u8 = 2;
+/// The number of `assets`.
 pub const ASSETS: u8 = 3;
+/// The number of `prices`.
 pub const PRICES: u8 = 4;
+/// The number of `records`.
 pub const RECORDS: u8 = 5;
+/// The number of `meta`.
 pub const META: u8 = 6;
+/// The number of `lives`.
 pub const LIVES: u8 = 7;
 
 /// The key of a packed block.
