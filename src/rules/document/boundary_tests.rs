@@ -2,75 +2,15 @@
 //! would change.
 
 use super::absence::{self, Absence};
-use super::{DocumentDecision, StampedWrite, decide};
-use crate::domain::{AssetHead, Document, Exception, Lane, Member, Micros, Outcome, Rule, Stamp, Verb};
-use compact_str::CompactString;
-
-fn at(time: i64) -> Stamp {
-    Stamp::new(Micros(time), Lane::Push, 0)
-}
-
-fn doc(members: &[(&str, u128)]) -> Document {
-    let member =
-        |&(name, hash): &(&str, u128)| Member { name: name.into(), text: hash.to_string().into(), hash };
-    Document::from_members(members.iter().map(member).collect())
-}
-
-struct Asset {
-    head: AssetHead,
-    document: Document,
-}
-
-impl Asset {
-    fn new() -> Asset {
-        Asset { head: AssetHead::unborn(), document: Document::default() }
-    }
-
-    fn write(&mut self, verb: Verb, time: i64, members: &[(&str, u128)]) -> DocumentDecision {
-        self.stamped(verb, at(time), members, &[])
-    }
-
-    fn stamped(
-        &mut self,
-        verb: Verb,
-        stamp: Stamp,
-        members: &[(&str, u128)],
-        removed: &[&str],
-    ) -> DocumentDecision {
-        let members = doc(members);
-        let removed: Vec<CompactString> = removed.iter().map(|&name| name.into()).collect();
-        let write = StampedWrite { verb, stamp, members: &members, removed: &removed };
-        let decision = decide(&self.head, &self.document, write);
-        if let Some(effect) = &decision.effect {
-            self.head = effect.head.clone();
-            self.document = effect.document.clone();
-        }
-        decision
-    }
-
-    fn put(&mut self, time: i64, members: &[(&str, u128)]) -> Outcome {
-        self.write(Verb::Put, time, members).outcome
-    }
-
-    fn post(&mut self, time: i64, members: &[(&str, u128)]) -> Outcome {
-        self.write(Verb::Post, time, members).outcome
-    }
-
-    fn patch(&mut self, time: i64, members: &[(&str, u128)]) -> Outcome {
-        self.write(Verb::Patch, time, members).outcome
-    }
-
-    fn delete(&mut self, time: i64) -> Outcome {
-        self.write(Verb::Delete, time, &[]).outcome
-    }
-}
+use super::fixture::{Asset, doc, feed, push};
+use crate::domain::{AssetHead, Exception, Lane, Micros, Outcome, Rule, Stamp, Verb};
 
 #[test]
 fn d3_full_writes_at_the_equal_stamp_win_by_their_commit_whatever_their_contents_hash_to() {
     let mut asset = Asset::new();
     asset.put(10, &[("a", 1)]);
     for value in [9, 2, 3, 0] {
-        let tied = asset.write(Verb::Put, 10, &[("a", value)]);
+        let tied = asset.write(Verb::Put, push(10), &[("a", value)], &[]);
         assert_eq!((tied.outcome, tied.rule, tied.ambiguous), (Outcome::Updated, Rule::D3, true));
         assert_eq!(asset.put(10, &[("a", value)]), Outcome::Duplicate);
     }
@@ -84,7 +24,7 @@ fn d3_partial_writes_at_the_equal_stamp_win_by_their_commit_whatever_their_value
         assert_eq!(asset.post(10, &[("a", value)]), Outcome::Updated, "{value}");
         assert_eq!(asset.post(10, &[("a", value)]), Outcome::Duplicate, "{value}");
     }
-    let removed = asset.stamped(Verb::Post, at(10), &[], &["a"]);
+    let removed = asset.write(Verb::Post, push(10), &[], &["a"]);
     assert_eq!((removed.outcome, removed.ambiguous), (Outcome::Updated, true));
 }
 
@@ -97,7 +37,7 @@ fn d3_a_full_write_wins_over_an_earlier_commit_of_its_stamp_but_its_repeat_undoe
     assert_eq!(asset.post(10, &[("a", 2)]), Outcome::Duplicate, "it has lost");
     assert_eq!(asset.post(10, &[("a", 3)]), Outcome::Updated);
     asset.post(11, &[("c", 1)]);
-    let again = asset.write(Verb::Put, 10, &[("a", 1), ("b", 1)]);
+    let again = asset.write(Verb::Put, push(10), &[("a", 1), ("b", 1)], &[]);
     assert_eq!((again.outcome, again.superseded), (Outcome::Duplicate, vec!["a".into(), "c".into()]));
     assert_eq!(asset.document, doc(&[("a", 3), ("b", 1), ("c", 1)]));
 }
@@ -108,9 +48,9 @@ fn d1_a_partial_write_that_loses_with_all_it_says_is_superseded_though_it_moves_
     asset.put(10, &[("a", 1)]);
     asset.patch(20, &[("a", 2)]);
     assert_eq!(asset.post(15, &[("a", 3)]), Outcome::Superseded);
-    assert_eq!((asset.head.life, &asset.document), (at(15), &doc(&[("a", 2)])));
+    assert_eq!((asset.head.life, &asset.document), (push(15), &doc(&[("a", 2)])));
     assert_eq!(asset.post(16, &[]), Outcome::Unchanged, "it has lost with nothing");
-    assert_eq!(asset.head.life, at(16));
+    assert_eq!(asset.head.life, push(16));
     assert_eq!(asset.post(18, &[("a", 3), ("b", 1)]), Outcome::Updated);
 }
 
@@ -130,12 +70,12 @@ fn x1_what_is_stamped_at_the_delete_is_gone_and_just_above_it_lives() {
     for verb in [Verb::Put, Verb::Post] {
         let mut asset = Asset::new();
         asset.delete(10);
-        let late = asset.write(verb, 10, &[("a", 1)]);
+        let late = asset.write(verb, push(10), &[("a", 1)], &[]);
         assert_eq!((late.outcome, late.rule), (Outcome::Superseded, Rule::X1));
-        let next = asset.write(verb, 11, &[("a", 1)]);
+        let next = asset.write(verb, push(11), &[("a", 1)], &[]);
         assert_eq!((next.outcome, next.rule), (Outcome::Created, Rule::X1));
         let mut other = Asset::new();
-        let first = other.write(verb, 11, &[("a", 1)]);
+        let first = other.write(verb, push(11), &[("a", 1)], &[]);
         assert_eq!((first.outcome, first.rule), (Outcome::Created, Rule::D1), "nothing had died");
     }
 }
@@ -143,12 +83,11 @@ fn x1_what_is_stamped_at_the_delete_is_gone_and_just_above_it_lives() {
 #[test]
 fn x1_ties_with_a_delete_go_by_lane_before_delete_beats_write() {
     let mut asset = Asset::new();
-    asset.stamped(Verb::Put, Stamp::new(Micros(10), Lane::Push, 0), &[("a", 1)], &[]);
-    let feed = Stamp::new(Micros(10), Lane::Feed, 0);
-    assert_eq!(asset.stamped(Verb::Delete, feed, &[], &[]).outcome, Outcome::Superseded);
+    asset.write(Verb::Put, push(10), &[("a", 1)], &[]);
+    assert_eq!(asset.write(Verb::Delete, feed(10), &[], &[]).outcome, Outcome::Superseded);
     assert!(asset.head.is_alive());
     let admin = Stamp::new(Micros(10), Lane::Admin, 0);
-    assert_eq!(asset.stamped(Verb::Delete, admin, &[], &[]).outcome, Outcome::Deleted);
+    assert_eq!(asset.write(Verb::Delete, admin, &[], &[]).outcome, Outcome::Deleted);
 }
 
 #[test]
@@ -170,13 +109,13 @@ fn x1_a_late_delete_takes_base_and_members_at_its_stamp_and_leaves_those_above()
 
 #[test]
 fn x3_the_newest_of_life_and_members_keeps_the_asset() {
-    let exception = |name: &str, time| Exception { name: name.into(), stamp: at(time), removed: false };
-    let by_life = AssetHead { life: at(15), base: at(5), ..AssetHead::unborn() };
+    let exception = |name: &str, time| Exception { name: name.into(), stamp: push(time), removed: false };
+    let by_life = AssetHead { life: push(15), base: push(5), ..AssetHead::unborn() };
     assert_eq!(absence::decide(&by_life, Micros(14), true), Absence::Phantom);
     assert_eq!(absence::decide(&by_life, Micros(15), true), Absence::Phantom, "a push at exactly S");
     assert_eq!(absence::decide(&by_life, Micros(16), true), Absence::Delete);
     let exceptions = vec![exception("a", 6), exception("b", 15), exception("c", 7)];
-    let by_member = AssetHead { life: at(5), base: at(5), exceptions, ..AssetHead::unborn() };
+    let by_member = AssetHead { life: push(5), base: push(5), exceptions, ..AssetHead::unborn() };
     assert_eq!(absence::decide(&by_member, Micros(14), true), Absence::Phantom);
     assert_eq!(absence::decide(&by_member, Micros(16), true), Absence::Delete);
 }

@@ -1,23 +1,10 @@
 //! Absence hides, a said delete ends (X1–X3): what is held of an asset while it is dead.
 
+use super::fixture::{doc, feed, push};
 use super::*;
-use crate::domain::{Lane, Micros};
+use crate::domain::Micros;
 use crate::rules::document::absence::{self, Absence};
 use proptest::prelude::*;
-
-fn push(time: i64) -> Stamp {
-    Stamp::new(Micros(time), Lane::Push, 0)
-}
-
-fn feed(time: i64) -> Stamp {
-    Stamp::new(Micros(time), Lane::Feed, 0)
-}
-
-fn doc(members: &[(&str, u128)]) -> Document {
-    let member =
-        |&(name, hash): &(&str, u128)| Member { name: name.into(), text: hash.to_string().into(), hash };
-    Document::from_members(members.iter().map(member).collect())
-}
 
 /// One thing that happens to the asset.
 #[derive(Clone, Copy, Debug)]

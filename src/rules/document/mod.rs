@@ -357,6 +357,8 @@ fn difference(before: &Document, after: &Document) -> (Vec<Member>, Vec<CompactS
 #[cfg(test)]
 mod boundary_tests;
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod held_tests;
 #[cfg(test)]
 mod tests;

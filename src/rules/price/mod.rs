@@ -397,4 +397,6 @@ fn currency_changed(stored: Currency, wanted: Currency) -> ItemOutcome {
 #[cfg(test)]
 mod boundary_tests;
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod tests;

@@ -1,97 +1,7 @@
 //! Worked examples and edges of P1–P4 and X1 for quotes.
 
+use super::fixture::{NOON, Register, at, living, price};
 use super::*;
-use crate::domain::AssetId;
-
-const NOON: i64 = 1_700_000_000_000_000;
-
-fn write(amount: &str, currency: Option<&str>) -> PriceWrite {
-    PriceWrite {
-        id: AssetId::new("a").unwrap(),
-        quote: QuoteName::PRICE,
-        amount: Some(Decimal::parse(amount).unwrap()),
-        currency: currency.map(|code| Currency::new(code).unwrap()),
-        at: None,
-        sequence: 0,
-        market: Market::Unsaid,
-        stream: None,
-        extra: None,
-    }
-}
-
-fn stamp(at: i64) -> Stamp {
-    Stamp::new(Micros(at), Lane::Price, 0)
-}
-
-fn living() -> AssetHead {
-    AssetHead { life: Stamp::new(Micros(1), Lane::Push, 0), ..AssetHead::unborn() }
-}
-
-struct Register {
-    policy: Policy,
-    head: Option<AssetHead>,
-    quote: Option<Quote>,
-}
-
-impl Register {
-    fn new() -> Register {
-        let policy = Policy { default_currency: Some(Currency::new("EUR").unwrap()), ..Policy::default() };
-        Register { policy, head: Some(living()), quote: None }
-    }
-
-    fn context(&self) -> PriceContext<'_> {
-        PriceContext {
-            policy: &self.policy,
-            asset: self.head.as_ref().map(PricedAsset::from),
-            quote: self.quote.as_ref(),
-            quotes: usize::from(self.quote.is_some()),
-            now: Micros(NOON),
-            released: false,
-            run: None,
-            by_arrival: false,
-            outlives_after: Undated::OUTLIVES_AFTER,
-        }
-    }
-
-    fn push(&mut self, amount: &str, at: i64) -> PriceDecision {
-        self.write(&PriceWrite { at: Some(Micros(at)), ..write(amount, None) }, stamp(at))
-    }
-
-    fn write(&mut self, write: &PriceWrite, stamp: Stamp) -> PriceDecision {
-        let decision = decide(write, stamp, self.context());
-        self.quote = decision.quote.clone().or(self.quote.take());
-        decision
-    }
-
-    /// A feed's price with a time of its own, of the run at `snapshot`.
-    fn fed(&mut self, amount: &str, at: i64, snapshot: i64) -> PriceDecision {
-        let stamp = Stamp::new(Micros(at), Lane::Feed, 0);
-        let context = PriceContext { run: Some(Micros(snapshot)), ..self.context() };
-        let decision = decide(&write(amount, None), stamp, context);
-        self.quote = decision.quote.clone().or(self.quote.take());
-        decision
-    }
-
-    fn top(&self) -> String {
-        let shown = self.quote.as_ref().and_then(reading::shown);
-        shown.and_then(|shown| shown.amount).map_or(String::new(), |amount| amount.to_string())
-    }
-
-    fn feed(&mut self, amount: &str, snapshot: i64) -> PriceDecision {
-        let price = UndatedPrice {
-            quote: QuoteName::PRICE,
-            amount: Decimal::parse(amount).unwrap(),
-            currency: None,
-            snapshot: Micros(snapshot),
-            fetch_started_at: Micros(snapshot + 5),
-            market: Market::Unsaid,
-            extra: None,
-        };
-        let decision = decide_undated(price, self.context());
-        self.quote = decision.quote.clone().or(self.quote.take());
-        decision
-    }
-}
 
 #[test]
 fn p1_only_a_strictly_greater_stamp_applies() {
@@ -116,7 +26,7 @@ fn p1_at_an_equal_whole_second_the_later_commit_wins_and_is_counted() {
 fn p2_a_feeds_undated_price_does_not_turn_back_a_pushed_one() {
     let mut register = Register::new();
     register.push("101.5", NOON - 2 * Micros::SECOND);
-    let drift = register.feed("99", NOON);
+    let drift = register.feed("99", None, NOON);
     assert_eq!((drift.item.outcome, drift.visible), (Outcome::Unchanged, false), "no reader sees it");
     assert!(drift.drifted);
     let quote = register.quote.unwrap();
@@ -127,12 +37,12 @@ fn p2_a_feeds_undated_price_does_not_turn_back_a_pushed_one() {
 #[test]
 fn p2_the_next_feed_replaces_an_undated_price_and_its_age_begins_anew() {
     let mut register = Register::new();
-    assert!(register.feed("100", 10).visible);
-    assert!(!register.feed("100", 20).visible);
+    assert!(register.feed("100", None, 10).visible);
+    assert!(!register.feed("100", None, 20).visible);
     assert_eq!(register.quote.as_ref().unwrap().undated.as_ref().unwrap().first_seen, Micros(15));
-    assert!(register.feed("101", 30).visible);
+    assert!(register.feed("101", None, 30).visible);
     assert_eq!(register.quote.as_ref().unwrap().undated.as_ref().unwrap().first_seen, Micros(35));
-    assert_eq!(register.feed("102", 29).item.outcome, Outcome::Superseded);
+    assert_eq!(register.feed("102", None, 29).item.outcome, Outcome::Superseded);
 }
 
 #[test]
@@ -173,12 +83,12 @@ fn x2_a_price_of_before_an_absence_applies_whenever_it_comes() {
 fn x1_an_end_takes_the_quotes_at_or_below_it() {
     let mut register = Register::new();
     register.push("1", 60);
-    register.feed("2", 50);
+    register.feed("2", None, 50);
     let quote = register.quote.unwrap();
     let death = |at| Stamp::new(Micros(at), Lane::Push, 0);
     assert_eq!(after_death(&quote, death(49)), None);
     let half = after_death(&quote, death(50)).unwrap().unwrap();
-    assert!(half.undated.is_none() && half.stamp == stamp(60));
+    assert!(half.undated.is_none() && half.stamp == at(60));
     assert_eq!(after_death(&quote, death(60)), Some(None));
 }
 
@@ -203,11 +113,11 @@ fn p4_the_currency_is_the_stored_one_else_the_documents_else_the_partners() {
 fn p4_another_currency_is_quarantined_until_a_newer_document_names_it() {
     let mut register = Register::new();
     register.push("1", 10);
-    let changed = register.write(&write("1", Some("USD")), stamp(20));
+    let changed = register.write(&price("1", Some("USD")), at(20));
     assert_eq!(changed.item.note.unwrap().code, "currency_changed");
     let base = Stamp::new(Micros(15), Lane::Push, 0);
     register.head = Some(AssetHead { currency: Currency::new("USD").ok(), base, ..living() });
-    assert_eq!(register.write(&write("1", Some("USD")), stamp(20)).item.outcome, Outcome::Updated);
+    assert_eq!(register.write(&price("1", Some("USD")), at(20)).item.outcome, Outcome::Updated);
 }
 
 #[test]
@@ -221,8 +131,8 @@ fn t4_a_price_beyond_thirty_seconds_ahead_is_quarantined() {
 fn a_withdrawal_is_a_value_like_any_other() {
     let mut register = Register::new();
     register.push("1", 10);
-    let withdrawal = PriceWrite { amount: None, ..write("1", None) };
-    assert_eq!(register.write(&withdrawal, stamp(20)).item.outcome, Outcome::Updated);
+    let withdrawal = PriceWrite { amount: None, ..price("1", None) };
+    assert_eq!(register.write(&withdrawal, at(20)).item.outcome, Outcome::Updated);
     assert!(register.quote.as_ref().unwrap().is_withdrawn());
     assert_eq!(register.push("2", 15).item.outcome, Outcome::Superseded);
 }
@@ -231,10 +141,10 @@ fn a_withdrawal_is_a_value_like_any_other() {
 fn p3_a_withdrawal_may_come_before_the_first_price_and_needs_no_currency() {
     let mut register = Register::new();
     register.policy.default_currency = None;
-    let withdrawal = PriceWrite { amount: None, ..write("1", None) };
-    assert_eq!(register.write(&withdrawal, stamp(20)).item.outcome, Outcome::Updated);
-    assert_eq!(register.write(&write("5", Some("EUR")), stamp(10)).item.outcome, Outcome::Superseded);
-    let later = register.write(&write("5", Some("EUR")), stamp(30));
+    let withdrawal = PriceWrite { amount: None, ..price("1", None) };
+    assert_eq!(register.write(&withdrawal, at(20)).item.outcome, Outcome::Updated);
+    assert_eq!(register.write(&price("5", Some("EUR")), at(10)).item.outcome, Outcome::Superseded);
+    let later = register.write(&price("5", Some("EUR")), at(30));
     assert_eq!(later.item.outcome, Outcome::Updated, "any currency may follow");
     assert_eq!(register.quote.unwrap().currency.as_str(), "EUR");
 }
@@ -243,18 +153,18 @@ fn p3_a_withdrawal_may_come_before_the_first_price_and_needs_no_currency() {
 fn p1_the_same_price_by_a_lower_lane_is_no_news() {
     let mut register = Register::new();
     register.push("5", 10);
-    let fed = Stamp::new(stamp(10).at, Lane::Feed, 0);
-    assert_eq!(register.write(&write("5", None), fed).item.outcome, Outcome::Duplicate);
-    assert_eq!(register.write(&write("6", None), fed).item.outcome, Outcome::Superseded);
+    let fed = Stamp::new(at(10).at, Lane::Feed, 0);
+    assert_eq!(register.write(&price("5", None), fed).item.outcome, Outcome::Duplicate);
+    assert_eq!(register.write(&price("6", None), fed).item.outcome, Outcome::Superseded);
 }
 
 #[test]
 fn p2_drift_is_where_the_undated_price_differs_from_the_dated_one() {
     let mut register = Register::new();
-    assert!(!register.feed("5", 10).drifted, "there is no dated one");
+    assert!(!register.feed("5", None, 10).drifted, "there is no dated one");
     register.push("5", 20);
-    assert!(!register.feed("5", 30).drifted);
-    assert!(register.feed("6", 40).drifted);
+    assert!(!register.feed("5", None, 30).drifted);
+    assert!(register.feed("6", None, 40).drifted);
 }
 
 #[test]
@@ -291,13 +201,13 @@ fn p1_at_most_eight_values_are_remembered_as_lost_at_one_stamp() {
 fn p1_a_withdrawal_and_another_currency_are_values_that_can_lose_too() {
     let mut register = Register::new();
     let second = NOON - Micros::SECOND;
-    let withdrawal = PriceWrite { amount: None, ..write("1", None) };
+    let withdrawal = PriceWrite { amount: None, ..price("1", None) };
     register.push("1", second);
-    assert!(register.write(&withdrawal, stamp(second)).ambiguous);
+    assert!(register.write(&withdrawal, at(second)).ambiguous);
     assert_eq!(register.push("1", second).item.outcome, Outcome::Duplicate);
     assert!(register.push("2", second).ambiguous);
-    assert_eq!(register.write(&withdrawal, stamp(second)).item.outcome, Outcome::Duplicate);
-    let other = register.write(&write("1", Some("USD")), stamp(second));
+    assert_eq!(register.write(&withdrawal, at(second)).item.outcome, Outcome::Duplicate);
+    let other = register.write(&price("1", Some("USD")), at(second));
     assert_eq!(other.item.note.unwrap().code, "currency_changed", "1 EUR has lost, 1 USD has not");
 }
 
@@ -314,11 +224,11 @@ fn p1_below_the_second_an_equal_time_stays_a_conflict_however_often_it_comes() {
 fn p2_a_feed_that_begins_to_date_its_prices_shows_them_at_once() {
     let mut register = Register::new();
     let (march, day) = (NOON - 30 * Micros::DAY, Micros::DAY);
-    register.feed("101", march);
+    register.feed("101", None, march);
     let dated = register.fed("120", march - 90 * day, march + 2 * day);
     assert!(dated.visible && register.top() == "120");
     // it dates them no longer, and then again the same one
-    assert!(register.feed("99", march + 3 * day).visible && register.top() == "99");
+    assert!(register.feed("99", None, march + 3 * day).visible && register.top() == "99");
     let again = register.fed("120", march - 90 * day, march + 4 * day);
     assert_eq!((again.item.outcome, again.visible), (Outcome::Duplicate, true));
     assert_eq!(register.top(), "120");
@@ -333,7 +243,7 @@ fn p2_a_feed_that_begins_to_date_its_prices_shows_them_at_once() {
 fn p2_a_replayed_run_does_not_bring_a_dated_price_back_on_top() {
     let mut register = Register::new();
     register.fed("120", 10, 1_000);
-    register.feed("99", 2_000);
+    register.feed("99", None, 2_000);
     assert_eq!(register.fed("120", 10, 1_999).quote, None);
     assert_eq!(register.top(), "99");
     assert!(register.fed("120", 10, 2_000).visible);
@@ -345,23 +255,23 @@ fn p2_one_old_push_does_not_hide_the_feeds_price_for_ever() {
     let mut register = Register::new();
     let limit = Undated::OUTLIVES_AFTER;
     register.push("50", NOON - limit);
-    assert!(!register.feed("99", NOON).visible && register.top() == "50");
+    assert!(!register.feed("99", None, NOON).visible && register.top() == "50");
     // the same file a moment later: no amount is new, but what shows is
-    let later = register.feed("99", NOON + 1);
+    let later = register.feed("99", None, NOON + 1);
     assert_eq!((later.item.outcome, later.visible), (Outcome::Updated, true));
     assert_eq!(register.top(), "99");
     // a push as old as the one before stays below it, and no reader hears of it
-    assert!(!register.write(&write("52", None), Stamp::new(Micros(NOON - limit), Lane::Price, 1)).visible);
+    assert!(!register.write(&price("52", None), Stamp::new(Micros(NOON - limit), Lane::Price, 1)).visible);
     assert!(register.push("53", NOON - limit + 1).visible && register.top() == "53");
 }
 
 #[test]
 fn a6_a_price_that_nobody_has_dated_is_never_ahead() {
     let mut register = Register::new();
-    let ahead = stamp(NOON + 31 * Micros::SECOND);
+    let ahead = at(NOON + 31 * Micros::SECOND);
     let context = PriceContext { by_arrival: true, ..register.context() };
-    let decision = decide(&write("1", None), ahead, context);
+    let decision = decide(&price("1", None), ahead, context);
     assert!(decision.quote.as_ref().is_some_and(|quote| quote.by_arrival), "{decision:?}");
     register.quote = decision.quote;
-    assert_eq!(register.write(&write("2", None), ahead).item.note.unwrap().code, "future_time");
+    assert_eq!(register.write(&price("2", None), ahead).item.note.unwrap().code, "future_time");
 }
