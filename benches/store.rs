@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
+use fastrand::Rng;
 use std::time::Duration;
 use tidegate::clock::Mark;
 use tidegate::domain::{
@@ -46,16 +47,6 @@ fn main() {
     let mut count = 0;
     opened.reader.index(PARTNER, &mut |_, _, _, quotes| count += quotes.len()).expect("the index is read");
     println!("index of {count} quotes read in {:?}", start.elapsed());
-}
-
-/// Numbers that look random, the same in each run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % u64::from(bound)) as u32
-    }
 }
 
 fn id(slot: u32) -> AssetId {
@@ -117,11 +108,11 @@ fn load(writer: &mut Writer) {
 fn measure(writer: &mut Writer, group: usize, checkpoints: bool) {
     writer.checkpoint_all().expect("begin with an empty overlay");
     while writer.trim(Micros(i64::MAX)).expect("the log is trimmed") > 0 {}
-    let mut random = Random(group as u64);
+    let mut random = Rng::with_seed(group as u64);
     let (mut commits, mut slices, mut finished, mut busy) = (Vec::new(), Vec::new(), 0, Duration::ZERO);
     let mut at = 1;
     while busy < Duration::from_secs(3) {
-        let changes = (0..group).map(|_| price(random.below(ASSETS), at)).collect();
+        let changes = (0..group).map(|_| price(random.u32(..ASSETS), at)).collect();
         let mut sets = vec![WriteSet { partner: PARTNER, changes }];
         at += 1;
         let start = Mark::now();

@@ -117,7 +117,7 @@ impl Add {
 fn fresh_key() -> anyhow::Result<String> {
     let mut bytes = [0u8; 32];
     getrandom::fill(&mut bytes).context("the system gives no random bytes")?;
-    Ok(bytes.iter().fold("tg_".to_owned(), |key, byte| key + &format!("{byte:02x}")))
+    Ok(format!("tg_{}", hex::encode(bytes)))
 }
 
 /// The file does not exist yet: only the rules that were broken are worth telling.

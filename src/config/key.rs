@@ -23,15 +23,8 @@ impl KeyHash {
 
     /// Reads `sha256:` and 64 hexadecimal digits.
     pub fn parse(text: &str) -> Option<KeyHash> {
-        let digits = text.strip_prefix(Self::PREFIX)?.as_bytes();
-        if digits.len() != 64 {
-            return None;
-        }
         let mut hash = [0; 32];
-        for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-            let digit = |d: u8| char::from(d).to_digit(16);
-            *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
-        }
+        hex::decode_to_slice(text.strip_prefix(Self::PREFIX)?, &mut hash).ok()?;
         Some(KeyHash(hash))
     }
 
@@ -43,8 +36,7 @@ impl KeyHash {
 
 impl fmt::Display for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::PREFIX)?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{}{}", Self::PREFIX, hex::encode(self.0))
     }
 }
 
@@ -64,6 +56,7 @@ mod tests {
         let text = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hash.to_string(), text);
         assert_eq!(KeyHash::parse(text), Some(hash));
+        assert_eq!(KeyHash::parse(&text.to_uppercase().replace("SHA", "sha")), Some(hash));
         assert!(hash.matches(&KeyHash::of("abc")) && !hash.matches(&KeyHash::of("abd")));
     }
 

@@ -371,7 +371,7 @@ fn p4_the_bytes_of_small_and_of_long_amounts_stay_as_they_are() {
     ] {
         let mut row = Vec::new();
         put_quote_row(&mut row, &quote);
-        assert_eq!(row.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), bytes);
+        assert_eq!(hex::encode(&row), bytes);
         assert_eq!(quotes(&row).unwrap(), [quote]);
     }
 }

@@ -269,11 +269,7 @@ proptest! {
         let steps: Vec<Step> = kinds.iter().enumerate().map(step).collect();
         let runs: Vec<Step> = steps.iter().copied().filter(is_run).collect();
         let mut shuffled = steps.clone();
-        let mut state = seed;
-        for place in (1..shuffled.len()).rev() {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            shuffled.swap(place, (state >> 33) as usize % (place + 1));
-        }
+        fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
         let mut runs = runs.into_iter();
         for step in shuffled.iter_mut().filter(|step| is_run(step)) {
             *step = runs.next().unwrap();

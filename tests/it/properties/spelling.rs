@@ -1,32 +1,23 @@
 //! JSON as different programs write it: a string is spelt with escapes at random, in names and values
 //! alike, and every spelling is one content.
 
+use crate::support::random::Random;
 use tidegate::codec::mapping::{self, Around};
 use tidegate::codec::request::{self, BodyLimits, Decoded};
 use tidegate::domain::{AssetWrite, Mapping, Verb, Write};
 use tidegate::rules::policy::Policy;
 
-/// A small generator of its own, so that no two occurrences of a string are spelt alike but by
-/// chance, in whatever order they come.
-#[derive(Clone, Debug)]
-pub struct Spelling(u64);
-
-impl Default for Spelling {
-    fn default() -> Spelling {
-        Spelling(0x9e37_79b9_7f4a_7c15)
-    }
-}
+/// Chooses a spelling for each occurrence of a string by itself, in whatever order they come.
+#[derive(Clone, Debug, Default)]
+pub struct Spelling(Random);
 
 impl Spelling {
     pub fn seeded(seed: u64) -> Spelling {
-        Spelling(seed | 1)
+        Spelling(Random(seed))
     }
 
-    fn one_in(&mut self, n: u64) -> bool {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.is_multiple_of(n)
+    fn one_in(&mut self, n: usize) -> bool {
+        self.0.below(n) == 0
     }
 
     /// A JSON string of this text.

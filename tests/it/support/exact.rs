@@ -2,6 +2,7 @@
 //! catalogue says are both read so, by serde_json and not by the daemon's own reader, and compared.
 
 use crate::support::house::House;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{RequestBuilder, StatusCode};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -168,10 +169,7 @@ pub async fn body(request: RequestBuilder) -> String {
 
 /// An id as one segment of a path.
 pub fn segment(id: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    id.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
+    utf8_percent_encode(id, NON_ALPHANUMERIC).to_string()
 }
 
 /// Fails with the first differences instead of both maps.

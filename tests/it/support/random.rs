@@ -1,7 +1,7 @@
 //! Random numbers from a seed.
 
 /// Numbers that look random, the same for the same seed.
-#[derive(Clone)]
+#[derive(Clone, Debug, Default)]
 pub struct Random(pub u64);
 
 impl Random {
