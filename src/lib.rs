@@ -4,6 +4,8 @@
 //! `domain` · `rules`, `codec` · `config`, `telemetry`, `clock` · `store`, `feed` · `actors` ·
 //! `http` · `daemon`, `demo`, `load` · `cli`.
 
+#![warn(missing_docs)]
+
 pub mod actors;
 pub mod cli;
 pub mod clock;

@@ -27,16 +27,25 @@ const REPLY_SMALL_BYTES: usize = 8 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shed {
     /// The partner's own quota is used up (429).
-    PartnerRate { retry_after: Duration },
+    PartnerRate {
+        /// When the partner may ask again.
+        retry_after: Duration,
+    },
     /// The partner has too many bytes in flight (429).
     PartnerBytes,
     /// The daemon is full (503).
     DaemonBytes,
     /// More items at once than the quota's burst can ever hold (413).
-    BeyondBurst { burst: u32 },
+    BeyondBurst {
+        /// How many may come at once.
+        burst: u32,
+    },
     /// The documents of the assets that a push is about hold more bytes than the partner may ever have
     /// worked on at once (413).
-    BeyondDocuments { bytes_max: usize },
+    BeyondDocuments {
+        /// What all documents of one request may take.
+        bytes_max: usize,
+    },
     /// The caller's reads take all that they may (429).
     Reads,
     /// The store cannot take writes now: overlay or disk is full, or it has failed (503).
@@ -101,6 +110,7 @@ struct Share {
 }
 
 impl Admission {
+    /// Room for requests of so many bytes together.
     pub fn new(bytes_max: usize) -> Admission {
         let semaphore = |bytes: usize| Arc::new(Semaphore::new((bytes / UNIT_BYTES).max(1)));
         let budget = |bytes_max: usize| Budget { bytes: semaphore(bytes_max), bytes_max };
@@ -230,12 +240,16 @@ impl Budget {
 /// A partner's rate limits, one bucket per kind of work.
 #[derive(Debug)]
 pub struct Limits {
+    /// Prices, singly or in batches.
     pub prices: Bucket,
+    /// Writes of assets.
     pub asset_writes: Bucket,
+    /// Reads of any kind.
     pub reads: Bucket,
 }
 
 impl Limits {
+    /// Full buckets, as the settings size them.
     pub fn new(settings: &LimitSettings) -> Limits {
         let bucket = |rate| Bucket::new(rate, settings.burst);
         Limits {
@@ -250,7 +264,9 @@ impl Limits {
 #[derive(Debug)]
 pub struct Bucket {
     limiter: DefaultDirectRateLimiter,
+    /// So many are filled in each second.
     pub rate: u32,
+    /// It holds so many.
     pub burst: u32,
 }
 

@@ -9,7 +9,9 @@ use std::sync::{Arc, OnceLock};
 /// One delivery, as the edge hands it over.
 #[derive(Clone, Debug)]
 pub struct Delivery {
+    /// What it is remembered by.
     pub key: DeliveryKey,
+    /// Which header named it.
     pub header: IdHeader,
     /// SHA-256 over method, route, the path's id, query, content type and body, hex.
     pub fingerprint: String,
@@ -17,6 +19,7 @@ pub struct Delivery {
     pub ids: Arc<Vec<CompactString>>,
     /// The record found under the key, with the sequence of its change.
     pub stored: Option<(Seq, DeliveryRecord)>,
+    /// Heard when the same delivery comes again.
     pub repeats: Repeats,
 }
 
@@ -25,10 +28,12 @@ pub struct Delivery {
 pub struct Repeats(Arc<AtomicBool>);
 
 impl Repeats {
+    /// The delivery has come again.
     pub fn set(&self) {
         self.0.store(true, Ordering::Release);
     }
 
+    /// Whether it has come again.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }

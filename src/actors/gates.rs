@@ -32,6 +32,7 @@ pub struct Turn {
 }
 
 impl FeedGates {
+    /// Gates that let so many feeds fetch at once.
     pub fn new(fetches_max: usize) -> FeedGates {
         FeedGates::with(fetches_max, SLOW_MAX, PATIENCE)
     }
@@ -41,6 +42,7 @@ impl FeedGates {
         FeedGates { turns: gate(fetches_max), slow: gate(slow_max), patience }
     }
 
+    /// Waits for a place among the feeds that run.
     pub async fn turn(&self) -> Turn {
         // the semaphores are never closed
         let permit = self.turns.clone().acquire_owned().await.ok();

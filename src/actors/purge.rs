@@ -25,11 +25,13 @@ const PAGE: usize = 4_096;
 /// What a partner has here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {
+    /// Assets that readers still see.
     pub living: u64,
     /// Tombstones, and prices that wait for their asset.
     pub dead: u64,
 }
 
+/// Counts what a removed partner has left. Errors where the store cannot be read.
 pub fn count(reader: &Reader, partner: PartnerNo) -> Result<Leftovers, ReadError> {
     let mut leftovers = Leftovers::default();
     reader.index(partner, &mut |_, _, head, _| match head.is_alive() {
@@ -60,6 +62,7 @@ enum Step {
 }
 
 impl<'a> Purge<'a> {
+    /// Of this partner, as of `now`.
     pub fn new(reader: &'a Reader, name: &'a PartnerName, no: PartnerNo, now: Micros) -> Purge<'a> {
         Purge { reader, name, no, now, step: Step::Floor, floor: now.0 }
     }

@@ -13,12 +13,15 @@ use tokio::sync::oneshot;
 pub struct Push {
     /// In the order of the items; what could not be decoded stands as its refusal.
     pub writes: Vec<Result<Write, Box<ItemOutcome>>>,
+    /// When its body had come in.
     pub received_at: Micros,
     /// All or nothing.
     pub atomic: bool,
     /// Decide, but change nothing.
     pub dry_run: bool,
+    /// What it asks for.
     pub body: PushBody,
+    /// The room that it takes until it is answered.
     pub permit: Permit,
     /// Of a push that bears a delivery id (G2).
     pub delivery: Option<Delivery>,
@@ -38,6 +41,7 @@ impl Push {
 pub struct PushBody {
     /// Empty where the request had none.
     pub bytes: Bytes,
+    /// Which shape its answer has.
     pub form: Form,
     /// The asset that the path named.
     pub id: Option<AssetId>,
@@ -90,6 +94,7 @@ pub struct PushReply {
 }
 
 impl<E> PushAnswer<E> {
+    /// The same answer with another effect.
     pub fn map<F>(self, settle: impl FnOnce(E) -> F) -> PushAnswer<F> {
         match self {
             PushAnswer::Decided(effect) => PushAnswer::Decided(settle(effect)),

@@ -55,10 +55,12 @@ pub struct Plan {
     pub rate: u32,
     /// The same seed gives the same partners, assets and mischief.
     pub seed: u64,
+    /// Those that are simulated.
     pub partners: Vec<PartnerPlan>,
 }
 
 impl Plan {
+    /// Prices that all partners push together in a second.
     pub const RATE: u32 = 2_000;
 
     /// Six partners: one with a feed only, one that only pushes, four that do both.
@@ -97,24 +99,31 @@ impl Default for Plan {
 /// What the daemon's configuration must say of a simulated partner. Not printable: it holds keys.
 #[derive(Clone)]
 pub struct SimulatedPartner {
+    /// Its name in the demonstration's configuration.
     pub name: PartnerName,
     /// Its bearer key, as it sends it.
     pub key: String,
     /// Default mapping, plain http on loopback.
     pub feed_url: Option<String>,
+    /// How often its feed is fetched.
     pub feed_every: Duration,
     /// The bearer token that the feed asks for.
     pub feed_token: Option<String>,
 }
 
+/// Why the demonstration does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
+    /// No port of loopback can be had.
     #[error("no loopback port for the feeds: {0}")]
     Listen(#[source] std::io::Error),
+    /// The system gives no random bytes.
     #[error("no randomness for the partners' keys: {0}")]
     Randomness(getrandom::Error),
+    /// The client cannot be made.
     #[error("no HTTP client: {0}")]
     Client(#[source] reqwest::Error),
+    /// The notes of acknowledged prices cannot be read or written.
     #[error("the ledger of acknowledged prices cannot be opened: {0}")]
     Ledger(#[source] std::io::Error),
 }
@@ -159,6 +168,7 @@ impl Simulation {
         Ok(recalled.filter(|_| !self.before.is_empty()))
     }
 
+    /// The partners of this plan, not yet begun.
     pub fn partners(&self) -> Vec<SimulatedPartner> {
         let of = |partner: &Arc<Partner>| SimulatedPartner {
             name: partner.plan.name.clone(),

@@ -6,14 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What absence from a complete snapshot does (X5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Absent {
+    /// The asset is deleted.
     #[default]
     Delete,
+    /// The asset's `status` becomes `inactive`.
     Inactive,
 }
 
 /// What a feed's records are stamped by (T3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RecordTime {
+    /// The file's S.
     #[default]
     Snapshot,
     /// The record's own `updated_at`: for exports that lag behind their own envelope.
@@ -27,20 +30,25 @@ pub struct Policy {
     pub default_currency: Option<Currency>,
     /// Codes beside ISO 4217 (P4).
     pub currencies_extra: BTreeSet<Currency>,
+    /// An amount of zero is taken (P4).
     pub allow_zero: bool,
+    /// A negative amount is taken (P4).
     pub allow_negative: bool,
     /// Class → heartbeat in microseconds (P5).
     pub heartbeats: BTreeMap<String, i64>,
     /// Values of `status` that are known beside `active` and `inactive` (X5).
     pub statuses_extra: BTreeSet<String>,
+    /// What absence from a complete file does (X5).
     pub absent: Absent,
     /// The feed's `Last-Modified` is the time of its data (T3).
     pub last_modified_is_data_time: bool,
+    /// What the feed's records are stamped by (T3).
     pub record_time: RecordTime,
     /// Parked prices per partner (P3).
     pub parked_max: usize,
     /// Rows of the quarantine and their bytes, per partner; the oldest are dropped beyond.
     pub quarantine_max: usize,
+    /// Their texts together, in bytes.
     pub quarantine_bytes_max: usize,
     /// The feed's interval, for the life of tombstones (X4); 0 without a feed.
     pub feed_interval: i64,

@@ -15,8 +15,10 @@ pub const REST: Duration = Duration::from_secs(60);
 const SECOND_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
+/// What follows the end of an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restart {
+    /// It is started again after this wait.
     After(Duration),
     /// The budget is used up: down for this long, unless an operator configures it again.
     LeftDown(Duration),

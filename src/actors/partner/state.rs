@@ -36,12 +36,17 @@ use tokio::task::JoinHandle;
 /// What every partner's actor shares with the others.
 #[derive(Clone)]
 pub struct SharedServices {
+    /// Reads of the store.
     pub reader: Reader,
+    /// Takes what is to be written.
     pub storage: StorageHandle,
+    /// Gives the time of every decision.
     pub clock: Clock,
+    /// Fetches feeds.
     pub fetcher: Arc<Fetcher>,
     /// The turns of feeds, over all partners.
     pub gates: FeedGates,
+    /// Where fetched files lie.
     pub spool: PathBuf,
     /// What feeds and approvals leave free of the disk.
     pub reserve: Reserve,

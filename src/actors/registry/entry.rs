@@ -30,10 +30,15 @@ const RUN_ASKED_EVERY: i64 = 10 * Micros::SECOND;
 
 /// One partner, as the edge sees it. The actor behind it may change; the entry stays.
 pub struct PartnerEntry {
+    /// As the configuration names it.
     pub name: PartnerName,
+    /// Its number, which it keeps for ever.
     pub no: PartnerNo,
+    /// As of the last reload.
     pub settings: ArcSwap<PartnerSettings>,
+    /// Its rates, refilled as time passes.
     pub limits: ArcSwap<Limits>,
+    /// The bytes of its requests in flight.
     pub admission: ArcSwap<Admission>,
     /// Large pushes of the partner that are read beside the connections' tasks.
     large: Arc<Semaphore>,
@@ -94,10 +99,12 @@ impl PartnerEntry {
         entry
     }
 
+    /// Whether all that it had is deleted.
     pub fn is_purged(&self) -> bool {
         self.purged.load(Ordering::Acquire) && self.is_removed()
     }
 
+    /// Whether the configuration does not name it any more.
     pub fn is_removed(&self) -> bool {
         self.removed.load(Ordering::Acquire)
     }

@@ -20,11 +20,13 @@ struct Partners {
 }
 
 impl Registry {
+    /// The partner of this name; `None` where there is none.
     pub fn by_name(&self, name: &str) -> Option<Arc<PartnerEntry>> {
         let name = PartnerName::new(name).ok()?;
         self.0.load().by_name.get(&name).cloned()
     }
 
+    /// The partner of this number; `None` where there is none.
     pub fn by_no(&self, no: PartnerNo) -> Option<Arc<PartnerEntry>> {
         self.0.load().by_no.get(&no).cloned()
     }

@@ -12,9 +12,13 @@ use tokio::sync::oneshot;
 /// Why nothing was done with a row.
 #[derive(Debug)]
 pub enum RowError {
+    /// There is no such row.
     Missing,
+    /// It cannot be decided again, for this reason.
     ReleaseRefused(ReleaseRefused),
+    /// The store cannot be read.
     Read(ReadError),
+    /// The partner's actor does not answer.
     Unavailable,
 }
 
@@ -35,7 +39,9 @@ impl From<ReadError> for RowError {
 pub struct Release {
     /// As the row names it; empty where it names none.
     pub id: String,
+    /// What was decided.
     pub item: ItemOutcome,
+    /// The change that it rests on.
     pub durable: Seq,
 }
 

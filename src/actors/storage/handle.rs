@@ -9,6 +9,7 @@ use ractor::ActorRef;
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
+/// Puts decided changes in the writer's queue. Cheap to clone.
 #[derive(Clone)]
 pub struct StorageHandle {
     actor: ActorRef<StorageMessage>,
@@ -39,14 +40,17 @@ impl StorageHandle {
         durable.await.map_err(|_| Unavailable)
     }
 
+    /// Follows whether the writer runs.
     pub fn state(&self) -> watch::Receiver<StorageState> {
         self.state.clone()
     }
 
+    /// Whether changes are still written.
     pub fn is_running(&self) -> bool {
         *self.state.borrow() == StorageState::Running
     }
 
+    /// About how many bytes of decided changes wait for the writer.
     pub fn queue_bytes(&self) -> usize {
         self.queue.bytes()
     }

@@ -5,6 +5,7 @@ use super::writer::WriterEnd;
 /// What becomes of the storage actor, as the daemon watches it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StorageState {
+    /// Changes are written.
     Running,
     /// Everything is on disk and the tables are up to the log.
     Closed,

@@ -26,10 +26,15 @@ use writer::{Upkeep, WriterEnd, WriterLoop};
 
 pub struct StorageActor;
 
+/// What the storage actor starts with.
 pub struct StorageArguments {
+    /// The store's only writer.
     pub writer: Writer,
+    /// For the age of what is trimmed.
     pub clock: Clock,
+    /// Where commits are counted.
     pub metrics: Metrics,
+    /// Bytes of changes that one commit takes.
     pub group_bytes_max: usize,
 }
 

@@ -22,8 +22,10 @@ pub enum SupervisorMessage {
 /// The configuration could not be taken up.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigureError {
+    /// The partners' numbers cannot be read.
     #[error("the partners' numbers cannot be read: {0}")]
     Read(#[from] ReadError),
+    /// Nothing is written any more.
     #[error("the store takes no writes")]
     Storage,
 }

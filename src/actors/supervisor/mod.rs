@@ -30,9 +30,13 @@ use tokio::task::JoinHandle;
 
 pub struct Supervisor;
 
+/// What the supervisor starts with.
 pub struct SupervisorArguments {
+    /// What every partner's actor is given.
     pub shared: SharedServices,
+    /// Where partners are found by name and number.
     pub registry: Registry,
+    /// Where restarts are counted.
     pub metrics: Metrics,
 }
 
@@ -383,11 +387,14 @@ impl SupervisorState {
 pub struct SupervisorHandle(ActorRef<SupervisorMessage>);
 
 impl SupervisorHandle {
+    /// Starts the supervisor. Errors where one runs already.
     pub async fn start(arguments: SupervisorArguments) -> Result<SupervisorHandle, ractor::SpawnErr> {
         let (actor, _) = Actor::spawn(None, Supervisor, arguments).await?;
         Ok(SupervisorHandle(actor))
     }
 
+    /// Makes the partners those of a configuration, and returns once all of them have started or been
+    /// retired. Errors where a number cannot be stored or read.
     pub async fn configure(&self, partners: Vec<PartnerSettings>) -> Result<(), ConfigureError> {
         let (reply, answer) = oneshot::channel();
         self.0.cast(SupervisorMessage::Configure { partners, reply }).map_err(|_| ConfigureError::Storage)?;

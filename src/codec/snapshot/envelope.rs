@@ -6,7 +6,9 @@ use crate::domain::Micros;
 /// What one document may hold, and how its server calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotLimits {
+    /// Bytes of one record.
     pub record_bytes_max: usize,
+    /// Records of the document.
     pub records_max: u64,
     /// It is served as NDJSON: only then is a lone object one line of it, and not an answer that went
     /// wrong.
@@ -18,7 +20,9 @@ pub struct SnapshotLimits {
 /// The document's own time, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvelopeTime {
+    /// As it is written, shortened.
     pub text: String,
+    /// Where it stands, in bytes.
     pub offset: u64,
     /// T2: where it cannot be read, what is wrong with it.
     pub at: Result<Micros, String>,
@@ -27,7 +31,9 @@ pub struct EnvelopeTime {
 /// What the document says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
+    /// When it was made; `None` where it does not say.
     pub generated_at: Option<EnvelopeTime>,
+    /// How many records it says that it holds.
     pub count: Option<u64>,
     /// `false` where it says so (F8), or says `complete` with anything that is not a boolean.
     pub complete: bool,
@@ -63,6 +69,7 @@ impl Envelope {
 /// What one page gives by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
+    /// Records that it holds.
     pub records: u64,
     /// It was read as NDJSON.
     pub is_lines: bool,
@@ -97,6 +104,7 @@ pub struct SnapshotError {
     /// `empty_body`, `html`, `truncated`, `malformed`, `bad_utf8`, `no_records`,
     /// `record_too_large`, `too_many_records`, `parents_too_large`, `count_mismatch`, `read_failed`.
     pub code: &'static str,
+    /// Where reading ended, in bytes.
     pub offset: u64,
     /// What is wrong and what to do; never a piece of the document.
     pub detail: String,

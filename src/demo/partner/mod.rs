@@ -33,22 +33,31 @@ const FEED_CHANGES_PER_SECOND: f64 = 1.5;
 /// What a stall leaves undone is made up for to this many steps, or a second's worth.
 const CATCH_UP_STEPS: f64 = 60.0;
 
+/// How a partner's data comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ways {
+    /// By its feed alone.
     Feed,
+    /// By pushes alone.
     Push,
+    /// By both.
     Both,
 }
 
 /// How one partner is simulated.
 #[derive(Clone, Debug)]
 pub struct PartnerPlan {
+    /// Its name.
     pub name: PartnerName,
+    /// What it deals in.
     pub book: Book,
+    /// How many assets it begins with.
     pub assets: usize,
+    /// How its data comes in.
     pub ways: Ways,
     /// Its part of the overall rate, in proportion to the others'.
     pub weight: u32,
+    /// How often its feed is fetched.
     pub feed_every: Duration,
     /// The feed is sent compressed.
     pub gzip: bool,

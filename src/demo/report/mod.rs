@@ -9,11 +9,16 @@ use crate::demo::verdict::Verdict;
 use std::fmt;
 use std::sync::Arc;
 
+/// What the demonstration has shown.
 #[derive(Debug)]
 pub struct Report {
+    /// One for each partner.
     pub verdicts: Vec<Verdict>,
+    /// What was sent, and what became of it.
     pub counts: Counts,
+    /// Half of all pushes were answered within so many milliseconds.
     pub p50_ms: f64,
+    /// 99 in a hundred were.
     pub p99_ms: f64,
     /// Lost, repeated, reordered, and fetches of the feeds, in words.
     mischief: String,

@@ -8,6 +8,7 @@ use std::time::Duration;
 /// Refusals whose words are kept for the report.
 const REFUSALS_KEPT: usize = 5;
 
+/// Pushes and feeds of all partners.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
     /// Requests that got a final answer.
@@ -22,6 +23,7 @@ pub struct Counts {
     pub unreached: u64,
     /// Requests that were refused as wrong: none should be.
     pub refused: u64,
+    /// Answers that nobody had expected, the first few.
     pub refusals: Vec<String>,
 }
 

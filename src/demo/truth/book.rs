@@ -15,9 +15,13 @@ pub type Members = BTreeMap<CompactString, String>;
 /// A partner's trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Book {
+    /// Shares of buildings.
     Property,
+    /// Fund units by net asset value.
     Fund,
+    /// Bonds with a coupon.
     Bond,
+    /// Metals by weight.
     Commodity,
     /// Each asset of another trade.
     Mixed,

@@ -7,6 +7,7 @@ use crate::domain::Decimal;
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// How an asset differs from the truth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Lives at the partner, is not in the catalogue.
@@ -15,21 +16,32 @@ pub enum Fault {
     Phantom,
     /// Was deleted, yet its address answers with this status.
     NotGone(u16),
+    /// A member has another value.
     Member {
+        /// The member.
         name: String,
+        /// Its value in truth; `None`: there is none.
         truth: Option<String>,
+        /// Its value in the catalogue; `None`: there is none.
         catalogue: Option<String>,
     },
+    /// A price differs.
     Price {
+        /// Which part of it.
         what: &'static str,
+        /// That part in truth.
         truth: String,
+        /// That part in the catalogue.
         catalogue: String,
     },
 }
 
+/// One asset that is not shown as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
+    /// The asset.
     pub id: String,
+    /// How it differs.
     pub fault: Fault,
 }
 

@@ -29,21 +29,27 @@ const DIFFERENCES_NAMED: usize = 20;
 /// What was found for one partner.
 #[derive(Debug, Default)]
 pub struct Verdict {
+    /// Whose catalogue was compared.
     pub partner: String,
+    /// Assets that it shows.
     pub living: usize,
+    /// Assets that were deleted.
     pub deleted: usize,
     /// The first differences.
     pub differences: Vec<Difference>,
+    /// How many differences there are; not all of them are kept.
     pub differences_found: usize,
     /// Why truth and catalogue could not be compared.
     pub trouble: Option<String>,
 }
 
 impl Verdict {
+    /// The catalogue could not be compared, for this reason.
     pub fn troubled(partner: &str, trouble: impl Into<String>) -> Verdict {
         Verdict { partner: partner.into(), trouble: Some(trouble.into()), ..Verdict::default() }
     }
 
+    /// Whether truth and catalogue are the same.
     pub fn equal(&self) -> bool {
         self.trouble.is_none() && self.differences_found == 0
     }

@@ -23,10 +23,12 @@ pub struct Recalled {
     pub found: usize,
     /// Assets that were deleted after it.
     pub deleted: usize,
+    /// Those that the catalogue does not show, the first few.
     pub missing: Vec<String>,
 }
 
 impl Recalled {
+    /// Whether nothing acknowledged was lost.
     pub fn is_whole(&self) -> bool {
         self.missing.is_empty()
     }

@@ -16,8 +16,11 @@ pub const EXCEPTIONS_MAX: usize = 256;
 /// Of what a write would make an asset hold too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
+    /// It would have too many members.
     Members,
+    /// Too many of its members would have a stamp of their own.
     Exceptions,
+    /// Its names and texts would be too long together.
     Bytes,
 }
 

@@ -20,16 +20,22 @@ use compact_str::CompactString;
 /// A write with its stamp made out.
 #[derive(Clone, Copy, Debug)]
 pub struct StampedWrite<'a> {
+    /// How it speaks.
     pub verb: Verb,
+    /// Its time, lane and number.
     pub stamp: Stamp,
+    /// What it states.
     pub members: &'a Document,
+    /// What a partial write removes.
     pub removed: &'a [CompactString],
 }
 
 /// What the write does. `effect: None` means that nothing at all is recorded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DocumentDecision {
+    /// What its sender hears.
     pub outcome: Outcome,
+    /// The rule that decided.
     pub rule: Rule,
     /// Members for which the write lost while it won for others, or for all.
     pub superseded: Vec<CompactString>,
@@ -37,17 +43,22 @@ pub struct DocumentDecision {
     pub ambiguous: bool,
     /// The asset stays absent (X3): what the write says is held, hidden.
     pub hidden: bool,
+    /// `None`: nothing is recorded.
     pub effect: Option<Effect>,
 }
 
 /// The asset after the write, and how its document differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effect {
+    /// Its existence and stamps after the write.
     pub head: AssetHead,
+    /// What the change stream calls it.
     pub event: AssetEvent,
     /// As it is held.
     pub document: Document,
+    /// Members that have another value now.
     pub set: Vec<Member>,
+    /// Members that are gone now.
     pub removed: Vec<CompactString>,
 }
 

@@ -12,13 +12,21 @@ const PARTS: u64 = 40;
 /// Whether a run's deletes may be applied without a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuardDecision {
+    /// They are few enough.
     Pass,
-    Held { baseline: u64, allowed: u64 },
+    /// They wait for an operator as a plan.
+    Held {
+        /// What the file is measured by.
+        baseline: u64,
+        /// Deletes that would have passed.
+        allowed: u64,
+    },
 }
 
 /// One run's deletes against what F4 allows.
 #[derive(Clone, Copy, Debug)]
 pub struct GuardQuestion {
+    /// Assets that the file lacks.
     pub deletes: u64,
     /// Living assets now.
     pub living: u64,
@@ -26,6 +34,7 @@ pub struct GuardQuestion {
     pub empty: bool,
     /// The envelope says that empty is meant.
     pub allow_empty: bool,
+    /// The time of the decision.
     pub now: Micros,
 }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 /// What the next fetch depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct ScheduleQuestion<'a> {
+    /// From the start of one fetch to the start of the next.
     pub every: Duration,
     /// Share of the wait by which it is moved, both ways together (0.0–0.5).
     pub jitter: f64,
+    /// Waits after failures, one after another.
     pub retries: &'a [Duration],
     /// Failures since the last success.
     pub failures: u32,

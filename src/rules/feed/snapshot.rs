@@ -9,6 +9,7 @@ pub const EARLIEST: Micros = Micros(i64::MIN + 1);
 /// The times that a fetched snapshot offers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SnapshotTimes {
+    /// The document's own time.
     pub generated_at: Option<Micros>,
     /// The envelope names a time that cannot be read (T2).
     pub envelope_unread: bool,
@@ -16,6 +17,7 @@ pub struct SnapshotTimes {
     pub newest_record: Option<Micros>,
     /// Only where the configuration says that it is the data's time.
     pub last_modified: Option<Micros>,
+    /// When its fetch began, by our clock.
     pub fetch_started_at: Micros,
     /// The bytes of the last fetch that was read whole, as where that run was refused or they are to be
     /// read by another mapping: pushes made since they were first fetched are newer than they are.
@@ -25,16 +27,21 @@ pub struct SnapshotTimes {
 /// `S`, or why the run ends here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotDecision {
+    /// It is applied.
     Apply {
+        /// Its S.
         snapshot: Micros,
+        /// Whether S was found by T3, and not by the floor.
         dated: bool,
     },
     /// F5: older than what has been accepted.
     SkippedOlder {
+        /// Its S.
         snapshot: Micros,
     },
     /// X4: at or below what has been forgotten.
     OlderThanHistory {
+        /// Its S.
         snapshot: Micros,
     },
 }

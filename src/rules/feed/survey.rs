@@ -19,8 +19,11 @@ pub const FAULTS_KEPT: usize = 100;
 /// A valid record, without its contents: where it is, and what F6 and T3 need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SurveyedRecord {
+    /// Its place in the file, from 0.
     pub record: u32,
+    /// Its first byte in the file.
     pub offset: u64,
+    /// Bytes of its text.
     pub bytes: u32,
     /// Bytes from the beginning of its key to there; 0 where it has none.
     pub lead: u32,
@@ -28,6 +31,7 @@ pub struct SurveyedRecord {
     pub element: u32,
     /// The number of its page; 0 where there is but one.
     pub page: u32,
+    /// Its own time.
     pub updated_at: Option<Micros>,
     /// Hash of document and price: equal content, equal hash.
     pub content: u128,
@@ -36,6 +40,7 @@ pub struct SurveyedRecord {
 /// What stands for an id in the snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Presence {
+    /// This record stands.
     Valid(SurveyedRecord),
     /// Present, but nothing of it may be applied (F2, F6).
     Quarantined,
@@ -44,10 +49,13 @@ pub enum Presence {
 /// An invalid record and where it lies, for the quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidRecord {
+    /// What is wrong with it.
     pub fault: RecordFault,
+    /// Bytes of its text.
     pub bytes: u32,
     /// JSON pointer into the record.
     pub pointer: String,
+    /// The rule that it breaks.
     pub rule: Rule,
 }
 
@@ -85,10 +93,12 @@ struct More {
 pub struct Surveyed {
     /// Sorted by id.
     pub present: Vec<(AssetId, Presence)>,
+    /// Records of the file.
     pub records: u64,
     /// Of them, those of which nothing may be applied: invalid ones, and all of an id that cannot be
     /// told apart (F6).
     pub quarantined: u64,
+    /// Records that could not be read.
     pub invalid: u64,
     /// Records that say again what another of their id says (F6).
     pub repeated: u64,
@@ -102,7 +112,9 @@ pub struct Surveyed {
     pub deletes_barred: bool,
     /// The newest `updated_at` of the valid records (T3).
     pub newest: Option<Micros>,
+    /// What is wrong with the first of them.
     pub faults: Vec<RecordFault>,
+    /// Those whose texts go to the quarantine.
     pub kept: Vec<InvalidRecord>,
 }
 
@@ -113,6 +125,7 @@ impl Survey {
         Survey { keep_max, repeated, ..Survey::default() }
     }
 
+    /// Takes in a sound record of this asset.
     pub fn valid(&mut self, id: AssetId, record: SurveyedRecord) {
         self.records += 1;
         self.newest = self.newest.max(record.updated_at);
@@ -247,8 +260,11 @@ fn twin(id: &AssetId, record: &SurveyedRecord, beside_invalid: bool) -> InvalidR
 pub struct Refused {
     /// Records of which nothing may be applied.
     pub invalid: u64,
+    /// Records of the file.
     pub records: u64,
+    /// What is wrong with the first of them.
     pub faults: Vec<RecordFault>,
+    /// Those whose texts go to the quarantine.
     pub kept: Vec<InvalidRecord>,
 }
 

@@ -7,19 +7,24 @@ use crate::domain::{Outcome, Rule, RunCounts};
 pub enum Verdict {
     /// The asset was unknown, and no push was to tell of it.
     New,
+    /// It says what is stored.
     Agree,
     /// A push is newer: expected.
     FeedStale,
     /// The feed knows newer: a push never arrived; healed now.
     MissedPush,
+    /// It lacks an asset whose delete never arrived.
     MissedDelete,
+    /// It lacks an asset that something was pushed to after its S: kept.
     Phantom,
+    /// It holds an asset that a push had deleted.
     Resurrected,
     /// Equal stamps, different values.
     ValueConflict,
 }
 
 impl Verdict {
+    /// All of them, in the order of a report.
     pub const ALL: [Verdict; 8] = [
         Verdict::New,
         Verdict::Agree,
@@ -31,6 +36,7 @@ impl Verdict {
         Verdict::ValueConflict,
     ];
 
+    /// As reports and metrics name it.
     pub fn as_str(self) -> &'static str {
         match self {
             Verdict::New => "new",
@@ -48,10 +54,13 @@ impl Verdict {
 /// What the decision on a record came to, as far as the verdict needs it.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordFacts {
+    /// What became of its document.
     pub document: Outcome,
+    /// By which rule.
     pub document_rule: Rule,
     /// Members of the record lost against newer ones.
     pub document_lost: bool,
+    /// Its stamp was another write's too.
     pub ambiguous: bool,
     /// `None` where the record bore no price.
     pub price: Option<Outcome>,

@@ -14,6 +14,7 @@ use crate::domain::{
 /// What a price is decided against.
 #[derive(Clone, Copy, Debug)]
 pub struct PriceContext<'a> {
+    /// The partner's.
     pub policy: &'a Policy,
     /// `None` for an id that was never known.
     pub asset: Option<PricedAsset>,
@@ -21,6 +22,7 @@ pub struct PriceContext<'a> {
     pub quote: Option<&'a Quote>,
     /// Registers that the asset has already.
     pub quotes: usize,
+    /// Our clock.
     pub now: Micros,
     /// An operator has released it: a changed currency (P4) holds it back no longer.
     pub released: bool,
@@ -36,6 +38,7 @@ pub struct PriceContext<'a> {
 /// to nearly all prices.
 #[derive(Clone, Copy, Debug)]
 pub struct PricedAsset {
+    /// Readers see the asset.
     pub alive: bool,
     /// The newest delete that was said: absence takes no price (X1).
     pub end: Stamp,
@@ -69,7 +72,9 @@ impl PriceContext<'_> {
 /// What becomes of a price. `quote: None`: nothing is recorded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PriceDecision {
+    /// What its sender hears.
     pub item: ItemOutcome,
+    /// The register after it; `None`: it stays as it is.
     pub quote: Option<Quote>,
     /// Readers see a difference.
     pub visible: bool,
@@ -278,14 +283,19 @@ fn newest_at(quote: &Quote) -> Stamp {
 /// A feed's price without `as_of` (P2).
 #[derive(Clone, Copy, Debug)]
 pub struct UndatedPrice<'a> {
+    /// Which quote it is of.
     pub quote: QuoteName,
+    /// In major units.
     pub amount: Decimal,
+    /// `None`: the record names none.
     pub currency: Option<Currency>,
     /// `S` of the run.
     pub snapshot: Micros,
+    /// When its fetch began.
     pub fetch_started_at: Micros,
     /// What else it says, which shows as long as no dated price has come.
     pub market: Market,
+    /// Its kind, and what it is for one of.
     pub extra: Option<&'a QuoteExtra>,
 }
 

@@ -11,23 +11,32 @@ use crate::rules::policy::Policy;
 /// A price is `delayed` up to this many heartbeats, then `stale`.
 const DELAYED_HEARTBEATS: i64 = 3;
 
+/// How far a price can be relied on (P5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PriceState {
+    /// Not older than its class allows.
     Live,
+    /// Older than one heartbeat of its class.
     Delayed,
+    /// Older than three heartbeats of its class.
     Stale,
+    /// Its market is closed, so that it does not age.
     Closed,
+    /// Its partner has taken it back.
     Withdrawn,
+    /// Something is missing in its stream (G1).
     Gap,
 }
 
 impl PriceState {
+    /// All of them.
     #[rustfmt::skip]
     pub const ALL: [PriceState; 6] = [
         PriceState::Live, PriceState::Delayed, PriceState::Stale,
         PriceState::Closed, PriceState::Withdrawn, PriceState::Gap,
     ];
 
+    /// As the API names it.
     pub fn as_str(self) -> &'static str {
         match self {
             PriceState::Live => "live",
@@ -45,6 +54,7 @@ impl PriceState {
 pub struct Shown {
     /// `None`: withdrawn.
     pub amount: Option<Decimal>,
+    /// Of the amount.
     pub currency: Currency,
     /// `None` for an undated price.
     pub as_of: Option<Micros>,
@@ -63,9 +73,11 @@ impl Shown {
 /// What shows, with its age and state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
+    /// The price on top.
     pub shown: Shown,
     /// Microseconds, never below zero.
     pub age: i64,
+    /// How far it can be relied on.
     pub state: PriceState,
 }
 

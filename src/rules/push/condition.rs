@@ -17,6 +17,7 @@ pub struct Condition {
 pub enum Versions {
     /// `*`: whichever a living asset has.
     Any,
+    /// Only these versions of the asset.
     These(Vec<u32>),
 }
 

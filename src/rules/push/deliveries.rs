@@ -20,6 +20,7 @@ impl DeliveryRecord {
 /// What a delivery id means for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryDecision {
+    /// It has not been seen before.
     New,
     /// Same id, same body: the first reply again, nothing applied.
     Replay,
@@ -34,6 +35,7 @@ pub enum DeliveryDecision {
 pub enum IdHeader {
     /// Its senders build the body of one delivery anew for each attempt.
     WebhookId,
+    /// `Idempotency-Key`.
     IdempotencyKey,
 }
 
@@ -53,6 +55,7 @@ pub fn decide(
     }
 }
 
+/// Whether a delivery is old enough to be forgotten (G2).
 pub fn is_expired(received_at: i64, prices_only: bool, now: Micros) -> bool {
     let kept = if prices_only { PRICES_KEPT } else { KEPT };
     now.since(Micros(received_at)) > kept

@@ -23,6 +23,7 @@ pub struct Ahead {
 }
 
 impl Ahead {
+    /// Nothing lies ahead yet, as of `now`.
     pub fn of(now: Micros) -> Ahead {
         Ahead { now, stays: Micros::BEGINNING, oldest: Micros(i64::MAX), newest: Micros::BEGINNING }
     }
@@ -31,6 +32,7 @@ impl Ahead {
         self.now.plus(AHEAD_MIN)
     }
 
+    /// Takes in one time of our own clock.
     pub fn note(&mut self, at: Micros) {
         if at > self.limit() {
             self.oldest = self.oldest.min(at);
@@ -59,6 +61,7 @@ impl Ahead {
         }
     }
 
+    /// Takes in the times that a feed's state holds.
     pub fn note_feed(&mut self, feed: &FeedState) {
         marks_of(feed).into_iter().flatten().for_each(|at| self.note(Micros(at)));
     }
@@ -82,6 +85,7 @@ impl Ahead {
 }
 
 impl SetBack {
+    /// The time moved back, or as it was.
     pub fn time(self, at: Micros) -> Micros {
         if at.0 > self.limit { at.plus(-self.by) } else { at }
     }
@@ -127,6 +131,7 @@ impl SetBack {
         (moved != *quote).then_some(moved)
     }
 
+    /// Moves back the times of a feed's state.
     pub fn feed(self, feed: &mut FeedState, now: Micros) {
         let moved = |at: &mut Option<i64>| *at = at.map(|at| self.time(Micros(at)).0);
         moved(&mut feed.last_snapshot_at);

@@ -28,6 +28,7 @@ impl Default for UndatedClock {
 }
 
 impl UndatedClock {
+    /// A clock whose next time lies after `last`.
     pub fn starting_after(last: Micros) -> UndatedClock {
         UndatedClock { last }
     }
@@ -38,6 +39,7 @@ impl UndatedClock {
         UndatedClock { last: history_floor.map_or(self.last, |floor| self.last.max(floor)) }
     }
 
+    /// The last time that it gave.
     pub fn last(self) -> Micros {
         self.last
     }

@@ -31,12 +31,17 @@ struct Waiting {
 /// A parked price as it is listed.
 #[derive(Clone, Debug)]
 pub struct ParkedPrice {
+    /// Where its record is.
     pub place: ParkedPlace,
+    /// The asset that it waits for.
     pub id: AssetId,
+    /// The price, decided as if the asset were there.
     pub quote: Quote,
+    /// When it came.
     pub since: Micros,
     /// `None`: it goes with its tombstone.
     pub expires_at: Option<Micros>,
+    /// What would let it show.
     pub waits_for: WaitsFor,
 }
 

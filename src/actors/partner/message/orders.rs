@@ -7,20 +7,27 @@ use tokio::sync::oneshot;
 /// What an operator asks for.
 #[derive(Debug)]
 pub struct Order {
+    /// The asset that is meant.
     pub id: AssetId,
+    /// Why, in the operator's words; never empty.
     pub reason: String,
+    /// What is ordered.
     pub kind: OrderKind,
 }
 
+/// What an operator does with one asset.
 #[derive(Debug)]
 pub enum OrderKind {
     /// Speaks for the members that it names, and bears no price.
     Patch(Box<AssetWrite>),
+    /// Readers do not see it any more.
     Hide,
+    /// Readers see it again.
     Unhide,
 }
 
 impl OrderKind {
+    /// As the record of operators' actions names it.
     pub fn action(&self) -> ActionKind {
         match self {
             OrderKind::Patch(_) => ActionKind::Patch,
@@ -33,31 +40,42 @@ impl OrderKind {
 /// What became of an order: decided, and soon durable.
 #[derive(Debug)]
 pub struct Operated {
+    /// What was decided.
     pub item: ItemOutcome,
     /// The number of its record; `None` where there was nothing to do.
     pub action: Option<u64>,
+    /// Heard once it survives a crash.
     pub durable: oneshot::Receiver<Seq>,
 }
 
 /// What an operator says to a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlanVerdict {
+    /// Its deletes are done.
     Approve,
+    /// Its deletes are not done.
     Reject,
 }
 
+/// What an operator decides about a plan of held deletes.
 #[derive(Debug)]
 pub struct PlanOrder {
+    /// The plan's number.
     pub plan: u64,
+    /// The decision.
     pub verdict: PlanVerdict,
+    /// Why, in the operator's words.
     pub reason: Option<String>,
 }
 
 /// What a decided plan came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanEnd {
+    /// The plan's number.
     pub plan: u64,
+    /// What it is now.
     pub state: PlanState,
+    /// Assets that it has deleted.
     pub deleted: u64,
     /// Phantoms and what has come back (X3): kept.
     pub kept: u64,
@@ -84,13 +102,16 @@ pub struct PlanPart {
 /// Where the snapshot comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RebuildFrom {
+    /// The feed is fetched again, and read whatever its validators say.
     Fetch,
+    /// The stored file of this run is read again.
     Stored(RunId),
 }
 
 /// Why there is nothing to read again.
 #[derive(Debug)]
 pub enum RebuildRefused {
+    /// The partner has no feed.
     NoFeed,
     /// A run is under way.
     Running,
