@@ -14,6 +14,8 @@ mod code;
 mod contract;
 #[path = "tidy/floors.rs"]
 mod floors;
+#[path = "tidy/nouns.rs"]
+mod nouns;
 #[path = "tidy/objects.rs"]
 mod objects;
 #[path = "tidy/shape.rs"]
@@ -114,6 +116,11 @@ fn every_file_of_code_says_what_it_is() {
 #[test]
 fn names_say_what_things_are() {
     held(words::banned_names(&repository()));
+}
+
+#[test]
+fn no_two_public_types_share_a_name() {
+    held(nouns::shared(&repository()));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::config::{
     Credentials, FeedSettings, KeyHash, PartnerSettings, ReaderSettings, SecretSource, Settings,
 };
 use crate::daemon::{Daemon, Signals};
-use crate::demo::{DEFAULT_CURRENCY, Plan, SimulatedPartner, Simulation};
+use crate::demo::{DEFAULT_CURRENCY, DemoPlan, SimulatedPartner, Simulation};
 use crate::domain::Currency;
 use anyhow::Context;
 use clap::Args;
@@ -21,7 +21,7 @@ pub struct Demo {
     #[arg(long)]
     seconds: Option<u64>,
     /// Prices pushed per second, all partners together
-    #[arg(long, default_value_t = Plan::RATE)]
+    #[arg(long, default_value_t = DemoPlan::RATE)]
     rate: u32,
     /// Which course things take
     #[arg(long, default_value_t = 1)]
@@ -56,7 +56,7 @@ impl Demo {
         if let Some(directory) = kept {
             create_directory(directory).context("cannot make the directory of the store")?;
         }
-        let plan = Plan::standard(self.seconds, self.rate, self.seed);
+        let plan = DemoPlan::standard(self.seconds, self.rate, self.seed);
         let simulation = Simulation::prepare(plan, kept).await?;
         let reader_key = format!("demo-reader-{}", getrandom::u64()?);
         let settings = self.settings(directory, &reader_key, &simulation.partners())?;

@@ -1,6 +1,6 @@
 //! `tidegate load`: measure a running daemon.
 
-use crate::load::{self, Mode, Plan, Report, Until};
+use crate::load::{self, LoadPlan, LoadReport, Mode, Until};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use std::io::Write;
@@ -94,9 +94,9 @@ pub async fn run(args: LoadArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode
 }
 
 impl LoadArgs {
-    fn plan(&self) -> anyhow::Result<Plan> {
+    fn plan(&self) -> anyhow::Result<LoadPlan> {
         let seconds = Duration::try_from_secs_f64(self.seconds).context("--seconds is no length of time")?;
-        Ok(Plan {
+        Ok(LoadPlan {
             url: self.url.clone(),
             key: self.key()?,
             connections: self.connections,
@@ -133,7 +133,7 @@ impl LoadArgs {
     }
 }
 
-fn write_json(path: &std::path::Path, report: &Report) -> anyhow::Result<()> {
+fn write_json(path: &std::path::Path, report: &LoadReport) -> anyhow::Result<()> {
     let mut text = serde_json::to_string_pretty(report)?;
     text.push('\n');
     Ok(std::fs::write(path, text)?)

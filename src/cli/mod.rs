@@ -39,11 +39,11 @@ enum Verb {
     Explain(explain::Explain),
     Check(check::Check),
     #[command(subcommand)]
-    Partner(partner::Partner),
+    Partner(partner::PartnerCommand),
     #[command(subcommand)]
     Feed(feed::Feed),
     #[command(subcommand)]
-    Plan(plan::Plan),
+    Plan(plan::PlanCommand),
     /// Measure a running daemon, and a bare server beside it.
     Load(load::LoadArgs),
 }

@@ -18,7 +18,7 @@ const MAIN_TEXT: &str = include_str!("../../config/tidegate.toml");
 
 /// Add and remove partners.
 #[derive(Debug, Subcommand)]
-pub enum Partner {
+pub enum PartnerCommand {
     Add(Add),
     Remove(Remove),
 }
@@ -42,11 +42,11 @@ pub struct Add {
     config: ConfigDirectory,
 }
 
-impl Partner {
+impl PartnerCommand {
     pub fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         match self {
-            Partner::Add(add) => add.run(out),
-            Partner::Remove(remove) => remove.run(out),
+            PartnerCommand::Add(add) => add.run(out),
+            PartnerCommand::Remove(remove) => remove.run(out),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 /// Look at the deletes that a feed's guard holds, approve or reject them.
 #[derive(Debug, Subcommand)]
-pub enum Plan {
+pub enum PlanCommand {
     List(List),
     Show(Show),
     /// Approve a plan: each of its ids is decided again by the rules, and deleted.
@@ -56,13 +56,13 @@ pub struct Decide {
     admin: Admin,
 }
 
-impl Plan {
+impl PlanCommand {
     pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         match self {
-            Plan::List(list) => list.run(out).await?,
-            Plan::Show(show) => show.run(out).await?,
-            Plan::Approve(decide) => decide.run("approve", out).await?,
-            Plan::Reject(decide) => decide.run("reject", out).await?,
+            PlanCommand::List(list) => list.run(out).await?,
+            PlanCommand::Show(show) => show.run(out).await?,
+            PlanCommand::Approve(decide) => decide.run("approve", out).await?,
+            PlanCommand::Reject(decide) => decide.run("reject", out).await?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct ConfigFault {
     /// The file of the configuration, or its directory.
     pub file: PathBuf,
     /// From 1; `None` where the whole file is meant.
@@ -20,7 +20,7 @@ pub struct Fault {
     pub hint: Option<String>,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;
         if let Some(line) = self.line {
@@ -38,7 +38,7 @@ impl fmt::Display for Fault {
 
 /// All that is wrong, in the order of the files; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
+pub struct Faults(pub Vec<ConfigFault>);
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

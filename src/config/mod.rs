@@ -18,7 +18,7 @@ mod settings;
 mod units;
 mod validate;
 
-pub use fault::{Fault, Faults};
+pub use fault::{ConfigFault, Faults};
 pub use key::KeyHash;
 pub use load::{MAIN_FILE, PARTNERS_DIRECTORY, load, read_partner};
 pub use settings::{

@@ -1,11 +1,11 @@
 //! The raw shape: a TOML file as sections from which typed values are asked by key.
 //!
 //! A serde shape would stop at the first value that does not fit. Here every key is read by
-//! itself: what is wrong becomes a [`Fault`] with its line, the default takes its place, and
+//! itself: what is wrong becomes a [`ConfigFault`] with its line, the default takes its place, and
 //! reading goes on. A key that nobody asked for is a fault too.
 
 use super::KeyHash;
-use super::fault::{Fault, Wrong};
+use super::fault::{ConfigFault, Wrong};
 use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -25,7 +25,7 @@ const SYNTAX_FAULTS_MAX: usize = 5;
 /// What all files of one configuration share.
 #[derive(Default)]
 pub(super) struct Findings {
-    pub faults: RefCell<Vec<Fault>>,
+    pub faults: RefCell<Vec<ConfigFault>>,
     /// Who holds which key: no two partners, readers or the operator may share one.
     keys: RefCell<HashMap<KeyHash, String>>,
 }
@@ -45,7 +45,7 @@ impl Findings {
     /// Reports what is wrong with a file as a whole.
     pub fn report_file(&self, file: PathBuf, wrong: Wrong) {
         let Wrong { rule, hint } = wrong;
-        let fault = Fault { file, line: None, key: String::new(), value: None, rule, hint };
+        let fault = ConfigFault { file, line: None, key: String::new(), value: None, rule, hint };
         self.faults.borrow_mut().push(fault);
     }
 }
@@ -68,7 +68,7 @@ impl<'a> Source<'a> {
             before.iter().filter(|&&byte| byte == b'\n').count() + 1
         });
         let Wrong { rule, hint } = wrong;
-        let fault = Fault { file: self.file.clone(), line, key: key.to_owned(), value, rule, hint };
+        let fault = ConfigFault { file: self.file.clone(), line, key: key.to_owned(), value, rule, hint };
         self.findings.faults.borrow_mut().push(fault);
     }
 }

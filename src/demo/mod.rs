@@ -16,21 +16,21 @@ mod truth;
 mod verdict;
 
 pub use partner::{PartnerPlan, Ways};
-pub use report::Report;
+pub use report::DemoReport;
 pub use report::tally::Counts;
 pub use truth::asset::DEFAULT_CURRENCY;
 pub use truth::book::Book;
-pub use verdict::Verdict;
-pub use verdict::compare::{Difference, Fault};
+pub use verdict::PartnerVerdict;
+pub use verdict::compare::{Difference, Discrepancy};
 pub use verdict::recall::Recalled;
 
 use crate::clock::{self, Clock};
 use crate::domain::PartnerName;
-use partner::client::{Client, ReadError};
+use partner::client::{ApiClient, ClientError};
 use partner::feed_server::FeedServer;
-use partner::ledger::{Acknowledged, Ledger};
-use partner::{Driver, Partner, Tempo};
-use report::tally::Tally;
+use partner::ledger::{AckLedger, Acknowledged};
+use partner::{Partner, PartnerDriver, Tempo};
+use report::tally::PushTally;
 use report::terminal;
 use std::future::Future;
 use std::path::Path;
@@ -48,7 +48,7 @@ const CHANGES_PER_SECOND_MAX: f64 = 200.0;
 
 /// What is to be demonstrated.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct DemoPlan {
     /// How long things happen; `None`: until stopped.
     pub seconds: Option<u64>,
     /// Prices pushed per second, all partners together.
@@ -59,12 +59,12 @@ pub struct Plan {
     pub partners: Vec<PartnerPlan>,
 }
 
-impl Plan {
+impl DemoPlan {
     /// Prices that all partners push together in a second.
     pub const RATE: u32 = 2_000;
 
     /// Six partners: one with a feed only, one that only pushes, four that do both.
-    pub fn standard(seconds: Option<u64>, rate: u32, seed: u64) -> Plan {
+    pub fn standard(seconds: Option<u64>, rate: u32, seed: u64) -> DemoPlan {
         let partner = |name: &str, book, assets, ways, weight| PartnerPlan {
             name: PartnerName::new(name).expect("names of our own"),
             book,
@@ -86,13 +86,13 @@ impl Plan {
             partner("cantonal-registry", Book::Mixed, 800, Ways::Feed, 0),
             partner("ticker-one", Book::Mixed, 500, Ways::Push, 4),
         ];
-        Plan { seconds, rate, seed, partners }
+        DemoPlan { seconds, rate, seed, partners }
     }
 }
 
-impl Default for Plan {
-    fn default() -> Plan {
-        Plan::standard(None, Plan::RATE, 1)
+impl Default for DemoPlan {
+    fn default() -> DemoPlan {
+        DemoPlan::standard(None, DemoPlan::RATE, 1)
     }
 }
 
@@ -130,32 +130,32 @@ pub enum DemoError {
 
 /// Partners that are ready: their feeds are answered from `recall` on, and stand still until `run`.
 pub struct Simulation {
-    plan: Plan,
+    plan: DemoPlan,
     partners: Vec<Arc<Partner>>,
     feeds: FeedServer,
-    client: Client,
+    client: ApiClient,
     clock: Clock,
     /// Where the store is kept for a next time.
-    ledger: Option<Arc<Ledger>>,
+    ledger: Option<Arc<AckLedger>>,
     before: Acknowledged,
 }
 
 impl Simulation {
     /// `kept`: the directory of a store that is kept; what is acknowledged is noted there.
-    pub async fn prepare(plan: Plan, kept: Option<&Path>) -> Result<Simulation, DemoError> {
+    pub async fn prepare(plan: DemoPlan, kept: Option<&Path>) -> Result<Simulation, DemoError> {
         let clock = Clock::system();
         let made = plan.partners.iter().map(|of| Partner::new(of.clone(), plan.seed, &clock).map(Arc::new));
         let partners: Vec<_> = made.collect::<Result<_, _>>().map_err(DemoError::Randomness)?;
         let feeds = FeedServer::start(partners.clone(), clock.clone()).await.map_err(DemoError::Listen)?;
-        let client = Client::new().map_err(DemoError::Client)?;
-        let opened = kept.map(Ledger::open).transpose().map_err(DemoError::Ledger)?;
+        let client = ApiClient::new().map_err(DemoError::Client)?;
+        let opened = kept.map(AckLedger::open).transpose().map_err(DemoError::Ledger)?;
         let (ledger, before) = opened.map_or((None, Acknowledged::new()), |(l, b)| (Some(Arc::new(l)), b));
         Ok(Simulation { plan, partners, feeds, client, clock, ledger, before })
     }
 
     /// In a store of before: looks for all that was acknowledged then, and has the partners go on
     /// from what they find there. Before it their feeds are not answered.
-    pub async fn recall(&self, base_url: &str, reader_key: &str) -> Result<Option<Recalled>, ReadError> {
+    pub async fn recall(&self, base_url: &str, reader_key: &str) -> Result<Option<Recalled>, ClientError> {
         let client = self.client.to(base_url);
         let recalled = match self.ledger {
             Some(_) => Some(
@@ -182,9 +182,9 @@ impl Simulation {
 
     /// Lets things happen until the plan's seconds are over or `stop` is, then judges. Feeds are
     /// served to the end. Bounded in time also where the daemon does not answer.
-    pub async fn run(self, base_url: &str, reader_key: &str, stop: impl Future<Output = ()>) -> Report {
+    pub async fn run(self, base_url: &str, reader_key: &str, stop: impl Future<Output = ()>) -> DemoReport {
         let client = self.client.to(base_url);
-        let tally = Arc::new(Tally::default());
+        let tally = Arc::new(PushTally::default());
         let mut line = JoinSet::new();
         line.spawn(terminal::follow(self.partners.clone(), tally.clone()));
 
@@ -209,14 +209,14 @@ impl Simulation {
 
         let verdicts = self.judge_all(&client, reader_key, &settled).await;
         line.shutdown().await;
-        Report::new(verdicts, &self.partners, &tally)
+        DemoReport::new(verdicts, &self.partners, &tally)
     }
 
     /// One task per partner; each ends with the partner's place.
     fn start_drivers(
         &self,
-        client: &Client,
-        tally: &Arc<Tally>,
+        client: &ApiClient,
+        tally: &Arc<PushTally>,
         halted: &watch::Receiver<bool>,
     ) -> JoinSet<usize> {
         let prices = f64::from(self.plan.rate);
@@ -225,7 +225,7 @@ impl Simulation {
         let mut drivers = JoinSet::new();
         for (place, partner) in self.partners.iter().enumerate() {
             let share = f64::from(partner.plan.weight) / f64::from(weights.max(1));
-            let driver = Driver {
+            let driver = PartnerDriver {
                 partner: partner.clone(),
                 client: client.clone(),
                 tally: tally.clone(),
@@ -242,10 +242,13 @@ impl Simulation {
         drivers
     }
 
-    async fn judge_all(&self, client: &Client, reader_key: &str, settled: &[bool]) -> Vec<Verdict> {
+    async fn judge_all(&self, client: &ApiClient, reader_key: &str, settled: &[bool]) -> Vec<PartnerVerdict> {
         let judged = self.partners.iter().zip(settled).map(|(partner, &settled)| async move {
             if !settled {
-                return Verdict::troubled(partner.name(), "some of its pushes never got a final answer");
+                return PartnerVerdict::troubled(
+                    partner.name(),
+                    "some of its pushes never got a final answer",
+                );
             }
             verdict::judge(partner, client, reader_key, &self.clock).await
         });

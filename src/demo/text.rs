@@ -1,7 +1,7 @@
 //! JSON and times as the simulated partners write them. On purpose not the daemon's own codec:
 //! a slip in that must show as a difference, not cancel itself out.
 
-use crate::demo::truth::asset::{Asset, AssetStep, Price, Snapshot};
+use crate::demo::truth::asset::{AssetStep, Price, SimulatedAsset, Snapshot};
 use crate::domain::Micros;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::value::RawValue;
@@ -75,7 +75,7 @@ pub fn feed(snapshot: &Snapshot) -> String {
     out
 }
 
-fn record(out: &mut String, asset: &Asset) {
+fn record(out: &mut String, asset: &SimulatedAsset) {
     write!(out, "{{\"id\":{},\"updated_at\":\"{}\"", quoted(&asset.id), time(asset.updated_at))
         .expect("a string takes all");
     for (name, text) in &asset.members {
@@ -122,7 +122,7 @@ mod tests {
     use super::super::dice::Dice;
     use super::*;
     use crate::demo::truth::Truth;
-    use crate::demo::truth::asset::Step;
+    use crate::demo::truth::asset::TruthWrite;
     use crate::demo::truth::book::Book;
 
     const NOW: Micros = Micros(1_800_000_000_123_456);
@@ -156,7 +156,7 @@ mod tests {
         let mut truth = Truth::new(Book::Bond, 30, true, Dice::new(2, "steps"), NOW);
         let mut removals = 0;
         for _ in 0..500 {
-            let Some(Step::Asset(step)) = truth.change(NOW) else { continue };
+            let Some(TruthWrite::Asset(step)) = truth.change(NOW) else { continue };
             let body = members(&asset_step(&step, "EUR")).unwrap();
             removals += step.members.iter().filter(|(_, text)| text.is_none()).count();
             for (name, text) in &step.members {

@@ -157,7 +157,7 @@ impl Deadlines {
 
 /// What is to be done about a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PulseState {
     /// Nothing.
     Sound,
     /// Tell the handler, which answers 408.
@@ -211,17 +211,17 @@ impl Watch {
     }
 
     /// Call once per tick.
-    pub fn judge(&mut self, pulse: &Pulse) -> Verdict {
+    pub fn judge(&mut self, pulse: &Pulse) -> PulseState {
         let now = pulse.sample();
         self.advance(now);
         if now.write_blocked && self.without_write >= self.deadlines.write_stall {
-            return Verdict::Close(Reason::SlowConsumer);
+            return PulseState::Close(Reason::SlowConsumer);
         }
         match now.phase {
             Phase::Head => self.judge_head(now),
             Phase::Body => self.judge_body(now),
-            Phase::Closing if self.in_turn >= Deadlines::CLOSING => Verdict::Close(Reason::Idle),
-            Phase::Closing | Phase::Work | Phase::Stream => Verdict::Sound,
+            Phase::Closing if self.in_turn >= Deadlines::CLOSING => PulseState::Close(Reason::Idle),
+            Phase::Closing | Phase::Work | Phase::Stream => PulseState::Sound,
         }
     }
 
@@ -239,24 +239,24 @@ impl Watch {
         self.last = now;
     }
 
-    fn judge_head(&self, now: Sample) -> Verdict {
+    fn judge_head(&self, now: Sample) -> PulseState {
         if self.in_header >= self.deadlines.header {
-            Verdict::Close(Reason::SlowHeader)
+            PulseState::Close(Reason::SlowHeader)
         } else if now.read_in_turn == 0 && self.in_turn >= self.deadlines.keep_alive {
-            Verdict::Close(Reason::Idle)
+            PulseState::Close(Reason::Idle)
         } else {
-            Verdict::Sound
+            PulseState::Sound
         }
     }
 
-    fn judge_body(&self, now: Sample) -> Verdict {
+    fn judge_body(&self, now: Sample) -> PulseState {
         let owed = self.in_turn.as_secs() * Deadlines::BODY_BYTES_PER_SECOND_MIN;
         let drips = self.in_turn >= Deadlines::BODY_GRACE && now.read_in_turn < owed;
         let idle = self.without_read >= self.deadlines.body_idle;
         if drips || idle || self.in_turn >= self.deadlines.body {
-            return Verdict::BodyOverdue;
+            return PulseState::BodyOverdue;
         }
-        Verdict::Sound
+        PulseState::Sound
     }
 }
 
@@ -273,15 +273,15 @@ mod tests {
     };
 
     /// Seconds until the watch says something else than `Sound`, with `each` done before a tick.
-    fn until_judged(watch: &mut Watch, pulse: &Pulse, each: impl Fn(&Pulse)) -> (u32, Verdict) {
+    fn until_judged(watch: &mut Watch, pulse: &Pulse, each: impl Fn(&Pulse)) -> (u32, PulseState) {
         for second in 1..=100 {
             each(pulse);
             let verdict = watch.judge(pulse);
-            if verdict != Verdict::Sound {
+            if verdict != PulseState::Sound {
                 return (second, verdict);
             }
         }
-        (100, Verdict::Sound)
+        (100, PulseState::Sound)
     }
 
     fn watched() -> (Pulse, Watch) {
@@ -293,10 +293,10 @@ mod tests {
     #[test]
     fn the_first_head_has_the_header_time_whether_bytes_come_or_not() {
         let (pulse, mut watch) = watched();
-        assert_eq!(until_judged(&mut watch, &pulse, |_| ()), (10, Verdict::Close(Reason::SlowHeader)));
+        assert_eq!(until_judged(&mut watch, &pulse, |_| ()), (10, PulseState::Close(Reason::SlowHeader)));
         let (pulse, mut watch) = watched();
         let drip = until_judged(&mut watch, &pulse, |p| p.add_read(1));
-        assert_eq!(drip, (10, Verdict::Close(Reason::SlowHeader)));
+        assert_eq!(drip, (10, PulseState::Close(Reason::SlowHeader)));
     }
 
     #[test]
@@ -304,19 +304,19 @@ mod tests {
         let (pulse, mut watch) = watched();
         pulse.enter(Phase::Work);
         pulse.enter(Phase::Head);
-        assert_eq!(until_judged(&mut watch, &pulse, |_| ()), (31, Verdict::Close(Reason::Idle)));
+        assert_eq!(until_judged(&mut watch, &pulse, |_| ()), (31, PulseState::Close(Reason::Idle)));
         let (pulse, mut watch) = watched();
         pulse.enter(Phase::Head);
         watch.judge(&pulse);
         let drip = until_judged(&mut watch, &pulse, |p| p.add_read(1));
-        assert_eq!(drip, (10, Verdict::Close(Reason::SlowHeader)));
+        assert_eq!(drip, (10, PulseState::Close(Reason::SlowHeader)));
     }
 
     #[test]
     fn a_reply_that_is_still_leaving_is_no_idleness() {
         let (pulse, mut watch) = watched();
         pulse.enter(Phase::Head);
-        assert_eq!(until_judged(&mut watch, &pulse, |p| p.add_written(10)), (100, Verdict::Sound));
+        assert_eq!(until_judged(&mut watch, &pulse, |p| p.add_written(10)), (100, PulseState::Sound));
     }
 
     #[test]
@@ -324,21 +324,21 @@ mod tests {
         let (pulse, mut watch) = watched();
         pulse.enter(Phase::Body);
         let drip = until_judged(&mut watch, &pulse, |p| p.add_read(100));
-        assert_eq!(drip, (6, Verdict::BodyOverdue));
+        assert_eq!(drip, (6, PulseState::BodyOverdue));
         let (pulse, mut watch) = watched();
         pulse.enter(Phase::Body);
         let slow = until_judged(&mut watch, &pulse, |p| p.add_read(2000));
-        assert_eq!(slow, (31, Verdict::BodyOverdue));
+        assert_eq!(slow, (31, PulseState::BodyOverdue));
     }
 
     #[test]
     fn a_handler_at_work_is_left_alone_and_a_client_that_takes_nothing_is_not() {
         let (pulse, mut watch) = watched();
         pulse.enter(Phase::Work);
-        assert_eq!(until_judged(&mut watch, &pulse, |_| ()), (100, Verdict::Sound));
+        assert_eq!(until_judged(&mut watch, &pulse, |_| ()), (100, PulseState::Sound));
         let (pulse, mut watch) = watched();
         pulse.enter(Phase::Stream);
         let stuck = until_judged(&mut watch, &pulse, Pulse::block_write);
-        assert_eq!(stuck, (30, Verdict::Close(Reason::SlowConsumer)));
+        assert_eq!(stuck, (30, PulseState::Close(Reason::SlowConsumer)));
     }
 }

@@ -1,10 +1,10 @@
 //! All connections to one server, and one leg of theirs.
 
-use super::driver::{Driver, Gauge, Tally};
+use super::driver::{Gauge, LoadDriver, LoadTally};
 use super::error::LoadError;
-use super::ledger::Ledger;
+use super::ledger::LoadLedger;
 use super::pace::Pace;
-use super::plan::{Plan, Target};
+use super::plan::{LoadPlan, Target};
 use super::prices::{Partition, PriceWriter};
 use super::report::{Leg, Side};
 use super::wire::Connection;
@@ -29,23 +29,23 @@ pub struct Crew {
 #[derive(Debug)]
 struct Member {
     partition: Partition,
-    driver: Driver,
+    driver: LoadDriver,
 }
 
 impl Crew {
-    pub fn new(plan: &Plan, side: Side, target: Target) -> Crew {
+    pub fn new(plan: &LoadPlan, side: Side, target: Target) -> Crew {
         let shares = plan.connections as u64;
         let member = |share| {
             let partition = Partition::new(plan.assets, share, shares);
             let prices = PriceWriter::new(&target, plan.mode, partition, plan.seed);
-            Member { partition, driver: Driver::new(prices, Ledger::new(partition.places)) }
+            Member { partition, driver: LoadDriver::new(prices, LoadLedger::new(partition.places)) }
         };
         let members = (0..shares).map(member).collect();
         Crew { side, target, members }
     }
 
     /// Connects, pushes until the leg is over, and says what came of it. All of it runs on `client`.
-    pub async fn leg(&mut self, plan: &Plan, client: &Handle, pair: u32) -> Result<Leg, LoadError> {
+    pub async fn leg(&mut self, plan: &LoadPlan, client: &Handle, pair: u32) -> Result<Leg, LoadError> {
         let address = self.target.address;
         let opening = client.spawn(connect(address, self.members.len()));
         let connections = opening.await.map_err(LoadError::Lost)?.map_err(LoadError::Connect)?;
@@ -72,12 +72,12 @@ impl Crew {
     }
 
     /// Every ledger with its partition.
-    pub fn ledgers(&self) -> impl Iterator<Item = (Partition, &Ledger)> {
+    pub fn ledgers(&self) -> impl Iterator<Item = (Partition, &LoadLedger)> {
         self.members.iter().map(|member| (member.partition, &member.driver.ledger))
     }
 
     fn close_leg(&mut self, pace: &Pace, pair: u32) -> Leg {
-        let mut tally = Tally::default();
+        let mut tally = LoadTally::default();
         for member in &mut self.members {
             tally.merge(std::mem::take(&mut member.driver.tally));
         }

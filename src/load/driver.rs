@@ -1,7 +1,7 @@
 //! One connection's work: push, read the reply, remember what was acknowledged.
 
 use super::histogram::Histogram;
-use super::ledger::Ledger;
+use super::ledger::LoadLedger;
 use super::pace::Pace;
 use super::plan::Until;
 use super::prices::{PriceWriter, Sent};
@@ -31,7 +31,7 @@ pub struct Gauge {
 
 /// What one driver did in one leg.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct LoadTally {
     /// Of the answered requests, from when they were due.
     pub latency: Histogram,
     /// Prices by outcome.
@@ -46,8 +46,8 @@ pub struct Tally {
     pub ended: Duration,
 }
 
-impl Tally {
-    pub fn merge(&mut self, other: Tally) {
+impl LoadTally {
+    pub fn merge(&mut self, other: LoadTally) {
         self.latency.merge(&other.latency);
         for (outcome, count) in other.outcomes {
             *self.outcomes.entry(outcome).or_default() += count;
@@ -70,17 +70,17 @@ impl Tally {
 
 /// The owner of one partition of the assets, for all legs against one server.
 #[derive(Debug)]
-pub struct Driver {
+pub struct LoadDriver {
     prices: PriceWriter,
-    pub ledger: Ledger,
-    pub tally: Tally,
+    pub ledger: LoadLedger,
+    pub tally: LoadTally,
     /// The prices in the request are on their way.
     in_flight: bool,
 }
 
-impl Driver {
-    pub fn new(prices: PriceWriter, ledger: Ledger) -> Driver {
-        Driver { prices, ledger, tally: Tally::default(), in_flight: false }
+impl LoadDriver {
+    pub fn new(prices: PriceWriter, ledger: LoadLedger) -> LoadDriver {
+        LoadDriver { prices, ledger, tally: LoadTally::default(), in_flight: false }
     }
 
     /// Pushes until the leg is over; what is unanswered some time after that stays in doubt.
@@ -90,7 +90,7 @@ impl Driver {
         address: SocketAddr,
         pace: &Pace,
         gauge: &Gauge,
-    ) -> Driver {
+    ) -> LoadDriver {
         let within = match pace.until() {
             Until::Elapsed(length) => length + ANSWER_WITHIN,
             Until::Requests(_) => COUNTED_LEG_WITHIN,
@@ -157,7 +157,7 @@ impl Driver {
 }
 
 /// Takes a reply to account: in the tally, and in the ledger what it acknowledges.
-fn settle(prices: &PriceWriter, ledger: &mut Ledger, tally: &mut Tally, status: u16, body: &[u8]) {
+fn settle(prices: &PriceWriter, ledger: &mut LoadLedger, tally: &mut LoadTally, status: u16, body: &[u8]) {
     let sent = prices.sent();
     if status / 100 != 2 {
         return refuse(sent, ledger, tally, status, body);
@@ -193,7 +193,7 @@ fn settle(prices: &PriceWriter, ledger: &mut Ledger, tally: &mut Tally, status: 
 }
 
 /// After a 5xx nobody knows what became of the prices; any other refusal means that none was taken.
-fn refuse(sent: &[Sent], ledger: &mut Ledger, tally: &mut Tally, status: u16, body: &[u8]) {
+fn refuse(sent: &[Sent], ledger: &mut LoadLedger, tally: &mut LoadTally, status: u16, body: &[u8]) {
     *tally.refused.entry(status).or_default() += 1;
     tally.example.get_or_insert_with(|| excerpt(status, body));
     if status >= 500 {

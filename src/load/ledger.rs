@@ -11,14 +11,14 @@ use std::collections::HashMap;
 const NONE: Cents = 0;
 
 #[derive(Debug)]
-pub struct Ledger {
+pub struct LoadLedger {
     acknowledged: Vec<Cents>,
     doubtful: HashMap<u32, Vec<Cents>>,
 }
 
-impl Ledger {
-    pub fn new(places: u32) -> Ledger {
-        Ledger { acknowledged: vec![NONE; places as usize], doubtful: HashMap::new() }
+impl LoadLedger {
+    pub fn new(places: u32) -> LoadLedger {
+        LoadLedger { acknowledged: vec![NONE; places as usize], doubtful: HashMap::new() }
     }
 
     /// The server has said that this price stands.
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn only_the_newest_acknowledged_amount_is_allowed() {
-        let mut ledger = Ledger::new(3);
+        let mut ledger = LoadLedger::new(3);
         ledger.acknowledge(price(1, 100));
         ledger.acknowledge(price(1, 200));
         assert!(ledger.allows(1, Some(200)));
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn an_unanswered_price_may_be_there_until_a_newer_one_is_acknowledged() {
-        let mut ledger = Ledger::new(1);
+        let mut ledger = LoadLedger::new(1);
         ledger.acknowledge(price(0, 100));
         ledger.doubt(price(0, 200));
         assert!(ledger.allows(0, Some(100)) && ledger.allows(0, Some(200)));

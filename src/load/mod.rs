@@ -26,8 +26,8 @@ mod wire;
 
 pub use error::LoadError;
 pub use histogram::Histogram;
-pub use plan::{Mode, Plan, Until};
-pub use report::{Leg, Loaded, Mismatch, Ratio, Report, Side, Verification};
+pub use plan::{LoadPlan, Mode, Until};
+pub use report::{Leg, LoadReport, Loaded, Mismatch, Ratio, Side, Verification};
 pub use sink::{Sink, serve};
 
 use api::Api;
@@ -37,7 +37,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 /// Carries the plan out. Mismatches found by the verification are in the report, not an error.
-pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
+pub async fn run(plan: &LoadPlan) -> Result<LoadReport, LoadError> {
     plan.check()?;
     let target = Target::resolve(&plan.url, &plan.key).await?;
     let api = Api::new(&plan.url, &plan.key, plan.say)?;
@@ -54,7 +54,7 @@ pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
         Some(0) => None,
         sample => Some(verify::verify(&api, &daemon, sample, plan.seed, plan.say).await?),
     };
-    Ok(Report {
+    Ok(LoadReport {
         connections: plan.connections,
         prices_per_request: plan.mode.items(),
         rate: plan.rate,
@@ -66,7 +66,7 @@ pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
 }
 
 async fn measure(
-    plan: &Plan,
+    plan: &LoadPlan,
     client: &Client,
     target: &Target,
     daemon: &mut Crew,

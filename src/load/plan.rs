@@ -39,7 +39,7 @@ pub enum Until {
 
 /// A whole measurement: pairs of legs, first the sink, then the daemon.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct LoadPlan {
     /// `http://host:port` of the partner listener.
     pub url: String,
     /// The partner's bearer key.
@@ -69,7 +69,7 @@ pub struct Plan {
     pub say: fn(&str),
 }
 
-impl Plan {
+impl LoadPlan {
     /// All faults of the plan that would make it meaningless.
     pub(super) fn check(&self) -> Result<(), LoadError> {
         let fault = if self.connections == 0 || self.threads == 0 {

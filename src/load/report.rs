@@ -1,6 +1,6 @@
 //! What was measured: legs, ratios, and the check of what was acknowledged.
 
-use super::driver::Tally;
+use super::driver::LoadTally;
 use super::error::RATE_HINT;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -70,7 +70,7 @@ pub struct Leg {
 }
 
 impl Leg {
-    pub(super) fn new(side: Side, pair: u32, tally: Tally, unsent: u64) -> Leg {
+    pub(super) fn new(side: Side, pair: u32, tally: LoadTally, unsent: u64) -> Leg {
         let seconds = tally.ended.as_secs_f64();
         let per_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
         let requests = tally.latency.count();
@@ -152,7 +152,7 @@ pub struct Verification {
 
 /// All that a load run has measured.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct LoadReport {
     /// Connections held open.
     pub connections: usize,
     /// Prices of each request.
@@ -169,7 +169,7 @@ pub struct Report {
     pub verification: Option<Verification>,
 }
 
-impl Report {
+impl LoadReport {
     /// Every acknowledged price that was read back is the one that was acknowledged.
     pub fn verified(&self) -> bool {
         self.verification.as_ref().is_none_or(|verification| verification.mismatched == 0)
@@ -204,7 +204,7 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-impl Display for Report {
+impl Display for LoadReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if let Some(loaded) = &self.loaded {
             writeln!(f, "loaded {} assets in {:.1} s", loaded.assets, loaded.seconds)?;
@@ -223,7 +223,7 @@ impl Display for Report {
     }
 }
 
-impl Report {
+impl LoadReport {
     fn table(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (connections, prices) = (self.connections, self.prices_per_request);
         let loop_name =
@@ -299,7 +299,7 @@ mod tests {
     use super::*;
 
     fn leg(side: Side, rate: f64) -> Leg {
-        Leg { requests_per_second: rate, ..Leg::new(side, 1, Tally::default(), 0) }
+        Leg { requests_per_second: rate, ..Leg::new(side, 1, LoadTally::default(), 0) }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::api::Api;
 use super::crew::Crew;
 use super::error::LoadError;
-use super::ledger::Ledger;
+use super::ledger::LoadLedger;
 use super::prices::{Cents, asset_id};
 use super::report::{Mismatch, Verification};
 use crate::domain::Decimal;
@@ -39,7 +39,7 @@ struct Price {
 /// One acknowledged price to be read.
 struct Owed<'a> {
     id: String,
-    ledger: &'a Ledger,
+    ledger: &'a LoadLedger,
     place: u32,
     amount: Cents,
 }

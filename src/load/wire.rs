@@ -23,7 +23,7 @@ pub enum WireError {
 
 /// A reply, until the next request.
 #[derive(Debug)]
-pub struct Reply<'a> {
+pub struct WireReply<'a> {
     pub status: u16,
     pub body: &'a [u8],
     /// The server will close the connection.
@@ -45,7 +45,7 @@ impl Connection {
     }
 
     /// Sends a whole request and reads the whole reply. After an error the connection is unusable.
-    pub async fn exchange(&mut self, request: &[u8]) -> Result<Reply<'_>, WireError> {
+    pub async fn exchange(&mut self, request: &[u8]) -> Result<WireReply<'_>, WireError> {
         self.stream.write_all(request).await?;
         let mut filled = 0;
         let head = loop {
@@ -67,7 +67,7 @@ impl Connection {
         if filled > end {
             return Err(WireError::Reply("more came than its length says"));
         }
-        Ok(Reply { status: head.status, body: &self.buffer[head.len..end], closing: head.closing })
+        Ok(WireReply { status: head.status, body: &self.buffer[head.len..end], closing: head.closing })
     }
 
     async fn read_more(&mut self, filled: usize) -> Result<usize, WireError> {

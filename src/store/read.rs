@@ -12,7 +12,7 @@ mod rows;
 mod slot;
 
 pub use index::DamagedSlots;
-pub use rows::{AssetRow, AssetsPage, ChangesPage, DamagedRow, RawRecord, Span, StoredRecord};
+pub use rows::{AssetRow, AssetsPage, ChangesPage, DamagedRow, RecordBytes, Span, StoredRecord};
 
 use super::shared::Shared;
 use super::{ReadError, StoreError};
@@ -265,7 +265,7 @@ impl Reader {
         after: Option<&[u8]>,
         newest_first: bool,
         limit: usize,
-    ) -> Result<Vec<RawRecord>, ReadError> {
+    ) -> Result<Vec<RecordBytes>, ReadError> {
         let rows =
             self.guarded(|| records::page(&self.shared, (kind, partner), after, newest_first, limit))?;
         rows.into_iter().map(|(key, value)| Ok((key, value?))).collect()

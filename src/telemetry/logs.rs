@@ -23,7 +23,7 @@ pub const DEFAULT_FILTER: &str = "info";
 
 /// Why logs cannot be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum LogError {
+pub enum LoggingError {
     /// The filter is not one of `tracing`.
     #[error("the log filter `{filter}` cannot be read: {cause}")]
     Filter {
@@ -50,9 +50,9 @@ pub const QUIET_FILTER: &str = "warn";
 /// where it says nothing, `default_filter` does.
 ///
 /// Standard output stays free for what a verb prints.
-pub fn install(format: Format, default_filter: &str) -> Result<(), LogError> {
+pub fn install(format: Format, default_filter: &str) -> Result<(), LoggingError> {
     let filter = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| default_filter.to_owned());
-    let lines_out = Lines::to(std::io::stderr()).map_err(LogError::Thread)?;
+    let lines_out = Lines::to(std::io::stderr()).map_err(LoggingError::Thread)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(events(filter)?)
         .with_span_events(FmtSpan::NONE)
@@ -61,7 +61,7 @@ pub fn install(format: Format, default_filter: &str) -> Result<(), LogError> {
         Format::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
         Format::Json => lines.json().flatten_event(true).with_ansi(false).try_init(),
     };
-    installed.map_err(|_| LogError::Twice)?;
+    installed.map_err(|_| LoggingError::Twice)?;
     // nobody else sets it where the subscriber was set by this call
     let _ = LINES.set(lines_out);
     super::tell_in_the_log();
@@ -89,8 +89,8 @@ pub fn flush(most: Duration) {
     }
 }
 
-fn events(filter: String) -> Result<EnvFilter, LogError> {
-    EnvFilter::try_new(&filter).map_err(|cause| LogError::Filter { filter, cause: cause.to_string() })
+fn events(filter: String) -> Result<EnvFilter, LoggingError> {
+    EnvFilter::try_new(&filter).map_err(|cause| LoggingError::Filter { filter, cause: cause.to_string() })
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod pushes;
 mod series;
 mod store;
 
-pub use catalogue::{CATALOGUE, Kind, Metric, NAMES};
+pub use catalogue::{CATALOGUE, Metric, MetricKind, NAMES};
 pub use feed::FeedMetrics;
 pub use pushes::{DeliveryMetrics, GapMetrics};
 
@@ -325,7 +325,7 @@ fn class_of(status: u16) -> usize {
 fn recorder() -> Result<PrometheusRecorder, BuildError> {
     let mut builder = PrometheusBuilder::new();
     for metric in &CATALOGUE {
-        if let Kind::Histogram(buckets) = metric.kind {
+        if let MetricKind::Histogram(buckets) = metric.kind {
             builder = builder.set_buckets_for_metric(Matcher::Full(metric.name.into()), buckets)?;
         }
     }
@@ -334,9 +334,9 @@ fn recorder() -> Result<PrometheusRecorder, BuildError> {
 
 fn describe(recorder: &PrometheusRecorder, metric: &Metric) {
     match metric.kind {
-        Kind::Counter => recorder.describe_counter(metric.name.into(), None, metric.help.into()),
-        Kind::Gauge => recorder.describe_gauge(metric.name.into(), None, metric.help.into()),
-        Kind::Histogram(_) => recorder.describe_histogram(metric.name.into(), None, metric.help.into()),
+        MetricKind::Counter => recorder.describe_counter(metric.name.into(), None, metric.help.into()),
+        MetricKind::Gauge => recorder.describe_gauge(metric.name.into(), None, metric.help.into()),
+        MetricKind::Histogram(_) => recorder.describe_histogram(metric.name.into(), None, metric.help.into()),
     }
 }
 

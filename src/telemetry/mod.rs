@@ -9,6 +9,7 @@ mod metrics;
 mod panics;
 
 pub use metrics::{
-    CATALOGUE, FeedMetrics, GapMetrics, ItemKind, Kind, Metric, Metrics, NAMES, PartnerMetrics, RouteMetrics,
+    CATALOGUE, FeedMetrics, GapMetrics, ItemKind, Metric, MetricKind, Metrics, NAMES, PartnerMetrics,
+    RouteMetrics,
 };
 pub use panics::{caught, tell_in_the_log};

@@ -41,17 +41,17 @@ pub struct Lint {
 
 /// A value that a field's places gave.
 #[derive(Clone, Debug)]
-pub struct Found<'a> {
+pub struct FoundValue<'a> {
     /// Its source text; never null.
     pub raw: Cow<'a, str>,
     /// Where it stood; empty where it stood nowhere in the record.
     parts: &'a [CompactString],
 }
 
-impl<'a> Found<'a> {
+impl<'a> FoundValue<'a> {
     /// A value that is looked at by itself.
-    pub fn at_root(raw: &'a str) -> Found<'a> {
-        Found { raw: Cow::Borrowed(raw), parts: &[] }
+    pub fn at_root(raw: &'a str) -> FoundValue<'a> {
+        FoundValue { raw: Cow::Borrowed(raw), parts: &[] }
     }
 
     /// Points a refusal to where the value was found.
@@ -103,7 +103,7 @@ impl<'a> Item<'a> {
 
     /// The value at the first of a field's places that holds one: neither null nor one of its words for
     /// none. Where a later place holds a plain value, an object or array before it is passed over.
-    pub fn find<'f: 'a>(&self, field: &'f Field) -> Result<Option<Found<'a>>, Refusal> {
+    pub fn find<'f: 'a>(&self, field: &'f Field) -> Result<Option<FoundValue<'a>>, Refusal> {
         let mut container = None;
         for place in &field.places {
             let Some(raw) = self.at(place)? else { continue };
@@ -111,7 +111,7 @@ impl<'a> Item<'a> {
                 Place::At(pointer) => &pointer.0,
                 _ => &[],
             };
-            let found = Found { raw: spelled(field, raw), parts };
+            let found = FoundValue { raw: spelled(field, raw), parts };
             if is_none(field, &found.raw) {
                 continue;
             }
@@ -124,10 +124,10 @@ impl<'a> Item<'a> {
     }
 
     /// As `find`, with the partner's words given their meaning; a word without one is no value.
-    pub fn value<'f: 'a>(&self, field: &'f Field) -> Result<Option<Found<'a>>, Refusal> {
+    pub fn value<'f: 'a>(&self, field: &'f Field) -> Result<Option<FoundValue<'a>>, Refusal> {
         let Some(found) = self.find(field)? else { return Ok(None) };
         Ok(match meaning(field, found.raw) {
-            Meaning::Text(raw) => Some(Found { raw, parts: found.parts }),
+            Meaning::Text(raw) => Some(FoundValue { raw, parts: found.parts }),
             Meaning::Keep => None,
         })
     }

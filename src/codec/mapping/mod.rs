@@ -10,5 +10,5 @@ mod record;
 mod time;
 
 pub use item::{Above, Around, Lint};
-pub use record::{MappedRecord, RecordError, decode, decode_as, decode_id, optional_fields};
+pub use record::{MappedRecord, MappingError, decode, decode_as, decode_id, optional_fields};
 pub(super) use time::read_raw as read_time;

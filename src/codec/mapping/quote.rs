@@ -1,6 +1,6 @@
 //! The prices of a record: one, several that are named one by one, or one of each element of an array.
 
-use super::item::{Around, Found, Item, Lint, point_to};
+use super::item::{Around, FoundValue, Item, Lint, point_to};
 use super::{amount, time};
 use crate::codec::json::{self, Kind};
 use crate::codec::request::price::{self, Parts};
@@ -203,7 +203,7 @@ fn text<'a>(
     field: &'a Option<Field>,
     rule: Rule,
     place: &mut Option<std::borrow::Cow<'a, str>>,
-) -> Result<Option<Found<'a>>, Refusal> {
+) -> Result<Option<FoundValue<'a>>, Refusal> {
     let Some(field) = field else { return Ok(None) };
     let Some(found) = item.value(field)? else { return Ok(None) };
     let text = reserved::text(&found.raw, rule).map_err(|refusal| found.point(refusal))?;

@@ -6,7 +6,7 @@
 //! reserved member that the mapping takes from elsewhere, and what the mapping drops. Reserved members
 //! that are not mapped are held to the same checks as in pushes.
 
-use super::item::{Around, Found, Item, Lint, Meaning, meaning, point_to, shown_word};
+use super::item::{Around, FoundValue, Item, Lint, Meaning, meaning, point_to, shown_word};
 use super::{quote, time};
 use crate::codec::json::{self, JsonError, Kind};
 use crate::codec::reserved::{self, Refusal};
@@ -32,7 +32,7 @@ pub struct MappedRecord {
 /// Why a record is invalid (F2). With an id it counts as present.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
-pub struct RecordError {
+pub struct MappingError {
     /// The asset that it is of, where that can be read.
     pub id: Option<AssetId>,
     /// The codes of pushes, of `JsonError`, and `record_type`.
@@ -49,7 +49,7 @@ pub fn decode(
     around: Around<'_>,
     mapping: &Mapping,
     policy: &Policy,
-) -> Result<MappedRecord, RecordError> {
+) -> Result<MappedRecord, MappingError> {
     decode_as(Verb::Put, text, around, mapping, policy)
 }
 
@@ -60,7 +60,7 @@ pub fn decode_as(
     around: Around<'_>,
     mapping: &Mapping,
     policy: &Policy,
-) -> Result<MappedRecord, RecordError> {
+) -> Result<MappedRecord, MappingError> {
     let item = match Item::new(text, around) {
         Ok(item) => item,
         Err(error) => return Err(spoilt(text, around, mapping, error)),
@@ -107,12 +107,12 @@ fn no_object() -> Refusal {
     Refusal::new(Rule::F2, "record_type", hint)
 }
 
-fn refused(id: Option<AssetId>, refusal: Refusal) -> RecordError {
-    RecordError { id, code: refusal.code, detail: refusal.hint, pointer: refusal.pointer }
+fn refused(id: Option<AssetId>, refusal: Refusal) -> MappingError {
+    MappingError { id, code: refusal.code, detail: refusal.hint, pointer: refusal.pointer }
 }
 
 /// A record that breaks the limits or repeats a name: its id is read where it stands once.
-fn spoilt(text: &str, around: Around<'_>, mapping: &Mapping, error: JsonError) -> RecordError {
+fn spoilt(text: &str, around: Around<'_>, mapping: &Mapping, error: JsonError) -> MappingError {
     let part = |field: &Field| {
         let raw = field.places.iter().find_map(|place| match place {
             Place::At(pointer) => json::lookup_in_spoilt(text, &pointer.0).map(Cow::Borrowed),
@@ -122,13 +122,13 @@ fn spoilt(text: &str, around: Around<'_>, mapping: &Mapping, error: JsonError) -
         Some(raw.into_owned())
     };
     let parts: Option<Vec<String>> = mapping.id.parts.iter().map(part).collect();
-    let id = parts.and_then(|parts| joined(mapping, parts.iter().map(|raw| Found::at_root(raw))).ok());
+    let id = parts.and_then(|parts| joined(mapping, parts.iter().map(|raw| FoundValue::at_root(raw))).ok());
     let detail = format!("{} (byte {} of the record)", error.detail, error.offset);
-    RecordError { id, code: error.code, detail, pointer: String::new() }
+    MappingError { id, code: error.code, detail, pointer: String::new() }
 }
 
 /// The id that the values of its parts make.
-fn joined<'a>(mapping: &Mapping, parts: impl Iterator<Item = Found<'a>>) -> Result<AssetId, Refusal> {
+fn joined<'a>(mapping: &Mapping, parts: impl Iterator<Item = FoundValue<'a>>) -> Result<AssetId, Refusal> {
     let mut whole = String::new();
     for (place, (found, field)) in parts.zip(&mapping.id.parts).enumerate() {
         let raw = match meaning(field, found.raw.clone()) {
@@ -230,7 +230,7 @@ impl<'a> Record<'a> {
     }
 
     /// A value of an optional field, which is noted as found.
-    fn find(&mut self, field: &'a Field) -> Result<Option<Found<'a>>, Refusal> {
+    fn find(&mut self, field: &'a Field) -> Result<Option<FoundValue<'a>>, Refusal> {
         let found = self.item.find(field)?;
         if found.is_some() {
             self.note_found(field);

@@ -7,11 +7,11 @@ use crate::domain::mapping::{
 };
 use proptest::prelude::*;
 
-fn read(text: &str, mapping: &Mapping) -> Result<MappedRecord, RecordError> {
+fn read(text: &str, mapping: &Mapping) -> Result<MappedRecord, MappingError> {
     decode(text, Around::default(), mapping, &Policy::default())
 }
 
-fn own_shape(text: &str) -> Result<AssetWrite, RecordError> {
+fn own_shape(text: &str) -> Result<AssetWrite, MappingError> {
     read(text, &Mapping::default()).map(|decoded| decoded.write)
 }
 

@@ -4,7 +4,7 @@
 //! mapping names, offsets without a colon, and the object that PHP makes of a `DateTime`
 //! (`json_encode`: `date`, `timezone_type`, `timezone`).
 
-use super::item::{Found, Lint};
+use super::item::{FoundValue, Lint};
 use crate::codec::json::{self, Kind};
 use crate::codec::reserved::{self, Refusal};
 use crate::codec::time::{self, TimeError};
@@ -15,7 +15,7 @@ use jiff::fmt::strtime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 /// Reads a time that the mapping has found; what is odd about it goes to `lints`.
-pub fn read(found: &Found<'_>, reading: &TimeReading, lints: &mut Vec<Lint>) -> Result<Micros, Refusal> {
+pub fn read(found: &FoundValue<'_>, reading: &TimeReading, lints: &mut Vec<Lint>) -> Result<Micros, Refusal> {
     let told = |error: TimeError| Refusal::new(Rule::T2, error.code, error.hint);
     let (at, change) = match json::kind(&found.raw) {
         Kind::Object => php(&found.raw)?,
@@ -30,7 +30,7 @@ pub fn read(found: &Found<'_>, reading: &TimeReading, lints: &mut Vec<Lint>) -> 
 
 /// As `read`, for a time of the envelope, which has no lints of its own.
 pub fn read_raw(raw: &str, reading: &TimeReading) -> Result<Micros, Refusal> {
-    read(&Found::at_root(raw), reading, &mut Vec::new())
+    read(&FoundValue::at_root(raw), reading, &mut Vec::new())
 }
 
 /// A local time that a change of clocks makes doubtful.
@@ -199,7 +199,7 @@ mod tests {
     /// The time as we show it, and the code of a lint.
     fn shown(raw: &str, reading: &TimeReading) -> Result<(String, Vec<&'static str>), &'static str> {
         let mut lints = Vec::new();
-        let at = read(&Found::at_root(raw), reading, &mut lints).map_err(|refusal| refusal.code)?;
+        let at = read(&FoundValue::at_root(raw), reading, &mut lints).map_err(|refusal| refusal.code)?;
         Ok((time::format(at), lints.iter().map(|lint| lint.code).collect()))
     }
 

@@ -4,7 +4,7 @@ use super::envelope::{RawRecord, SnapshotError};
 use super::role::Role;
 use super::walk::Walk;
 use crate::codec::json::{self, Kind};
-use crate::domain::mapping::Step;
+use crate::domain::mapping::PathStep;
 use compact_str::CompactString;
 use std::io::Read;
 
@@ -44,8 +44,8 @@ impl<R: Read, V: FnMut(RawRecord<'_>)> Walk<'_, R, V> {
     fn holds_records(&self, length: usize) -> Result<bool, SnapshotError> {
         let steps = &self.mapping.records.steps;
         let names = steps.iter().map_while(|step| match step {
-            Step::Into(name) => Some(name.clone()),
-            Step::Each => None,
+            PathStep::Into(name) => Some(name.clone()),
+            PathStep::Each => None,
         });
         let names: Vec<CompactString> = names.collect();
         let kind = json::lookup_in_spoilt(self.source.text(length)?, &names).map(json::kind);

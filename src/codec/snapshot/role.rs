@@ -1,6 +1,6 @@
 //! What a place in a document is to a mapping.
 
-use crate::domain::mapping::{Mapping, Place, Pointer, Step};
+use crate::domain::mapping::{Mapping, PathStep, Place, Pointer};
 use compact_str::CompactString;
 
 /// What a document can say of itself.
@@ -36,13 +36,13 @@ pub(super) struct Slot {
     /// As the mapping says it.
     pub up: u8,
     pub at: Pointer,
-    path: Vec<Step>,
+    path: Vec<PathStep>,
 }
 
 /// The places of one mapping.
 #[derive(Debug)]
 pub(super) struct Roles<'m> {
-    records: &'m [Step],
+    records: &'m [PathStep],
     generated_at: Vec<&'m Pointer>,
     count: Option<&'m Pointer>,
     pub slots: Vec<Slot>,
@@ -57,7 +57,7 @@ impl<'m> Roles<'m> {
         let slot = |(up, at): (u8, Pointer)| {
             let depth = (depth + 1).checked_sub(usize::from(up))?;
             let mut path = steps[..end_of(steps, depth)].to_vec();
-            path.extend(at.0.iter().cloned().map(Step::Into));
+            path.extend(at.0.iter().cloned().map(PathStep::Into));
             Some(Slot { depth, up, at, path })
         };
         let places = mapping.generated_at.iter().flat_map(|time| &time.field.places);
@@ -108,34 +108,34 @@ impl<'m> Roles<'m> {
     /// How many `*` lie on the way to this value, if it is an element that the last of them stepped into.
     pub fn depth_of_element(&self, path: &[CompactString]) -> Option<usize> {
         let is_element =
-            path.len().checked_sub(1).is_some_and(|last| self.records.get(last) == Some(&Step::Each));
+            path.len().checked_sub(1).is_some_and(|last| self.records.get(last) == Some(&PathStep::Each));
         let on_the_way = is_element && matches_begin(self.records, path);
-        on_the_way.then(|| self.records[..path.len()].iter().filter(|step| **step == Step::Each).count())
+        on_the_way.then(|| self.records[..path.len()].iter().filter(|step| **step == PathStep::Each).count())
     }
 
     /// Whether a `*` steps from this value into its elements.
     pub fn is_stepped_into(&self, path: &[CompactString]) -> bool {
-        self.records.get(path.len()) == Some(&Step::Each) && matches_begin(self.records, path)
+        self.records.get(path.len()) == Some(&PathStep::Each) && matches_begin(self.records, path)
     }
 }
 
 /// Where the way to the element of so many `*` ends.
-fn end_of(steps: &[Step], depth: usize) -> usize {
-    let stars = steps.iter().enumerate().filter(|(_, step)| **step == Step::Each);
+fn end_of(steps: &[PathStep], depth: usize) -> usize {
+    let stars = steps.iter().enumerate().filter(|(_, step)| **step == PathStep::Each);
     match depth {
         0 => 0,
         _ => stars.map(|(place, _)| place + 1).nth(depth - 1).unwrap_or(steps.len()),
     }
 }
 
-fn matches_whole(steps: &[Step], path: &[CompactString]) -> bool {
+fn matches_whole(steps: &[PathStep], path: &[CompactString]) -> bool {
     steps.len() == path.len() && matches_begin(steps, path)
 }
 
-fn matches_begin(steps: &[Step], path: &[CompactString]) -> bool {
-    let matches = |(step, part): (&Step, &CompactString)| match step {
-        Step::Each => true,
-        Step::Into(name) => name == part,
+fn matches_begin(steps: &[PathStep], path: &[CompactString]) -> bool {
+    let matches = |(step, part): (&PathStep, &CompactString)| match step {
+        PathStep::Each => true,
+        PathStep::Into(name) => name == part,
     };
     path.len() <= steps.len() && steps.iter().zip(path).all(matches)
 }

@@ -5,7 +5,7 @@ use crate::codec::json;
 use crate::codec::mapping::{self, Around};
 use crate::domain::Micros;
 use crate::domain::mapping::{
-    Field, IdMapping, Place, Pointer, RecordsPath, Step, TimeField, TimeFormat, TimeReading, TimeSpelling,
+    Field, IdMapping, PathStep, Place, Pointer, RecordsPath, TimeField, TimeFormat, TimeReading, TimeSpelling,
 };
 use crate::rules::policy::Policy;
 use proptest::prelude::*;
@@ -30,7 +30,7 @@ impl Read for Drip<'_> {
 
 /// Records at a place that the configuration names; `*` steps into every element.
 pub(super) fn at(parts: &[&str]) -> RecordsPath {
-    let step = |part: &&str| if *part == "*" { Step::Each } else { Step::Into((*part).into()) };
+    let step = |part: &&str| if *part == "*" { PathStep::Each } else { PathStep::Into((*part).into()) };
     RecordsPath { steps: parts.iter().map(step).collect(), by_key: false, is_written: true, lines: false }
 }
 

@@ -10,7 +10,7 @@ mod time;
 use super::fault::Wrong;
 use super::raw::Section;
 use crate::domain::mapping::{
-    Field, IdMapping, Mapping, MemberRules, Place, QuoteMapping, RecordsPath, Repeated, Step, TimeField,
+    Field, IdMapping, Mapping, MemberRules, PathStep, Place, QuoteMapping, RecordsPath, Repeated, TimeField,
     TimeReading,
 };
 pub(super) use field::pointer;
@@ -104,7 +104,8 @@ fn records(value: &DeValue<'_>) -> Result<RecordsPath, Wrong> {
     if lines && (by_key || !at.0.is_empty()) {
         return Err(Wrong::rule("`lines` stands alone: { lines = true }"));
     }
-    let step = |part: compact_str::CompactString| if part == "*" { Step::Each } else { Step::Into(part) };
+    let step =
+        |part: compact_str::CompactString| if part == "*" { PathStep::Each } else { PathStep::Into(part) };
     Ok(RecordsPath { steps: at.0.into_iter().map(step).collect(), by_key, is_written: true, lines })
 }
 

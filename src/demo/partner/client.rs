@@ -1,7 +1,7 @@
 //! The partners' side of HTTP: a delivery is sent until it has a final answer.
 
 use crate::clock::{self, Mark};
-use crate::demo::report::tally::{Answer, Tally};
+use crate::demo::report::tally::{CallAnswer, PushTally};
 use crate::demo::text;
 use crate::demo::truth::asset::Price;
 use bytes::Bytes;
@@ -27,7 +27,7 @@ const REFUSAL_CHARS: usize = 300;
 
 /// One request of a partner, the same at each attempt.
 #[derive(Clone, Debug)]
-pub struct Delivery {
+pub struct PushDelivery {
     pub method: Method,
     /// Path and query.
     pub path: String,
@@ -39,7 +39,7 @@ pub struct Delivery {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub enum ClientError {
     #[error("{path}: no answer: {cause}")]
     Unreached { path: String, cause: reqwest::Error },
     #[error("{path}: answered {status}")]
@@ -49,31 +49,31 @@ pub enum ReadError {
 }
 
 #[derive(Clone)]
-pub struct Client {
+pub struct ApiClient {
     http: reqwest::Client,
     base_url: String,
 }
 
-impl Client {
-    pub fn new() -> Result<Client, reqwest::Error> {
+impl ApiClient {
+    pub fn new() -> Result<ApiClient, reqwest::Error> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ATTEMPT_TIMEOUT)
             .tcp_nodelay(true)
             .build()?;
-        Ok(Client { http, base_url: String::new() })
+        Ok(ApiClient { http, base_url: String::new() })
     }
 
     /// The same client, speaking to the daemon at `base_url`.
-    pub fn to(&self, base_url: &str) -> Client {
-        Client { http: self.http.clone(), base_url: base_url.trim_end_matches('/').to_string() }
+    pub fn to(&self, base_url: &str) -> ApiClient {
+        ApiClient { http: self.http.clone(), base_url: base_url.trim_end_matches('/').to_string() }
     }
 
     /// Sends until there is a final answer, and says whether all of it can be seen from then on:
     /// a repeat of a price that waits for its asset is a duplicate, and waits too. The caller bounds
     /// the time by dropping this.
-    pub async fn deliver(&self, key: &str, delivery: &Delivery, tally: &Tally) -> bool {
+    pub async fn deliver(&self, key: &str, delivery: &PushDelivery, tally: &PushTally) -> bool {
         loop {
             let sent = Mark::now();
             let wait = match self.attempt(key, delivery).await {
@@ -96,7 +96,7 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, key: &str, delivery: &Delivery) -> Result<Attempt, reqwest::Error> {
+    async fn attempt(&self, key: &str, delivery: &PushDelivery) -> Result<Attempt, reqwest::Error> {
         let request = self
             .http
             .request(delivery.method.clone(), format!("{}{}", self.base_url, delivery.path))
@@ -113,13 +113,13 @@ impl Client {
     }
 
     /// A read, tried again for a while where the daemon is busy or away.
-    pub async fn get(&self, key: &str, path: &str) -> Result<(StatusCode, Bytes), ReadError> {
+    pub async fn get(&self, key: &str, path: &str) -> Result<(StatusCode, Bytes), ClientError> {
         let mut attempts = 1;
         loop {
             let (wait, error) = match self.get_once(key, path).await {
                 Ok(Read::Answer(status, body)) => return Ok((status, body)),
-                Ok(Read::Later(status, wait)) => (wait, ReadError::Status { path: path.into(), status }),
-                Err(cause) => (UNREACHED_WAIT, ReadError::Unreached { path: path.into(), cause }),
+                Ok(Read::Later(status, wait)) => (wait, ClientError::Status { path: path.into(), status }),
+                Err(cause) => (UNREACHED_WAIT, ClientError::Unreached { path: path.into(), cause }),
             };
             if attempts == READ_ATTEMPTS {
                 return Err(error);
@@ -147,7 +147,7 @@ impl Client {
 }
 
 enum Attempt {
-    Final(Answer),
+    Final(CallAnswer),
     Later(Duration),
 }
 
@@ -182,7 +182,7 @@ struct Reply {
 /// Outcomes that a sound delivery never has.
 const REFUSALS: [&str; 3] = ["rejected", "quarantined", "held"];
 
-fn answer(status: StatusCode, body: &[u8], items: u64) -> Answer {
+fn answer(status: StatusCode, body: &[u8], items: u64) -> CallAnswer {
     let reply: Reply = serde_json::from_slice(body).unwrap_or_default();
     let outcomes = reply.counts.unwrap_or_else(|| {
         let by_status = match status {
@@ -198,15 +198,15 @@ fn answer(status: StatusCode, body: &[u8], items: u64) -> Answer {
         let said = String::from_utf8_lossy(body);
         format!("{status}: {}", said.chars().take(REFUSAL_CHARS).collect::<String>())
     });
-    Answer { items, outcomes, refusal }
+    CallAnswer { items, outcomes, refusal }
 }
 
 /// The members of an answer that should be an object.
 pub fn object(
     path: &str,
     body: &[u8],
-) -> Result<BTreeMap<String, Box<serde_json::value::RawValue>>, ReadError> {
-    let shape = |what| ReadError::Shape { path: path.into(), what };
+) -> Result<BTreeMap<String, Box<serde_json::value::RawValue>>, ClientError> {
+    let shape = |what| ClientError::Shape { path: path.into(), what };
     let body = std::str::from_utf8(body).map_err(|_| shape("not UTF-8"))?;
     text::members(body).ok_or_else(|| shape("not an object"))
 }
@@ -215,7 +215,7 @@ pub fn object(
 mod tests {
     use super::*;
 
-    fn outcomes(of: Answer) -> Vec<(String, u64)> {
+    fn outcomes(of: CallAnswer) -> Vec<(String, u64)> {
         of.outcomes.into_iter().filter(|(_, count)| *count > 0).collect()
     }
 

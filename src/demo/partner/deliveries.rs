@@ -7,7 +7,7 @@ use crate::demo::dice::Dice;
 
 /// How often what happens to a delivery, in thousandths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shares {
+pub struct DeliveryShares {
     pub repeated: u32,
     pub reordered: u32,
     pub lost: u32,
@@ -40,7 +40,7 @@ impl<T: Clone> Mischief<T> {
     }
 
     /// What to send now: this delivery once, twice or not at all, then what was held long enough.
-    pub fn offer(&mut self, delivery: T, shares: Shares) -> Vec<T> {
+    pub fn offer(&mut self, delivery: T, shares: DeliveryShares) -> Vec<T> {
         self.counts.offered += 1;
         let mut now = Vec::with_capacity(1);
         if self.dice.chance(shares.lost) {
@@ -78,7 +78,7 @@ impl<T: Clone> Mischief<T> {
 mod tests {
     use super::*;
 
-    fn sent(shares: Shares, offers: u64) -> (Vec<u64>, MischiefCounts) {
+    fn sent(shares: DeliveryShares, offers: u64) -> (Vec<u64>, MischiefCounts) {
         let mut mischief = Mischief::new(Dice::new(9, "mischief"));
         let mut sent: Vec<u64> = (0..offers).flat_map(|n| mischief.offer(n, shares)).collect();
         sent.extend(mischief.flush());
@@ -88,14 +88,14 @@ mod tests {
 
     #[test]
     fn without_mischief_all_goes_out_once_and_in_order() {
-        let (sent, counts) = sent(Shares { repeated: 0, reordered: 0, lost: 0 }, 500);
+        let (sent, counts) = sent(DeliveryShares { repeated: 0, reordered: 0, lost: 0 }, 500);
         assert_eq!(sent, (0..500).collect::<Vec<_>>());
         assert_eq!(counts, MischiefCounts { offered: 500, ..MischiefCounts::default() });
     }
 
     #[test]
     fn repeated_deliveries_go_out_twice_and_none_is_missing() {
-        let (mut sent, counts) = sent(Shares { repeated: 100, reordered: 100, lost: 0 }, 5_000);
+        let (mut sent, counts) = sent(DeliveryShares { repeated: 100, reordered: 100, lost: 0 }, 5_000);
         assert_eq!(sent.len() as u64, 5_000 + counts.repeated);
         sent.sort_unstable();
         sent.dedup();
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn reordered_deliveries_come_after_newer_ones_but_not_much_later() {
-        let (sent, counts) = sent(Shares { repeated: 0, reordered: 50, lost: 0 }, 5_000);
+        let (sent, counts) = sent(DeliveryShares { repeated: 0, reordered: 50, lost: 0 }, 5_000);
         let overtaken = sent.windows(2).filter(|pair| pair[0] > pair[1]).count() as u64;
         assert!(counts.reordered > 150 && overtaken > counts.reordered / 2, "{overtaken} of {counts:?}");
         for (place, &n) in sent.iter().enumerate() {
@@ -115,14 +115,14 @@ mod tests {
 
     #[test]
     fn lost_deliveries_never_go_out() {
-        let (sent, counts) = sent(Shares { repeated: 0, reordered: 0, lost: 20 }, 5_000);
+        let (sent, counts) = sent(DeliveryShares { repeated: 0, reordered: 0, lost: 20 }, 5_000);
         assert_eq!(sent.len() as u64, 5_000 - counts.lost);
         assert!((50..150).contains(&counts.lost), "{counts:?}");
     }
 
     #[test]
     fn the_same_seed_does_the_same_mischief() {
-        let shares = Shares { repeated: 40, reordered: 40, lost: 15 };
+        let shares = DeliveryShares { repeated: 40, reordered: 40, lost: 15 };
         assert_eq!(sent(shares, 2_000), sent(shares, 2_000));
     }
 }

@@ -20,7 +20,7 @@ const BYTES_MAX: u64 = 32 << 20;
 /// The newest acknowledged price of each asset: when it was true, and its amount.
 pub type Acknowledged = BTreeMap<(String, String), (Micros, String)>;
 
-pub struct Ledger(Mutex<Kept>);
+pub struct AckLedger(Mutex<Kept>);
 
 struct Kept {
     path: PathBuf,
@@ -29,9 +29,9 @@ struct Kept {
     newest: Acknowledged,
 }
 
-impl Ledger {
+impl AckLedger {
     /// Takes up the ledger of the directory, and gives what is in it.
-    pub fn open(directory: &Path) -> io::Result<(Ledger, Acknowledged)> {
+    pub fn open(directory: &Path) -> io::Result<(AckLedger, Acknowledged)> {
         let path = directory.join(FILE);
         let text = match std::fs::read_to_string(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -39,7 +39,7 @@ impl Ledger {
         };
         let newest = newest_of(&text);
         let (file, bytes) = write_anew(&path, &newest)?;
-        Ok((Ledger(Mutex::new(Kept { path, file, bytes, newest: newest.clone() })), newest))
+        Ok((AckLedger(Mutex::new(Kept { path, file, bytes, newest: newest.clone() })), newest))
     }
 
     /// Notes what an answer has acknowledged.
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn the_newest_price_of_each_asset_is_known_to_the_next_life() {
         let directory = tempfile::tempdir().unwrap();
-        let (ledger, before) = Ledger::open(directory.path()).unwrap();
+        let (ledger, before) = AckLedger::open(directory.path()).unwrap();
         assert!(before.is_empty());
         ledger.acknowledge("p", &[("a/1".into(), price(5, "1.5")), ("b".into(), price(5, "2"))]).unwrap();
         ledger.acknowledge("p", &[("a/1".into(), price(4, "9"))]).unwrap();
@@ -119,7 +119,7 @@ mod tests {
         let path = directory.path().join(FILE);
         let cut = std::fs::read_to_string(&path).unwrap() + "p\t99\t7\ta";
         std::fs::write(&path, cut).unwrap();
-        let (_, known) = Ledger::open(directory.path()).unwrap();
+        let (_, known) = AckLedger::open(directory.path()).unwrap();
         let of = |id: &str| known[&("p".to_owned(), id.to_owned())].clone();
         assert_eq!(
             (known.len(), of("a/1"), of("b")),

@@ -6,14 +6,14 @@ pub mod feed_server;
 pub mod ledger;
 mod push;
 
-use self::client::{Client, Delivery};
-use self::deliveries::{Mischief, MischiefCounts, Shares};
-use self::ledger::Ledger;
+use self::client::{ApiClient, PushDelivery};
+use self::deliveries::{DeliveryShares, Mischief, MischiefCounts};
+use self::ledger::AckLedger;
 use crate::clock::{self, Clock, Mark};
 use crate::demo::dice::Dice;
-use crate::demo::report::tally::Tally;
+use crate::demo::report::tally::PushTally;
 use crate::demo::truth::Truth;
-use crate::demo::truth::asset::Step;
+use crate::demo::truth::asset::TruthWrite;
 use crate::demo::truth::book::Book;
 use crate::domain::PartnerName;
 use std::sync::atomic::AtomicU64;
@@ -123,7 +123,7 @@ impl Partner {
         *self.mischief.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn steps(&self, clock: &Clock, prices: usize, changes: usize) -> Vec<Step> {
+    fn steps(&self, clock: &Clock, prices: usize, changes: usize) -> Vec<TruthWrite> {
         let mut truth = self.truth();
         let mut steps = Vec::with_capacity(prices + changes);
         steps.extend((0..prices).filter_map(|_| truth.move_price(clock.now())));
@@ -131,9 +131,9 @@ impl Partner {
         steps
     }
 
-    fn shares(&self, usual: Shares) -> Shares {
+    fn shares(&self, usual: DeliveryShares) -> DeliveryShares {
         match self.plan.ways {
-            Ways::Push => Shares { lost: 0, ..usual },
+            Ways::Push => DeliveryShares { lost: 0, ..usual },
             Ways::Feed | Ways::Both => usual,
         }
     }
@@ -141,8 +141,8 @@ impl Partner {
 
 /// Lets things happen at a partner until `halted`, then sends what was held back and waits for
 /// every answer. The caller bounds the wait.
-pub async fn drive(driver: Driver, mut halted: watch::Receiver<bool>) {
-    let Driver { partner, client, tally, ledger, clock, tempo } = driver;
+pub async fn drive(driver: PartnerDriver, mut halted: watch::Receiver<bool>) {
+    let PartnerDriver { partner, client, tally, ledger, clock, tempo } = driver;
     let mut sender = Sender { partner: partner.clone(), client, tally, ledger, tasks: JoinSet::new() };
     if partner.plan.ways == Ways::Push {
         let first = push::first_deliveries(&partner.truth().tell_all());
@@ -174,11 +174,11 @@ pub async fn drive(driver: Driver, mut halted: watch::Receiver<bool>) {
 }
 
 /// What a partner's task works with.
-pub struct Driver {
+pub struct PartnerDriver {
     pub partner: Arc<Partner>,
-    pub client: Client,
-    pub tally: Arc<Tally>,
-    pub ledger: Option<Arc<Ledger>>,
+    pub client: ApiClient,
+    pub tally: Arc<PushTally>,
+    pub ledger: Option<Arc<AckLedger>>,
     pub clock: Clock,
     pub tempo: Tempo,
 }
@@ -212,14 +212,14 @@ impl Tempo {
 /// Sends a partner's deliveries, at most `IN_FLIGHT_MAX` at once.
 struct Sender {
     partner: Arc<Partner>,
-    client: Client,
-    tally: Arc<Tally>,
-    ledger: Option<Arc<Ledger>>,
+    client: ApiClient,
+    tally: Arc<PushTally>,
+    ledger: Option<Arc<AckLedger>>,
     tasks: JoinSet<()>,
 }
 
 impl Sender {
-    async fn send_all(&mut self, deliveries: Vec<Delivery>) {
+    async fn send_all(&mut self, deliveries: Vec<PushDelivery>) {
         for delivery in deliveries {
             while self.tasks.len() >= IN_FLIGHT_MAX {
                 self.tasks.join_next().await;
@@ -294,7 +294,7 @@ mod tests {
             guarded: true,
         };
         let partner = Partner::new(plan, 1, &Clock::system()).unwrap();
-        assert_eq!(partner.shares(push::DELETES), Shares { lost: 0, ..push::DELETES });
+        assert_eq!(partner.shares(push::DELETES), DeliveryShares { lost: 0, ..push::DELETES });
         assert!(partner.feed_token.is_none());
     }
 }

@@ -1,10 +1,10 @@
 //! From what happened at a partner to the requests that tell of it.
 
-use super::client::Delivery;
-use super::deliveries::Shares;
+use super::client::PushDelivery;
+use super::deliveries::DeliveryShares;
 use crate::demo::dice::Dice;
 use crate::demo::text;
-use crate::demo::truth::asset::{AssetStep, DEFAULT_CURRENCY, Price, Step};
+use crate::demo::truth::asset::{AssetStep, DEFAULT_CURRENCY, Price, TruthWrite};
 use crate::domain::Verb;
 use bytes::Bytes;
 use reqwest::Method;
@@ -17,18 +17,18 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 const FIRST_BATCH: usize = 200;
 
 /// Of what a partner with a feed sends; without one nothing may be lost (it would not heal).
-pub const USUAL: Shares = Shares { repeated: 35, reordered: 40, lost: 15 };
+pub const USUAL: DeliveryShares = DeliveryShares { repeated: 35, reordered: 40, lost: 15 };
 /// Deletes are few, and what heals them is a rule of its own (X3): more of them are lost.
-pub const DELETES: Shares = Shares { repeated: 100, reordered: 150, lost: 250 };
+pub const DELETES: DeliveryShares = DeliveryShares { repeated: 100, reordered: 150, lost: 250 };
 
 /// The deliveries of one tick. Its prices go out singly or as one batch.
-pub fn deliveries(steps: Vec<Step>, dice: &mut Dice) -> Vec<(Delivery, Shares)> {
+pub fn deliveries(steps: Vec<TruthWrite>, dice: &mut Dice) -> Vec<(PushDelivery, DeliveryShares)> {
     let mut prices = Vec::with_capacity(steps.len());
     let mut out = Vec::with_capacity(steps.len());
     for step in steps {
         match step {
-            Step::Price { id, price } => prices.push((id, price)),
-            Step::Asset(step) => {
+            TruthWrite::Price { id, price } => prices.push((id, price)),
+            TruthWrite::Asset(step) => {
                 let shares = if step.verb == Verb::Delete { DELETES } else { USUAL };
                 out.push((asset(&step, dice), shares));
             }
@@ -43,7 +43,7 @@ pub fn deliveries(steps: Vec<Step>, dice: &mut Dice) -> Vec<(Delivery, Shares)> 
 }
 
 /// Everything a partner has, in a few large batches.
-pub fn first_deliveries(steps: &[AssetStep]) -> Vec<Delivery> {
+pub fn first_deliveries(steps: &[AssetStep]) -> Vec<PushDelivery> {
     let batches = steps.chunks(FIRST_BATCH).enumerate();
     batches
         .map(|(place, steps)| {
@@ -51,12 +51,19 @@ pub fn first_deliveries(steps: &[AssetStep]) -> Vec<Delivery> {
             let (content_type, body) = joined(&bodies, place % 2 == 1);
             let items = steps.len() as u64;
             let prices = Arc::default();
-            Delivery { method: Method::POST, path: "/api/assets".into(), content_type, body, items, prices }
+            PushDelivery {
+                method: Method::POST,
+                path: "/api/assets".into(),
+                content_type,
+                body,
+                items,
+                prices,
+            }
         })
         .collect()
 }
 
-fn asset(step: &AssetStep, dice: &mut Dice) -> Delivery {
+fn asset(step: &AssetStep, dice: &mut Dice) -> PushDelivery {
     let path = format!("/api/assets/{}", text::segment(&step.id));
     let (method, path, content_type) = match step.verb {
         Verb::Post => (Method::POST, "/api/assets".into(), JSON),
@@ -69,30 +76,30 @@ fn asset(step: &AssetStep, dice: &mut Dice) -> Delivery {
         Verb::Delete => Bytes::new(),
         Verb::Put | Verb::Post | Verb::Patch => asset_body(step).into(),
     };
-    Delivery { method, path, content_type, body, items: 1, prices: Arc::default() }
+    PushDelivery { method, path, content_type, body, items: 1, prices: Arc::default() }
 }
 
 fn asset_body(step: &AssetStep) -> String {
     text::asset_step(step, DEFAULT_CURRENCY)
 }
 
-fn single_price(id: &str, price: &Price, dice: &mut Dice) -> Delivery {
+fn single_price(id: &str, price: &Price, dice: &mut Dice) -> PushDelivery {
     let (method, path, named) = match dice.chance(125) {
         true => (Method::PUT, format!("/api/assets/{}/price", text::segment(id)), None),
         false => (Method::POST, "/api/prices".into(), Some(id)),
     };
     let body = text::price(named, price, DEFAULT_CURRENCY).into();
     let prices = Arc::new([(id.to_owned(), price.clone())]);
-    Delivery { method, path, content_type: JSON, body, items: 1, prices }
+    PushDelivery { method, path, content_type: JSON, body, items: 1, prices }
 }
 
-fn price_batch(prices: &[(String, Price)], dice: &mut Dice) -> Delivery {
+fn price_batch(prices: &[(String, Price)], dice: &mut Dice) -> PushDelivery {
     let bodies: Vec<String> =
         prices.iter().map(|(id, price)| text::price(Some(id), price, DEFAULT_CURRENCY)).collect();
     let (content_type, body) = joined(&bodies, dice.chance(300));
     let items = prices.len() as u64;
     let prices = prices.into();
-    Delivery { method: Method::POST, path: "/api/prices".into(), content_type, body, items, prices }
+    PushDelivery { method: Method::POST, path: "/api/prices".into(), content_type, body, items, prices }
 }
 
 fn joined(bodies: &[String], ndjson: bool) -> (&'static str, Bytes) {
@@ -119,7 +126,7 @@ mod tests {
         let mut ways = BTreeSet::new();
         let (mut steps_made, mut items) = (0, 0);
         for _ in 0..400 {
-            let mut steps: Vec<Step> = (0..4).filter_map(|_| truth.move_price(NOW)).collect();
+            let mut steps: Vec<TruthWrite> = (0..4).filter_map(|_| truth.move_price(NOW)).collect();
             steps.extend(truth.change(NOW));
             steps_made += steps.len() as u64;
             for (delivery, _) in deliveries(steps, &mut dice) {

@@ -3,17 +3,17 @@
 pub mod tally;
 pub mod terminal;
 
-use self::tally::{Counts, Tally};
+use self::tally::{Counts, PushTally};
 use crate::demo::partner::Partner;
-use crate::demo::verdict::Verdict;
+use crate::demo::verdict::PartnerVerdict;
 use std::fmt;
 use std::sync::Arc;
 
 /// What the demonstration has shown.
 #[derive(Debug)]
-pub struct Report {
+pub struct DemoReport {
     /// One for each partner.
-    pub verdicts: Vec<Verdict>,
+    pub verdicts: Vec<PartnerVerdict>,
     /// What was sent, and what became of it.
     pub counts: Counts,
     /// Half of all pushes were answered within so many milliseconds.
@@ -24,10 +24,14 @@ pub struct Report {
     mischief: String,
 }
 
-impl Report {
-    pub(super) fn new(verdicts: Vec<Verdict>, partners: &[Arc<Partner>], tally: &Tally) -> Report {
+impl DemoReport {
+    pub(super) fn new(
+        verdicts: Vec<PartnerVerdict>,
+        partners: &[Arc<Partner>],
+        tally: &PushTally,
+    ) -> DemoReport {
         let latencies = tally.all_latencies();
-        Report {
+        DemoReport {
             verdicts,
             counts: tally.read(),
             p50_ms: terminal::milliseconds(latencies.quantile(0.5)),
@@ -38,11 +42,11 @@ impl Report {
 
     /// Every partner's truth is what the catalogue says.
     pub fn equal(&self) -> bool {
-        self.verdicts.iter().all(Verdict::equal)
+        self.verdicts.iter().all(PartnerVerdict::equal)
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for DemoReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { answered, items, shed, unreached, refused, .. } = &self.counts;
         writeln!(
@@ -67,22 +71,22 @@ impl fmt::Display for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::verdict::compare::{Difference, Fault};
+    use crate::demo::verdict::compare::{Difference, Discrepancy};
 
-    fn report(verdicts: Vec<Verdict>) -> Report {
-        Report::new(verdicts, &[], &Tally::default())
+    fn report(verdicts: Vec<PartnerVerdict>) -> DemoReport {
+        DemoReport::new(verdicts, &[], &PushTally::default())
     }
 
     #[test]
     fn a_report_is_equal_only_if_every_verdict_is() {
-        let equal = || Verdict { partner: "a".into(), living: 3, ..Verdict::default() };
+        let equal = || PartnerVerdict { partner: "a".into(), living: 3, ..PartnerVerdict::default() };
         assert!(report(vec![equal(), equal()]).equal());
-        let troubled = report(vec![equal(), Verdict::troubled("b", "no answer")]);
+        let troubled = report(vec![equal(), PartnerVerdict::troubled("b", "no answer")]);
         assert!(!troubled.equal());
         assert!(troubled.to_string().contains("could not be compared: no answer"));
-        let difference = Difference { id: "x".into(), fault: Fault::Phantom };
+        let difference = Difference { id: "x".into(), fault: Discrepancy::Phantom };
         let differs =
-            report(vec![Verdict { differences: vec![difference], differences_found: 1, ..equal() }]);
+            report(vec![PartnerVerdict { differences: vec![difference], differences_found: 1, ..equal() }]);
         assert!(!differs.equal());
         assert!(differs.to_string().contains("x: is in the catalogue"), "{differs}");
     }

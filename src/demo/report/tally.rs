@@ -29,7 +29,7 @@ pub struct Counts {
 
 /// The final answer to one delivery.
 #[derive(Debug, Default)]
-pub struct Answer {
+pub struct CallAnswer {
     pub items: u64,
     pub outcomes: BTreeMap<String, u64>,
     /// What the answer said, where it refused anything.
@@ -46,10 +46,10 @@ struct Kept {
 }
 
 #[derive(Default)]
-pub struct Tally(Mutex<Kept>);
+pub struct PushTally(Mutex<Kept>);
 
-impl Tally {
-    pub fn answered(&self, answer: Answer, took: Duration) {
+impl PushTally {
+    pub fn answered(&self, answer: CallAnswer, took: Duration) {
         let mut kept = self.lock();
         kept.recent.record(took);
         let counts = &mut kept.counts;

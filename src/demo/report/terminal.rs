@@ -1,6 +1,6 @@
 //! What a demonstration says while it runs: one line of rates, latencies and mischief.
 
-use super::tally::{Counts, Tally};
+use super::tally::{Counts, PushTally};
 use crate::clock::{self, Mark};
 use crate::demo::partner::Partner;
 use crate::load::Histogram;
@@ -27,7 +27,7 @@ const NAMED: [&str; 10] = [
 ];
 
 /// Prints a line now and then, for as long as it is let.
-pub async fn follow(partners: Vec<Arc<Partner>>, tally: Arc<Tally>) {
+pub async fn follow(partners: Vec<Arc<Partner>>, tally: Arc<PushTally>) {
     let every = if std::io::stdout().is_terminal() { EVERY } else { EVERY_UNSEEN };
     let (started, mut last) = (Mark::now(), Mark::now());
     let mut before = Counts::default();
@@ -97,14 +97,14 @@ pub fn print(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tally::Answer;
+    use super::super::tally::CallAnswer;
     use super::*;
 
     #[test]
     fn a_line_names_rate_latency_and_outcomes() {
-        let tally = Tally::default();
+        let tally = PushTally::default();
         let outcomes = [("updated".to_string(), 9), ("duplicate".to_string(), 1)].into();
-        let answer = Answer { items: 10, outcomes, refusal: None };
+        let answer = CallAnswer { items: 10, outcomes, refusal: None };
         tally.answered(answer, Duration::from_millis(8));
         let latencies = tally.take_latencies();
         let line = line(Duration::from_secs(3), (&Counts::default(), &tally.read()), 2.0, &latencies, &[]);

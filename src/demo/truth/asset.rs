@@ -17,7 +17,7 @@ pub struct Price {
 
 /// One asset as the partner knows it; deleted ones stay, to be looked for in vain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asset {
+pub struct SimulatedAsset {
     pub id: String,
     pub members: Members,
     pub price: Price,
@@ -31,7 +31,7 @@ pub struct Asset {
     pub offer: usize,
 }
 
-impl Asset {
+impl SimulatedAsset {
     pub fn is_active(&self) -> bool {
         !self.deleted && self.members.get("status").is_none_or(|status| status == "\"active\"")
     }
@@ -43,7 +43,7 @@ impl Asset {
 
 /// One price, or one write of an asset, as it happened at the partner.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum TruthWrite {
     Price { id: String, price: Price },
     Asset(AssetStep),
 }
@@ -64,11 +64,11 @@ pub struct Snapshot {
     pub generated_at: Micros,
     /// Rises with every step: equal versions hold equal assets.
     pub version: u64,
-    pub assets: Vec<Arc<Asset>>,
+    pub assets: Vec<Arc<SimulatedAsset>>,
 }
 
 impl Snapshot {
-    pub fn living(&self) -> impl Iterator<Item = &Asset> {
+    pub fn living(&self) -> impl Iterator<Item = &SimulatedAsset> {
         self.assets.iter().map(Arc::as_ref).filter(|asset| !asset.deleted)
     }
 }

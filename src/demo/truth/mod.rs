@@ -9,7 +9,7 @@
 pub mod asset;
 pub mod book;
 
-use self::asset::{Asset, AssetStep, DEFAULT_CURRENCY, Price, Snapshot, Step};
+use self::asset::{AssetStep, DEFAULT_CURRENCY, Price, SimulatedAsset, Snapshot, TruthWrite};
 use self::book::{Book, Members};
 use crate::demo::dice::Dice;
 use crate::demo::listed::{ADDED, Catalogue, Listed};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub struct Truth {
     book: Book,
     dice: Dice,
-    assets: Vec<Arc<Asset>>,
+    assets: Vec<Arc<SimulatedAsset>>,
     last_at: Micros,
     version: u64,
     /// Offers made so far: number of the next asset.
@@ -52,7 +52,7 @@ impl Truth {
         for _ in 0..count {
             let at = now.plus(-truth.dice.between(Micros::HOUR, 90 * Micros::DAY));
             let asset = truth.offer(at);
-            truth.assets.push(Arc::new(Asset { steady: true, ..asset }));
+            truth.assets.push(Arc::new(SimulatedAsset { steady: true, ..asset }));
         }
         truth
     }
@@ -83,17 +83,17 @@ impl Truth {
     }
 
     /// Moves the price of some living asset; `None` where it finds none.
-    pub fn move_price(&mut self, now: Micros) -> Option<Step> {
+    pub fn move_price(&mut self, now: Micros) -> Option<TruthWrite> {
         let place = self.find(|asset| !asset.deleted)?;
         let (asset, at) = self.touch(place, now);
         asset.price.as_of = at;
         let id = asset.id.clone();
         self.walk(place);
-        Some(Step::Price { id, price: self.assets[place].price.clone() })
+        Some(TruthWrite::Price { id, price: self.assets[place].price.clone() })
     }
 
     /// Something happens to some asset; `None` where there is no asset that it could happen to.
-    pub fn change(&mut self, now: Micros) -> Option<Step> {
+    pub fn change(&mut self, now: Micros) -> Option<TruthWrite> {
         let step = match self.dice.below(100) {
             0..10 => self.create(now),
             10..16 => self.delete(now),
@@ -104,7 +104,7 @@ impl Truth {
             54..68 => self.rewrite(now),
             _ => None,
         };
-        step.or_else(|| self.amend(now)).map(Step::Asset)
+        step.or_else(|| self.amend(now)).map(TruthWrite::Asset)
     }
 
     fn create(&mut self, now: Micros) -> Option<AssetStep> {
@@ -123,7 +123,7 @@ impl Truth {
         if self.deletes_left == 0 {
             return None;
         }
-        let place = self.find(Asset::deletable)?;
+        let place = self.find(SimulatedAsset::deletable)?;
         let (asset, at) = self.touch(place, now);
         asset.members.clear();
         (asset.deleted, asset.steady) = (true, false);
@@ -214,7 +214,7 @@ impl Truth {
         AssetStep { verb, id: asset.id.clone(), at: asset.updated_at, members, price }
     }
 
-    fn offer(&mut self, at: Micros) -> Asset {
+    fn offer(&mut self, at: Micros) -> SimulatedAsset {
         let number = self.offers;
         let offer = self.book.offer(number, &mut self.dice);
         self.offers += 1;
@@ -223,7 +223,7 @@ impl Truth {
         }
         self.living += 1;
         let amount = amount(offer.mantissa.into(), offer.scale);
-        Asset {
+        SimulatedAsset {
             id: offer.id,
             members: offer.members,
             price: Price { amount, currency: offer.currency, as_of: at },
@@ -250,13 +250,13 @@ impl Truth {
     }
 
     /// Some asset that fits, found by chance; few tries, so that a rare kind may not be found.
-    fn find(&mut self, fits: impl Fn(&Asset) -> bool) -> Option<usize> {
+    fn find(&mut self, fits: impl Fn(&SimulatedAsset) -> bool) -> Option<usize> {
         (0..24)
             .map(|_| self.dice.below(self.assets.len()))
             .find(|&place| self.assets.get(place).is_some_and(|asset| fits(asset)))
     }
 
-    fn touch(&mut self, place: usize, now: Micros) -> (&mut Asset, Micros) {
+    fn touch(&mut self, place: usize, now: Micros) -> (&mut SimulatedAsset, Micros) {
         let at = self.tick(now);
         self.version += 1;
         let asset = self.touched(place);
@@ -264,7 +264,7 @@ impl Truth {
         (asset, at)
     }
 
-    fn touched(&mut self, place: usize) -> &mut Asset {
+    fn touched(&mut self, place: usize) -> &mut SimulatedAsset {
         Arc::make_mut(&mut self.assets[place])
     }
 
@@ -275,7 +275,7 @@ impl Truth {
 }
 
 /// An asset as a catalogue shows it. One without a price is given one, which is yet to be told.
-fn taken_up(id: String, listed: Listed, now: Micros) -> Asset {
+fn taken_up(id: String, listed: Listed, now: Micros) -> SimulatedAsset {
     let told = |name: &str| listed.members.get(name).and_then(|raw| text::string(raw));
     let updated_at = told("updated_at").and_then(|at| text::parse_time(&at)).unwrap_or(now);
     let price = listed.price.and_then(|price| {
@@ -288,7 +288,7 @@ fn taken_up(id: String, listed: Listed, now: Micros) -> Asset {
     let members: Members = own.map(|(name, raw)| (name.into(), raw)).collect();
     let was_inactive = members.get("status").is_some_and(|status| status != "\"active\"");
     let price = price.unwrap_or_else(first);
-    Asset { id, members, price, updated_at, deleted: false, steady: true, was_inactive, offer: 0 }
+    SimulatedAsset { id, members, price, updated_at, deleted: false, steady: true, was_inactive, offer: 0 }
 }
 
 fn amount(mantissa: i128, scale: u8) -> Decimal {
@@ -306,7 +306,7 @@ mod tests {
 
     const NOW: Micros = Micros(1_800_000_000_000_000);
 
-    fn evolved(seed: u64, heals: bool) -> (Truth, Vec<Step>) {
+    fn evolved(seed: u64, heals: bool) -> (Truth, Vec<TruthWrite>) {
         let mut truth = Truth::new(Book::Mixed, 60, heals, Dice::new(seed, "truth"), NOW);
         let mut steps = Vec::new();
         for tick in 0..1_500 {
@@ -317,10 +317,10 @@ mod tests {
         (truth, steps)
     }
 
-    fn at(step: &Step) -> Micros {
+    fn at(step: &TruthWrite) -> Micros {
         match step {
-            Step::Price { price, .. } => price.as_of,
-            Step::Asset(step) => step.at,
+            TruthWrite::Price { price, .. } => price.as_of,
+            TruthWrite::Asset(step) => step.at,
         }
     }
 
@@ -345,14 +345,17 @@ mod tests {
     #[test]
     fn every_kind_of_step_comes_up_and_deletes_stay_below_the_guard() {
         let (_, steps) = evolved(2, true);
-        let of =
-            |verb| steps.iter().filter(|step| matches!(step, Step::Asset(step) if step.verb == verb)).count();
+        let of = |verb| {
+            steps.iter().filter(|step| matches!(step, TruthWrite::Asset(step) if step.verb == verb)).count()
+        };
         assert!([Verb::Put, Verb::Post, Verb::Patch].into_iter().all(|verb| of(verb) > 20));
         assert!((4..=20).contains(&of(Verb::Delete)), "{}", of(Verb::Delete));
         let names = |name: &str, text: Option<&str>| {
             steps.iter().any(|step| match step {
-                Step::Asset(step) => step.members.iter().any(|(n, t)| n == name && t.as_deref() == text),
-                Step::Price { .. } => false,
+                TruthWrite::Asset(step) => {
+                    step.members.iter().any(|(n, t)| n == name && t.as_deref() == text)
+                }
+                TruthWrite::Price { .. } => false,
             })
         };
         assert!(names("status", Some("\"inactive\"")) && names("legal_status", Some("\"frozen\"")));
@@ -363,7 +366,7 @@ mod tests {
     fn without_a_feed_only_assets_that_cannot_be_missing_are_patched() {
         let (truth, steps) = evolved(3, false);
         for step in &steps {
-            let Step::Asset(step) = step else { continue };
+            let TruthWrite::Asset(step) = step else { continue };
             if step.verb == Verb::Patch {
                 let asset = truth.assets.iter().find(|asset| asset.id == step.id).unwrap();
                 assert!(asset.offer < 60, "{} was created later", asset.id);
@@ -377,8 +380,8 @@ mod tests {
         let snapshot = truth.snapshot(NOW);
         for asset in snapshot.living() {
             let newest = steps.iter().filter_map(|step| match step {
-                Step::Price { id, price } if *id == asset.id => Some(price),
-                Step::Asset(step) if step.id == asset.id => step.price.as_ref(),
+                TruthWrite::Price { id, price } if *id == asset.id => Some(price),
+                TruthWrite::Asset(step) if step.id == asset.id => step.price.as_ref(),
                 _ => None,
             });
             if let Some(price) = newest.max_by_key(|price| price.as_of) {

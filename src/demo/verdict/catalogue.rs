@@ -1,10 +1,10 @@
 //! Reads the catalogue back as a portal would: with a reader's token, by pages and by address.
 
-use super::compare::{Difference, Fault, compare_asset};
+use super::compare::{Difference, Discrepancy, compare_asset};
 use crate::demo::listed::{Catalogue, Listed, ListedPrice};
-use crate::demo::partner::client::{Client, ReadError, object};
+use crate::demo::partner::client::{ApiClient, ClientError, object};
 use crate::demo::text;
-use crate::demo::truth::asset::{Asset, Snapshot};
+use crate::demo::truth::asset::{SimulatedAsset, Snapshot};
 use reqwest::StatusCode;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -17,14 +17,14 @@ const STATUSES: [&str; 2] = ["active", "inactive"];
 
 /// One partner's part of the catalogue, as a reader sees it.
 pub struct Shelf<'a> {
-    pub client: &'a Client,
+    pub client: &'a ApiClient,
     pub reader_key: &'a str,
     pub partner: &'a str,
 }
 
 impl Shelf<'_> {
     /// All living assets, page by page.
-    pub async fn list(&self) -> Result<Catalogue, ReadError> {
+    pub async fn list(&self) -> Result<Catalogue, ClientError> {
         let mut catalogue = Catalogue::new();
         for status in STATUSES {
             let mut cursor = None;
@@ -43,14 +43,14 @@ impl Shelf<'_> {
         status: &str,
         cursor: Option<String>,
         catalogue: &mut Catalogue,
-    ) -> Result<Option<String>, ReadError> {
+    ) -> Result<Option<String>, ClientError> {
         let from = cursor.map_or(String::new(), |cursor| format!("&cursor={}", text::segment(&cursor)));
         let path = format!("/api/partners/{}/assets?status={status}&limit={PAGE}{from}", self.partner);
         let (answered, body) = self.client.get(self.reader_key, &path).await?;
         if answered != StatusCode::OK {
-            return Err(ReadError::Status { path, status: answered });
+            return Err(ClientError::Status { path, status: answered });
         }
-        let shape = |what| ReadError::Shape { path: path.clone(), what };
+        let shape = |what| ClientError::Shape { path: path.clone(), what };
         let page = object(&path, &body)?;
         let items = page.get("items").and_then(|items| text::elements(items.get()));
         for item in items.ok_or_else(|| shape("items are not a list"))? {
@@ -64,7 +64,7 @@ impl Shelf<'_> {
     }
 
     /// Some living assets by their own address, and all deleted ones, which must be gone.
-    pub async fn by_address(&self, truth: &Snapshot) -> Result<Vec<Difference>, ReadError> {
+    pub async fn by_address(&self, truth: &Snapshot) -> Result<Vec<Difference>, ClientError> {
         let mut differences = Vec::new();
         let stride = (truth.assets.len() / BY_ADDRESS).max(1);
         for asset in truth.living().step_by(stride) {
@@ -73,27 +73,27 @@ impl Shelf<'_> {
         for asset in truth.assets.iter().filter(|asset| asset.deleted) {
             let (status, _) = self.client.get(self.reader_key, &self.address(asset)).await?;
             if ![StatusCode::NOT_FOUND, StatusCode::GONE].contains(&status) {
-                let fault = Fault::NotGone(status.as_u16());
+                let fault = Discrepancy::NotGone(status.as_u16());
                 differences.push(Difference { id: asset.id.clone(), fault });
             }
         }
         Ok(differences)
     }
 
-    async fn one(&self, asset: &Asset) -> Result<Vec<Difference>, ReadError> {
+    async fn one(&self, asset: &SimulatedAsset) -> Result<Vec<Difference>, ClientError> {
         let path = self.address(asset);
         let (status, body) = self.client.get(self.reader_key, &path).await?;
         if status != StatusCode::OK {
-            return Ok(vec![Difference { id: asset.id.clone(), fault: Fault::Missing }]);
+            return Ok(vec![Difference { id: asset.id.clone(), fault: Discrepancy::Missing }]);
         }
         let found = std::str::from_utf8(&body).ok().and_then(listed);
         match found {
             Some((id, listed)) if id == asset.id => Ok(compare_asset(asset, &listed)),
-            _ => Err(ReadError::Shape { path, what: "not the asset that was asked for" }),
+            _ => Err(ClientError::Shape { path, what: "not the asset that was asked for" }),
         }
     }
 
-    fn address(&self, asset: &Asset) -> String {
+    fn address(&self, asset: &SimulatedAsset) -> String {
         format!("/api/partners/{}/assets/{}", self.partner, text::segment(&asset.id))
     }
 }

@@ -2,14 +2,14 @@
 
 use crate::demo::listed::{ADDED, Catalogue, Listed, ListedPrice};
 use crate::demo::text;
-use crate::demo::truth::asset::{Asset, Snapshot};
+use crate::demo::truth::asset::{SimulatedAsset, Snapshot};
 use crate::domain::Decimal;
 use std::collections::BTreeSet;
 use std::fmt;
 
 /// How an asset differs from the truth.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum Discrepancy {
     /// Lives at the partner, is not in the catalogue.
     Missing,
     /// Is in the catalogue, does not live at the partner.
@@ -42,7 +42,7 @@ pub struct Difference {
     /// The asset.
     pub id: String,
     /// How it differs.
-    pub fault: Fault,
+    pub fault: Discrepancy,
 }
 
 impl fmt::Display for Difference {
@@ -50,14 +50,14 @@ impl fmt::Display for Difference {
         write!(f, "{}: ", self.id)?;
         let absent = || "nothing".to_string();
         match &self.fault {
-            Fault::Missing => f.write_str("is not in the catalogue"),
-            Fault::Phantom => f.write_str("is in the catalogue, but not at the partner"),
-            Fault::NotGone(status) => write!(f, "was deleted, but is answered with {status}"),
-            Fault::Member { name, truth, catalogue } => {
+            Discrepancy::Missing => f.write_str("is not in the catalogue"),
+            Discrepancy::Phantom => f.write_str("is in the catalogue, but not at the partner"),
+            Discrepancy::NotGone(status) => write!(f, "was deleted, but is answered with {status}"),
+            Discrepancy::Member { name, truth, catalogue } => {
                 let truth = truth.clone().unwrap_or_else(absent);
                 write!(f, "{name} is {}, should be {truth}", catalogue.clone().unwrap_or_else(absent))
             }
-            Fault::Price { what, truth, catalogue } => {
+            Discrepancy::Price { what, truth, catalogue } => {
                 write!(f, "the price's {what} is {catalogue}, should be {truth}")
             }
         }
@@ -72,15 +72,15 @@ pub fn compare(truth: &Snapshot, catalogue: &Catalogue) -> Vec<Difference> {
         living.insert(asset.id.as_str());
         match catalogue.get(&asset.id) {
             Some(listed) => differences.extend(compare_asset(asset, listed)),
-            None => differences.push(Difference { id: asset.id.clone(), fault: Fault::Missing }),
+            None => differences.push(Difference { id: asset.id.clone(), fault: Discrepancy::Missing }),
         }
     }
     let phantoms = catalogue.keys().filter(|id| !living.contains(id.as_str()));
-    differences.extend(phantoms.map(|id| Difference { id: id.clone(), fault: Fault::Phantom }));
+    differences.extend(phantoms.map(|id| Difference { id: id.clone(), fault: Discrepancy::Phantom }));
     differences
 }
 
-pub fn compare_asset(asset: &Asset, listed: &Listed) -> Vec<Difference> {
+pub fn compare_asset(asset: &SimulatedAsset, listed: &Listed) -> Vec<Difference> {
     let mut faults = Vec::new();
     let told = asset.members.keys().map(|name| name.as_str());
     let shown = listed.members.keys().map(String::as_str).filter(|name| !ADDED.contains(name));
@@ -94,31 +94,31 @@ pub fn compare_asset(asset: &Asset, listed: &Listed) -> Vec<Difference> {
         };
         if !same {
             let (truth, catalogue) = (truth.cloned(), shown.cloned());
-            faults.push(Fault::Member { name: name.into(), truth, catalogue });
+            faults.push(Discrepancy::Member { name: name.into(), truth, catalogue });
         }
     }
     faults.extend(compare_price(asset, listed.price.as_ref()));
     faults.into_iter().map(|fault| Difference { id: asset.id.clone(), fault }).collect()
 }
 
-fn compare_price(asset: &Asset, listed: Option<&ListedPrice>) -> Vec<Fault> {
+fn compare_price(asset: &SimulatedAsset, listed: Option<&ListedPrice>) -> Vec<Discrepancy> {
     let truth = &asset.price;
     let Some(listed) = listed else {
         let (truth, catalogue) = (truth.amount.to_string(), "nothing".into());
-        return vec![Fault::Price { what: "amount", truth, catalogue }];
+        return vec![Discrepancy::Price { what: "amount", truth, catalogue }];
     };
     let mut faults = Vec::new();
     if Decimal::parse(&listed.amount) != Ok(truth.amount) {
         let catalogue = listed.amount.clone();
-        faults.push(Fault::Price { what: "amount", truth: truth.amount.to_string(), catalogue });
+        faults.push(Discrepancy::Price { what: "amount", truth: truth.amount.to_string(), catalogue });
     }
     if listed.currency != truth.currency.as_str() {
         let (truth, catalogue) = (truth.currency.as_str().into(), listed.currency.clone());
-        faults.push(Fault::Price { what: "currency", truth, catalogue });
+        faults.push(Discrepancy::Price { what: "currency", truth, catalogue });
     }
     if listed.as_of != Some(truth.as_of) {
         let catalogue = listed.as_of.map_or("nothing".into(), text::time);
-        faults.push(Fault::Price { what: "as_of", truth: text::time(truth.as_of), catalogue });
+        faults.push(Discrepancy::Price { what: "as_of", truth: text::time(truth.as_of), catalogue });
     }
     faults
 }
@@ -139,7 +139,7 @@ mod tests {
             truth.change(NOW);
         }
         let snapshot = truth.snapshot(NOW);
-        let listed = |asset: &Asset| Listed {
+        let listed = |asset: &SimulatedAsset| Listed {
             members: asset.members.iter().map(|(name, text)| (name.to_string(), text.clone())).collect(),
             price: Some(ListedPrice {
                 amount: format!("{}e0", asset.price.amount),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     /// The one difference that `plant` makes.
-    fn planted(plant: impl FnOnce(&Snapshot, &mut Catalogue)) -> Fault {
+    fn planted(plant: impl FnOnce(&Snapshot, &mut Catalogue)) -> Discrepancy {
         let (truth, mut catalogue) = mirrored();
         plant(&truth, &mut catalogue);
         let mut found = compare(&truth, &catalogue);
@@ -183,20 +183,20 @@ mod tests {
 
     #[test]
     fn assets_too_few_or_too_many_are_found() {
-        assert_eq!(planted(|_, catalogue| drop(catalogue.pop_first())), Fault::Missing);
+        assert_eq!(planted(|_, catalogue| drop(catalogue.pop_first())), Discrepancy::Missing);
         let of_a_dead_one = planted(|truth, catalogue| {
             let dead = truth.assets.iter().find(|asset| asset.deleted).unwrap();
             catalogue.insert(dead.id.clone(), Listed::default());
         });
-        assert_eq!(of_a_dead_one, Fault::Phantom);
+        assert_eq!(of_a_dead_one, Discrepancy::Phantom);
         let never_heard_of = planted(|_, catalogue| drop(catalogue.insert("?".into(), Listed::default())));
-        assert_eq!(never_heard_of, Fault::Phantom);
+        assert_eq!(never_heard_of, Discrepancy::Phantom);
     }
 
     #[test]
     fn members_changed_missing_or_left_over_are_found() {
         let named = |fault, expected: &str| match fault {
-            Fault::Member { name, truth, catalogue } => {
+            Discrepancy::Member { name, truth, catalogue } => {
                 assert_eq!(name, expected);
                 (truth.is_some(), catalogue.is_some())
             }
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn every_part_of_a_price_is_compared() {
         let what = |fault| match fault {
-            Fault::Price { what, .. } => what,
+            Discrepancy::Price { what, .. } => what,
             other => panic!("{other:?}"),
         };
         assert_eq!(what(planted(|_, c| price(c).amount = "0.01".into())), "amount");

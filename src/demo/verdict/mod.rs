@@ -9,7 +9,7 @@ use self::catalogue::Shelf;
 use self::compare::{Difference, compare};
 use crate::clock::{self, Clock};
 use crate::demo::partner::Partner;
-use crate::demo::partner::client::{Client, ReadError, object};
+use crate::demo::partner::client::{ApiClient, ClientError, object};
 use crate::demo::text;
 use crate::domain::Micros;
 use serde_json::value::RawValue;
@@ -28,7 +28,7 @@ const DIFFERENCES_NAMED: usize = 20;
 
 /// What was found for one partner.
 #[derive(Debug, Default)]
-pub struct Verdict {
+pub struct PartnerVerdict {
     /// Whose catalogue was compared.
     pub partner: String,
     /// Assets that it shows.
@@ -43,10 +43,10 @@ pub struct Verdict {
     pub trouble: Option<String>,
 }
 
-impl Verdict {
+impl PartnerVerdict {
     /// The catalogue could not be compared, for this reason.
-    pub fn troubled(partner: &str, trouble: impl Into<String>) -> Verdict {
-        Verdict { partner: partner.into(), trouble: Some(trouble.into()), ..Verdict::default() }
+    pub fn troubled(partner: &str, trouble: impl Into<String>) -> PartnerVerdict {
+        PartnerVerdict { partner: partner.into(), trouble: Some(trouble.into()), ..PartnerVerdict::default() }
     }
 
     /// Whether truth and catalogue are the same.
@@ -55,7 +55,7 @@ impl Verdict {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for PartnerVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = if self.equal() { "equal" } else { "DIFFERS" };
         write!(f, "{word:8}{:22}", self.partner)?;
@@ -71,29 +71,29 @@ impl fmt::Display for Verdict {
 }
 
 /// Waits for the partner's feed to have told all, then compares.
-pub async fn judge(partner: &Partner, client: &Client, reader_key: &str, clock: &Clock) -> Verdict {
+pub async fn judge(partner: &Partner, client: &ApiClient, reader_key: &str, clock: &Clock) -> PartnerVerdict {
     let sealed_at = partner.truth().seal(clock.now());
     if partner.has_feed()
         && let Err(trouble) = wait_for_run(partner, client, sealed_at).await
     {
-        return Verdict::troubled(partner.name(), trouble);
+        return PartnerVerdict::troubled(partner.name(), trouble);
     }
     let truth = partner.truth().snapshot(clock.now());
     let shelf = Shelf { client, reader_key, partner: partner.name() };
     let found = async {
         let mut differences = compare(&truth, &shelf.list().await?);
         differences.extend(shelf.by_address(&truth).await?);
-        Ok::<_, ReadError>(differences)
+        Ok::<_, ClientError>(differences)
     };
     match found.await {
-        Err(error) => Verdict::troubled(partner.name(), error.to_string()),
+        Err(error) => PartnerVerdict::troubled(partner.name(), error.to_string()),
         Ok(mut differences) => {
             let differences_found = differences.len();
             differences.truncate(DIFFERENCES_NAMED);
             let living = truth.living().count();
             let deleted = truth.assets.len() - living;
             let partner = partner.name().into();
-            Verdict { partner, living, deleted, differences, differences_found, trouble: None }
+            PartnerVerdict { partner, living, deleted, differences, differences_found, trouble: None }
         }
     }
 }
@@ -101,7 +101,7 @@ pub async fn judge(partner: &Partner, client: &Client, reader_key: &str, clock: 
 type Run = BTreeMap<String, Box<RawValue>>;
 
 /// Until a run whose snapshot was taken after `sealed_at` has been applied.
-async fn wait_for_run(partner: &Partner, client: &Client, sealed_at: Micros) -> Result<(), String> {
+async fn wait_for_run(partner: &Partner, client: &ApiClient, sealed_at: Micros) -> Result<(), String> {
     let mut last = None;
     let looking = async {
         for look in 0usize.. {
@@ -125,14 +125,14 @@ async fn wait_for_run(partner: &Partner, client: &Client, sealed_at: Micros) -> 
     })
 }
 
-async fn runs(partner: &Partner, client: &Client) -> Result<Vec<Run>, ReadError> {
+async fn runs(partner: &Partner, client: &ApiClient) -> Result<Vec<Run>, ClientError> {
     let path = "/api/feed/runs";
     let (status, body) = client.get(&partner.key, path).await?;
     if !status.is_success() {
-        return Err(ReadError::Status { path: path.into(), status });
+        return Err(ClientError::Status { path: path.into(), status });
     }
     let items = object(path, &body)?.remove("items").and_then(|items| text::elements(items.get()));
-    let items = items.ok_or(ReadError::Shape { path: path.into(), what: "items are not a list" })?;
+    let items = items.ok_or(ClientError::Shape { path: path.into(), what: "items are not a list" })?;
     Ok(items.iter().filter_map(|run| text::members(run.get())).collect())
 }
 

@@ -5,7 +5,7 @@ use super::catalogue::Shelf;
 use crate::clock::Clock;
 use crate::demo::listed::{Catalogue, Listed};
 use crate::demo::partner::Partner;
-use crate::demo::partner::client::{Client, ReadError};
+use crate::demo::partner::client::{ApiClient, ClientError};
 use crate::demo::partner::ledger::Acknowledged;
 use crate::demo::text;
 use crate::domain::{Decimal, Micros};
@@ -53,10 +53,10 @@ impl fmt::Display for Recalled {
 pub async fn recall(
     partners: &[Arc<Partner>],
     before: &Acknowledged,
-    client: &Client,
+    client: &ApiClient,
     reader_key: &str,
     clock: &Clock,
-) -> Result<Recalled, ReadError> {
+) -> Result<Recalled, ClientError> {
     let mut recalled = Recalled::default();
     for partner in partners {
         let shelf = Shelf { client, reader_key, partner: partner.name() };
@@ -86,7 +86,7 @@ fn holds(listed: &Listed, (as_of, amount): &(Micros, String)) -> bool {
     }
 }
 
-async fn gone(shelf: &Shelf<'_>, id: &str) -> Result<bool, ReadError> {
+async fn gone(shelf: &Shelf<'_>, id: &str) -> Result<bool, ClientError> {
     let path = format!("/api/partners/{}/assets/{}", shelf.partner, text::segment(id));
     let (status, _) = shelf.client.get(shelf.reader_key, &path).await?;
     Ok(status == StatusCode::GONE)

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// One step on the way to the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum PathStep {
     /// Into a member of an object, or an element of an array, by its name or index.
     Into(CompactString),
     /// Into every element of an array, or every member of an object.
@@ -24,7 +24,7 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordsPath {
     /// From the document to the array of records, or to the object of them.
-    pub steps: Vec<Step>,
+    pub steps: Vec<PathStep>,
     /// The records are the members of an object, and the name of each is its key.
     pub by_key: bool,
     /// The configuration names the place: a document without it fails the run.
@@ -36,7 +36,7 @@ pub struct RecordsPath {
 impl RecordsPath {
     /// How many elements enclose a record: the number of `*`.
     pub fn depth(&self) -> usize {
-        self.steps.iter().filter(|step| **step == Step::Each).count()
+        self.steps.iter().filter(|step| **step == PathStep::Each).count()
     }
 }
 
@@ -108,7 +108,7 @@ impl Default for Mapping {
     fn default() -> Mapping {
         Mapping {
             records: RecordsPath {
-                steps: vec![Step::Into("assets".into())],
+                steps: vec![PathStep::Into("assets".into())],
                 by_key: false,
                 is_written: false,
                 lines: false,

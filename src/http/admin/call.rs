@@ -4,7 +4,7 @@ use crate::actors::PartnerEntry;
 use crate::http::app::App;
 use crate::http::client::Client;
 use crate::http::gate::path::Query;
-use crate::http::gate::shares::{Reading, Share};
+use crate::http::gate::shares::{ReadingParty, Share};
 use hyper::http::request::Parts;
 use std::sync::Arc;
 
@@ -30,6 +30,6 @@ impl OperatorCall<'_> {
 
     /// What the reads of operators may take.
     pub fn share(&self) -> Arc<Share> {
-        self.app().shares.of(&Reading::Operator)
+        self.app().shares.of(&ReadingParty::Operator)
     }
 }

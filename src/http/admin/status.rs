@@ -5,7 +5,7 @@ use crate::codec::{cursor, time};
 use crate::domain::Micros;
 use crate::http::app::App;
 use crate::http::gate::route::Answer;
-use crate::http::gate::shares::{Lane, Reading};
+use crate::http::gate::shares::{ReadingParty, ShareLane};
 use crate::http::own::feed::{self, StateView};
 use crate::http::reply::{self, Fault};
 use crate::store::Reader;
@@ -65,7 +65,7 @@ struct PartnersView {
 
 /// The daemon and its configured or removed partners, as JSON. Errs where the store cannot be read.
 pub async fn daemon(app: &Arc<App>) -> Answer {
-    let share = app.shares.of(&Reading::Operator);
+    let share = app.shares.of(&ReadingParty::Operator);
     let app = Arc::clone(app);
     let view = move || {
         let now = app.clock.now();
@@ -88,12 +88,12 @@ pub async fn daemon(app: &Arc<App>) -> Answer {
             partners: views(&app.reader, &app.registry.all())?,
         })
     };
-    Ok(reply::json(StatusCode::OK, share.run(Lane::Pages, view).await?))
+    Ok(reply::json(StatusCode::OK, share.run(ShareLane::Pages, view).await?))
 }
 
 /// The partners alone, with what removed ones have left here. Errs where the store cannot be read.
 pub async fn partners(app: &Arc<App>) -> Answer {
-    let share = app.shares.of(&Reading::Operator);
+    let share = app.shares.of(&ReadingParty::Operator);
     let app = Arc::clone(app);
     let view = move || {
         let mut entries = app.registry.all();
@@ -108,7 +108,7 @@ pub async fn partners(app: &Arc<App>) -> Answer {
         }
         rendered(&PartnersView { items })
     };
-    Ok(reply::json(StatusCode::OK, share.run(Lane::Pages, view).await?))
+    Ok(reply::json(StatusCode::OK, share.run(ShareLane::Pages, view).await?))
 }
 
 fn views(reader: &Reader, partners: &[Arc<PartnerEntry>]) -> Result<Vec<PartnerView>, Fault> {

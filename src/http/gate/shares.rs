@@ -37,7 +37,7 @@ const STREAMS_SHARE: usize = 4;
 
 /// For whom something is read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Reading {
+pub enum ReadingParty {
     /// With a key of the partner.
     Partner(PartnerName),
     /// With a reader's token.
@@ -48,7 +48,7 @@ pub enum Reading {
 
 /// What a caller's reads are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
+pub enum ShareLane {
     /// One reply: an asset, a page, a report.
     Pages,
     /// The change stream.
@@ -62,7 +62,7 @@ pub struct Shares {
     bytes: Arc<Semaphore>,
     streams_each: usize,
     /// One for each caller that was ever configured.
-    by_caller: Mutex<HashMap<Reading, Arc<Share>>>,
+    by_caller: Mutex<HashMap<ReadingParty, Arc<Share>>>,
 }
 
 /// What one caller may take.
@@ -102,7 +102,7 @@ impl Shares {
     }
 
     /// The share of this caller: the same each time, whatever key it came with.
-    pub fn of(&self, reading: &Reading) -> Arc<Share> {
+    pub fn of(&self, reading: &ReadingParty) -> Arc<Share> {
         // the map is sound after every statement, so a panic elsewhere does not spoil it
         let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(share) = by_caller.get(reading) {
@@ -131,7 +131,7 @@ impl Share {
     }
 
     /// The right to hold so many bytes. Waits for it, for as long as a read may wait.
-    pub async fn hold(&self, lane: Lane, bytes: usize) -> Result<Held, Fault> {
+    pub async fn hold(&self, lane: ShareLane, bytes: usize) -> Result<Held, Fault> {
         let units = units(bytes).min(LANE_BYTES_MAX / UNIT_BYTES) as u32;
         let own = Arc::clone(&self.budget(lane).bytes).acquire_many_owned(units);
         let held = async {
@@ -146,8 +146,8 @@ impl Share {
         &self,
         work: impl FnOnce() -> Result<Vec<u8>, Fault> + Send + 'static,
     ) -> Result<Bytes, Fault> {
-        let held = self.hold(Lane::Pages, PAGE_BYTES).await?;
-        let (out, held) = self.run(Lane::Pages, move || Ok((work()?, held))).await?;
+        let held = self.hold(ShareLane::Pages, PAGE_BYTES).await?;
+        let (out, held) = self.run(ShareLane::Pages, move || Ok((work()?, held))).await?;
         Ok(counted(out, held))
     }
 
@@ -156,7 +156,7 @@ impl Share {
     /// that the work still uses.
     pub async fn run<T: Send + 'static>(
         &self,
-        lane: Lane,
+        lane: ShareLane,
         work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let own = Arc::clone(&self.budget(lane).places).acquire_owned();
@@ -189,10 +189,10 @@ impl Share {
         }
     }
 
-    fn budget(&self, lane: Lane) -> &Budget {
+    fn budget(&self, lane: ShareLane) -> &Budget {
         match lane {
-            Lane::Pages => &self.pages,
-            Lane::Replays => &self.replays,
+            ShareLane::Pages => &self.pages,
+            ShareLane::Replays => &self.replays,
         }
     }
 }
@@ -243,8 +243,8 @@ impl Held {
 mod tests {
     use super::*;
 
-    fn acme() -> Reading {
-        Reading::Partner(PartnerName::new("acme").unwrap())
+    fn acme() -> ReadingParty {
+        ReadingParty::Partner(PartnerName::new("acme").unwrap())
     }
 
     #[tokio::test]
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn a_caller_that_takes_nothing_fills_its_own_share_and_no_more() {
         let shares = Shares::new(8);
-        let (share, other) = (shares.of(&acme()), shares.of(&Reading::Operator));
+        let (share, other) = (shares.of(&acme()), shares.of(&ReadingParty::Operator));
         let mut kept = Vec::new();
         while let Ok(bytes) = share.keep(vec![b'x'; 1 << 20]) {
             kept.push(bytes);
@@ -282,7 +282,7 @@ mod tests {
     #[tokio::test]
     async fn a3_one_callers_reads_leave_a_place_for_others() {
         let shares = Shares::new(8);
-        let (share, other) = (shares.of(&acme()), shares.of(&Reading::Operator));
+        let (share, other) = (shares.of(&acme()), shares.of(&ReadingParty::Operator));
         let all = shares.places.available_permits();
         let (release, blocked) = std::sync::mpsc::channel::<()>();
         let blocked = Arc::new(Mutex::new(blocked));
@@ -290,13 +290,13 @@ mod tests {
             .map(|_| {
                 let (share, blocked) = (Arc::clone(&share), Arc::clone(&blocked));
                 let wait = move || Ok(blocked.lock().unwrap().recv().is_err());
-                tokio::spawn(async move { share.run(Lane::Pages, wait).await })
+                tokio::spawn(async move { share.run(ShareLane::Pages, wait).await })
             })
             .collect();
         while share.pages.places.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(other.run(Lane::Pages, || Ok(7)).await.unwrap(), 7);
+        assert_eq!(other.run(ShareLane::Pages, || Ok(7)).await.unwrap(), 7);
         assert_eq!(shares.places.available_permits(), all - shares.places_each);
         drop(release);
         for read in long {
@@ -312,7 +312,7 @@ mod tests {
             let open: Vec<_> = std::iter::from_fn(|| share.stream()).collect();
             assert_eq!(open.len(), own, "of {max}");
             assert!(shares.of(&acme()).stream().is_none(), "the same caller, by whatever key");
-            assert!(shares.of(&Reading::Operator).stream().is_some());
+            assert!(shares.of(&ReadingParty::Operator).stream().is_some());
         }
     }
 }

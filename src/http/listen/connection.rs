@@ -5,7 +5,7 @@ use crate::clock::sleep;
 use crate::http::admin::{self, AdminRoutes};
 use crate::http::client::Client;
 use crate::http::partner::{self, PartnerRoutes};
-use crate::http::pulse::{Deadlines, Phase, Pulse, Reason, Verdict, Watch};
+use crate::http::pulse::{Deadlines, Phase, Pulse, PulseState, Reason, Watch};
 use crate::http::reply::{Body, body};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderName, HeaderValue, TRANSFER_ENCODING};
@@ -128,9 +128,9 @@ async fn drive<A, F>(
             () = tick.as_mut() => {
                 tick.set(sleep(watch.tick()));
                 match watch.judge(pulse) {
-                    Verdict::Sound => {}
-                    Verdict::BodyOverdue => pulse.expire_body(),
-                    Verdict::Close(reason) => {
+                    PulseState::Sound => {}
+                    PulseState::BodyOverdue => pulse.expire_body(),
+                    PulseState::Close(reason) => {
                         if reason == Reason::SlowConsumer {
                             pulse.mark_consumer_slow();
                         }

@@ -21,7 +21,7 @@ struct Taken {
 
 /// A connection's place; dropping it frees the place.
 #[derive(Debug)]
-pub struct Place {
+pub struct ConnectionPlace {
     places: Arc<Places>,
     address: Option<IpAddr>,
 }
@@ -33,7 +33,7 @@ impl Places {
     }
 
     /// A place for a connection from `address`, if there is one left.
-    pub fn take(self: &Arc<Places>, address: IpAddr) -> Option<Place> {
+    pub fn take(self: &Arc<Places>, address: IpAddr) -> Option<ConnectionPlace> {
         let address = counted(address);
         let mut taken = self.locked();
         if taken.all >= self.all_max {
@@ -47,7 +47,7 @@ impl Places {
             *from_there += 1;
         }
         taken.all += 1;
-        Some(Place { places: Arc::clone(self), address })
+        Some(ConnectionPlace { places: Arc::clone(self), address })
     }
 
     fn locked(&self) -> MutexGuard<'_, Taken> {
@@ -55,7 +55,7 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         let mut taken = self.places.locked();
         taken.all -= 1;

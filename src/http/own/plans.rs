@@ -3,7 +3,7 @@
 use crate::actors::{PartnerEntry, plan_page, plan_pages};
 use crate::codec::time;
 use crate::domain::{Micros, Plan, PlanState};
-use crate::http::gate::shares::{Lane, Share};
+use crate::http::gate::shares::{Share, ShareLane};
 use crate::http::reply::stored::{damaged, json, unless_damaged};
 use crate::http::reply::{Body, Fault};
 use crate::http::request::call::Call;
@@ -93,7 +93,7 @@ pub async fn list_of(
     now: Micros,
 ) -> Result<Response<Body>, Fault> {
     partner.look_at_plans();
-    let view = share.run(Lane::Pages, move || {
+    let view = share.run(ShareLane::Pages, move || {
         let (mut items, mut lost) = (Vec::new(), Vec::new());
         let mut before: Option<u64> = None;
         // one at a time: that of a removed partner may be of a time when heads held all their ids
@@ -119,7 +119,7 @@ pub async fn show_plan(
 ) -> Result<Response<Body>, Fault> {
     partner.look_at_plans();
     let id = id.to_owned();
-    let view = share.run(Lane::Pages, move || {
+    let view = share.run(ShareLane::Pages, move || {
         let plan = stored_plan(&reader, &partner, &id)?.ok_or(Fault::NoSuchPlan)?;
         let (ids, pages) = (plan_page(&reader, partner.no, &plan, page)?, plan_pages(&plan));
         let next = page.saturating_add(1);

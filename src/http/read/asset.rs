@@ -4,7 +4,7 @@ use crate::actors::PartnerEntry;
 use crate::domain::{Micros, Stamp};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
-use crate::http::request::condition::{self, Answer, Tag};
+use crate::http::request::condition::{self, Demanded, Tag};
 use crate::store::AssetRow;
 use hyper::{Response, StatusCode};
 
@@ -15,9 +15,9 @@ pub fn asset(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let scene = call.scene(partner);
     let tag = Tag::of(&row, &scene);
     match condition::for_read(&call.head.headers, &tag)? {
-        Answer::Failed => Err(Fault::PreconditionFailed),
-        Answer::NotModified => Ok(reply::not_modified(tag.header())),
-        Answer::Full => {
+        Demanded::Failed => Err(Fault::PreconditionFailed),
+        Demanded::NotModified => Ok(reply::not_modified(tag.header())),
+        Demanded::Full => {
             let fields = call.query.one("fields")?;
             let fields: Option<Vec<&str>> = fields.as_deref().map(|text| text.split(',').collect());
             let mut out = Vec::with_capacity(1024);

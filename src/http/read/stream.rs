@@ -11,7 +11,7 @@ use crate::domain::Seq;
 use crate::http::app::App;
 use crate::http::client::Client;
 use crate::http::gate::auth::Pass;
-use crate::http::gate::shares::{self, Held, Lane, Share};
+use crate::http::gate::shares::{self, Held, Share, ShareLane};
 use crate::http::pulse::{Phase, Pulse};
 use crate::http::reply::{self, Body, Fault, body, view};
 use bytes::Bytes;
@@ -69,7 +69,7 @@ fn follow(
     client: &Client,
     (window, since): (Window, Since),
     pass: Pass,
-    (share, place): (Arc<Share>, Place),
+    (share, place): (Arc<Share>, ConnectionPlace),
 ) -> Body {
     let app = Arc::clone(&client.app);
     app.metrics.stream_opened();
@@ -96,14 +96,14 @@ fn retry(app: &App, least_ms: i64) -> String {
 }
 
 /// Of the caller's own, and of all.
-type Place = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+type ConnectionPlace = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// Counts the stream for as long as it lives, and says why it ended.
 struct Attendance {
     app: Arc<App>,
     pulse: Arc<Pulse>,
     reason: &'static str,
-    _place: Place,
+    _place: ConnectionPlace,
 }
 
 impl Attendance {
@@ -239,10 +239,11 @@ impl Follower {
         let is_small = self.frame_bytes <= FRAME_HELD_BYTES && !self.window.reader.has_large_after(at);
         let is_near = durable.0 - at.0 <= NEAR_CHANGES && is_small;
         loop {
-            let held = self.share.hold(Lane::Replays, self.frame_bytes).await?;
+            let held = self.share.hold(ShareLane::Replays, self.frame_bytes).await?;
             let window = Arc::clone(&self.window);
             let read = move || Ok((window.piece(at, EVENTS_MAX, Style::Events)?, held));
-            let (piece, held) = if is_near { read() } else { self.share.run(Lane::Replays, read).await }?;
+            let (piece, held) =
+                if is_near { read() } else { self.share.run(ShareLane::Replays, read).await }?;
             self.read_at = Mark::now();
             // one large change makes a larger frame: it is read again once there is room for it
             self.frame_bytes = piece.bytes.len().max(FRAME_HELD_BYTES);

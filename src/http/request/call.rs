@@ -7,7 +7,7 @@ use crate::http::client::Client;
 use crate::http::gate::auth::Caller;
 use crate::http::gate::path::{self, Query};
 use crate::http::gate::route::Route;
-use crate::http::gate::shares::{self, Reading, Share};
+use crate::http::gate::shares::{self, ReadingParty, Share};
 use crate::http::reply::Fault;
 use crate::http::reply::view::Scene;
 use bytes::Bytes;
@@ -65,8 +65,8 @@ impl Call<'_> {
     /// What the caller's reads may take.
     pub fn share(&self) -> Arc<Share> {
         let reading = match &self.caller {
-            Caller::Partner { name, .. } => Reading::Partner(name.clone()),
-            Caller::Reader { name } => Reading::Reader(Arc::clone(name)),
+            Caller::Partner { name, .. } => ReadingParty::Partner(name.clone()),
+            Caller::Reader { name } => ReadingParty::Reader(Arc::clone(name)),
         };
         self.app().shares.of(&reading)
     }

@@ -80,7 +80,7 @@ pub fn for_write(headers: &HeaderMap) -> Result<Option<Condition>, Fault> {
 
 /// What a read's conditions demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Demanded {
     /// To be answered in full.
     Full,
     /// The client has it already.
@@ -90,13 +90,13 @@ pub enum Answer {
 }
 
 /// Compares the headers with what is there. Errs where one of them is no list of tags.
-pub fn for_read(headers: &HeaderMap, current: &Tag) -> Result<Answer, Fault> {
+pub fn for_read(headers: &HeaderMap, current: &Tag) -> Result<Demanded, Fault> {
     let text = current.text();
     if Tags::parse(headers, &IF_MATCH)?.is_some_and(|tags| !tags.any(false, |tag| tag == text)) {
-        return Ok(Answer::Failed);
+        return Ok(Demanded::Failed);
     }
     let seen = Tags::parse(headers, &IF_NONE_MATCH)?.is_some_and(|tags| tags.any(true, |tag| tag == text));
-    Ok(if seen { Answer::NotModified } else { Answer::Full })
+    Ok(if seen { Demanded::NotModified } else { Demanded::Full })
 }
 
 fn is_conditional(headers: &HeaderMap) -> bool {
@@ -179,21 +179,21 @@ mod tests {
         let weak = format!("W/{SAME}");
         let list = format!("{OLDER} , {SAME}");
         for (name, value, answer) in [
-            (IF_NONE_MATCH, SAME, Answer::NotModified),
-            (IF_NONE_MATCH, &weak, Answer::NotModified),
-            (IF_NONE_MATCH, &list, Answer::NotModified),
-            (IF_NONE_MATCH, "*", Answer::NotModified),
-            (IF_NONE_MATCH, TICKED, Answer::Full),
-            (IF_MATCH, SAME, Answer::Full),
-            (IF_MATCH, "*", Answer::Full),
-            (IF_MATCH, &weak, Answer::Failed),
-            (IF_MATCH, OLDER, Answer::Failed),
+            (IF_NONE_MATCH, SAME, Demanded::NotModified),
+            (IF_NONE_MATCH, &weak, Demanded::NotModified),
+            (IF_NONE_MATCH, &list, Demanded::NotModified),
+            (IF_NONE_MATCH, "*", Demanded::NotModified),
+            (IF_NONE_MATCH, TICKED, Demanded::Full),
+            (IF_MATCH, SAME, Demanded::Full),
+            (IF_MATCH, "*", Demanded::Full),
+            (IF_MATCH, &weak, Demanded::Failed),
+            (IF_MATCH, OLDER, Demanded::Failed),
         ] {
             assert_eq!(for_read(&headers(&[(name, value)]), &TAG).unwrap(), answer, "{value}");
         }
         let both = headers(&[(IF_MATCH, OLDER), (IF_NONE_MATCH, SAME)]);
-        assert_eq!(for_read(&both, &TAG).unwrap(), Answer::Failed, "If-Match comes first");
-        assert_eq!(for_read(&HeaderMap::new(), &TAG).unwrap(), Answer::Full);
+        assert_eq!(for_read(&both, &TAG).unwrap(), Demanded::Failed, "If-Match comes first");
+        assert_eq!(for_read(&HeaderMap::new(), &TAG).unwrap(), Demanded::Full);
     }
 
     #[test]

@@ -2,12 +2,12 @@
 //! would change.
 
 use super::absence::{self, Absence};
-use super::fixture::{Asset, doc, feed, push};
+use super::fixture::{FixtureAsset, doc, feed, push};
 use crate::domain::{AssetHead, Exception, Lane, Micros, Outcome, Rule, Stamp, Verb};
 
 #[test]
 fn d3_full_writes_at_the_equal_stamp_win_by_their_commit_whatever_their_contents_hash_to() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.put(10, &[("a", 1)]);
     for value in [9, 2, 3, 0] {
         let tied = asset.write(Verb::Put, push(10), &[("a", value)], &[]);
@@ -18,7 +18,7 @@ fn d3_full_writes_at_the_equal_stamp_win_by_their_commit_whatever_their_contents
 
 #[test]
 fn d3_partial_writes_at_the_equal_stamp_win_by_their_commit_whatever_their_values_hash_to() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.put(10, &[("a", 5)]);
     for value in [2, 7, 1] {
         assert_eq!(asset.post(10, &[("a", value)]), Outcome::Updated, "{value}");
@@ -30,7 +30,7 @@ fn d3_partial_writes_at_the_equal_stamp_win_by_their_commit_whatever_their_value
 
 #[test]
 fn d3_a_full_write_wins_over_an_earlier_commit_of_its_stamp_but_its_repeat_undoes_none() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.post(10, &[("a", 2)]);
     assert_eq!(asset.put(10, &[("a", 1), ("b", 1)]), Outcome::Updated);
     assert_eq!(asset.document, doc(&[("a", 1), ("b", 1)]));
@@ -44,7 +44,7 @@ fn d3_a_full_write_wins_over_an_earlier_commit_of_its_stamp_but_its_repeat_undoe
 
 #[test]
 fn d1_a_partial_write_that_loses_with_all_it_says_is_superseded_though_it_moves_life() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.put(10, &[("a", 1)]);
     asset.patch(20, &[("a", 2)]);
     assert_eq!(asset.post(15, &[("a", 3)]), Outcome::Superseded);
@@ -56,7 +56,7 @@ fn d1_a_partial_write_that_loses_with_all_it_says_is_superseded_though_it_moves_
 
 #[test]
 fn d2_a_partial_write_without_effect_is_a_duplicate_only_if_it_repeats() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.put(5, &[("a", 1)]);
     asset.post(20, &[("b", 1)]);
     assert_eq!(asset.post(5, &[("a", 1)]), Outcome::Duplicate, "what it names, it repeats");
@@ -68,13 +68,13 @@ fn d2_a_partial_write_without_effect_is_a_duplicate_only_if_it_repeats() {
 #[test]
 fn x1_what_is_stamped_at_the_delete_is_gone_and_just_above_it_lives() {
     for verb in [Verb::Put, Verb::Post] {
-        let mut asset = Asset::new();
+        let mut asset = FixtureAsset::new();
         asset.delete(10);
         let late = asset.write(verb, push(10), &[("a", 1)], &[]);
         assert_eq!((late.outcome, late.rule), (Outcome::Superseded, Rule::X1));
         let next = asset.write(verb, push(11), &[("a", 1)], &[]);
         assert_eq!((next.outcome, next.rule), (Outcome::Created, Rule::X1));
-        let mut other = Asset::new();
+        let mut other = FixtureAsset::new();
         let first = other.write(verb, push(11), &[("a", 1)], &[]);
         assert_eq!((first.outcome, first.rule), (Outcome::Created, Rule::D1), "nothing had died");
     }
@@ -82,7 +82,7 @@ fn x1_what_is_stamped_at_the_delete_is_gone_and_just_above_it_lives() {
 
 #[test]
 fn x1_ties_with_a_delete_go_by_lane_before_delete_beats_write() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.write(Verb::Put, push(10), &[("a", 1)], &[]);
     assert_eq!(asset.write(Verb::Delete, feed(10), &[], &[]).outcome, Outcome::Superseded);
     assert!(asset.head.is_alive());
@@ -92,7 +92,7 @@ fn x1_ties_with_a_delete_go_by_lane_before_delete_beats_write() {
 
 #[test]
 fn x1_a_late_delete_takes_base_and_members_at_its_stamp_and_leaves_those_above() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.put(10, &[("base", 1)]);
     asset.post(15, &[("x", 1)]);
     asset.post(20, &[("y", 1)]);

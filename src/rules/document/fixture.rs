@@ -22,14 +22,14 @@ pub fn doc(members: &[(&str, u128)]) -> Document {
 }
 
 /// An asset as the writes so far have left it.
-pub struct Asset {
+pub struct FixtureAsset {
     pub head: AssetHead,
     pub document: Document,
 }
 
-impl Asset {
-    pub fn new() -> Asset {
-        Asset { head: AssetHead::unborn(), document: Document::default() }
+impl FixtureAsset {
+    pub fn new() -> FixtureAsset {
+        FixtureAsset { head: AssetHead::unborn(), document: Document::default() }
     }
 
     pub fn write(

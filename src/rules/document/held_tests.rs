@@ -21,21 +21,21 @@ enum Step {
 
 /// An asset, a follower that knows no rule, and the time of the last file whose absences counted.
 #[derive(Clone)]
-struct Asset {
+struct FixtureAsset {
     head: AssetHead,
     held: Document,
     followed: Option<Document>,
     lacked: Stamp,
 }
 
-impl Asset {
-    fn new() -> Asset {
+impl FixtureAsset {
+    fn new() -> FixtureAsset {
         let (head, held) = (AssetHead::unborn(), Document::default());
-        Asset { head, held, followed: None, lacked: Stamp::NEVER }
+        FixtureAsset { head, held, followed: None, lacked: Stamp::NEVER }
     }
 
-    fn after(steps: &[Step]) -> Asset {
-        let mut asset = Asset::new();
+    fn after(steps: &[Step]) -> FixtureAsset {
+        let mut asset = FixtureAsset::new();
         for &step in steps {
             asset.take(step);
         }
@@ -134,7 +134,7 @@ fn is_run(step: &Step) -> bool {
 fn x1_what_is_stamped_above_the_end_is_kept_while_the_asset_is_dead() {
     let steps = [Step::Put(1, "a"), Step::Patch(15, "n"), Step::Delete(10), Step::Post(20, "b")];
     for order in orders(&steps, |_| false) {
-        let mut asset = Asset::new();
+        let mut asset = FixtureAsset::new();
         let mut taken = false;
         for &step in &order {
             let decision = asset.take(step).unwrap();
@@ -148,7 +148,7 @@ fn x1_what_is_stamped_above_the_end_is_kept_while_the_asset_is_dead() {
 
 #[test]
 fn x2_an_asset_comes_back_from_an_absence_with_all_that_it_held() {
-    let mut asset = Asset::after(&[Step::Put(1, "a"), Step::Post(5, "b"), Step::Lacks(10)]);
+    let mut asset = FixtureAsset::after(&[Step::Put(1, "a"), Step::Post(5, "b"), Step::Lacks(10)]);
     assert_eq!(asset.visible(), None);
     let version = asset.head.version;
     let back = asset.take(Step::Post(15, "c")).unwrap();
@@ -163,14 +163,14 @@ fn x2_an_asset_comes_back_from_an_absence_with_all_that_it_held() {
 #[test]
 fn x2_a_file_that_holds_it_again_speaks_for_all_its_members_but_newer_ones() {
     let steps = [Step::Put(1, "a"), Step::Lacks(10), Step::Patch(12, "n"), Step::Holds(20, "f")];
-    assert_eq!(Asset::after(&steps).visible(), Some(vec!["f"]));
+    assert_eq!(FixtureAsset::after(&steps).visible(), Some(vec!["f"]));
     let steps = [Step::Put(1, "a"), Step::Patch(25, "n"), Step::Delete(10), Step::Holds(20, "f")];
-    assert_eq!(Asset::after(&steps).visible(), Some(vec!["f", "n"]), "a patch above the end is kept");
+    assert_eq!(FixtureAsset::after(&steps).visible(), Some(vec!["f", "n"]), "a patch above the end is kept");
 }
 
 #[test]
 fn x3_a_write_of_before_an_absence_is_held_hidden_and_shows_when_the_asset_comes_back() {
-    let mut asset = Asset::after(&[Step::Put(1, "a"), Step::Lacks(10)]);
+    let mut asset = FixtureAsset::after(&[Step::Put(1, "a"), Step::Lacks(10)]);
     let late = asset.take(Step::Post(5, "b")).unwrap();
     assert_eq!((late.outcome, late.rule, late.hidden), (Outcome::Superseded, Rule::X3, true));
     assert_eq!(late.effect.unwrap().event, AssetEvent::Stamped);
@@ -182,7 +182,7 @@ fn x3_a_write_of_before_an_absence_is_held_hidden_and_shows_when_the_asset_comes
 
 #[test]
 fn x1_a_delete_said_during_an_absence_ends_what_is_at_or_below_it_and_no_reader_sees_a_change() {
-    let mut asset = Asset::after(&[Step::Put(1, "a"), Step::Post(8, "b"), Step::Lacks(10)]);
+    let mut asset = FixtureAsset::after(&[Step::Put(1, "a"), Step::Post(8, "b"), Step::Lacks(10)]);
     let delete = asset.take(Step::Delete(5)).unwrap();
     assert_eq!((delete.outcome, delete.rule), (Outcome::Deleted, Rule::X1));
     assert_eq!(delete.effect.unwrap().event, AssetEvent::Stamped);
@@ -191,7 +191,7 @@ fn x1_a_delete_said_during_an_absence_ends_what_is_at_or_below_it_and_no_reader_
     assert_eq!(asset.take(Step::Put(4, "x")).unwrap().rule, Rule::X1);
     asset.take(Step::Post(20, "c"));
     assert_eq!(asset.visible(), Some(vec!["b", "c"]));
-    let mut ended = Asset::after(&[Step::Put(1, "a"), Step::Lacks(10), Step::Delete(12)]);
+    let mut ended = FixtureAsset::after(&[Step::Put(1, "a"), Step::Lacks(10), Step::Delete(12)]);
     assert!(!ended.head.is_absent() && ended.held.is_empty());
     assert_eq!(ended.take(Step::Delete(13)).unwrap().outcome, Outcome::Unchanged);
 }
@@ -199,12 +199,12 @@ fn x1_a_delete_said_during_an_absence_ends_what_is_at_or_below_it_and_no_reader_
 #[test]
 fn x3_a_push_stamped_at_or_below_the_last_file_is_judged_as_if_it_had_come_before_it() {
     for (time, lives) in [(9, false), (10, true), (11, true)] {
-        let mut asset = Asset::after(&[Step::Lacks(10)]);
+        let mut asset = FixtureAsset::after(&[Step::Lacks(10)]);
         let late = asset.take(Step::Post(time, "a")).unwrap();
         assert_eq!(late.outcome, if lives { Outcome::Created } else { Outcome::Superseded }, "{time}");
         assert_eq!((late.hidden, asset.visible().is_some()), (!lives, lives));
     }
-    let mut known = Asset::after(&[Step::Put(1, "a"), Step::Lacks(5), Step::Lacks(10)]);
+    let mut known = FixtureAsset::after(&[Step::Put(1, "a"), Step::Lacks(5), Step::Lacks(10)]);
     assert_eq!(known.head.death, feed(5));
     known.take(Step::Post(7, "b"));
     assert_eq!((known.head.death, known.visible()), (feed(10), None));
@@ -212,7 +212,7 @@ fn x3_a_push_stamped_at_or_below_the_last_file_is_judged_as_if_it_had_come_befor
 
 #[test]
 fn x5_a_late_push_that_makes_an_asset_inactive_is_kept() {
-    let mut asset = Asset::after(&[Step::Lacks(10)]);
+    let mut asset = FixtureAsset::after(&[Step::Lacks(10)]);
     let status = Member { name: "status".into(), text: "\"inactive\"".into(), hash: 7 };
     asset.write(Verb::Post, push(5), &Document::from_members(vec![status]));
     assert!(asset.head.is_alive() && asset.head.inactive);
@@ -222,7 +222,7 @@ fn x5_a_late_push_that_makes_an_asset_inactive_is_kept() {
 fn x3_an_asset_stays_whole_whether_a_newer_post_comes_before_the_file_without_it_or_after() {
     let steps = [Step::Put(1, "name"), Step::Lacks(10), Step::Post(15, "x")];
     for order in [[0, 1, 2], [0, 2, 1]] {
-        let asset = Asset::after(&order.map(|place| steps[place]));
+        let asset = FixtureAsset::after(&order.map(|place| steps[place]));
         assert_eq!(asset.visible(), Some(vec!["name", "x"]), "{order:?}");
     }
 }
@@ -239,12 +239,12 @@ fn property_1_pushes_and_runs_end_alike_in_every_order() {
     ];
     for steps in worlds {
         let orders = orders(steps, is_run);
-        let first = Asset::after(&orders[0]);
+        let first = FixtureAsset::after(&orders[0]);
         for order in &orders {
-            let asset = Asset::after(order);
+            let asset = FixtureAsset::after(order);
             assert_eq!(asset.visible(), first.visible(), "{order:?} and {:?}", orders[0]);
             let twice: Vec<Step> = order.iter().flat_map(|&step| [step, step]).collect();
-            assert_eq!(Asset::after(&twice).visible(), first.visible(), "{twice:?}");
+            assert_eq!(FixtureAsset::after(&twice).visible(), first.visible(), "{twice:?}");
         }
     }
 }
@@ -274,7 +274,7 @@ proptest! {
         for step in shuffled.iter_mut().filter(|step| is_run(step)) {
             *step = runs.next().unwrap();
         }
-        let (in_time, late) = (Asset::after(&steps), Asset::after(&shuffled));
+        let (in_time, late) = (FixtureAsset::after(&steps), FixtureAsset::after(&shuffled));
         prop_assert_eq!(in_time.visible(), late.visible(), "{:?}", shuffled);
     }
 }

@@ -1,12 +1,12 @@
 //! Worked examples and edges of D1–D3 and X1, over the pure function.
 
-use super::fixture::{Asset, doc, feed, push};
+use super::fixture::{FixtureAsset, doc, feed, push};
 use super::*;
 use crate::domain::{Lane, Micros};
 
 #[test]
 fn d1_a_partial_write_changes_only_what_it_names() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     assert_eq!(asset.put(1, &[("title", 1), ("legal_status", 2), ("images", 3)]), Outcome::Created);
     assert_eq!(asset.post(2, &[("legal_status", 9)]), Outcome::Updated);
     assert_eq!(asset.document, doc(&[("title", 1), ("legal_status", 9), ("images", 3)]));
@@ -14,7 +14,7 @@ fn d1_a_partial_write_changes_only_what_it_names() {
 
 #[test]
 fn d1_an_older_full_write_yields_to_newer_members_and_lists_them() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.put(1, &[("title", 1), ("a", 1)]);
     asset.post(20, &[("title", 2)]);
     let decision = asset.write(Verb::Put, feed(10), &[("title", 1), ("a", 5)], &[]);
@@ -24,7 +24,7 @@ fn d1_an_older_full_write_yields_to_newer_members_and_lists_them() {
 
 #[test]
 fn d1_the_boundary_is_the_equal_stamp() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.put(10, &[("a", 1)]);
     assert_eq!(asset.post(9, &[("a", 2)]), Outcome::Superseded);
     assert_eq!(asset.post(10, &[("a", 1)]), Outcome::Duplicate);
@@ -35,7 +35,7 @@ fn d1_the_boundary_is_the_equal_stamp() {
 
 #[test]
 fn d2_equal_content_is_a_duplicate_or_unchanged_by_its_stamp() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.put(10, &[("a", 1)]);
     assert_eq!(asset.put(10, &[("a", 1)]), Outcome::Duplicate);
     let again = asset.write(Verb::Put, push(11), &[("a", 1)], &[]);
@@ -47,7 +47,7 @@ fn d2_equal_content_is_a_duplicate_or_unchanged_by_its_stamp() {
 
 #[test]
 fn d1_d2_what_no_reader_sees_is_unchanged_and_what_one_sees_is_updated() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.write(Verb::Post, push(1), &[], &["a"]);
     // the head holds a base from now on, which the store must learn; the document is as empty as before
     let emptied = asset.write(Verb::Put, push(2), &[], &[]);
@@ -62,7 +62,7 @@ fn d1_d2_what_no_reader_sees_is_unchanged_and_what_one_sees_is_updated() {
 
 #[test]
 fn d3_at_equal_time_the_higher_lane_wins() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.write(Verb::Put, push(10), &[("a", 1)], &[]);
     let fed = asset.write(Verb::Put, feed(10), &[("a", 2)], &[]);
     assert_eq!(fed.outcome, Outcome::Superseded);
@@ -74,7 +74,7 @@ fn d3_at_equal_time_the_higher_lane_wins() {
 
 #[test]
 fn d3_at_the_equal_stamp_delete_beats_write() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.put(10, &[("a", 1)]);
     assert_eq!(asset.delete(10), Outcome::Deleted);
     assert_eq!(asset.put(10, &[("a", 1)]), Outcome::Superseded);
@@ -84,7 +84,7 @@ fn d3_at_the_equal_stamp_delete_beats_write() {
 #[test]
 fn x1_a_put_a_post_and_a_delete_end_alike_in_any_of_the_six_orders() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-        let mut asset = Asset::new();
+        let mut asset = FixtureAsset::new();
         for step in order {
             match step {
                 0 => asset.put(1, &[("a", 1), ("b", 1)]),
@@ -99,7 +99,7 @@ fn x1_a_put_a_post_and_a_delete_end_alike_in_any_of_the_six_orders() {
 
 #[test]
 fn x1_a_late_delete_updates_what_it_still_removes_and_is_else_superseded() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.put(1, &[("a", 1)]);
     asset.post(15, &[("x", 1)]);
     assert_eq!(asset.delete(10), Outcome::Updated);
@@ -112,7 +112,7 @@ fn x1_a_late_delete_updates_what_it_still_removes_and_is_else_superseded() {
 
 #[test]
 fn x1_a_late_push_below_the_delete_is_superseded_and_a_later_one_revives() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.put(5, &[("a", 1)]);
     asset.delete(10);
     let late = asset.write(Verb::Post, push(9), &[("a", 2)], &[]);
@@ -124,7 +124,7 @@ fn x1_a_late_push_below_the_delete_is_superseded_and_a_later_one_revives() {
 
 #[test]
 fn a_delete_of_an_unknown_id_leaves_a_tombstone() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     assert_eq!(asset.delete(10), Outcome::Deleted);
     assert_eq!(asset.put(10, &[("a", 1)]), Outcome::Superseded);
     assert_eq!(asset.delete(11), Outcome::Unchanged);
@@ -132,7 +132,7 @@ fn a_delete_of_an_unknown_id_leaves_a_tombstone() {
 
 #[test]
 fn a_patch_neither_creates_nor_revives() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     assert_eq!(asset.write(Verb::Patch, push(1), &[("a", 1)], &[]).outcome, Outcome::NotFound);
     asset.put(1, &[("a", 1), ("b", 1)]);
     assert_eq!(asset.write(Verb::Patch, push(2), &[("a", 2)], &["b"]).outcome, Outcome::Updated);
@@ -143,7 +143,7 @@ fn a_patch_neither_creates_nor_revives() {
 
 #[test]
 fn a_removed_member_stays_removed_until_a_newer_full_write() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.put(1, &[("a", 1), ("b", 1)]);
     asset.write(Verb::Post, push(5), &[], &["b"]);
     let older = asset.write(Verb::Put, push(4), &[("a", 1), ("b", 7)], &[]);
@@ -155,7 +155,7 @@ fn a_removed_member_stays_removed_until_a_newer_full_write() {
 
 #[test]
 fn x5_status_marks_an_asset_inactive() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.put(1, &[("a", 1)]);
     assert!(!asset.head.inactive);
     let status = |text: &str, hash| {
@@ -166,13 +166,13 @@ fn x5_status_marks_an_asset_inactive() {
         let write = StampedWrite { verb: Verb::Post, stamp: push(time), members: &members, removed: &[] };
         let effect = decide(&asset.head, &asset.document, write).effect.expect("a change");
         assert_eq!(effect.head.inactive, inactive);
-        asset = Asset { head: effect.head, document: effect.document };
+        asset = FixtureAsset { head: effect.head, document: effect.document };
     }
 }
 
 #[test]
 fn d3_a_tie_that_wins_is_no_loss_though_another_member_lost() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.post(10, &[("x", 1)]);
     asset.post(20, &[("y", 1)]);
     let tied = asset.write(Verb::Post, push(10), &[("x", 2), ("y", 2)], &[]);

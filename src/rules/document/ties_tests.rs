@@ -1,15 +1,15 @@
 //! D3: what has lost a tie has lost for good; and A5: a string has one meaning however it is spelt.
 
-use super::fixture::{Asset, doc, push};
+use super::fixture::{FixtureAsset, doc, push};
 use super::*;
 use proptest::prelude::*;
 
-fn put(asset: &mut Asset, time: i64, members: &[(&str, u128)]) -> (Outcome, bool) {
+fn put(asset: &mut FixtureAsset, time: i64, members: &[(&str, u128)]) -> (Outcome, bool) {
     let decision = asset.write(Verb::Put, push(time), members, &[]);
     (decision.outcome, decision.ambiguous)
 }
 
-fn post(asset: &mut Asset, time: i64, members: &[(&str, u128)]) -> (Outcome, bool) {
+fn post(asset: &mut FixtureAsset, time: i64, members: &[(&str, u128)]) -> (Outcome, bool) {
     let decision = asset.write(Verb::Post, push(time), members, &[]);
     (decision.outcome, decision.ambiguous)
 }
@@ -19,7 +19,7 @@ const DUPLICATE: (Outcome, bool) = (Outcome::Duplicate, false);
 
 #[test]
 fn d3_a_late_repeat_of_a_members_value_that_has_lost_is_a_duplicate() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     put(&mut asset, 1, &[("a", 1)]);
     post(&mut asset, 10, &[("a", 2)]);
     assert_eq!(post(&mut asset, 10, &[("a", 3)]), TIED);
@@ -36,7 +36,7 @@ fn d3_a_late_repeat_of_a_members_value_that_has_lost_is_a_duplicate() {
 
 #[test]
 fn d3_a_late_repeat_of_a_full_write_that_has_lost_is_a_duplicate() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     put(&mut asset, 10, &[("a", 1), ("b", 1)]);
     assert_eq!(put(&mut asset, 10, &[("a", 2)]), TIED);
     assert_eq!(put(&mut asset, 10, &[("a", 1), ("b", 1)]), DUPLICATE);
@@ -51,7 +51,7 @@ fn d3_a_late_repeat_of_a_full_write_that_has_lost_is_a_duplicate() {
 
 #[test]
 fn d3_a_full_write_is_known_again_though_a_member_of_it_had_been_overwritten_when_it_lost() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     put(&mut asset, 10, &[("a", 1), ("b", 1)]);
     post(&mut asset, 12, &[("b", 7)]);
     assert_eq!(put(&mut asset, 10, &[("a", 2), ("b", 2)]), TIED);
@@ -62,7 +62,7 @@ fn d3_a_full_write_is_known_again_though_a_member_of_it_had_been_overwritten_whe
 
 #[test]
 fn d3_at_most_eight_values_are_remembered_per_stamp_and_the_oldest_goes() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     for value in 0..10 {
         post(&mut asset, 10, &[("a", value)]);
     }
@@ -79,7 +79,7 @@ fn d3_at_most_eight_values_are_remembered_per_stamp_and_the_oldest_goes() {
 
 #[test]
 fn d3_what_has_lost_is_forgotten_with_a_delete_that_ends_its_stamp() {
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     put(&mut asset, 10, &[("a", 1)]);
     put(&mut asset, 10, &[("a", 2)]);
     post(&mut asset, 15, &[("b", 1)]);
@@ -92,15 +92,15 @@ fn d3_what_has_lost_is_forgotten_with_a_delete_that_ends_its_stamp() {
 
 #[test]
 fn b9_a_full_and_a_partial_write_of_the_same_stamp_are_counted_as_ambiguous_in_both_orders() {
-    let mut full_first = Asset::new();
+    let mut full_first = FixtureAsset::new();
     full_first.put(10, &[("a", 1)]);
     assert_eq!(post(&mut full_first, 10, &[("a", 2)]), TIED);
-    let mut partial_first = Asset::new();
+    let mut partial_first = FixtureAsset::new();
     partial_first.post(10, &[("a", 2)]);
     let tied = partial_first.write(Verb::Put, push(10), &[("a", 1)], &[]);
     assert_eq!((tied.outcome, tied.rule, tied.ambiguous), (Outcome::Updated, Rule::D3, true));
     assert_eq!(post(&mut partial_first, 10, &[("a", 2)]), DUPLICATE, "it has lost");
-    let mut alike = Asset::new();
+    let mut alike = FixtureAsset::new();
     alike.post(10, &[("a", 1)]);
     assert_eq!(put(&mut alike, 10, &[("a", 1)]), (Outcome::Unchanged, false), "nothing was in doubt");
 }
@@ -134,7 +134,7 @@ proptest! {
         };
         let written = |bits: u64| {
             let members = vec![member("status", &status, bits), member("currency", &currency, !bits)];
-            let mut asset = Asset::new();
+            let mut asset = FixtureAsset::new();
             asset.write_document(Verb::Put, push(10), &Document::from_members(members), &[]);
             (asset.head, asset.document)
         };
@@ -153,7 +153,7 @@ fn a5_a_head_written_before_strings_were_decoded_is_mended_by_the_next_write_of_
         text: r#""\u0061ctive""#.into(),
         hash: 1,
     }]);
-    let mut asset = Asset::new();
+    let mut asset = FixtureAsset::new();
     asset.write_document(Verb::Put, push(10), &members, &[]);
     asset.head.inactive = true;
     assert_eq!(asset.write_document(Verb::Put, push(11), &members, &[]).outcome, Outcome::Unchanged);

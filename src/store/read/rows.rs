@@ -92,7 +92,7 @@ impl<R: Record> StoredRecord<R> {
 }
 
 /// Key and value of a record, as they are stored.
-pub type RawRecord = (Box<[u8]>, Box<[u8]>);
+pub type RecordBytes = (Box<[u8]>, Box<[u8]>);
 
 /// The same where the value may be damaged.
 pub(super) type CheckedRecord = (Box<[u8]>, Result<Box<[u8]>, StoreError>);

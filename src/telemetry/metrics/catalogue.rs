@@ -2,7 +2,7 @@
 
 /// How a metric counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
+pub enum MetricKind {
     /// It only grows.
     Counter,
     /// It goes up and down.
@@ -17,7 +17,7 @@ pub struct Metric {
     /// As Prometheus shows it, its unit at the end.
     pub name: &'static str,
     /// How it counts.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// The names of its labels, all of bounded values.
     pub labels: &'static [&'static str],
     /// One sentence for those who read it in a dashboard.
@@ -25,12 +25,14 @@ pub struct Metric {
 }
 
 /// Commits and pushes: from a tenth of a millisecond.
-const QUICK: Kind = Kind::Histogram(&[
+const QUICK: MetricKind = MetricKind::Histogram(&[
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ]);
 /// Checkpoints and feed runs: up to an hour.
-const SLOW: Kind = Kind::Histogram(&[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0]);
-const GROUP: Kind = Kind::Histogram(&[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0]);
+const SLOW: MetricKind =
+    MetricKind::Histogram(&[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0]);
+const GROUP: MetricKind =
+    MetricKind::Histogram(&[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0]);
 
 pub(super) const PUSH_ITEMS: &str = "tidegate_push_items_total";
 pub(super) const PUSH_REQUESTS: &str = "tidegate_push_requests_total";
@@ -84,11 +86,11 @@ pub const CATALOGUE: [Metric; 42] = [
     metric(COMMIT_SECONDS, QUICK, "Duration of group commits, sync included."),
     metric(COMMIT_CHANGES, GROUP, "Changes in one group commit."),
     counter(COMMIT_FAILURES, &["reason"], "Group commits that failed; nothing of them was acknowledged."),
-    metric(QUEUE_BYTES, Kind::Gauge, "Bytes of requests taken in and not yet answered."),
-    metric(OVERLAY_BYTES, Kind::Gauge, "Bytes of changes that are durable but not yet checkpointed."),
+    metric(QUEUE_BYTES, MetricKind::Gauge, "Bytes of requests taken in and not yet answered."),
+    metric(OVERLAY_BYTES, MetricKind::Gauge, "Bytes of changes that are durable but not yet checkpointed."),
     metric(CHECKPOINT_SECONDS, SLOW, "Duration of checkpoints, from first slice to last."),
-    metric(RECOVERY_SECONDS, Kind::Gauge, "Duration of the last start's recovery."),
-    metric(RECOVERY_CHANGES, Kind::Gauge, "Changes re-applied from the log at the last start."),
+    metric(RECOVERY_SECONDS, MetricKind::Gauge, "Duration of the last start's recovery."),
+    metric(RECOVERY_CHANGES, MetricKind::Gauge, "Changes re-applied from the log at the last start."),
     counter(FEED_RUNS, &["partner", "outcome"], "Feed runs by how they ended."),
     gauge(FEED_FAILURES, &["partner"], "Failed feed runs since the last one that was taken as true."),
     gauge(FEED_LAST_SUCCESS, &["partner"], "When the partner's feed was last taken as true; 0 for never."),
@@ -105,7 +107,7 @@ pub const CATALOGUE: [Metric; 42] = [
     counter(ACTOR_RESTARTS, &["actor"], "Actors that died and were started again."),
     counter(SHED, &["reason"], "Requests refused before their body was read."),
     counter(HTTP_REQUESTS, &["route", "method", "code"], "Requests answered, by class of status code."),
-    metric(SSE_STREAMS, Kind::Gauge, "Change streams open now."),
+    metric(SSE_STREAMS, MetricKind::Gauge, "Change streams open now."),
     counter(SSE_DISCONNECTS, &["reason"], "Change streams that ended, by reason."),
     counter(DELIVERIES, &["partner", "outcome"], "Pushes with a delivery id: new, replayed, or reused for another body."),
     gauge(DELIVERIES_OLDEST, &["partner"], "When the oldest delivery still remembered was received; 0 for none."),
@@ -116,9 +118,9 @@ pub const CATALOGUE: [Metric; 42] = [
     gauge(GAPS_OPEN, &["partner"], "Missing ranges of numbered price streams that are open now."),
     counter(AMBIGUOUS, &["partner"], "Writes that only their order of arrival put before others of the same stamp."),
     counter(PRICE_DRIFT, &["partner"], "Undated prices of feeds that differed from the dated ones."),
-    metric(CLOCK_BEHIND, Kind::Gauge, "How far our clock is behind a time that it has shown before; 0 where it was not set back."),
+    metric(CLOCK_BEHIND, MetricKind::Gauge, "How far our clock is behind a time that it has shown before; 0 where it was not set back."),
     counter(STORE_DAMAGED, &["table"], "Damaged rows, blocks and records of the database that were met, and not shown."),
-    metric(LOG_DROPPED, Kind::Counter, "Lines of the log that nobody took in time."),
+    metric(LOG_DROPPED, MetricKind::Counter, "Lines of the log that nobody took in time."),
     gauge(BUILD_INFO, &["version"], "Always 1; the labels say what runs."),
 ];
 
@@ -133,14 +135,14 @@ pub const NAMES: [&str; CATALOGUE.len()] = {
     names
 };
 
-const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {
+const fn metric(name: &'static str, kind: MetricKind, help: &'static str) -> Metric {
     Metric { name, kind, labels: &[], help }
 }
 
 const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Counter, labels, help }
+    Metric { name, kind: MetricKind::Counter, labels, help }
 }
 
 const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Gauge, labels, help }
+    Metric { name, kind: MetricKind::Gauge, labels, help }
 }

@@ -47,7 +47,7 @@ fn breaches(metric: &Metric) -> Vec<&'static str> {
     let mut breaches = Vec::new();
     for (broken, what) in [
         (!plain || !name.starts_with("tidegate_"), "not snake_case behind our own prefix"),
-        ((metric.kind == Kind::Counter) != total, "_total is for counters, and for all of them"),
+        ((metric.kind == MetricKind::Counter) != total, "_total is for counters, and for all of them"),
         (unit_of_its_own, "not in base units"),
         (reserved, "ends like a part of a histogram"),
         (!metric.help.ends_with('.') || metric.help.len() < 15, "no sentence of help"),
@@ -64,9 +64,9 @@ fn every_metric_is_published_with_help_and_type() {
     let (_metrics, text) = published();
     for metric in &CATALOGUE {
         let kind = match metric.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram(_) => "histogram",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram(_) => "histogram",
         };
         assert!(text.contains(&format!("# HELP {} {}\n", metric.name, metric.help)), "{}", metric.name);
         assert!(text.contains(&format!("# TYPE {} {kind}\n", metric.name)), "{}", metric.name);
@@ -83,7 +83,7 @@ fn every_series_bears_the_labels_of_the_catalogue() {
         let series = line.rsplit_once(' ').unwrap().0;
         let (name, labels) = series.split_once('{').unwrap_or((series, ""));
         let metric = CATALOGUE.iter().find(|metric| match metric.kind {
-            Kind::Histogram(_) => name.starts_with(metric.name),
+            MetricKind::Histogram(_) => name.starts_with(metric.name),
             _ => name == metric.name,
         });
         let metric = metric.unwrap_or_else(|| panic!("{name} is not in the catalogue"));
@@ -99,11 +99,11 @@ fn names_follow_the_conventions_of_prometheus() {
         assert!(breaches(metric).is_empty(), "{}: {:?}", metric.name, breaches(metric));
     }
     let odd = |name, kind, help| breaches(&Metric { name, kind, labels: &[], help });
-    assert_eq!(odd("tidegate_pushes", Kind::Counter, "How many pushes came.").len(), 1);
-    assert_eq!(odd("tidegate_size_total", Kind::Gauge, "How large it stands.").len(), 1);
-    assert_eq!(odd("tidegate_lag_ms", Kind::Gauge, "How far we are behind.").len(), 1);
-    assert_eq!(odd("tidegate_rowCount", Kind::Gauge, "How many rows there are.").len(), 1);
-    assert_eq!(odd("tidegate_bytes", Kind::Gauge, "").len(), 1);
+    assert_eq!(odd("tidegate_pushes", MetricKind::Counter, "How many pushes came.").len(), 1);
+    assert_eq!(odd("tidegate_size_total", MetricKind::Gauge, "How large it stands.").len(), 1);
+    assert_eq!(odd("tidegate_lag_ms", MetricKind::Gauge, "How far we are behind.").len(), 1);
+    assert_eq!(odd("tidegate_rowCount", MetricKind::Gauge, "How many rows there are.").len(), 1);
+    assert_eq!(odd("tidegate_bytes", MetricKind::Gauge, "").len(), 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::Scenario;
 use crate::support::house::wait_for;
 use crate::support::small_store::KEEP_ALL;
 use tidegate::domain::{PartnerNo, RecordKind, Seq, WriteSet};
-use tidegate::store::{AssetRow, RawRecord, Reader, open, open_backend};
+use tidegate::store::{AssetRow, Reader, RecordBytes, open, open_backend};
 
 /// Pages of a scenario's log, and more rows and records than it has of a kind.
 const PAGE: usize = 10_000;
@@ -14,7 +14,7 @@ const PAGE: usize = 10_000;
 #[derive(Debug, PartialEq)]
 struct Contents {
     rows: Vec<AssetRow>,
-    records: Vec<(RecordKind, Vec<RawRecord>)>,
+    records: Vec<(RecordKind, Vec<RecordBytes>)>,
 }
 
 impl Scenario {

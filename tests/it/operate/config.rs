@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 use tidegate::config::{
-    Credentials, CursorPlace, Fault, FeedSettings, KeyHash, LimitSettings, NextPage, PageSettings,
+    ConfigFault, Credentials, CursorPlace, FeedSettings, KeyHash, LimitSettings, NextPage, PageSettings,
     PartnerSettings, SecretSource, ServerSettings, Settings, StoreSettings, load,
 };
 use tidegate::domain::mapping::{Field, Mapping, TimeFormat, TimeSpelling};
@@ -25,12 +25,12 @@ fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
     directory
 }
 
-fn loaded(files: &[(&str, &str)]) -> Result<Settings, Vec<Fault>> {
+fn loaded(files: &[(&str, &str)]) -> Result<Settings, Vec<ConfigFault>> {
     load(directory(files).path()).map_err(|faults| faults.0)
 }
 
 /// The settings of one partner whose file holds this text beside a key.
-fn partner(text: &str) -> Result<PartnerSettings, Vec<Fault>> {
+fn partner(text: &str) -> Result<PartnerSettings, Vec<ConfigFault>> {
     let text = format!("keys = [\"{}\"]\n{text}", KeyHash::of("acme"));
     let settings = loaded(&[("tidegate.toml", ""), ("partners/acme.toml", &text)])?;
     Ok(settings.partners.into_iter().next().unwrap())
@@ -45,7 +45,7 @@ fn written_out(text: &str) -> String {
     text.lines().map(|text| line(text) + "\n").collect()
 }
 
-fn keys_of(faults: &[Fault]) -> Vec<&str> {
+fn keys_of(faults: &[ConfigFault]) -> Vec<&str> {
     faults.iter().map(|fault| fault.key.as_str()).collect()
 }
 
@@ -82,7 +82,7 @@ fn nothing_said_is_the_default_too() {
 }
 
 /// The keys that a section knows, as the fault about an unknown key lists them.
-fn known_keys(fault: &Fault) -> Vec<String> {
+fn known_keys(fault: &ConfigFault) -> Vec<String> {
     let hint = fault.hint.as_deref().unwrap();
     hint.strip_prefix("known here: ").unwrap().split(", ").map(str::to_owned).collect()
 }
@@ -351,7 +351,7 @@ fn no_fault_shows_a_secret() {
         "[feed]\nurl = 'https://a.example/'\ncredentials = { bearer = { secret = 'hunter2' } }",
     ] {
         let faults = loaded(&[("tidegate.toml", ""), ("partners/a.toml", text)]).unwrap_err();
-        let said = format!("{faults:?}") + &faults.iter().map(Fault::to_string).collect::<String>();
+        let said = format!("{faults:?}") + &faults.iter().map(ConfigFault::to_string).collect::<String>();
         assert!(!said.contains(CANARY), "{text}\n{said}");
     }
 }

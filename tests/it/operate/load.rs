@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tidegate::clock::sleep;
-use tidegate::load::{self, Mode, Plan, Report, Side, Sink, Until};
+use tidegate::load::{self, LoadPlan, LoadReport, Mode, Side, Sink, Until};
 use tokio::net::TcpListener;
 
 /// A server of prices small enough to be believed, with the faults that a test asks for.
@@ -126,8 +126,8 @@ fn reply(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
     response
 }
 
-fn plan(url: &str) -> Plan {
-    Plan {
+fn plan(url: &str) -> LoadPlan {
+    LoadPlan {
         url: url.to_owned(),
         key: "secret".into(),
         connections: 4,
@@ -144,7 +144,7 @@ fn plan(url: &str) -> Plan {
     }
 }
 
-async fn run(plan: Plan) -> Report {
+async fn run(plan: LoadPlan) -> LoadReport {
     load::run(&plan).await.unwrap()
 }
 
@@ -164,7 +164,7 @@ async fn single_prices_of_an_honest_server_are_verified() {
 async fn batches_of_an_honest_server_are_verified() {
     let (_server, url) = Server::default().listen().await;
     let mode = Mode::Batch { items: 30, minimal: false };
-    let load = Plan { mode, load_assets: true, verify: Some(20), ..plan(&url) };
+    let load = LoadPlan { mode, load_assets: true, verify: Some(20), ..plan(&url) };
     let report = run(load).await;
     assert_eq!(report.loaded.as_ref().unwrap().assets, 50);
     assert_eq!((report.legs[0].requests, report.legs[0].prices), (400, 12_000));
@@ -208,7 +208,7 @@ async fn a_push_without_an_answer_may_or_may_not_have_been_taken() {
 async fn sink_and_daemon_take_turns_and_are_compared() {
     let (server, url) = Server::default().listen().await;
     let mode = Mode::Batch { items: 10, minimal: false };
-    let report = run(Plan { mode, pairs: 3, until: Until::Requests(40), ..plan(&url) }).await;
+    let report = run(LoadPlan { mode, pairs: 3, until: Until::Requests(40), ..plan(&url) }).await;
     let sides: Vec<Side> = report.legs.iter().map(|leg| leg.side).collect();
     assert_eq!(sides, [Side::Sink, Side::Daemon].repeat(3));
     assert!(report.legs.iter().all(|leg| leg.requests == 40 && leg.prices == 400 && leg.errors() == 0));
@@ -222,7 +222,7 @@ async fn sink_and_daemon_take_turns_and_are_compared() {
 async fn the_sink_answers_single_prices_as_the_client_expects() {
     let sink = Sink::start(Mode::Single).unwrap();
     let url = format!("http://{}", sink.address());
-    let report = run(Plan { verify: Some(0), ..plan(&url) }).await;
+    let report = run(LoadPlan { verify: Some(0), ..plan(&url) }).await;
     assert_eq!((report.legs[0].prices, report.legs[0].errors()), (400, 0));
 }
 
@@ -232,7 +232,7 @@ async fn a_slow_server_is_charged_with_what_it_kept_waiting() {
     let (_server, url) = Server { slow, ..Server::default() }.listen().await;
     let (rate, requests) = (1000.0, 10);
     let until = Until::Requests(requests);
-    let report = run(Plan { connections: 1, rate: Some(rate), until, ..plan(&url) }).await;
+    let report = run(LoadPlan { connections: 1, rate: Some(rate), until, ..plan(&url) }).await;
     let leg = &report.legs[0];
     assert_eq!((leg.requests, leg.unsent), (requests, 0));
     // The last was due after 9 ms and answered after 10 replies of 20 ms each; a client that waits
@@ -245,14 +245,14 @@ async fn a_slow_server_is_charged_with_what_it_kept_waiting() {
 #[tokio::test]
 async fn a_wrong_key_is_said_before_anything_is_pushed() {
     let (server, url) = Server::default().listen().await;
-    let refused = load::run(&Plan { key: "guess".into(), ..plan(&url) }).await.unwrap_err();
+    let refused = load::run(&LoadPlan { key: "guess".into(), ..plan(&url) }).await.unwrap_err();
     assert!(matches!(refused, load::LoadError::Refused { status: 401, .. }), "{refused}");
     assert_eq!(server.pushes.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
 async fn a_plan_that_measures_nothing_is_refused() {
-    let nonsense: [fn(&mut Plan); 6] = [
+    let nonsense: [fn(&mut LoadPlan); 6] = [
         |plan| plan.connections = 0,
         |plan| plan.assets = 3,
         |plan| plan.rate = Some(0.0),

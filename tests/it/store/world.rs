@@ -4,7 +4,7 @@ use crate::support::random::Random;
 use compact_str::CompactString;
 use std::collections::{BTreeMap, BTreeSet};
 use tidegate::domain::*;
-use tidegate::store::{AssetRow, RawRecord, ReadError, Reader};
+use tidegate::store::{AssetRow, ReadError, Reader, RecordBytes};
 
 pub const PARTNERS: [PartnerNo; 3] = [PartnerNo(1), PartnerNo(2), PartnerNo(u32::MAX)];
 const KINDS: [RecordKind; 3] = [RecordKind::Run, RecordKind::Delivery, RecordKind::Stream];
@@ -263,7 +263,7 @@ impl World {
 
     fn assert_records(&self, reader: &Reader, kind: RecordKind, partner: PartnerNo, random: &mut Random) {
         let ours = self.records.iter().filter(|((k, p, _), _)| (*k, *p) == (kind, partner));
-        let mut expected: Vec<RawRecord> =
+        let mut expected: Vec<RecordBytes> =
             ours.map(|((_, _, key), value)| (key[..].into(), value[..].into())).collect();
         for (key, value) in &expected {
             assert_eq!(reader.raw_record((kind, partner), key).unwrap().as_ref(), Some(value));
@@ -272,7 +272,7 @@ impl World {
         for newest_first in [false, true] {
             let (mut paged, limit) = (Vec::new(), 1 + random.below(12));
             loop {
-                let after = paged.last().map(|(key, _): &RawRecord| key.clone());
+                let after = paged.last().map(|(key, _): &RecordBytes| key.clone());
                 let page =
                     reader.raw_records((kind, partner), after.as_deref(), newest_first, limit).unwrap();
                 let at_end = page.len() < limit;

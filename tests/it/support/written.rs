@@ -1,10 +1,10 @@
 //! Settings of a partner as they are written in its file.
 
 use std::fs;
-use tidegate::config::{Fault, KeyHash, PartnerSettings, load};
+use tidegate::config::{ConfigFault, KeyHash, PartnerSettings, load};
 
 /// The settings of the partner `acme`, whose file holds this text beside a key.
-pub fn written(text: &str) -> Result<PartnerSettings, Vec<Fault>> {
+pub fn written(text: &str) -> Result<PartnerSettings, Vec<ConfigFault>> {
     let directory = tempfile::tempdir().expect("a directory");
     fs::create_dir(directory.path().join("partners")).expect("made");
     let text = format!("keys = [\"{}\"]\n{text}", KeyHash::of("acme"));
@@ -16,6 +16,6 @@ pub fn written(text: &str) -> Result<PartnerSettings, Vec<Fault>> {
 }
 
 /// What a feed's partner says of its documents: the mapping's own lines, and other sections behind them.
-pub fn with_mapping(mapping: &str) -> Result<PartnerSettings, Vec<Fault>> {
+pub fn with_mapping(mapping: &str) -> Result<PartnerSettings, Vec<ConfigFault>> {
     written(&format!("[feed]\nurl = \"https://feeds.example/f.json\"\n[feed.mapping]\n{mapping}"))
 }

@@ -7,7 +7,7 @@ use super::lints::Lints;
 use crate::actors::partner::ledger::Prefetched;
 use crate::actors::partner::message::run::{FeedRecord, FetchedFile, RunFailure};
 use crate::codec::json;
-use crate::codec::mapping::{self, Around, MappedRecord, RecordError};
+use crate::codec::mapping::{self, Around, MappedRecord, MappingError};
 use crate::codec::snapshot;
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, Market, PartnerNo, RecordFault, Rule};
@@ -121,7 +121,7 @@ pub fn survey(settings: &PartnerSettings, path: &Path, as_lines: bool) -> Result
     Ok(ReadFile { surveyed, envelope, parents, lints })
 }
 
-fn invalid(raw: &snapshot::RawRecord<'_>, error: &RecordError) -> InvalidRecord {
+fn invalid(raw: &snapshot::RawRecord<'_>, error: &MappingError) -> InvalidRecord {
     let fault = RecordFault {
         record: Some(raw.record),
         offset: raw.offset,
