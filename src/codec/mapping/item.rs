@@ -15,8 +15,6 @@ pub struct Around<'a> {
     pub key: Option<&'a str>,
     /// What was found above it.
     pub above: Option<&'a Above>,
-    /// Headers of the request that brought it, their names in small letters: hooks only.
-    pub headers: &'a [(CompactString, String)],
 }
 
 /// What stands above records of one element.
@@ -85,7 +83,8 @@ pub struct Item<'a> {
     raw: &'a str,
     /// Of an object; empty for what is none.
     pub members: Vec<(Cow<'a, str>, &'a str)>,
-    around: Around<'a>,
+    /// What it is read with.
+    pub around: Around<'a>,
 }
 
 impl<'a> Item<'a> {
@@ -145,10 +144,6 @@ impl<'a> Item<'a> {
             Place::KeyAbove { up } => {
                 let keys = self.around.above.map(|above| &above.keys);
                 keys.and_then(|keys| keys.get(usize::from(*up) - 1)).map(|key| quoted(key))
-            }
-            Place::Header(name) => {
-                let header = self.around.headers.iter().find(|(header, _)| header == name);
-                header.map(|(_, value)| quoted(value))
             }
             Place::Constant(text) => Some(quoted(text)),
         })

@@ -1,7 +1,6 @@
 //! A record of any shape, read by the partner's mapping.
 //!
-//! One language for feeds and hooks (`domain::mapping`): a feed's records become full writes, a
-//! hook's bodies writes of the verb that its event names.
+//! The language is `domain::mapping`'s, and `src/MAPPING.md` shows it by example.
 
 mod amount;
 mod item;
@@ -10,5 +9,5 @@ mod record;
 mod time;
 
 pub use item::{Above, Around, Lint};
-pub use record::{MappedRecord, MappingError, decode, decode_as, decode_id, optional_fields};
+pub use record::{MappedRecord, MappingError, decode, optional_fields};
 pub(super) use time::read_raw as read_time;

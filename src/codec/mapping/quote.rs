@@ -1,6 +1,6 @@
 //! The prices of a record: one, several that are named one by one, or one of each element of an array.
 
-use super::item::{Around, FoundValue, Item, Lint, point_to};
+use super::item::{FoundValue, Item, Lint, point_to};
 use super::{amount, time};
 use crate::codec::json::{self, Kind};
 use crate::codec::request::price::{self, Parts};
@@ -61,13 +61,13 @@ impl<'a, 'l> QuoteReader<'a, 'l> {
         let Some(raw) = record.lookup(each)? else { return Ok(()) };
         let of = |refusal: json::JsonError| Refusal::new(Rule::P4, refusal.code, refusal.detail);
         if json::kind(raw) != Kind::Array {
-            let element = Item::new(raw, Around::default()).map_err(of)?;
+            let element = Item::new(raw, record.around).map_err(of)?;
             self.one(&element, quote, each, true);
             return Ok(());
         }
         for (place, raw) in json::elements(raw).map_err(of)?.into_iter().enumerate() {
             let here: Vec<_> = each.iter().cloned().chain([place.to_compact_string()]).collect();
-            let element = Item::new(raw, Around::default()).map_err(of)?;
+            let element = Item::new(raw, record.around).map_err(of)?;
             self.one(&element, quote, &here, true);
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! One record of a feed or a hook, through the partner's mapping, as a write.
+//! One record of a feed, through the partner's mapping, as a full write.
 //!
 //! The mapping says where id, time, prices and the reserved members are. All else at the record's
 //! top passes as the partner's own, under its own name, what the mapping has read included. Never
@@ -50,17 +50,6 @@ pub fn decode(
     mapping: &Mapping,
     policy: &Policy,
 ) -> Result<MappedRecord, MappingError> {
-    decode_as(Verb::Put, text, around, mapping, policy)
-}
-
-/// As `decode`, for a write of another verb.
-pub fn decode_as(
-    verb: Verb,
-    text: &str,
-    around: Around<'_>,
-    mapping: &Mapping,
-    policy: &Policy,
-) -> Result<MappedRecord, MappingError> {
     let item = match Item::new(text, around) {
         Ok(item) => item,
         Err(error) => return Err(spoilt(text, around, mapping, error)),
@@ -72,20 +61,13 @@ pub fn decode_as(
         }
         read => read.map_err(|refusal| refused(None, refusal))?,
     };
-    let mut write = record.write(&id, verb).map_err(|refusal| refused(Some(id), refusal))?;
+    let mut write = record.write(&id).map_err(|refusal| refused(Some(id), refusal))?;
     let prices_aside = record.prices(&mut write);
     // a bare value says something only where the mapping reads it: an error's text is no asset
     if json::kind(text) != Kind::Object && record.found == 0 {
         return Err(refused(Some(write.id), no_object()));
     }
     Ok(MappedRecord { write, prices_aside, lints: record.lints, found: record.found })
-}
-
-/// Reads the id alone.
-pub fn decode_id(text: &str, around: Around<'_>, mapping: &Mapping) -> Option<AssetId> {
-    let item = Item::new(text, around).ok()?;
-    let policy = Policy::default();
-    Record { item, mapping, policy: &policy, lints: Vec::new(), found: 0 }.id().ok()
 }
 
 /// The optional fields of a mapping that its configuration names, in the order of `found`'s bits: those
@@ -169,21 +151,16 @@ impl<'a> Record<'a> {
         joined(self.mapping, parts.into_iter())
     }
 
-    fn write(&mut self, id: &AssetId, verb: Verb) -> Result<AssetWrite, Refusal> {
+    fn write(&mut self, id: &AssetId) -> Result<AssetWrite, Refusal> {
         let mapping = self.mapping;
         let at = match &mapping.updated_at {
             Some(field) => self.time(field)?,
             None => None,
         };
         let mut named = Vec::with_capacity(self.item.members.len());
-        let mut removed = Vec::new();
         for (name, raw) in &self.item.members {
             let has_its_place = matches!(name.as_ref(), "id" | "updated_at" | "price");
             if has_its_place || mapping.members.contains_key(name.as_ref()) || !mapping.rules.pass(name) {
-                continue;
-            }
-            if verb != Verb::Put && json::kind(raw) == Kind::Null {
-                removed.push(CompactString::from(name.as_ref()));
                 continue;
             }
             reserved::check_member(name, raw, self.policy)?;
@@ -202,7 +179,16 @@ impl<'a> Record<'a> {
             named.push(reserved::member(name, text)?);
         }
         let members = Document::from_members(named);
-        Ok(AssetWrite { verb, id: id.clone(), at, sequence: 0, members, removed, kept, prices: Vec::new() })
+        Ok(AssetWrite {
+            verb: Verb::Put,
+            id: id.clone(),
+            at,
+            sequence: 0,
+            members,
+            removed: Vec::new(),
+            kept,
+            prices: Vec::new(),
+        })
     }
 
     /// A reserved member from where the mapping has it.

@@ -213,7 +213,7 @@ fn an_id_may_be_the_records_key_or_lie_above_it() {
     );
     let values = [((1, Pointer::of(&["id"])), "\"maker\"".into())].into();
     let above = super::super::Above { values, keys: vec![] };
-    let around = Around { key: Some("m\"1"), above: Some(&above), headers: &[] };
+    let around = Around { key: Some("m\"1"), above: Some(&above) };
     assert_eq!(id_of("{}", around, &mapping), Ok("maker/m\"1".into()));
     assert_eq!(id_of("{}", Around { above: None, ..around }, &mapping), Err("id_missing"));
     assert_eq!(
@@ -275,6 +275,18 @@ fn f2_a_word_without_meaning_leaves_the_member_as_it_is_stored_and_is_a_lint() {
     assert_eq!(read(text, &mapping).unwrap_err().code, "status_unknown");
 }
 
+/// Names and amounts of the prices that a record gives.
+fn prices_of(read: &MappedRecord) -> Vec<(&str, String)> {
+    let prices = read.write.prices.iter();
+    prices.map(|price| (price.quote.as_str(), price.amount.unwrap().to_string())).collect()
+}
+
+/// Codes and pointers of those that are kept aside.
+fn asides_of(read: &MappedRecord) -> Vec<(&str, &str)> {
+    let notes = read.prices_aside.iter().map(|aside| aside.note.as_ref().unwrap());
+    notes.map(|note| (&*note.code, note.pointer.as_str())).collect()
+}
+
 #[test]
 fn p1_several_prices_of_one_record_stand_beside_each_other_and_a_bad_one_alone_is_aside() {
     let quote = |name: &str, amount: AmountField| QuoteMapping {
@@ -292,16 +304,8 @@ fn p1_several_prices_of_one_record_stand_beside_each_other_and_a_bad_one_alone_i
         ..Mapping::default()
     };
     let read = read(r#"{"id":"a","usd":1.5,"low_cents":125,"high":"x"}"#, &mapping).unwrap();
-    let prices: Vec<_> = read
-        .write
-        .prices
-        .iter()
-        .map(|price| (price.quote.as_str(), price.amount.unwrap().to_string()))
-        .collect();
-    assert_eq!(prices, [("price", "1.5".to_owned()), ("low", "1.25".to_owned())]);
-    let asides: Vec<_> =
-        read.prices_aside.iter().map(|aside| aside.note.as_ref().unwrap().pointer.clone()).collect();
-    assert_eq!(asides, ["/high"]);
+    assert_eq!(prices_of(&read), [("price", "1.5".to_owned()), ("low", "1.25".to_owned())]);
+    assert_eq!(asides_of(&read), [("invalid_number", "/high")]);
 }
 
 #[test]
@@ -322,20 +326,25 @@ fn p1_of_a_list_of_prices_the_newest_of_each_name_counts() {
         &mapping,
     )
     .unwrap();
-    let prices: Vec<_> = read
-        .write
-        .prices
-        .iter()
-        .map(|price| (price.quote.as_str(), price.amount.unwrap().to_string()))
-        .collect();
-    assert_eq!(prices, [("nav", "3".to_owned()), ("ask", "9".to_owned())]);
-    let asides: Vec<_> = read
-        .prices_aside
-        .iter()
-        .map(|aside| aside.note.as_ref().unwrap())
-        .map(|note| (&*note.code, note.pointer.as_str()))
-        .collect();
-    assert_eq!(asides, [("amount_zero", "/prices/4/v"), ("price_shape", "/prices/5")]);
+    assert_eq!(prices_of(&read), [("nav", "3".to_owned()), ("ask", "9".to_owned())]);
+    assert_eq!(asides_of(&read), [("amount_zero", "/prices/4/v"), ("price_shape", "/prices/5")]);
+}
+
+#[test]
+fn p1_an_element_of_a_list_of_prices_knows_what_stands_around_its_record() {
+    let mapping = Mapping {
+        id: IdMapping { parts: vec![Field::from(Place::Key)], join: String::new() },
+        quotes: vec![QuoteMapping {
+            each: Some(Pointer::of(&["prices"])),
+            name: Some(Field::from(Place::Key)),
+            amount: AmountField::plain(Field::path(&[])),
+            ..foreign().quotes.remove(0)
+        }],
+        ..Mapping::default()
+    };
+    let around = Around { key: Some("nav"), ..Around::default() };
+    let read = decode(r#"{"prices":[5]}"#, around, &mapping, &Policy::default()).unwrap();
+    assert_eq!(prices_of(&read), [("nav", "5".to_owned())]);
 }
 
 #[test]
@@ -349,15 +358,6 @@ fn p1_our_own_price_says_all_that_it_says_in_a_push_and_names_what_it_does_not_k
     assert_eq!((extra.per.as_deref(), extra.kind.as_deref()), (Some("kg"), Some("spot")));
     assert_eq!(read.write.prices[1].quote.as_str(), "nav");
     assert_eq!((read.lints[0].code, read.lints[0].pointer.as_str()), ("unknown_member", "/price/1/curency"));
-}
-
-#[test]
-fn a_partial_write_removes_what_is_null_and_a_full_one_states_it() {
-    let text = r#"{"id":"a","x":null,"y":1}"#;
-    let partial = decode_as(Verb::Post, text, Around::default(), &Mapping::default(), &Policy::default());
-    let partial = partial.unwrap().write;
-    assert_eq!((names(&partial), &partial.removed), (vec!["y"], &vec!["x".into()]));
-    assert_eq!(names(&own_shape(text).unwrap()), ["x", "y"]);
 }
 
 proptest! {

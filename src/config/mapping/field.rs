@@ -12,8 +12,7 @@ const UP_MAX: u64 = 16;
 const ITEMS_MAX: usize = 64;
 
 /// Keys that every mapped value knows.
-const KNOWN: [&str; 11] =
-    ["at", "const", "key", "up", "header", "first", "map", "else", "none", "trim", "lower"];
+const KNOWN: [&str; 10] = ["at", "const", "key", "up", "first", "map", "else", "none", "trim", "lower"];
 
 /// `"/a/b"`, `["/a", "/b"]`, or a table of `KNOWN` keys.
 pub fn field(value: &DeValue<'_>) -> Result<Field, Wrong> {
@@ -96,8 +95,8 @@ pub fn flag(table: &DeTable<'_>, key: &str) -> Result<bool, Wrong> {
 
 fn places_of_table(table: &DeTable<'_>) -> Result<Vec<Place>, Wrong> {
     if let Some(first) = table.get("first") {
-        if ["at", "const", "key", "up", "header"].iter().any(|key| table.contains_key(*key)) {
-            return Err(Wrong::rule("`first` must not stand beside at, const, key, up or header"));
+        if ["at", "const", "key", "up"].iter().any(|key| table.contains_key(*key)) {
+            return Err(Wrong::rule("`first` must not stand beside at, const, key or up"));
         }
         return places(first.get_ref());
     }
@@ -115,9 +114,9 @@ pub fn places(value: &DeValue<'_>) -> Result<Vec<Place>, Wrong> {
     }
     let one = |value: &DeValue<'_>| match value {
         DeValue::Table(table) => {
-            let known = |key: &str| matches!(key, "at" | "key" | "up" | "header" | "const");
+            let known = |key: &str| matches!(key, "at" | "key" | "up" | "const");
             if !table.keys().all(|key| known(key.get_ref())) {
-                return Err(Wrong::rule("a place of a list knows at, key, up, header and const"));
+                return Err(Wrong::rule("a place of a list knows at, key, up and const"));
             }
             place(table)
         }
@@ -129,17 +128,15 @@ pub fn places(value: &DeValue<'_>) -> Result<Vec<Place>, Wrong> {
 fn place(table: &DeTable<'_>) -> Result<Place, Wrong> {
     let at = table.get("at").map(|at| pointer(at.get_ref())).transpose()?;
     let up = table.get("up").map(|up| levels(up.get_ref())).transpose()?;
-    let header = table.get("header").map(|name| text_of(name.get_ref())).transpose()?;
     let constant = table.get("const").map(|text| text_of(text.get_ref())).transpose()?;
-    match (at, up, flag(table, "key")?, header, constant) {
-        (Some(at), None, false, None, None) => Ok(Place::At(at)),
-        (Some(at), Some(up), false, None, None) => Ok(Place::Above { up, at }),
-        (None, None, true, None, None) => Ok(Place::Key),
-        (None, Some(up), true, None, None) => Ok(Place::KeyAbove { up }),
-        (None, None, false, Some(name), None) => Ok(Place::Header(name.to_ascii_lowercase().into())),
-        (None, None, false, None, Some(text)) => Ok(Place::Constant(text.to_owned())),
+    match (at, up, flag(table, "key")?, constant) {
+        (Some(at), None, false, None) => Ok(Place::At(at)),
+        (Some(at), Some(up), false, None) if !at.0.is_empty() => Ok(Place::Above { up, at }),
+        (None, None, true, None) => Ok(Place::Key),
+        (None, Some(up), true, None) => Ok(Place::KeyAbove { up }),
+        (None, None, false, Some(text)) => Ok(Place::Constant(text.to_owned())),
         _ => Err(Wrong::rule(
-            "must say where the value is by one of at, key, header and const; `up` goes with at or key",
+            "must say where the value is by one of at, key and const; `up` goes with key, or with a pointer that is not empty",
         )
         .hint(
             "\"/a/b\", { at = \"/a\", up = 1 }, { key = true }, { const = \"EUR\" }, or a list of pointers",
@@ -223,7 +220,6 @@ mod tests {
         let above = Place::Above { up: 1, at: Pointer::of(&["id"]) };
         assert_eq!(read("{ up = 1, at = '/id' }"), Ok(Field::from(above)));
         assert_eq!(read("{ up = 2, key = true }"), Ok(Field::from(Place::KeyAbove { up: 2 })));
-        assert_eq!(read("{ header = 'X-Topic' }"), Ok(Field::from(Place::Header("x-topic".into()))));
     }
 
     #[test]
@@ -251,6 +247,7 @@ mod tests {
             "{ map = {} }",
             "{ to = '/a' }",
             "{ up = 1 }",
+            "{ up = 1, at = '' }",
             "{ up = 0, at = '/a' }",
             "{ at = '/a', else = 'drop' }",
             "{ at = '/a', map = { '*' = 'x' }, else = 'keep' }",

@@ -1,4 +1,4 @@
-//! `[feed.mapping]`, and the mapping of a hook: where things are in the partner's document.
+//! `[feed.mapping]`: where things are in the partner's document.
 //!
 //! `src/MAPPING.md` describes the language by example. What is not mapped keeps its place in our own
 //! shape; `false` says that the document has no such value.
@@ -11,7 +11,7 @@ use super::fault::Wrong;
 use super::raw::Section;
 use crate::domain::mapping::{
     Field, IdMapping, Mapping, MemberRules, PathStep, Place, QuoteMapping, RecordsPath, Repeated, TimeField,
-    TimeReading,
+    TimeReading, Unlisted,
 };
 pub(super) use field::pointer;
 use field::{flag, optional, texts};
@@ -81,6 +81,14 @@ fn refuse_what_cannot_be(section: &Section<'_>, mapping: &Mapping) {
                                                           and the level above the outermost is the document",
             ),
         );
+    }
+    let values =
+        mapping.fields().filter(|field| !mapping.members.values().any(|member| std::ptr::eq(member, *field)));
+    if values.into_iter().any(|field| field.unlisted == Unlisted::Keeps) {
+        let rule = Wrong::rule(
+            "`else = \"keep\"` is for members of the asset: ids, times and prices are not kept apart",
+        );
+        section.refuse("id", rule);
     }
     let in_envelope = mapping.generated_at.iter().flat_map(|time| &time.field.places);
     if in_envelope.into_iter().any(|place| !matches!(place, Place::At(_))) {

@@ -1,4 +1,4 @@
-//! Where things are in a partner's document, and what they mean: one language for feeds and hooks.
+//! Where things are in a partner's document, and what they mean.
 
 mod place;
 mod quote;
@@ -79,7 +79,7 @@ impl MemberRules {
     }
 }
 
-/// The mapping of one feed or hook. Places of record fields are relative to the record, those of the
+/// The mapping of one feed. Places of record fields are relative to the record, those of the
 /// envelope to the document. The default is our own shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {

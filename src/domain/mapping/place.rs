@@ -42,8 +42,6 @@ pub enum Place {
         /// How many levels up, from 1.
         up: u8,
     },
-    /// A header of the request that brought the record: hooks only. In small letters.
-    Header(CompactString),
     /// The same text for every record.
     Constant(String),
 }

@@ -318,6 +318,39 @@ fn another_way_from_page_to_page_makes_the_same_bytes_another_file() {
 }
 
 #[test]
+fn every_example_of_the_page_on_mappings_is_one() {
+    let page = include_str!("../../../src/MAPPING.md");
+    let examples: Vec<_> =
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 6);
+    for example in examples {
+        let read = partner(&format!("[feed]\nurl = 'https://a.example/'\n{example}"));
+        let mapping = read.unwrap_or_else(|faults| panic!("{faults:?}\n{example}")).feed.unwrap().mapping;
+        assert_ne!(mapping, Mapping::default(), "{example}");
+    }
+}
+
+#[test]
+fn a_mapping_that_cannot_find_anything_is_refused() {
+    for (mapping, key) in [
+        ("id = { const = 'a' }", "feed.mapping.id"),
+        ("name = { up = 2, at = '/n' }", "feed.mapping.records"),
+        ("records = '/*/a'\nname = { up = 2, key = true }", "feed.mapping.records"),
+        ("updated_at = { at = '/t', map = { a = 'b' }, else = 'keep' }", "feed.mapping.id"),
+        ("generated_at = { key = true }", "feed.mapping.generated_at"),
+        ("keep = ['a']\ndrop = ['b']", "feed.mapping.drop"),
+        ("time_zone = 'Mars/Olympus'", "feed.mapping.time_zone"),
+        ("records = { at = '/a', lines = true }", "feed.mapping.records"),
+        ("constants = { id = 'a' }", "feed.mapping.constants.id"),
+        ("quotes = [{ name = '/n' }]", "feed.mapping.quotes[0].amount"),
+    ] {
+        let faults =
+            partner(&format!("[feed]\nurl = 'https://a.example/'\n[feed.mapping]\n{mapping}")).unwrap_err();
+        assert_eq!(keys_of(&faults), [key], "{mapping}: {faults:?}");
+    }
+}
+
+#[test]
 fn a_secret_that_is_not_there_is_a_fault() {
     let feed = "[feed]\nurl = 'https://a.example/'\ncredentials = ";
     for (credentials, key) in [

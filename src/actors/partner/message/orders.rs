@@ -18,7 +18,7 @@ pub struct Order {
 /// What an operator does with one asset.
 #[derive(Debug)]
 pub enum OrderKind {
-    /// Speaks for the members that it names, and bears no price.
+    /// Speaks for the members that it names, and carries no price.
     Patch(Box<AssetWrite>),
     /// Readers do not see it any more.
     Hide,
