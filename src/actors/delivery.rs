@@ -1,4 +1,4 @@
-//! A push that bears a delivery id (G2), on its way from the edge to the actor and to the log.
+//! A push that carries a delivery id (G2), on its way from the edge to the actor and to the log.
 
 use crate::domain::{DeliveryKey, DeliveryRecord, Seq};
 use crate::rules::push::deliveries::IdHeader;
@@ -50,7 +50,7 @@ pub struct Standing {
 
 impl Standing {
     /// First sequence and the one that the reply rests on, once the set that began at `committed`
-    /// is durable. A repeat stands in line behind the first, whose sequence is known by then.
+    /// is durable. A repeat waits in the queue after the first, whose sequence is known by then.
     pub fn settle(&self, committed: Seq) -> (Seq, Seq) {
         let first = *self.first.get_or_init(|| committed);
         (first, Seq(first.0 + u64::from(self.place)))

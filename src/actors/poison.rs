@@ -6,7 +6,7 @@
 //!
 //! The actor is watched while it decides a push; a watch that is dropped before the push has passed
 //! notes its fingerprint here. The memory is bounded and ends with the process: whoever has mended
-//! the fault starts anew. Pushes that only waited in the mailbox are not suspected.
+//! the fault starts again. Pushes that only waited in the mailbox are not suspected.
 
 use super::push::{Push, PushBody};
 use crate::domain::{ItemOutcome, Outcome, Rule};

@@ -23,7 +23,7 @@ pub struct Push {
     pub body: PushBody,
     /// The room that it takes until it is answered.
     pub permit: Permit,
-    /// Of a push that bears a delivery id (G2).
+    /// Of a push that carries a delivery id (G2).
     pub delivery: Option<Delivery>,
     /// Of a conditional push: the asset that it is about, and what that must be.
     pub condition: Option<Box<(AssetId, Condition)>>,
@@ -53,7 +53,7 @@ pub enum PushAnswer<E = PushEffect> {
     /// It was decided.
     Decided(E),
     /// Its delivery id is known with another body, which was decided all the same: some headers only
-    /// say that a body may have been built anew (G2).
+    /// say that a body may have been built again (G2).
     Rebuilt(E),
     /// All this was answered before, under the same delivery id (G2).
     Replayed(E),

@@ -230,7 +230,7 @@ pub struct StoreSettings {
     pub disk_free_bytes_min: u64,
     /// Feeds fetched at once.
     pub fetches_max: usize,
-    /// A database file that has been lost is begun anew. Said on the command line only: a file that
+    /// A database file that has been lost is begun again. Said on the command line only: a file that
     /// said so would still say it at the next loss.
     pub init: bool,
 }

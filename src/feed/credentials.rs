@@ -1,6 +1,6 @@
 //! How a feed's server is told who asks.
 //!
-//! Secrets are read anew for each fetch, so that one can be changed without a restart, and are
+//! Secrets are read again for each fetch, so that one can be changed without a restart, and are
 //! held no longer than the fetch. They are in no error and in no `Debug`.
 
 use super::FetchError;

@@ -94,7 +94,7 @@ pub struct App {
     pub(super) started_at: Micros,
     /// What reads may take.
     pub(super) shares: Shares,
-    /// Places for change streams.
+    /// ConnectionSlots for change streams.
     pub(super) streams: Arc<Semaphore>,
     /// Change streams that may be open at once, of all callers.
     pub(super) streams_max: usize,

@@ -148,7 +148,7 @@ impl Deadlines {
     const CLOSING: Duration = Duration::from_secs(2);
 
     /// How often the pulse is taken: fine enough for the shortest deadline, and no finer than a
-    /// thousand idle connections can bear.
+    /// thousand idle connections can take.
     pub fn tick(&self) -> Duration {
         let shortest = self.header.min(self.keep_alive).min(self.body_idle).min(self.write_stall);
         (shortest / 10).clamp(Duration::from_millis(10), Duration::from_secs(1))

@@ -23,7 +23,7 @@ struct Page {
     items: Vec<Item>,
 }
 
-/// A price, alone or as a member of what bears the id.
+/// A price, alone or as a member of what carries the id.
 #[derive(Deserialize)]
 struct Item {
     id: String,

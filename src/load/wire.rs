@@ -1,6 +1,6 @@
 //! The client's end of HTTP/1.1: as little of it as a measurement needs, and as cheap.
 //!
-//! One request at a time on a kept connection. A reply must bear `Content-Length` (or have no body
+//! One request at a time on a kept connection. A reply must carry `Content-Length` (or have no body
 //! by its status); chunked replies are refused. This is no client for strangers' servers: it
 //! measures our own, and everything that is not measured goes through reqwest.
 

@@ -61,7 +61,7 @@ pub fn open(directory: &Path, options: &StoreOptions) -> Result<Opened, StoreErr
     let high_water = HighWaterFile::within(directory);
     if !there {
         if existed {
-            tracing::warn!(path = %path.display(), "database file missing, beginning anew as told by --init");
+            tracing::warn!(path = %path.display(), "database file missing, beginning again as told by --init");
         }
         high_water.forget().map_err(in_directory)?;
         make(directory, &path, options)?;

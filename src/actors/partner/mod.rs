@@ -65,7 +65,7 @@ impl Actor for PartnerActor {
         arguments: PartnerArguments,
     ) -> Result<PartnerState, ActorProcessingErr> {
         let PartnerArguments { no, settings, shared, metrics, gap, poison, generation } = arguments;
-        // what an earlier life decided stands in line before this empty set: once it is through,
+        // what an earlier life decided stands in the queue before this empty set: once it is through,
         // the index can be loaded from what is durable
         shared.storage.commit_and_wait(WriteSet::new(no)).await?;
         convert::convert(&shared, no).await?;

@@ -26,7 +26,7 @@ impl StorageHandle {
         StorageHandle { actor, queue, state }
     }
 
-    /// Puts a decided set in line. Where the store takes no more the set is dropped, and with it
+    /// Puts a decided set in the queue. Where the store takes no more the set is dropped, and with it
     /// the callers' replies: they see "unknown".
     pub fn commit(&self, set: PendingSet) -> Result<(), Unavailable> {
         self.queue.push(set)

@@ -45,7 +45,7 @@ pub type WriterEnd = Result<(), StoreError>;
 
 impl WriterLoop {
     /// Runs until the queue is closed and empty, or the store has failed. After a failure nothing
-    /// more is acknowledged: the file is opened anew by the next start.
+    /// more is acknowledged: the file is opened again by the next start.
     pub fn run(mut self) -> WriterEnd {
         let ended = self.serve();
         if ended.is_err() {

@@ -274,7 +274,7 @@ impl SupervisorState {
         entry.connect(actor);
         let settings = entry.settings.load_full();
         if !Arc::ptr_eq(&settings, &starting.settings) {
-            // configured anew while it started; one that has died since reads them at its next start
+            // configured again while it started; one that has died since reads them at its next start
             let _ = entry.tell(PartnerMessage::Reconfigure(settings));
         }
         self.metrics.partner(&entry.name).is_up(Some(true));

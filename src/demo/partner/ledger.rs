@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 const FILE: &str = "demo.acknowledged";
-/// The file is written anew, with the newest price of each asset only, once it is this large.
+/// The file is written again, with the newest price of each asset only, once it is this large.
 const BYTES_MAX: u64 = 32 << 20;
 
 /// The newest acknowledged price of each asset: when it was true, and its amount.

@@ -1,6 +1,6 @@
 //! What is true at one partner, and how it changes: the measure that the catalogue is held to.
 //!
-//! Every step and every snapshot bears a source time of its own, strictly rising per partner and
+//! Every step and every snapshot carries a source time of its own, strictly rising per partner and
 //! taken under the same lock as what it says: a snapshot holds exactly the steps stamped at or
 //! below its `generated_at`. That makes "the state after all of it" well defined by RULES.md
 //! whatever order, repetition or loss the steps meet on their way. What the rules leave to the

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// Between two looks at the runs.
 const LOOK: Duration = Duration::from_millis(250);
-/// Of so many looks one asks the daemon to fetch the feed now.
+/// One look in this many asks the daemon to fetch the feed now.
 const LOOKS_PER_REQUEST: usize = 12;
 /// For a fetch and its run, beside the feed's own interval.
 const RUN_MAX: Duration = Duration::from_secs(30);

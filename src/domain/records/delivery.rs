@@ -33,7 +33,7 @@ impl DeliveryKey {
 }
 
 /// What is kept of a delivery, in the commit of its effect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct DeliveryRecord {
     /// SHA-256 over method, route, the path's id, query, content type and raw body, hex.
     pub fingerprint: String,
@@ -234,12 +234,8 @@ mod tests {
         DeliveryRecord {
             fingerprint: "f".into(),
             received_at: 1000,
-            undated_at: None,
             prices_only,
-            place: 0,
-            items: Vec::new(),
-            hints: Vec::new(),
-            missing: Vec::new(),
+            ..DeliveryRecord::default()
         }
     }
 

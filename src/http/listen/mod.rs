@@ -2,8 +2,8 @@
 
 mod connection;
 mod files;
-mod places;
 mod server;
+mod slots;
 mod wire;
 
 pub use server::{Face, Listener, ServerHandle};

@@ -2,7 +2,7 @@
 
 use super::connection::{self, Desk, Terms};
 use super::files;
-use super::places::Places;
+use super::slots::ConnectionSlots;
 use crate::clock::sleep;
 use crate::config::ServerSettings;
 use crate::http::app::App;
@@ -94,7 +94,7 @@ struct Server {
     desk: Desk,
     app: Arc<App>,
     terms: Arc<Terms>,
-    places: Arc<Places>,
+    places: Arc<ConnectionSlots>,
     connections: JoinSet<()>,
     /// Dropping one stops its connection.
     stops: HashMap<Id, oneshot::Sender<()>>,
@@ -106,7 +106,7 @@ impl Server {
         let server = &settings.server;
         let terms = Arc::new(terms(server));
         let connections_max = connections_max(server, listener.face);
-        let places = Places::new(connections_max, server.connections_per_address_max);
+        let places = ConnectionSlots::new(connections_max, server.connections_per_address_max);
         drop(settings);
         let Listener { socket, face } = listener;
         let desk = match face {

@@ -1,4 +1,4 @@
-//! Places for connections: so many in all, so many from one address. Loopback is exempt from the
+//! Slots for connections: so many in all, so many from one address. Loopback is exempt from the
 //! second bound, because `demo` and `load` come from there.
 
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The bounds, and what is taken of them.
 #[derive(Debug)]
-pub struct Places {
+pub struct ConnectionSlots {
     all_max: usize,
     per_address_max: usize,
     taken: Mutex<Taken>,
@@ -21,19 +21,19 @@ struct Taken {
 
 /// A connection's place; dropping it frees the place.
 #[derive(Debug)]
-pub struct ConnectionPlace {
-    places: Arc<Places>,
+pub struct ConnectionSlot {
+    places: Arc<ConnectionSlots>,
     address: Option<IpAddr>,
 }
 
-impl Places {
+impl ConnectionSlots {
     /// So many connections in all, and so many from one address.
-    pub fn new(all_max: usize, per_address_max: usize) -> Arc<Places> {
-        Arc::new(Places { all_max, per_address_max, taken: Mutex::default() })
+    pub fn new(all_max: usize, per_address_max: usize) -> Arc<ConnectionSlots> {
+        Arc::new(ConnectionSlots { all_max, per_address_max, taken: Mutex::default() })
     }
 
     /// A place for a connection from `address`, if there is one left.
-    pub fn take(self: &Arc<Places>, address: IpAddr) -> Option<ConnectionPlace> {
+    pub fn take(self: &Arc<ConnectionSlots>, address: IpAddr) -> Option<ConnectionSlot> {
         let address = counted(address);
         let mut taken = self.locked();
         if taken.all >= self.all_max {
@@ -47,7 +47,7 @@ impl Places {
             *from_there += 1;
         }
         taken.all += 1;
-        Some(ConnectionPlace { places: Arc::clone(self), address })
+        Some(ConnectionSlot { places: Arc::clone(self), address })
     }
 
     fn locked(&self) -> MutexGuard<'_, Taken> {
@@ -55,7 +55,7 @@ impl Places {
     }
 }
 
-impl Drop for ConnectionPlace {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut taken = self.places.locked();
         taken.all -= 1;
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn connections_are_bounded_in_all_and_per_address() {
-        let places = Places::new(3, 1);
+        let places = ConnectionSlots::new(3, 1);
         let first = places.take(ip("192.0.2.1")).unwrap();
         assert!(places.take(ip("192.0.2.1")).is_none());
         assert!(places.take(ip("::ffff:192.0.2.1")).is_none(), "the same address in other clothes");
@@ -103,11 +103,11 @@ mod tests {
 
     #[test]
     fn loopback_is_bounded_in_all_only_and_a_network_of_ipv6_counts_as_one_address() {
-        let places = Places::new(4, 1);
+        let places = ConnectionSlots::new(4, 1);
         let _local: Vec<_> = (0..3).map(|_| places.take(ip("127.0.0.1")).unwrap()).collect();
         let _six = places.take(ip("2001:db8::1")).unwrap();
         assert!(places.take(ip("127.0.0.1")).is_none());
-        let places = Places::new(4, 1);
+        let places = ConnectionSlots::new(4, 1);
         let _six = places.take(ip("2001:db8::1")).unwrap();
         assert!(places.take(ip("2001:db8::2")).is_none());
         assert!(places.take(ip("2001:db8:0:1::2")).is_some());

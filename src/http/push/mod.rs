@@ -145,7 +145,7 @@ struct Taken {
     permit: Permit,
     /// Of the body's last byte.
     received: Mark,
-    /// Of a push that bears a delivery id.
+    /// Of a push that carries a delivery id.
     claim: Option<Claim>,
 }
 

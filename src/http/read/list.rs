@@ -113,7 +113,7 @@ fn filter(call: &Call<'_>) -> Result<Filter, Fault> {
     let changed_since = call.query.one("changed_since")?;
     let seq_of = |text: &str| {
         let since = cursor::decode(text).ok_or(Fault::BadCursor)?;
-        position::going_on(&call.app().reader, since)
+        position::resume_after(&call.app().reader, since)
     };
     Ok(Filter {
         status,
@@ -122,7 +122,7 @@ fn filter(call: &Call<'_>) -> Result<Filter, Fault> {
     })
 }
 
-/// X5. A word that no asset may bear is a slip of the pen, and is answered with those that may be.
+/// X5. A word that no asset may carry is a slip of the pen, and is answered with those that may be.
 fn status(call: &Call<'_>) -> Result<Status, Fault> {
     let wanted = match call.query.one("status")?.as_deref() {
         None | Some("active") => return Ok(Status::Active),

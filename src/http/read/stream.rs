@@ -25,7 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 /// Proxies cut a connection that is silent for longer; WHATWG's page on server-sent events advises a
 /// comment about every 15 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// Commits come every fraction of a millisecond; a stream reads them in swarms …
+/// Commits come every fraction of a millisecond; a stream reads them in batches …
 const PACE: Duration = Duration::from_millis(5);
 /// … and the more streams there are the larger ones, as each reads the log for itself: all of them
 /// together begin a read every so often at most, and no stream lags by more than a quarter second.
@@ -69,7 +69,7 @@ fn follow(
     client: &Client,
     (window, since): (Window, Since),
     pass: Pass,
-    (share, place): (Arc<Share>, ConnectionPlace),
+    (share, place): (Arc<Share>, ConnectionSlot),
 ) -> Body {
     let app = Arc::clone(&client.app);
     app.metrics.stream_opened();
@@ -96,14 +96,14 @@ fn retry(app: &App, least_ms: i64) -> String {
 }
 
 /// Of the caller's own, and of all.
-type ConnectionPlace = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+type ConnectionSlot = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// Counts the stream for as long as it lives, and says why it ended.
 struct Attendance {
     app: Arc<App>,
     pulse: Arc<Pulse>,
     reason: &'static str,
-    _place: ConnectionPlace,
+    _place: ConnectionSlot,
 }
 
 impl Attendance {
@@ -287,7 +287,7 @@ impl Follower {
     }
 
     /// Ends the stream with the reason. Where changes are missing, an event without id tells the
-    /// client to begin anew; never is a gap passed over in silence.
+    /// client to begin again; never is a gap passed over in silence.
     fn give_up(&mut self, out: &mut Vec<u8>, fault: &Fault) {
         self.next = Next::End;
         self.attendance.reason = "failed";

@@ -114,7 +114,7 @@ impl Window {
         match since {
             Since::Beginning => Ok(Seq(0)),
             Since::Now => Ok(self.reader.durable()),
-            Since::Cursor { journal, seq } => position::going_on(&self.reader, (journal, seq)),
+            Since::Cursor { journal, seq } => position::resume_after(&self.reader, (journal, seq)),
         }
     }
 
@@ -142,7 +142,7 @@ impl Window {
                     |error| match error {
                         // the cursor before the oldest change is the oldest that still leads on
                         ReadError::Trimmed { oldest } => self.gone(Seq(oldest.0.saturating_sub(1))),
-                        // what is damaged stays so: its reader has to begin anew behind it
+                        // what is damaged stays so: its reader has to begin again behind it
                         damaged if damaged.is_damage() => {
                             tracing::error!(error = %damaged, after = piece.at.0, "changes cannot be read");
                             self.gone(self.reader.durable())

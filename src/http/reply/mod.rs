@@ -1,4 +1,4 @@
-//! Replies: status, the headers that all of them bear, body.
+//! Replies: status, the headers that all of them carry, body.
 
 pub mod body;
 pub mod fault;

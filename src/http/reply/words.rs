@@ -40,7 +40,7 @@ impl Fault {
             Fault::Unauthorized => words(S::UNAUTHORIZED, "unauthorized", "A valid bearer key is needed")
                 .hint("Send the header `Authorization: Bearer KEY` with the key that you were given."),
             Fault::PartnerOnly => words(S::FORBIDDEN, "partner_only", "Only the partner's own key, or an operator, may see this"),
-            Fault::PartnerRemoved => words(S::CONFLICT, "partner_removed", "The partner is no longer configured: nobody decides for it"),
+            Fault::PartnerRemoved => words(S::CONFLICT, "partner_removed", "The partner is no longer configured: it takes no writes any more"),
             Fault::ReadOnly => words(S::FORBIDDEN, "read_only", "This token may only read"),
             Fault::ForeignOrigin => words(S::FORBIDDEN, "foreign_origin", "Calls from other web pages are refused"),
             Fault::NoSuchPartner => words(S::NOT_FOUND, "no_such_partner", "There is no such partner"),
@@ -61,7 +61,7 @@ impl Fault {
             Fault::BodyTooLarge { .. } => words(S::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large")
                 .hint("Send fewer items at once."),
             Fault::BodyTooSlow => words(S::REQUEST_TIMEOUT, "body_too_slow", "The body did not come in time"),
-            Fault::BodyCutOff => words(S::BAD_REQUEST, "body_cut_off", "The body ended before its end"),
+            Fault::BodyCutOff => words(S::BAD_REQUEST, "body_cut_off", "The body was shorter than announced"),
             Fault::Body(error) => words(
                 if error.status_hint == 413 { S::PAYLOAD_TOO_LARGE } else { S::BAD_REQUEST },
                 error.code, "The body cannot be read"),
@@ -88,14 +88,14 @@ impl Fault {
             Fault::NoSuchRun => words(S::NOT_FOUND, "no_such_run", "There is no such run, or it is no longer kept"),
             Fault::NoSuchRow => words(S::NOT_FOUND, "no_such_row", "There is no such row, or it is no longer kept"),
             Fault::CannotRelease(why) => words(S::CONFLICT, cannot(*why), "The row cannot be decided again")
-                .hint("Have the partner send it anew, then drop the row."),
+                .hint("Have the partner send it again, then drop the row."),
             Fault::NoSuchPlan => words(S::NOT_FOUND, "no_such_plan", "There is no such plan, or it is no longer kept"),
             Fault::PlanRefused(why) => plan_words(why),
             Fault::RebuildRefused(why) => rebuild_words(why),
-            Fault::BadCursor => words(S::BAD_REQUEST, "bad_cursor", "This is none of our cursors")
+            Fault::BadCursor => words(S::BAD_REQUEST, "bad_cursor", "This is not a cursor of this server")
                 .hint("Send a cursor exactly as it was given."),
             Fault::CursorGone { .. } => words(S::GONE, "cursor_gone", "The changes after this cursor are not all here")
-                .hint("Read the catalogue anew by GET /api/assets, and follow from the cursor it names."),
+                .hint("Read the catalogue again by GET /api/assets, and follow from the cursor it names."),
             Fault::CursorNotReached =>
                 words(S::SERVICE_UNAVAILABLE, "cursor_not_reached", "The cursor was not reached in time"),
             Fault::StoreFailed | Fault::Damaged => store_words(matches!(self, Fault::Damaged)),

@@ -75,8 +75,8 @@ fn of_this_journal(reader: &Reader, text: &str) -> Result<Seq, Fault> {
 }
 
 /// The sequence of a cursor to go on from. One that was not given by the history that we have, or is
-/// from beyond our end, knows of changes that are not here: the client must begin anew.
-pub fn going_on(reader: &Reader, (journal, seq): (u32, Seq)) -> Result<Seq, Fault> {
+/// from beyond our end, knows of changes that are not here: the client must begin again.
+pub fn resume_after(reader: &Reader, (journal, seq): (u32, Seq)) -> Result<Seq, Fault> {
     if !reader.has_given(journal, seq) || seq > reader.durable() {
         return Err(Fault::CursorGone { oldest: cursor::encode(reader.journal(), Seq(0)) });
     }

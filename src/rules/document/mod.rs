@@ -343,7 +343,7 @@ fn won(head: &AssetHead, held: &Document, raised: Raised, lacked: Stamp) -> Docu
     };
     let rule = if ambiguous { Rule::D3 } else { rule };
     let (set, removed) = match event {
-        // readers get it anew: whole
+        // readers get it again: whole
         AssetEvent::Created => (after.members().to_vec(), Vec::new()),
         _ => (set, removed),
     };

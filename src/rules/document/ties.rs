@@ -3,7 +3,7 @@
 
 use crate::domain::{AssetHead, Beaten, Document, Exception, Member, Stamp};
 
-/// The stamp that a member's present state bears: its exception's, else the base's.
+/// The stamp that a member's present state carries: its exception's, else the base's.
 pub fn member_stamp(head: &AssetHead, name: &str) -> Stamp {
     match head.exceptions.binary_search_by(|e| e.name.as_str().cmp(name)) {
         Ok(place) => head.exceptions[place].stamp,
@@ -16,7 +16,7 @@ pub fn hash_of(member: Option<&Member>) -> u128 {
     member.map_or(0, |member| member.hash)
 }
 
-/// Whether a member's value has lost at the very stamp that the member bears now.
+/// Whether a member's value has lost at the very stamp that the member carries now.
 pub fn member_has_lost(head: &AssetHead, name: &str, value: u128) -> bool {
     let is_it = |beaten: &Beaten| beaten.member.as_deref() == Some(name) && beaten.hash == value;
     head.beaten.iter().any(is_it)

@@ -2,7 +2,7 @@
 //!
 //! The head is known, and often it says enough: a write that has lost has lost whatever is held, a
 //! delete of everything asks for nothing of it, and a full write that is newer than all of it needs
-//! none of it either. The last brings the document back: readers get it anew, whole. Where the
+//! none of it either. The last brings the document back: readers get it again, whole. Where the
 //! contents would matter nothing is decided.
 
 use super::ties::member_stamp;

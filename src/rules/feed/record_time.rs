@@ -7,8 +7,8 @@ use crate::rules::policy::RecordTime;
 /// Accepted runs in a row with outdated records, from which on the setting is proposed.
 pub const OUTDATED_RUNS_TOLD: u32 = 2;
 
-/// T3: the time of a record that bears `stated`, in the file of `snapshot`; never above it. What its
-/// absence has marked as inactive is written anew by the file that holds it, however old the record is.
+/// T3: the time of a record that carries `stated`, in the file of `snapshot`; never above it. What its
+/// absence has marked as inactive is written again by the file that holds it, however old the record is.
 /// `head`: of the asset, where it is known.
 pub fn of_record(
     by: RecordTime,

@@ -3,7 +3,7 @@
 use crate::domain::{FeedState, Micros};
 use crate::rules::time::source::{ENVELOPE_AHEAD_MAX, is_future};
 
-/// The earliest time a snapshot can bear: above `Stamp::NEVER`, below every write.
+/// The earliest time a snapshot can carry: above `Stamp::NEVER`, below every write.
 pub const EARLIEST: Micros = Micros(i64::MIN + 1);
 
 /// The times that a fetched snapshot offers.

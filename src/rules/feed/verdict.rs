@@ -62,7 +62,7 @@ pub struct RecordFacts {
     pub document_lost: bool,
     /// Its stamp was another write's too.
     pub ambiguous: bool,
-    /// `None` where the record bore no price.
+    /// `None` where the record carried no price.
     pub price: Option<Outcome>,
 }
 

@@ -201,7 +201,7 @@ fn against(held: &Quote, write: &PriceWrite, stamp: Stamp) -> Contest {
     if has_whole_second(stamp.at) {
         return Contest::WinsTie;
     }
-    let hint = "another amount bears this very as_of; send a later as_of, or a sequence, to correct it";
+    let hint = "another amount carries this very as_of; send a later as_of, or a sequence, to correct it";
     Contest::Lost(ItemOutcome::noted(Outcome::Rejected, Rule::P1, "value_conflict", hint))
 }
 

@@ -10,7 +10,7 @@ pub const PRICES_KEPT: i64 = Micros::HOUR;
 
 impl DeliveryRecord {
     /// T1: what follows the times that were given under this id: an item without one, in a body that
-    /// was built anew, is as old as the first delivery, and comes after what that said.
+    /// was built again, is as old as the first delivery, and comes after what that said.
     pub fn next_undated(&self) -> Micros {
         let items: i64 = self.items.iter().map(|run| i64::from(run.count)).sum();
         Micros(self.undated_at.unwrap_or(self.received_at)).plus(items)
@@ -33,7 +33,7 @@ pub enum DeliveryDecision {
 /// Which header names a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdHeader {
-    /// Its senders build the body of one delivery anew for each attempt.
+    /// Its senders build the body of one delivery again for each attempt.
     WebhookId,
     /// `Idempotency-Key`.
     IdempotencyKey,
@@ -69,12 +69,8 @@ mod tests {
         DeliveryRecord {
             fingerprint: "f".into(),
             received_at: 1000,
-            undated_at: None,
             prices_only,
-            place: 0,
-            items: Vec::new(),
-            hints: Vec::new(),
-            missing: Vec::new(),
+            ..DeliveryRecord::default()
         }
     }
 

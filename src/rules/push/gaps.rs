@@ -21,7 +21,7 @@ pub struct Noted {
     pub healed_after: Option<i64>,
     /// It was the range's last number.
     pub closed: bool,
-    /// Ranges given up: the stream started anew, or there were too many.
+    /// Ranges given up: the stream started again, or there were too many.
     pub abandoned: usize,
     /// The number had been seen before.
     pub repeated: bool,

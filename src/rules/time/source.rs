@@ -14,7 +14,7 @@ pub fn is_future(at: Micros, now: Micros, ahead_max: i64) -> bool {
     at > now.plus(ahead_max)
 }
 
-/// The receive times that stand in where a push bears no time of its own (T1): unique and rising
+/// The receive times that stand in where a push carries no time of its own (T1): unique and rising
 /// for each partner, even where the clock goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UndatedClock {

@@ -113,7 +113,7 @@ pub const CATALOGUE: [Metric; 42] = [
     gauge(DELIVERIES_OLDEST, &["partner"], "When the oldest delivery still remembered was received; 0 for none."),
     counter(GAPS_OPENED, &["partner"], "Missing ranges of numbered price streams; one that a late message splits counts once more."),
     counter(GAPS_HEALED, &["partner", "by"], "Missing ranges that were closed, by a late message or by the feed."),
-    counter(GAPS_ABANDONED, &["partner"], "Missing ranges given up: too many, or their stream began anew."),
+    counter(GAPS_ABANDONED, &["partner"], "Missing ranges given up: too many, or their stream began again."),
     metric(GAP_HEAL_SECONDS, SLOW, "Time for which missing ranges were open until they were closed."),
     gauge(GAPS_OPEN, &["partner"], "Missing ranges of numbered price streams that are open now."),
     counter(AMBIGUOUS, &["partner"], "Writes that only their order of arrival put before others of the same stamp."),

@@ -40,7 +40,7 @@ struct Known {
     prices_only: bool,
     weight: u32,
     recent: Option<Recent>,
-    /// The last time given under the id to a body that was built anew (T1).
+    /// The last time given under the id to a body that was built again (T1).
     rebuilt_at: Option<i64>,
 }
 
@@ -150,7 +150,7 @@ impl Deliveries {
                 break;
             }
             let Some((received_at, key)) = self.order[place].pop_front() else { break };
-            // an id that was used anew after its time stands further back with its new time
+            // an id that was used again after its time stands further back with its new time
             if self.known.get(&key).is_some_and(|known| known.received_at == received_at)
                 && let Some(known) = self.known.remove(&key)
             {
@@ -190,7 +190,7 @@ impl Deliveries {
         }
     }
 
-    /// T1: when the items without a time are true that stand in a body built anew.
+    /// T1: when the items without a time are true that stand in a body built again.
     pub fn next_undated(&self, key: DeliveryKey, record: &DeliveryRecord, now: Micros) -> Micros {
         let known = self.known.get(&key);
         let last = known.and_then(|known| known.rebuilt_at);

@@ -24,7 +24,7 @@ pub struct Parked {
 struct Waiting {
     quote: QuoteName,
     since: Micros,
-    /// Of the price that waits: another one waits anew.
+    /// Of the price that waits: another one waits again.
     stamp: Stamp,
 }
 

@@ -195,8 +195,8 @@ impl PartnerState {
         }
     }
 
-    /// What the last accepted file lacked: it has raised the life of all that it held to its own
-    /// time, but for what it held in vain.
+    /// What the last accepted file lacked: every asset in it has a life at or above its time, except
+    /// those in `last_unapplied`.
     async fn lacking(&mut self, snapshot: Micros) -> SlotSet {
         let stamp = Stamp::new(snapshot, Lane::Feed, 0);
         let mut unapplied = SlotSet::default();

@@ -16,7 +16,7 @@ pub struct Whole {
 }
 
 impl FeedTask {
-    /// F1: fetches one version of the file: one that has changed while it was sent is fetched anew,
+    /// F1: fetches one version of the file: one that has changed while it was sent is fetched again,
     /// once. Validators that differ with each answer, of a document that is made when it is asked
     /// for, say nothing: known as such by a run that has failed for it, they are asked rarely. Those of a
     /// page say nothing of the others, and are not asked.
@@ -38,7 +38,7 @@ impl FeedTask {
         if self.is_still(feed, &first).await {
             return Ok(Whole { fetched: Fetched::Body(first), stood_still: Some(true) });
         }
-        tracing::info!(partner = %self.settings.name, run = self.run.0, "feed changed while it was sent, fetched anew");
+        tracing::info!(partner = %self.settings.name, run = self.run.0, "feed changed while it was sent, fetched again");
         let again = self.fetcher.fetch(self.request(feed, false)).await?;
         let stood_still = match &again {
             Fetched::Body(next) => next.sha256 == first.sha256 || self.is_still(feed, next).await,

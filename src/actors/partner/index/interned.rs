@@ -1,4 +1,4 @@
-//! Values that many share, kept once each: who bears one holds its number.
+//! Shared values, stored once; holders keep a number.
 
 use hashbrown::HashMap;
 

@@ -19,7 +19,7 @@ use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::ops::Range;
 
-/// Names of members and kinds of quotes are forgotten from this many on where nothing bears them any more: a
+/// Names of members and kinds of quotes are forgotten from this many on where nothing carries them any more: a
 /// partner must not fill our memory with names.
 const NAMES_KEPT: usize = 1 << 14;
 
@@ -219,8 +219,8 @@ impl Index {
         self.entries[slot.0 as usize] = Some(entry);
     }
 
-    /// Forgets names that nothing bears any more, once there are many. To be called between write
-    /// sets: a copy of an entry that is put back later would bear numbers of before.
+    /// Forgets names that nothing carries any more, once there are many. Call between write sets only:
+    /// an entry restored later would still hold old numbers.
     pub fn forget_unused(&mut self) {
         if self.names.len() >= NAMES_KEPT.max(2 * self.names_in_use) {
             self.forget_names();

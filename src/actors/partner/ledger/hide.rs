@@ -23,7 +23,7 @@ impl Ledger<'_> {
         }
         let (event, set) = match hidden {
             true => (AssetEvent::Updated, Vec::new()),
-            // readers get it anew: whole
+            // readers get it again: whole
             false => match self.document(slot, head.version) {
                 Ok(held) => (AssetEvent::Created, held.into_members()),
                 Err(LedgerError::Damaged { .. }) => return Ok(damaged(Rule::D1)),
@@ -32,7 +32,7 @@ impl Ledger<'_> {
         };
         let head = AssetHead { hidden, ..head };
         self.index.set_head(slot, &head);
-        // a stamp that no write bears: it must not pass for the writer of any member
+        // a stamp that no write carries: it must not pass for the writer of any member
         let stamp = Stamp::new(at, Lane::Admin, Stamp::SEQUENCE_MAX);
         let (id, origin, removed) = (id.clone(), self.origin, Vec::new());
         let change = AssetChange { slot, id, event, head, set, removed, stamp, origin };

@@ -36,7 +36,7 @@ impl Ledger<'_> {
         reading::outlives_after(heartbeat(document, self.policy), self.policy)
     }
 
-    /// P2: the document decides anew, by its class, which prices show. The registers that have moved,
+    /// P2: the document decides again, by its class, which prices show. The registers that have moved,
     /// before and after.
     pub(super) fn class_moved(&mut self, slot: Slot, document: &Document) -> Vec<(Quote, Quote)> {
         if !self.index.has_undated(slot) {

@@ -23,7 +23,7 @@ pub type SetTicket = (Arc<AtomicU64>, u64);
 #[derive(Debug, Default)]
 pub struct RecentDocuments {
     documents: HashMap<Slot, (u64, Document)>,
-    /// What was remembered, oldest first; what has been decided anew since stands in it twice.
+    /// What was remembered, oldest first; what has been decided again since stands in it twice.
     line: VecDeque<(u64, Slot)>,
     /// The rights to hold what sets brought, oldest first.
     rights: VecDeque<(u64, DocumentPermit)>,
@@ -73,7 +73,7 @@ impl RecentDocuments {
         }
     }
 
-    /// The set now being decided will bear the next ticket.
+    /// The set now being decided will carry the next ticket.
     pub fn remember(&mut self, slot: Slot, document: Document) {
         let ticket = self.ticket + 1;
         self.bytes += document.bytes();

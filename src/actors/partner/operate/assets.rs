@@ -13,7 +13,7 @@ use crate::domain::{OperatorAction, Origin};
 use tokio::sync::oneshot;
 
 impl PartnerState {
-    /// Decides an order and puts it in line, its record with it.
+    /// Decides an order and puts it in the queue, its record with it.
     pub fn operate(
         &mut self,
         order: Order,

@@ -1,4 +1,4 @@
-//! Rebuild: an operator has a whole snapshot read again, ignoring validators and F7; fetched anew,
+//! Rebuild: an operator has a whole snapshot read again, ignoring validators and F7; fetched again,
 //! or from the stored file of an earlier run. A snapshot that was accepted before keeps its time,
 //! so on a healthy catalogue it changes nothing.
 //!

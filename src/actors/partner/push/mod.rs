@@ -111,7 +111,7 @@ impl PartnerState {
     }
 
     /// T1: where items get their times from that have none: the receive times of the partner, or
-    /// for a body that was built anew those of its first delivery. Neither is ever at or before what
+    /// for a body that was built again those of its first delivery. Neither is ever at or before what
     /// history has forgotten (X4), whatever our clock says: it has only just come.
     fn receive_times(&self, received_at: Micros, rebuilt_at: Option<Micros>) -> (UndatedClock, Micros) {
         let (clock, received_at) = match rebuilt_at {
@@ -121,7 +121,7 @@ impl PartnerState {
         (clock.above(self.feed.history_floor.map(Micros)), received_at)
     }
 
-    /// T1: the next receive time comes after these, or the next body under the id of one built anew.
+    /// T1: the next receive time comes after these, or the next body under the id of one built again.
     fn note_receive_times(&mut self, given: UndatedClock, rebuilt: Option<&Delivery>, set: &mut WriteSet) {
         match rebuilt {
             Some(delivery) => self.deliveries.note_rebuilt(delivery.key, given.last()),

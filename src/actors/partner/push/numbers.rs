@@ -18,7 +18,7 @@ pub struct Numbered {
 }
 
 /// The numbered messages of one item. A price without a time of its own cannot say that a stream
-/// starts anew.
+/// starts again.
 pub fn note_numbers(numbered: &mut Vec<Numbered>, item: usize, write: &Write) {
     let (prices, at) = match write {
         Write::Asset(write) => (write.prices.as_slice(), write.at),

@@ -1,5 +1,5 @@
 //! Deliveries that are made again (G2): answered as the first time, or decided as a body built
-//! anew; and what is kept of one for that.
+//! again; and what is kept of one for that.
 
 use crate::actors::delivery::{Delivery, Standing};
 use crate::actors::partner::books::deliveries::Remembered;
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 pub struct Fresh {
     pub push: Box<Push>,
     pub reply: oneshot::Sender<PushAnswer>,
-    /// Of a body that was built anew under an id that is known: when its items without a time are
+    /// Of a body that was built again under an id that is known: when its items without a time are
     /// true.
     pub rebuilt_at: Option<Micros>,
 }

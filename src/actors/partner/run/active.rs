@@ -97,7 +97,7 @@ impl ActiveRun {
 pub fn accept(state: &mut FeedState, run: &ActiveRun, unapplied: Vec<String>, now: Micros) {
     let file = &run.facts.file;
     state.last_snapshot_at = Some(run.snapshot.0);
-    // an undated file in between does not make the partner's clock begin anew
+    // an undated file in between does not make the partner's clock begin again
     state.last_stated_at = run.facts.times.stated().map(|at| at.0).or(state.last_stated_at);
     state.last_dated = run.dated;
     state.last_whole = run.is_whole() && unapplied.len() <= UNAPPLIED_KEPT;
