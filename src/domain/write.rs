@@ -62,6 +62,39 @@ pub struct PriceWrite {
     pub extra: Option<Box<QuoteExtra>>,
 }
 
+impl AssetWrite {
+    /// A delete; `at`: `None` where its sender said no time.
+    pub fn delete(id: AssetId, at: Option<Micros>) -> AssetWrite {
+        AssetWrite {
+            verb: Verb::Delete,
+            id,
+            at,
+            sequence: 0,
+            members: Document::default(),
+            removed: Vec::new(),
+            kept: Vec::new(),
+            prices: Vec::new(),
+        }
+    }
+}
+
+impl PriceWrite {
+    /// A withdrawal of one quote; `at`: `None` where its sender said no time.
+    pub fn withdrawal(id: AssetId, quote: QuoteName, at: Option<Micros>) -> PriceWrite {
+        PriceWrite {
+            id,
+            quote,
+            amount: None,
+            currency: None,
+            at,
+            sequence: 0,
+            market: Market::Unsaid,
+            stream: None,
+            extra: None,
+        }
+    }
+}
+
 /// A write of an asset or of a price, as one item of a push asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {

@@ -9,7 +9,7 @@ use super::price::{self, Owner};
 use super::{asset, body};
 use crate::codec::json::{self, Kind};
 use crate::codec::reserved::{self, Refusal};
-use crate::domain::{AssetWrite, Document, ItemOutcome, Micros, Outcome, Rule, Verb, Write};
+use crate::domain::{AssetWrite, ItemOutcome, Micros, Outcome, Rule, Verb, Write};
 use crate::rules::policy::Policy;
 use compact_str::CompactString;
 use std::borrow::Cow;
@@ -108,16 +108,9 @@ fn deleted(data: &str) -> Result<AssetWrite, Refusal> {
         return Err(Refusal::new(Rule::X1, "id_missing", "send the asset's `id`").within("id"));
     };
     let updated_at = find("updated_at").map_or(Ok(None), |raw| reserved::time(raw, Rule::T1));
-    Ok(AssetWrite {
-        verb: Verb::Delete,
-        id: reserved::id(id, Rule::X1).map_err(|refusal| refusal.within("id"))?,
-        at: updated_at.map_err(|refusal| refusal.within("updated_at"))?,
-        sequence: 0,
-        members: Document::default(),
-        removed: Vec::new(),
-        kept: Vec::new(),
-        prices: Vec::new(),
-    })
+    let id = reserved::id(id, Rule::X1).map_err(|refusal| refusal.within("id"))?;
+    let at = updated_at.map_err(|refusal| refusal.within("updated_at"))?;
+    Ok(AssetWrite::delete(id, at))
 }
 
 /// The id of an event that is refused, for the reply.

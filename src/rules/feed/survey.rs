@@ -53,8 +53,6 @@ pub struct InvalidRecord {
     pub fault: RecordFault,
     /// Bytes of its text.
     pub bytes: u32,
-    /// JSON pointer into the record.
-    pub pointer: String,
     /// The rule that it breaks.
     pub rule: Rule,
 }
@@ -252,7 +250,7 @@ fn twin(id: &AssetId, record: &SurveyedRecord, beside_invalid: bool) -> InvalidR
         pointer: String::new(),
         count: None,
     };
-    InvalidRecord { fault, bytes: record.bytes, pointer: String::new(), rule: Rule::F6 }
+    InvalidRecord { fault, bytes: record.bytes, rule: Rule::F6 }
 }
 
 /// F3: too much of the file is invalid to believe the rest.

@@ -161,21 +161,12 @@ pub fn row_of_parked(id: &AssetId, quote: &Quote, code: &'static str) -> Quarant
         _ => "the asset did not come within 24 h of its price; push the asset, then release the price",
     };
     let kind = if quote.is_withdrawn() { RefusedKind::Withdrawal } else { RefusedKind::Price };
+    let item = ItemOutcome::noted(Outcome::Quarantined, Rule::P3, code, hint);
     let row = QuarantineRow {
-        kind,
-        rejected: false,
         id: Some(id.as_str().to_owned()),
         quote: Some(quote.name.as_str().to_owned()),
-        code: code.to_owned(),
-        rule: Rule::P3.as_str().to_owned(),
-        hint: hint.to_owned(),
-        pointer: String::new(),
-        offset: None,
-        received_at: quote.received_at.0,
         at: Some(time_of(quote).0),
-        origin: RefusedOrigin::Parked,
-        raw: String::new(),
-        raw_bytes: 0,
+        ..row_of(kind, &item, RefusedOrigin::Parked, quote.received_at)
     };
     row.with_raw(&text_of(id, quote))
 }

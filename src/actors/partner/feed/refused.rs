@@ -47,7 +47,7 @@ fn rows(path: &Path, records: Vec<InvalidRecord>, run: RunId, fetched_at: Micros
 
 /// Without its text where the file cannot be read: why it was refused is known all the same.
 fn row(file: Option<&File>, record: InvalidRecord, run: RunId, fetched_at: Micros) -> QuarantineRow {
-    let InvalidRecord { fault, bytes, pointer, rule } = record;
+    let InvalidRecord { fault, bytes, rule } = record;
     // a character beyond the cap, so that the text is cut between characters
     let length = (bytes as usize).min(QuarantineRow::RAW_BYTES_MAX + 4);
     let mut text = vec![0; length];
@@ -62,7 +62,7 @@ fn row(file: Option<&File>, record: InvalidRecord, run: RunId, fetched_at: Micro
         code: fault.code,
         rule: rule.as_str().to_owned(),
         hint: fault.detail,
-        pointer,
+        pointer: fault.pointer,
         offset: Some(fault.offset),
         received_at: fetched_at.0,
         at: None,

@@ -131,7 +131,7 @@ fn invalid(raw: &snapshot::RawRecord<'_>, error: &MappingError) -> InvalidRecord
         pointer: error.pointer.clone(),
         count: None,
     };
-    InvalidRecord { fault, bytes: raw.text.len() as u32, pointer: error.pointer.clone(), rule: Rule::F2 }
+    InvalidRecord { fault, bytes: raw.text.len() as u32, rule: Rule::F2 }
 }
 
 /// Equal for records that say the same (F6).

@@ -6,8 +6,8 @@ use crate::codec::mapping::{self, Around};
 use crate::codec::request::again::{self, Named};
 use crate::config::PartnerSettings;
 use crate::domain::{
-    AssetId, AssetWrite, Document, ItemOutcome, Market, Micros, Origin, PriceWrite, QuarantineRow, QuoteName,
-    RefusedKind, RefusedOrigin, Verb, Write,
+    AssetId, AssetWrite, ItemOutcome, Micros, Origin, PriceWrite, QuarantineRow, QuoteName, RefusedKind,
+    RefusedOrigin, Write,
 };
 
 /// What a caller wants done with a row.
@@ -98,28 +98,10 @@ impl Released {
 }
 
 fn delete(id: AssetId, at: Micros) -> Write {
-    Write::Asset(Box::new(AssetWrite {
-        verb: Verb::Delete,
-        id,
-        at: Some(at),
-        sequence: 0,
-        members: Document::default(),
-        removed: Vec::new(),
-        kept: Vec::new(),
-        prices: Vec::new(),
-    }))
+    Write::Asset(Box::new(AssetWrite::delete(id, Some(at))))
 }
 
 fn withdrawal(id: AssetId, quote: Option<&str>, at: Micros) -> Write {
-    Write::Price(PriceWrite {
-        id,
-        quote: quote.and_then(|name| QuoteName::new(name).ok()).unwrap_or(QuoteName::PRICE),
-        amount: None,
-        currency: None,
-        at: Some(at),
-        sequence: 0,
-        market: Market::Unsaid,
-        stream: None,
-        extra: None,
-    })
+    let quote = quote.and_then(|name| QuoteName::new(name).ok()).unwrap_or(QuoteName::PRICE);
+    Write::Price(PriceWrite::withdrawal(id, quote, Some(at)))
 }
