@@ -19,7 +19,7 @@ use catalogue::{
     ACTOR_RESTARTS, AMBIGUOUS, BUILD_INFO, CHECKPOINT_SECONDS, CLOCK_BEHIND, COMMIT_CHANGES, COMMIT_FAILURES,
     COMMIT_SECONDS, HTTP_REQUESTS, LOG_DROPPED, OVERLAY_BYTES, PARKED_PRICES, PARTNER_UP, PUSH_DURABLE,
     PUSH_ITEMS, PUSH_REQUESTS, QUARANTINE_DROPPED, QUARANTINE_ROWS, QUEUE_BYTES, RECOVERY_CHANGES,
-    RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_STREAMS, STORE_DAMAGED,
+    RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_RESETS, SSE_STREAMS, STORE_DAMAGED,
 };
 use metrics::{Counter, Gauge, Histogram, Recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
@@ -43,7 +43,7 @@ const SHED_REASONS: [&str; 9] = [
     "streams",
 ];
 const COMMIT_FAILURE_REASONS: [&str; 1] = ["store"];
-const SSE_REASONS: [&str; 6] = ["client", "slow_consumer", "reset", "failed", "shutdown", "key_revoked"];
+const SSE_REASONS: [&str; 5] = ["client", "slow_consumer", "failed", "shutdown", "key_revoked"];
 const ACTORS: [&str; 1] = ["partner"];
 
 /// What an item of a push speaks of.
@@ -76,6 +76,7 @@ struct Inner {
     shed: ByReason,
     sse_streams: Gauge,
     sse_disconnects: ByReason,
+    sse_resets: Counter,
     store_damaged: ByReason,
     log_dropped: Counter,
 }
@@ -104,6 +105,7 @@ impl Metrics {
             shed: by(SHED, "reason", &SHED_REASONS),
             sse_streams: new_gauge(&recorder, SSE_STREAMS, &[]),
             sse_disconnects: by(SSE_DISCONNECTS, "reason", &SSE_REASONS),
+            sse_resets: new_counter(&recorder, SSE_RESETS, &[]),
             store_damaged: by(STORE_DAMAGED, "table", &["log", "documents", "assets", "prices", "records"]),
             log_dropped: new_counter(&recorder, LOG_DROPPED, &[]),
             recorder,
@@ -165,6 +167,11 @@ impl Metrics {
     /// A reader began to follow the changes.
     pub fn stream_opened(&self) {
         self.0.sse_streams.increment(1.0);
+    }
+
+    /// A follower was told to read the catalogue again.
+    pub fn stream_reset(&self) {
+        self.0.sse_resets.increment(1);
     }
 
     /// A stream of changes ended, for this reason.

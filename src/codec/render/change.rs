@@ -5,7 +5,8 @@ use super::write::{at, name, text};
 use crate::codec::cursor;
 use crate::codec::json;
 use crate::domain::{AssetChange, AssetEvent, AssetId, ChangeKind, Committed, Micros, Origin, PriceChange};
-use crate::rules::price::reading::{self, Shown};
+use crate::rules::price::reading::{self, PriceState, Shown};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Every type of change that readers see.
 pub const CHANGE_TYPES: [&str; 4] = ["asset.created", "asset.updated", "asset.deleted", "price.updated"];
@@ -17,7 +18,8 @@ pub const CHANGE_TYPES: [&str; 4] = ["asset.created", "asset.updated", "asset.de
 /// and created, whole, when it is shown again.
 ///
 /// A price's change shows the price on top, as a read of the asset does, but for what waiting alone
-/// changes: a follower needs no rule (P2). Without amount and `as_of` the quote has no price any more.
+/// changes: a follower needs no rule (P2). Without amount its `state` is `withdrawn`, or `removed` where
+/// the quote has no price any more.
 pub fn change(
     out: &mut Vec<u8>,
     committed: &Committed,
@@ -50,6 +52,24 @@ pub fn change(
         ChangeKind::Price(change) if change.visible => price(out, committed, partner, journal, change),
         ChangeKind::Price(_) | ChangeKind::Record(_) => None,
     }
+}
+
+/// Appends a change without what it set, but with the path of the asset, as `reference`: for those who
+/// could not take it whole. `kind` is what `change` gave.
+pub fn change_reference(
+    out: &mut Vec<u8>,
+    committed: &Committed,
+    (kind, partner, id): (&'static str, &str, &AssetId),
+    journal: u32,
+) {
+    let source_time = match &committed.change.kind {
+        ChangeKind::Asset(change) => change.stamp.at,
+        ChangeKind::Price(change) => change.quote.stamp.at,
+        ChangeKind::Record(_) => committed.committed_at,
+    };
+    open(out, committed, &Head { kind, partner, id, journal, source_time });
+    text(out, "reference", &asset_path(partner, id));
+    out.push(b'}');
 }
 
 /// Who reads the changes.
@@ -104,6 +124,13 @@ fn document(out: &mut Vec<u8>, change: &AssetChange) {
     out.push(b']');
 }
 
+/// The canonical path of an asset: the id is one segment, whatever it holds.
+fn asset_path(partner: &str, id: &AssetId) -> String {
+    /// Unreserved by RFC 3986.
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    format!("/api/partners/{partner}/assets/{}", utf8_percent_encode(id.as_str(), KEPT))
+}
+
 fn price(
     out: &mut Vec<u8>,
     committed: &Committed,
@@ -114,6 +141,7 @@ fn price(
     let quote = &change.quote;
     // an emptied register: a late delete has taken the price of an asset that lives (X1)
     let gone = Shown { amount: None, currency: quote.currency, as_of: None, since: committed.committed_at };
+    let removed = reading::shown(quote).is_none();
     let shown = reading::shown(quote).unwrap_or(gone);
     let undated_at = quote.undated.as_ref().map(|undated| undated.snapshot);
     let source_time = shown.as_of.or(undated_at).unwrap_or(committed.committed_at);
@@ -122,6 +150,10 @@ fn price(
     out.extend_from_slice(b",\"set\":{},\"removed\":[],\"price\":{");
     text(out, "quote", quote.name.as_str());
     shown_members(out, quote, &shown);
+    if shown.amount.is_none() {
+        // what is not there any more is never told by a missing value alone
+        text(out, "state", if removed { "removed" } else { PriceState::Withdrawn.as_str() });
+    }
     out.extend_from_slice(b"}}");
     Some(head.kind)
 }

@@ -12,7 +12,7 @@ mod sse;
 mod write;
 
 pub use asset::{AssetView, PriceView, asset, heartbeat, price};
-pub use change::{Audience, CHANGE_TYPES, change};
+pub use change::{Audience, CHANGE_TYPES, change, change_reference};
 pub use explain::{DamagedPart, ExplainView, explain, short_hash};
 pub use reply::{Reply, ReplyStyle, push_reply};
 pub use sse::sse_frame;

@@ -146,9 +146,17 @@ impl Share {
         &self,
         work: impl FnOnce() -> Result<Vec<u8>, Fault> + Send + 'static,
     ) -> Result<Bytes, Fault> {
+        Ok(self.page_with(|| Ok((work()?, ()))).await?.0)
+    }
+
+    /// A page, and what its maker has to say of it.
+    pub async fn page_with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<(Vec<u8>, T), Fault> + Send + 'static,
+    ) -> Result<(Bytes, T), Fault> {
         let held = self.hold(ShareLane::Pages, PAGE_BYTES).await?;
-        let (out, held) = self.run(ShareLane::Pages, move || Ok((work()?, held))).await?;
-        Ok(counted(out, held))
+        let ((out, said), held) = self.run(ShareLane::Pages, move || Ok((work()?, held))).await?;
+        Ok((counted(out, held), said))
     }
 
     /// Work that reads many rows leaves the connection's task, and waits for a place. What it takes

@@ -5,7 +5,7 @@ use crate::domain::{RefusedKind, Verb};
 use crate::http::gate::route::{Answer, Later, Row};
 use crate::http::own::{feed, plans, quarantine, receipt};
 use crate::http::push::{Ask, Items, Source, bodyless};
-use crate::http::read::{asset, changes, explain, list, me};
+use crate::http::read::{asset, changes, explain, export, list, me};
 use crate::http::request::call::Call;
 use crate::http::request::intake::Accept;
 use hyper::Method;
@@ -26,7 +26,7 @@ pub enum PartnerHandler {
 /// Paths are the shorthand `/api/…`. Reads also know the parameters of
 /// [`crate::http::request::position`].
 #[rustfmt::skip]
-pub static ROWS: [Row<PartnerHandler>; 25] = [
+pub static ROWS: [Row<PartnerHandler>; 26] = [
     page("/api/prices", &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"],
         |call| Box::pin(list::prices(call))),
     push(Method::POST, "/api/prices", &["atomic", "dry_run"], Ask {
@@ -84,7 +84,8 @@ pub static ROWS: [Row<PartnerHandler>; 25] = [
     }),
 
     page("/api/assets/{id}/explain", &["id", "member"], |call| Box::pin(explain::answer(call))),
-    page("/api/changes", &["since", "cursor", "limit", "partner", "type"], |call| Box::pin(changes::answer(call))),
+    page("/api/changes", &["since", "cursor", "limit", "partner", "type", "full", "mode", "events"], |call| Box::pin(changes::answer(call))),
+    page("/api/export", &["partner", "deleted", "resume"], |call| Box::pin(export::answer(call))),
     push(Method::POST, "/api/events", &["atomic", "dry_run"], Ask {
         items: Items::Mixed,
         refused: RefusedKind::Event,

@@ -3,16 +3,22 @@
 
 use super::stream;
 use super::window::{Style, Window, since};
+use crate::clock::{Mark, sleep};
 use crate::codec::{cursor, json};
+use crate::domain::Seq;
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::page::LIMIT_MAX;
+use crate::http::request::position::WAIT_SECONDS_MAX;
 use hyper::header::ACCEPT;
 use hyper::{Response, StatusCode};
+use std::sync::Arc;
+use std::time::Duration;
 
 const LIMIT_DEFAULT: u64 = 100;
 
-/// A page of changes, or the stream of them where the client accepts events.
+/// A page of changes, or the stream of them where the client accepts events. An empty page is given
+/// at once, or with `?wait=` once there is something to show, or the seconds have passed.
 pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let window = Window::of(call)?;
     let since = since(call)?;
@@ -20,20 +26,43 @@ pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
         let pass = call.app().keys.pass(&call.head.headers).ok_or(Fault::Unauthorized)?;
         return Ok(stream::open(call.client, call.share(), window, since, pass));
     }
-    let since = window.seq_of(since)?;
+    let mut since = window.seq_of(since)?;
     let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize;
-    let share = call.share();
-    let out = share.page(move || {
-        let journal = window.reader.journal();
-        let piece = window.piece(since, limit, Style::JsonArray)?;
-        let mut out = piece.bytes;
-        out.extend_from_slice(b"],\"next_cursor\":");
-        json::quote(&mut out, &cursor::encode(journal, piece.at));
-        let more = if piece.at < window.reader.durable() { ",\"more\":true}" } else { ",\"more\":false}" };
-        out.extend_from_slice(more.as_bytes());
-        Ok(out)
-    });
-    Ok(reply::json(StatusCode::OK, out.await?))
+    let wait = Duration::from_secs(call.query.number("wait", WAIT_SECONDS_MAX)?.unwrap_or_default());
+    let (asked_at, window) = (Mark::now(), Arc::new(window));
+    let (mut durable, mut end) = (window.reader.subscribe(), call.app().streams_end());
+    loop {
+        durable.mark_unchanged();
+        let read = Arc::clone(&window);
+        let (out, seen) = call.share().page_with(move || page(&read, since, limit)).await?;
+        let left = wait.saturating_sub(asked_at.elapsed());
+        if seen.has_items || left.is_zero() || *end.borrow() {
+            return Ok(reply::json(StatusCode::OK, out));
+        }
+        since = seen.at;
+        tokio::select! {
+            changed = durable.wait_for(|durable| *durable > since) => { changed.map_err(|_| Fault::StoreFailed)?; }
+            _ = end.changed() => {}
+            () = sleep(left) => {}
+        }
+    }
+}
+
+/// What a page has come to.
+struct Seen {
+    /// How far it has looked.
+    at: Seq,
+    has_items: bool,
+}
+
+fn page(window: &Window, since: Seq, limit: usize) -> Result<(Vec<u8>, Seen), Fault> {
+    let piece = window.piece(since, limit, Style::JsonArray)?;
+    let mut out = piece.bytes;
+    out.extend_from_slice(b"],\"next_cursor\":");
+    json::quote(&mut out, &cursor::encode(window.reader.journal(), piece.at));
+    let has_more = piece.at < window.reader.durable();
+    out.extend_from_slice(if has_more { b",\"more\":true}" } else { b",\"more\":false}" });
+    Ok((out, Seen { at: piece.at, has_items: piece.shown_to.is_some() }))
 }
 
 fn wants_events(call: &Call<'_>) -> bool {

@@ -98,7 +98,7 @@ async fn page(call: &Call<'_>, filter: Filter, show: Show) -> Result<Response<Bo
 }
 
 /// The partners that a list runs over, by name.
-fn partners(call: &Call<'_>) -> Result<Vec<Arc<PartnerEntry>>, Fault> {
+pub(super) fn partners(call: &Call<'_>) -> Result<Vec<Arc<PartnerEntry>>, Fault> {
     let named = call.query.one("partner")?;
     match (&call.partner, named) {
         (Some(own), Some(named)) if named != own.name.as_str() => Err(Fault::NoSuchPartner),

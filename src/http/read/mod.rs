@@ -4,6 +4,8 @@ pub mod asset;
 pub mod changes;
 mod damaged;
 pub mod explain;
+pub mod export;
+mod form;
 pub mod list;
 pub mod me;
 mod stream;

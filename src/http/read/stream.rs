@@ -44,6 +44,8 @@ const BUFFER_BYTES: usize = 64 << 10;
 const RETRY_MS: i64 = 1000;
 const RETRY_SPREAD_MS: i64 = 2000;
 const RETRY_WHEN_FULL_MS: i64 = 10_000;
+/// Some clients take a body without a named charset for Latin-1.
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 
 /// A browser gives up for good at any status but 200: where there is no place left, the stream
 /// opens, says when to come back, and ends.
@@ -54,10 +56,10 @@ pub fn open(client: &Client, share: Arc<Share>, window: Window, since: Since, pa
         Some(place) => follow(client, (window, since), pass, (share, place)),
         None => {
             app.metrics.shed("streams");
-            body::whole(retry(app, RETRY_WHEN_FULL_MS))
+            body::whole(full(app, window.names_events()))
         }
     };
-    let mut response = reply::with_body(StatusCode::OK, HeaderValue::from_static("text/event-stream"), body);
+    let mut response = reply::with_body(StatusCode::OK, EVENT_STREAM, body);
     // a proxy that buffers would hold events back
     response
         .headers_mut()
@@ -90,9 +92,19 @@ fn follow(
     body::stream(unfold(follower, Follower::frame))
 }
 
+/// When to come back, as the first line of the block that follows: a block of its own is an empty
+/// event to some clients, and passed over by others.
 fn retry(app: &App, least_ms: i64) -> String {
     let spread = app.clock.now().0.rem_euclid(RETRY_SPREAD_MS);
-    format!("retry: {}\n\n", least_ms + spread)
+    format!("retry: {}\n", least_ms + spread)
+}
+
+/// All that a stream says for which there is no place.
+fn full(app: &App, names_events: bool) -> Vec<u8> {
+    let mut out = retry(app, RETRY_WHEN_FULL_MS).into_bytes();
+    let data = br#"{"type":"end","reason":"streams_full"}"#;
+    view::sse_frame(&mut out, if names_events { "end" } else { "" }, "", data);
+    out
 }
 
 /// Of the caller's own, and of all.
@@ -174,13 +186,15 @@ impl Follower {
     fn begin(&mut self, since: Since) -> Vec<u8> {
         let mut out = retry(&self.attendance.app, RETRY_MS).into_bytes();
         match self.window.seq_of(since) {
-            Ok(at) => {
-                self.next = Next::After(at);
-                self.told = at;
-            }
-            Err(fault) => self.give_up(&mut out, &fault),
+            Ok(at) => self.go_on(at),
+            Err(fault) => self.answer_fault(&mut out, &fault),
         }
         out
+    }
+
+    fn go_on(&mut self, at: Seq) {
+        self.next = Next::After(at);
+        self.told = at;
     }
 
     async fn after(&mut self, mut at: Seq) -> Bytes {
@@ -206,7 +220,7 @@ impl Follower {
                     Err(Fault::Shed(_)) => {}
                     Err(fault) => {
                         let mut out = Vec::new();
-                        self.give_up(&mut out, &fault);
+                        self.answer_fault(&mut out, &fault);
                         return out.into();
                     }
                 }
@@ -236,7 +250,7 @@ impl Follower {
         }
         // what is large is not read on the connection's task either, though it be few changes: in a
         // place, so that few records are in memory at once
-        let is_small = self.frame_bytes <= FRAME_HELD_BYTES && !self.window.reader.has_large_after(at);
+        let is_small = self.frame_bytes <= FRAME_HELD_BYTES && !self.window.reads_much_after(at);
         let is_near = durable.0 - at.0 <= NEAR_CHANGES && is_small;
         loop {
             let held = self.share.hold(ShareLane::Replays, self.frame_bytes).await?;
@@ -267,14 +281,15 @@ impl Follower {
     }
 
     /// Proof that the connection lives; and where changes were passed over that this reader does
-    /// not see, of how far it has come.
+    /// not see, of how far it has come. A comment has no blank line behind it, which some clients take
+    /// for an empty event.
     fn keep_alive(&mut self, at: Seq) -> Vec<u8> {
         if at == self.told {
-            return b":\n\n".to_vec();
+            return b":\n".to_vec();
         }
         self.told = at;
         let mut out = Vec::new();
-        self.say(&mut out, "progress", at);
+        self.say(&mut out, "progress", at, "");
         out
     }
 
@@ -282,26 +297,30 @@ impl Follower {
         self.next = Next::End;
         self.attendance.reason = reason;
         let mut out = retry(&self.attendance.app, RETRY_MS).into_bytes();
-        self.say(&mut out, "end", at);
+        self.say(&mut out, "end", at, &format!(",\"reason\":\"{reason}\""));
         out
     }
 
-    /// Ends the stream with the reason. Where changes are missing, an event without id tells the
-    /// client to begin again; never is a gap passed over in silence.
-    fn give_up(&mut self, out: &mut Vec<u8>, fault: &Fault) {
-        self.next = Next::End;
-        self.attendance.reason = "failed";
-        if let Fault::CursorGone { oldest } = fault {
-            self.attendance.reason = "reset";
-            let data =
-                format!("{{\"oldest_cursor\":{},\"catalogue\":\"/api/assets\"}}", json::quoted(oldest));
-            out.extend_from_slice(format!("event: reset\nid:\ndata: {data}\n\n").as_bytes());
-        }
+    /// Ends the stream; but where changes are missing it goes on from now: an event tells the client
+    /// to read the catalogue again. Its id is the cursor to come back with, since a client that comes
+    /// back by itself would else be told the same for ever. Never is a gap passed over in silence.
+    fn answer_fault(&mut self, out: &mut Vec<u8>, fault: &Fault) {
+        let Fault::CursorGone { oldest } = fault else {
+            self.next = Next::End;
+            self.attendance.reason = "failed";
+            return;
+        };
+        self.attendance.app.metrics.stream_reset();
+        let at = self.window.reader.durable();
+        let more = format!(",\"oldest_cursor\":{},\"catalogue\":\"/api/export\"", json::quoted(oldest));
+        self.say(out, "reset", at, &more);
+        self.go_on(at);
     }
 
-    fn say(&self, out: &mut Vec<u8>, event: &str, at: Seq) {
+    /// An event about the stream itself, which names a cursor to come back with.
+    fn say(&self, out: &mut Vec<u8>, event: &str, at: Seq, more: &str) {
         let text = cursor::encode(self.window.reader.journal(), at);
-        let data = format!("{{\"cursor\":{}}}", json::quoted(&text));
-        view::sse_frame(out, event, &text, data.as_bytes());
+        let data = format!("{{\"type\":\"{event}\",\"cursor\":{}{more}}}", json::quoted(&text));
+        view::sse_frame(out, if self.window.names_events() { event } else { "" }, &text, data.as_bytes());
     }
 }

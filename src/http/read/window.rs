@@ -1,10 +1,13 @@
 //! What one reader sees of the change stream: from where, of whom, and a piece of it rendered.
 
+use super::form::{ChangeForm, LastPrices, add_asset, refer_if_large};
 use crate::actors::Registry;
+use crate::clock::Clock;
 use crate::codec::cursor;
 use crate::codec::render::{Audience, CHANGE_TYPES};
 use crate::domain::{Committed, PartnerNo, Seq};
-use crate::http::reply::{Fault, view};
+use crate::http::reply::Fault;
+use crate::http::reply::view::{self, Scene};
 use crate::http::request::call::Call;
 use crate::http::request::{page, position};
 use crate::store::{ReadError, Reader};
@@ -12,6 +15,9 @@ use crate::store::{ReadError, Reader};
 /// Raw changes looked at in one go: with those of others and internal ones among them.
 const BATCH_CHANGES: usize = 250;
 const BATCHES_MAX: usize = 80;
+/// The same where prices are conflated: the more are read together, the fewer are told.
+const CONFLATED_CHANGES: usize = 5_000;
+const CONFLATED_BATCHES_MAX: usize = 4;
 /// A page ends here though it is not full, and so does a frame of a stream: as many as there are
 /// streams may wait for their clients.
 const PAGE_BYTES_MAX: usize = 256 * 1024;
@@ -26,6 +32,8 @@ pub struct Window {
     partners: Option<Vec<PartnerNo>>,
     types: Option<Vec<String>>,
     audience: Audience,
+    form: ChangeForm,
+    clock: Clock,
 }
 
 /// A piece of the stream, rendered.
@@ -106,7 +114,19 @@ impl Window {
         }
         let types = (!types.is_empty()).then_some(types);
         let audience = if call.is_partner() { Audience::Partner } else { Audience::Others };
-        Ok(Window { reader: app.reader.clone(), registry: app.registry.clone(), partners, types, audience })
+        let (reader, registry) = (app.reader.clone(), app.registry.clone());
+        let (form, clock) = (ChangeForm::of(call)?, app.clock.clone());
+        Ok(Window { reader, registry, partners, types, audience, form, clock })
+    }
+
+    /// Whether server-sent events bear names.
+    pub fn names_events(&self) -> bool {
+        !self.form.unnamed
+    }
+
+    /// Whether a piece after `since` may take more than a moment to read, however short it is.
+    pub fn reads_much_after(&self, since: Seq) -> bool {
+        self.form.full || self.form.conflated || self.reader.has_large_after(since)
     }
 
     /// The sequence after which to begin.
@@ -128,31 +148,34 @@ impl Window {
             Style::JsonArray => PAGE_BYTES_MAX,
             Style::Events => FRAME_BYTES_MAX,
         };
+        let (batch, batches, batch_bytes) = match self.form.conflated {
+            true => (CONFLATED_CHANGES, CONFLATED_BATCHES_MAX, PAGE_BYTES_MAX),
+            false => (BATCH_CHANGES, BATCHES_MAX, bytes_max),
+        };
         let mut piece = Piece { bytes: Vec::with_capacity(8 * 1024), at: since, shown_to: None };
         if style == Style::JsonArray {
             piece.bytes.extend_from_slice(b"{\"items\":[");
         }
         let mut shown = 0;
-        for _ in 0..BATCHES_MAX {
+        for _ in 0..batches {
             if piece.at >= self.reader.durable() {
                 break;
             }
             let page =
-                self.reader.changes_within(piece.at, BATCH_CHANGES, bytes_max).map_err(
-                    |error| match error {
-                        // the cursor before the oldest change is the oldest that still leads on
-                        ReadError::Trimmed { oldest } => self.gone(Seq(oldest.0.saturating_sub(1))),
-                        // what is damaged stays so: its reader has to begin again behind it
-                        damaged if damaged.is_damage() => {
-                            tracing::error!(error = %damaged, after = piece.at.0, "changes cannot be read");
-                            self.gone(self.reader.durable())
-                        }
-                        other => Fault::from(other),
-                    },
-                )?;
-            for change in &page.changes {
+                self.reader.changes_within(piece.at, batch, batch_bytes).map_err(|error| match error {
+                    // the cursor before the oldest change is the oldest that still leads on
+                    ReadError::Trimmed { oldest } => self.gone(Seq(oldest.0.saturating_sub(1))),
+                    // what is damaged stays so: its reader has to begin again behind it
+                    damaged if damaged.is_damage() => {
+                        tracing::error!(error = %damaged, after = piece.at.0, "changes cannot be read");
+                        self.gone(self.reader.durable())
+                    }
+                    other => Fault::from(other),
+                })?;
+            let last = LastPrices::of(&page.changes, self.form);
+            for (place, change) in page.changes.iter().enumerate() {
                 piece.at = change.seq;
-                if self.show(&mut piece.bytes, change, style) {
+                if !last.is_conflated(change, place) && self.show(&mut piece.bytes, change, style)? {
                     shown += 1;
                     piece.shown_to = Some(change.seq);
                 }
@@ -166,27 +189,36 @@ impl Window {
     }
 
     /// Whether the change is one that this reader sees.
-    fn show(&self, out: &mut Vec<u8>, committed: &Committed, style: Style) -> bool {
+    fn show(&self, out: &mut Vec<u8>, committed: &Committed, style: Style) -> Result<bool, Fault> {
         let partner = committed.change.partner;
         let is_mine = self.partners.as_ref().is_none_or(|partners| partners.contains(&partner));
-        let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine) else { return false };
+        let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine) else { return Ok(false) };
         // by the life that committed it, so that a change has one cursor for ever
         let journal = self.reader.journal_of(committed.seq);
         let mut change = Vec::with_capacity(512);
         let Some(kind) = view::change(&mut change, journal, (&partner, self.audience), committed) else {
-            return false;
+            return Ok(false);
         };
         if self.types.as_ref().is_some_and(|types| types.iter().all(|wanted| wanted != kind)) {
-            return false;
+            return Ok(false);
+        }
+        if self.form.full {
+            let now = self.clock.now();
+            let scene = Scene { partner: &partner, journal: self.reader.journal(), now };
+            add_asset(&mut change, &self.reader, &scene, (committed, self.audience))?;
         }
         match style {
             Style::JsonArray => {
                 page::separate(out);
                 out.extend_from_slice(&change);
             }
-            Style::Events => view::sse_frame(out, kind, &cursor::encode(journal, committed.seq), &change),
+            Style::Events => {
+                refer_if_large(&mut change, journal, &partner, committed, kind);
+                let event = if self.form.unnamed { "" } else { kind };
+                view::sse_frame(out, event, &cursor::encode(journal, committed.seq), &change);
+            }
         }
-        true
+        Ok(true)
     }
 }
 

@@ -95,7 +95,7 @@ impl Fault {
             Fault::BadCursor => words(S::BAD_REQUEST, "bad_cursor", "This is not a cursor of this server")
                 .hint("Send a cursor exactly as it was given."),
             Fault::CursorGone { .. } => words(S::GONE, "cursor_gone", "The changes after this cursor are not all here")
-                .hint("Read the catalogue again by GET /api/assets, and follow from the cursor it names."),
+                .hint("Read the catalogue again by GET /api/export, and follow from the cursor that its first line names."),
             Fault::CursorNotReached =>
                 words(S::SERVICE_UNAVAILABLE, "cursor_not_reached", "The cursor was not reached in time"),
             Fault::StoreFailed | Fault::Damaged => store_words(matches!(self, Fault::Damaged)),

@@ -38,7 +38,8 @@ impl Position {
 
 /// The parameters that every read knows.
 const READ_PARAMETERS: [&str; 2] = ["min_cursor", "wait"];
-const WAIT_SECONDS_MAX: u64 = 30;
+/// The longest `?wait=`.
+pub const WAIT_SECONDS_MAX: u64 = 30;
 
 /// Refuses what neither this read nor reads in general know.
 pub fn refuse_unknown(call: &Call<'_>, parameters: &[&str]) -> Result<(), Fault> {

@@ -63,6 +63,7 @@ pub(super) const SHED: &str = "tidegate_shed_total";
 pub(super) const HTTP_REQUESTS: &str = "tidegate_http_requests_total";
 pub(super) const SSE_STREAMS: &str = "tidegate_sse_streams";
 pub(super) const SSE_DISCONNECTS: &str = "tidegate_sse_disconnects_total";
+pub(super) const SSE_RESETS: &str = "tidegate_sse_resets_total";
 pub(super) const DELIVERIES: &str = "tidegate_deliveries_total";
 pub(super) const DELIVERIES_OLDEST: &str = "tidegate_deliveries_oldest_timestamp_seconds";
 pub(super) const GAPS_OPENED: &str = "tidegate_gaps_opened_total";
@@ -79,7 +80,7 @@ pub(super) const BUILD_INFO: &str = "tidegate_build_info";
 
 /// Every metric of the daemon.
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 42] = [
+pub const CATALOGUE: [Metric; 43] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -109,6 +110,7 @@ pub const CATALOGUE: [Metric; 42] = [
     counter(HTTP_REQUESTS, &["route", "method", "code"], "Requests answered, by class of status code."),
     metric(SSE_STREAMS, MetricKind::Gauge, "Change streams open now."),
     counter(SSE_DISCONNECTS, &["reason"], "Change streams that ended, by reason."),
+    metric(SSE_RESETS, MetricKind::Counter, "Followers that were told to read the catalogue again, since changes after their cursor are gone."),
     counter(DELIVERIES, &["partner", "outcome"], "Pushes with a delivery id: new, replayed, or reused for another body."),
     gauge(DELIVERIES_OLDEST, &["partner"], "When the oldest delivery still remembered was received; 0 for none."),
     counter(GAPS_OPENED, &["partner"], "Missing ranges of numbered price streams; one that a late message splits counts once more."),

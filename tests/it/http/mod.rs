@@ -6,6 +6,7 @@ mod decoders;
 mod deliveries;
 mod events;
 pub mod explain;
+mod export;
 mod gaps;
 mod on_top;
 mod parked;

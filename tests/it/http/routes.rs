@@ -16,7 +16,7 @@ const OBJECT: Option<&str> = Some("application/json");
 const PATCH: Option<&str> = Some("application/merge-patch+json, application/json");
 
 #[rustfmt::skip]
-const WAYS: [Way; 25] = [
+const WAYS: [Way; 26] = [
     (Method::GET, "/prices", "partner, status, class, changed_since, limit, cursor, quote, id, min_cursor, wait", None),
     (Method::POST, "/prices", "atomic, dry_run", ITEMS),
     (Method::GET, "/assets", "partner, status, class, changed_since, limit, cursor, fields, min_cursor, wait", None),
@@ -30,7 +30,8 @@ const WAYS: [Way; 25] = [
     (Method::PUT, "/assets/a/price", "id, quote, dry_run", OBJECT),
     (Method::DELETE, "/assets/a/price", "id, quote, at, dry_run", None),
     (Method::GET, "/assets/a/explain", "id, member, min_cursor, wait", None),
-    (Method::GET, "/changes", "since, cursor, limit, partner, type, min_cursor, wait", None),
+    (Method::GET, "/changes", "since, cursor, limit, partner, type, full, mode, events, min_cursor, wait", None),
+    (Method::GET, "/export", "partner, deleted, resume, min_cursor, wait", None),
     (Method::POST, "/events", "atomic, dry_run", ITEMS),
     (Method::GET, "/receipts/1", "hash, min_cursor, wait", None),
     (Method::GET, "/me", "min_cursor, wait", None),

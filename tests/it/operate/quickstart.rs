@@ -99,7 +99,7 @@ async fn the_examples_of_the_quick_start_work_as_they_stand_there() {
         shell
     };
     let blocks = blocks("sh");
-    let [me, asset, prices, delivery, receipt, event, changes] = blocks[..] else {
+    let [me, asset, prices, delivery, receipt, event, export, changes] = blocks[..] else {
         panic!("the page has other examples: {blocks:?}")
     };
     assert_eq!(answered(typed(me)).await["partner"], "acme");
@@ -118,6 +118,11 @@ async fn the_examples_of_the_quick_start_work_as_they_stand_there() {
     assert_eq!(receipt["items"][0]["cursor"], delivery["cursor"], "{receipt}");
     let event = answered(typed(event)).await;
     assert_eq!(event["outcome"], "unchanged", "{event}");
+    let exported = typed(export).output().unwrap();
+    let exported = String::from_utf8(exported.stdout).unwrap();
+    let types: Vec<_> =
+        exported.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["type"].clone()).collect();
+    assert_eq!(types, ["export", "asset", "end"], "{exported}");
     let mut following = typed(changes).spawn().unwrap();
     let told = following.stdout.take().unwrap();
     let change = spawn_blocking(|| first_change(told)).await.unwrap();

@@ -1,0 +1,112 @@
+//! In which form a reader of the change stream wants its changes.
+
+use crate::actors::PartnerEntry;
+use crate::codec::render::{Audience, change_reference};
+use crate::domain::{AssetId, ChangeKind, Committed, PartnerNo, PriceChange, QuoteName, Slot};
+use crate::http::reply::Fault;
+use crate::http::reply::view::Scene;
+use crate::http::request::call::Call;
+use crate::store::Reader;
+use std::collections::HashMap;
+
+/// Some clients break at a line of 512 KiB: of a larger change the stream names the asset alone.
+const LINE_BYTES_MAX: usize = 384 << 10;
+
+/// What of a change is shown, and under which name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChangeForm {
+    /// `full=true`: each with its whole asset as it is now, so that it can be created from the change.
+    pub full: bool,
+    /// `mode=conflated`: of the prices of one quote that are read together the last alone.
+    pub conflated: bool,
+    /// `events=unnamed`: server-sent events without names, for `onmessage`.
+    pub unnamed: bool,
+}
+
+impl ChangeForm {
+    /// What the query asks for.
+    pub fn of(call: &Call<'_>) -> Result<ChangeForm, Fault> {
+        let word = |name, usual: &str, other: &str| match call.query.one(name)?.as_deref() {
+            None => Ok(false),
+            Some(text) if text == usual => Ok(false),
+            Some(text) if text == other => Ok(true),
+            Some(_) => Err(Fault::QueryWord { name, known: format!("{usual}, {other}") }),
+        };
+        Ok(ChangeForm {
+            full: word("full", "false", "true")?,
+            conflated: word("mode", "all", "conflated")?,
+            unnamed: word("events", "named", "unnamed")?,
+        })
+    }
+}
+
+/// Of the visible prices among some changes, the place of the last of each quote.
+pub struct LastPrices(HashMap<(PartnerNo, Slot, QuoteName), usize>);
+
+impl LastPrices {
+    /// Without `conflated`, none is known and all are shown.
+    pub fn of(changes: &[Committed], form: ChangeForm) -> LastPrices {
+        let places = changes.iter().enumerate().filter(|_| form.conflated);
+        LastPrices(places.filter_map(|(place, change)| Some((quote_of(change)?, place))).collect())
+    }
+
+    /// Whether a later one of the same quote will be shown in its stead.
+    pub fn is_conflated(&self, change: &Committed, place: usize) -> bool {
+        quote_of(change).is_some_and(|quote| self.0.get(&quote).is_some_and(|last| *last > place))
+    }
+}
+
+fn quote_of(committed: &Committed) -> Option<(PartnerNo, Slot, QuoteName)> {
+    match &committed.change.kind {
+        ChangeKind::Price(PriceChange { slot, visible: true, quote, .. }) => {
+            Some((committed.change.partner, *slot, quote.name))
+        }
+        _ => None,
+    }
+}
+
+/// Adds the asset as it is now to a change of it; null where it is gone, which a later change says.
+pub fn add_asset(
+    change: &mut Vec<u8>,
+    reader: &Reader,
+    scene: &Scene<'_>,
+    (committed, audience): (&Committed, Audience),
+) -> Result<(), Fault> {
+    let Some(id) = asset_of(committed) else { return Ok(()) };
+    let row = reader.asset(scene.partner.no, id)?.filter(|row| row.head.is_alive());
+    let row = row.filter(|row| !row.head.hidden || audience == Audience::Partner);
+    debug_assert_eq!(change.last(), Some(&b'}'), "a change is an object");
+    change.pop();
+    change.extend_from_slice(b",\"asset\":");
+    match row {
+        Some(row) => scene.asset(change, &row, None),
+        None => change.extend_from_slice(b"null"),
+    }
+    change.push(b'}');
+    Ok(())
+}
+
+fn asset_of(committed: &Committed) -> Option<&AssetId> {
+    match &committed.change.kind {
+        ChangeKind::Asset(change) => Some(&change.id),
+        ChangeKind::Price(change) => Some(&change.id),
+        ChangeKind::Record(_) => None,
+    }
+}
+
+/// Names a change's asset in place of a line that some clients could not take.
+pub fn refer_if_large(
+    change: &mut Vec<u8>,
+    journal: u32,
+    partner: &PartnerEntry,
+    committed: &Committed,
+    kind: &'static str,
+) {
+    if change.len() <= LINE_BYTES_MAX {
+        return;
+    }
+    if let Some(id) = asset_of(committed) {
+        change.clear();
+        change_reference(change, committed, (kind, partner.name.as_str(), id), journal);
+    }
+}
