@@ -178,7 +178,7 @@ mod tests {
 
     fn body(text: &str) -> PushBody {
         let form = Form { ndjson: false, kind: RefusedKind::Post };
-        PushBody { bytes: text.to_owned().into(), form, id: None }
+        PushBody { bytes: text.to_owned().into(), form, id: None, quote: None }
     }
 
     #[test]

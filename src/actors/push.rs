@@ -3,7 +3,7 @@
 use super::admission::{Permit, Shed};
 use super::delivery::{Delivery, Standing};
 use crate::codec::request::again::Form;
-use crate::domain::{AssetId, ItemOutcome, Micros, Missing, Origin, Seq, Write};
+use crate::domain::{AssetId, ItemOutcome, Micros, Missing, Origin, QuoteName, Seq, Write};
 use crate::rules::push::condition::Condition;
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -45,6 +45,8 @@ pub struct PushBody {
     pub form: Form,
     /// The asset that the path named.
     pub id: Option<AssetId>,
+    /// The quote that the query named.
+    pub quote: Option<QuoteName>,
 }
 
 /// What became of a push; sent when all that it rests on is durable. `E` is what it came to.

@@ -31,7 +31,8 @@ pub use records::{
     ActionKind, DeliveredItems, DeliveryAge, DeliveryKey, DeliveryRecord, FeedState, IdsInHead, InlineIds,
     LastUndated, LostPart, LostWrite, Missing, MissingRange, OperatorAction, PartnerNumber, Plan, PlanPage,
     PlanPageKey, PlanState, QuarantineRow, RecordChange, RecordFault, RecordKind, RecordedPushes,
-    RefusedKind, RefusedOrigin, RunCounts, RunId, RunReport, RunStatus, SAMPLE_IDS, SetBack, StreamState,
+    RefusedKind, RefusedOrigin, RowAbove, RunCounts, RunId, RunReport, RunStatus, SAMPLE_IDS, SetBack,
+    StreamState, ValueAbove,
 };
 pub use stamp::{Lane, Micros, Stamp};
 pub use write::{AssetWrite, PriceWrite, Verb, Write};

@@ -18,8 +18,8 @@ use crate::domain::{Outcome, PartnerName};
 use catalogue::{
     ACTOR_RESTARTS, AMBIGUOUS, BUILD_INFO, CHECKPOINT_SECONDS, CLOCK_BEHIND, COMMIT_CHANGES, COMMIT_FAILURES,
     COMMIT_SECONDS, HTTP_REQUESTS, LOG_DROPPED, OVERLAY_BYTES, PARKED_PRICES, PARTNER_UP, PUSH_DURABLE,
-    PUSH_ITEMS, PUSH_REQUESTS, QUARANTINE_DROPPED, QUARANTINE_ROWS, QUEUE_BYTES, RECOVERY_CHANGES,
-    RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_RESETS, SSE_STREAMS, STORE_DAMAGED,
+    PUSH_ITEMS, PUSH_REQUESTS, QUARANTINE_CLOSED, QUARANTINE_DROPPED, QUARANTINE_ROWS, QUEUE_BYTES,
+    RECOVERY_CHANGES, RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_RESETS, SSE_STREAMS, STORE_DAMAGED,
 };
 use metrics::{Counter, Gauge, Histogram, Recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
@@ -191,6 +191,7 @@ pub struct PartnerMetrics {
     up: Gauge,
     quarantine_rows: Gauge,
     quarantine_dropped: Counter,
+    quarantine_closed: Counter,
     parked_prices: Gauge,
     ambiguous: Counter,
     deliveries: DeliveryMetrics,
@@ -217,6 +218,7 @@ impl PartnerMetrics {
             up: new_gauge(&recorder, PARTNER_UP, &own),
             quarantine_rows: new_gauge(&recorder, QUARANTINE_ROWS, &own),
             quarantine_dropped: new_counter(&recorder, QUARANTINE_DROPPED, &own),
+            quarantine_closed: new_counter(&recorder, QUARANTINE_CLOSED, &own),
             parked_prices: new_gauge(&recorder, PARKED_PRICES, &own),
             ambiguous: new_counter(&recorder, AMBIGUOUS, &own),
             deliveries: DeliveryMetrics::new(&recorder, name.as_str()),
@@ -250,6 +252,11 @@ impl PartnerMetrics {
     pub fn quarantine_stands_at(&self, rows: usize, dropped: u64) {
         self.quarantine_rows.set(rows as f64);
         self.quarantine_dropped.increment(dropped);
+    }
+
+    /// So many rows closed themselves, since what they hold was taken later.
+    pub fn quarantine_rows_closed(&self, rows: u64) {
+        self.quarantine_closed.increment(rows);
     }
 
     /// So many prices wait for their assets.

@@ -7,6 +7,7 @@
 use super::books::refusals::row_of_parked;
 use super::ledger::Decisions;
 use super::ledger::recent::SetTicket;
+use super::ledger::taken::Taken;
 use super::state::PartnerState;
 use crate::actors::push::Unavailable;
 use crate::actors::storage::{Ack, PendingSet, approximate_bytes};
@@ -140,13 +141,14 @@ impl PartnerState {
         self.plans.forget(slot);
     }
 
-    /// Counts the ties that were decided (D3), and adds the record of what lost to the set that it
-    /// lost in.
+    /// Counts the ties that were decided (D3), adds the record of what lost to the set that it lost in,
+    /// and takes the rows out that what was taken has closed (F2).
     pub fn account_for(&mut self, decisions: Decisions) -> WriteSet {
-        let (mut set, losses, ambiguous) = decisions.into_parts();
+        let Decisions { mut set, losses, taken, ambiguous } = decisions;
         self.metrics.ambiguous_order(ambiguous);
         let now = self.shared.clock.now();
         set.changes.extend(self.lost.record(losses, (&self.shared.reader, self.no), now));
+        self.close_rows(&taken, &mut set);
         set
     }
 
@@ -156,6 +158,18 @@ impl PartnerState {
             let feed = self.metrics.feed();
             outcomes.into_iter().for_each(|state| feed.plan_came_to(state.as_str()));
             feed.plans_held(self.plans.held());
+        }
+    }
+
+    fn close_rows(&mut self, taken: &[Taken], set: &mut WriteSet) {
+        let closed = self.quarantine.close(taken, set);
+        self.count_closed(closed);
+    }
+
+    pub fn count_closed(&self, rows: u64) {
+        if rows > 0 {
+            self.metrics.quarantine_rows_closed(rows);
+            self.metrics.quarantine_stands_at(self.quarantine.len(), 0);
         }
     }
 

@@ -156,6 +156,7 @@ impl PartnerState {
             policy: &self.settings.policy,
             history_floor: self.feed.history_floor.map(Micros),
             lacked: Lacked::of(&self.feed),
+            awaited: self.quarantine.awaited(),
             prefetched,
             now: self.shared.clock.now(),
             origin,

@@ -2,8 +2,8 @@
 
 use crate::codec::json::{self, Kind};
 use crate::codec::reserved::{Refusal, shortened};
-use crate::domain::Rule;
 use crate::domain::mapping::{Case, Field, Place, Pointer, Unlisted};
+use crate::domain::{RowAbove, Rule, ValueAbove};
 use compact_str::CompactString;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -24,6 +24,19 @@ pub struct Above {
     pub values: BTreeMap<(u8, Pointer), Box<str>>,
     /// The names of the elements, the nearest first; an array's are their indices.
     pub keys: Vec<Box<str>>,
+}
+
+impl From<&RowAbove> for Above {
+    fn from(kept: &RowAbove) -> Above {
+        let value = |value: &ValueAbove| {
+            let at = Pointer(value.at.iter().map(CompactString::from).collect());
+            ((value.up, at), value.raw.as_str().into())
+        };
+        Above {
+            values: kept.values.iter().map(value).collect(),
+            keys: kept.keys.iter().map(|key| key.as_str().into()).collect(),
+        }
+    }
 }
 
 /// Something of a file that is odd and no fault of one record.

@@ -3,8 +3,9 @@
 //!
 //! - Key: the row's number, eight bytes, big-endian; numbers rise for ever.
 //! - Value: JSON of `QuarantineRow`.
-//! - Lifetime: until the row is released or dropped, or until newer ones push it out (`quarantine_max`
-//!   and `quarantine_bytes_max` of the partner's policy).
+//! - Lifetime: until the row is released or dropped, until what it holds is taken or is no longer in
+//!   the feed, or until newer ones push it out (`quarantine_max` and `quarantine_bytes_max` of the
+//!   partner's policy).
 
 use super::form::{Encode, Record, RecordCause, from_json, json, number_key, read_number};
 use crate::domain::{QuarantineRow, RecordKind};
@@ -43,6 +44,12 @@ mod tests {
         r#""pointer":"/id","offset":34,"received_at":1780010800000000,"at":1780007200000001,"#,
         r#""origin":{"feed":{"run":4,"record":1}},"raw":"{\"id\":\"\",\"name\":7}","raw_bytes":18}"#,
     );
+    const KEYED: &str = concat!(
+        r#"{"kind":"feed_record","rejected":false,"id":"g1:a","code":"status_unknown","rule":"F2","hint":"","#,
+        r#""pointer":"/status","offset":34,"key":"a","#,
+        r#""above":{"keys":["0"],"values":[{"up":1,"at":["id"],"raw":"\"g1\""}]},"#,
+        r#""received_at":1780010800000000,"origin":{"feed":{"run":4,"record":1}},"raw":"{}","raw_bytes":2}"#,
+    );
     const OF_A_PUSH: &str = concat!(
         r#"{"kind":"price","rejected":true,"id":"p1","quote":"nav","code":"amount_zero","rule":"P4","#,
         r#""hint":"","pointer":"","received_at":1780014400000000,"#,
@@ -56,6 +63,8 @@ mod tests {
             (row.kind, row.origin),
             (RefusedKind::FeedRecord, RefusedOrigin::Feed { run: 4, record: 1 })
         );
+        let row = pinned::<QuarantineRow>(&6, b"\0\0\0\0\0\0\0\x06", KEYED.as_bytes());
+        assert_eq!((row.key.as_deref(), row.above.unwrap().keys), (Some("a"), vec!["0".to_owned()]));
         let row = pinned::<QuarantineRow>(&5, b"\0\0\0\0\0\0\0\x05", OF_A_PUSH.as_bytes());
         assert_eq!((row.id.as_deref(), row.quote.as_deref(), row.at), (Some("p1"), Some("nav"), None));
         assert!(row.rejected && row.is_cut());

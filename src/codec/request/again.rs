@@ -3,7 +3,8 @@
 
 use super::body;
 use super::{BodyLimits, Decoded};
-use crate::domain::{AssetId, Micros, QuoteName, RefusedKind, Verb, Write};
+use crate::codec::{json, reserved};
+use crate::domain::{AssetId, Micros, QuoteName, RefusedKind, Rule, Verb, Write};
 use crate::rules::policy::Policy;
 use compact_str::CompactString;
 
@@ -74,6 +75,84 @@ pub fn decode(item: &str, kind: RefusedKind, named: Named<'_>, policy: &Policy) 
     writes.pop()?.ok()
 }
 
+/// What an item says of its asset: what a later write must speak for to make it of no use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SpokenFor {
+    /// The whole document.
+    Full,
+    /// The members of these names, `price` among them; `None` where they cannot be read.
+    Members(Option<Vec<String>>),
+    /// The end of the asset.
+    Delete,
+    /// The price of this quote.
+    Price(QuoteName),
+    /// It cannot be told.
+    Unclear,
+}
+
+/// What an item that was refused speaks for, as far as its text can be read. `quote`: as it is known
+/// otherwise.
+pub fn spoken_for(item: &str, kind: RefusedKind, quote: Option<QuoteName>) -> SpokenFor {
+    let price = |item| SpokenFor::Price(quote.or_else(|| quote_of(item)).unwrap_or(QuoteName::PRICE));
+    match kind {
+        RefusedKind::Put => SpokenFor::Full,
+        RefusedKind::Post | RefusedKind::Patch => SpokenFor::Members(names_of(item)),
+        RefusedKind::Delete => SpokenFor::Delete,
+        RefusedKind::Price | RefusedKind::AssetPrice | RefusedKind::Withdrawal => price(item),
+        RefusedKind::Event => {
+            let data = enclosed_in(item);
+            match text_at(item, "type").as_deref() {
+                Some("asset.upserted") => SpokenFor::Members(data.and_then(names_of)),
+                Some("asset.replaced") => SpokenFor::Full,
+                Some("asset.deleted") => SpokenFor::Delete,
+                Some("price.updated") => price(data.unwrap_or_default()),
+                _ => SpokenFor::Unclear,
+            }
+        }
+        RefusedKind::FeedRecord | RefusedKind::Snapshot => SpokenFor::Unclear,
+    }
+}
+
+/// An item's own time, where it has one that can be read.
+pub fn time_of(item: &str, kind: RefusedKind) -> Option<Micros> {
+    let time = |item, name: &str| {
+        let raw = json::lookup_in_spoilt(item, &[name.into()])?;
+        reserved::time(raw, Rule::T1).ok().flatten()
+    };
+    match kind {
+        RefusedKind::Price | RefusedKind::AssetPrice => time(item, "as_of"),
+        RefusedKind::Event => {
+            let own =
+                enclosed_in(item).and_then(|data| time(data, "as_of").or_else(|| time(data, "updated_at")));
+            own.or_else(|| time(item, "timestamp"))
+        }
+        _ => time(item, "updated_at"),
+    }
+}
+
+fn enclosed_in(item: &str) -> Option<&str> {
+    json::lookup_in_spoilt(item, &["data".into()])
+}
+
+fn quote_of(item: &str) -> Option<QuoteName> {
+    QuoteName::new(&text_at(item, "quote")?).ok()
+}
+
+fn text_at(item: &str, name: &str) -> Option<String> {
+    let raw = json::lookup_in_spoilt(item, &[name.into()])?;
+    reserved::text(raw, Rule::D1).ok().map(std::borrow::Cow::into_owned)
+}
+
+/// The names of an item's members but for its id and time.
+fn names_of(item: &str) -> Option<Vec<String>> {
+    if item.is_empty() || json::kind(item) != json::Kind::Object {
+        return None;
+    }
+    let members = json::members(item).ok()?;
+    let names = members.into_iter().map(|(name, _)| name.into_owned());
+    Some(names.filter(|name| name != "id" && name != "updated_at").collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +182,30 @@ mod tests {
         assert!(decode(price, RefusedKind::Price, Named::default(), &policy).is_none(), "it names no asset");
         assert!(decode("{\"name\":\"x\"}", RefusedKind::Patch, of_path, &policy).is_some());
         assert!(decode("", RefusedKind::Delete, of_path, &policy).is_none());
+    }
+
+    #[test]
+    fn what_an_item_speaks_for_is_read_as_far_as_its_text_goes() {
+        let of = |item, kind| spoken_for(item, kind, None);
+        let nav = QuoteName::new("nav").unwrap();
+        let members =
+            |names: &[&str]| SpokenFor::Members(Some(names.iter().map(|name| (*name).to_owned()).collect()));
+        let item = r#"{"id":"a","updated_at":"2026-01-01T00:00:00Z","name":"x","price":7}"#;
+        assert_eq!(of(item, RefusedKind::Put), SpokenFor::Full);
+        assert_eq!(of(item, RefusedKind::Post), members(&["name", "price"]));
+        assert_eq!(of("{\"id\":", RefusedKind::Patch), SpokenFor::Members(None));
+        assert_eq!(of(r#"{"quote":"nav","amount":"x"}"#, RefusedKind::Price), SpokenFor::Price(nav));
+        assert_eq!(of("7", RefusedKind::AssetPrice), SpokenFor::Price(QuoteName::PRICE));
+        assert_eq!(spoken_for("7", RefusedKind::AssetPrice, Some(nav)), SpokenFor::Price(nav));
+        let event = |kind: &str| {
+            let item = format!(r#"{{"type":"{kind}","data":{{"id":"a","quote":"nav"}}}}"#);
+            spoken_for(&item, RefusedKind::Event, None)
+        };
+        assert_eq!(event("asset.upserted"), members(&["quote"]));
+        assert_eq!(event("asset.replaced"), SpokenFor::Full);
+        assert_eq!(event("asset.deleted"), SpokenFor::Delete);
+        assert_eq!(event("price.updated"), SpokenFor::Price(nav));
+        assert_eq!(event("asset.moved"), SpokenFor::Unclear);
+        assert!(time_of(item, RefusedKind::Post).is_some() && time_of(item, RefusedKind::Price).is_none());
     }
 }

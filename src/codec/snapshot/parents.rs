@@ -8,6 +8,7 @@ use super::role::Roles;
 use crate::codec::mapping::Above;
 use crate::domain::mapping::Mapping;
 use compact_str::CompactString;
+use std::sync::Arc;
 
 /// Bytes that it may hold.
 const BYTES_MAX: usize = 16 << 20;
@@ -15,12 +16,12 @@ const BYTES_MAX: usize = 16 << 20;
 /// What stands above the records, by the number of their nearest element.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parents {
-    rows: Vec<Above>,
+    rows: Vec<Arc<Above>>,
 }
 
 impl Parents {
     /// Of a record in the element of that number.
-    pub fn of(&self, element: u32) -> Option<&Above> {
+    pub fn of(&self, element: u32) -> Option<&Arc<Above>> {
         self.rows.get(element as usize)
     }
 }
@@ -73,7 +74,7 @@ impl Gathering {
 
     pub fn finish(self, roles: &Roles<'_>) -> Parents {
         let deepest = self.levels.len() - 1;
-        let rows = (0..self.levels[deepest].len()).map(|place| self.row(deepest, place, roles));
+        let rows = (0..self.levels[deepest].len()).map(|place| Arc::new(self.row(deepest, place, roles)));
         Parents { rows: rows.collect() }
     }
 

@@ -191,7 +191,7 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
             let is_page = self.mapping.records.depth() == 0;
             let element = if is_page { self.page } else { (self.elements as u32).saturating_sub(1) };
             let key = key.as_ref().map(|(name, _)| name.as_str());
-            let around = Around { key, above: parents.of(element) };
+            let around = Around { key, above: parents.of(element).map(AsRef::as_ref) };
             let (record, page) = (self.records, self.page);
             visit(RawRecord { record, offset, lead, page, element, around, text });
         }

@@ -73,6 +73,13 @@ pub struct QuarantineRow {
     /// Where the item's text began in its body or file, in bytes; `None` where it has no text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// The name under which a feed's record stood in an object of records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What stood above a feed's record and its mapping reads; `None` also where that is too much to
+    /// keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<RowAbove>,
     /// When it reached us, by our clock.
     pub received_at: i64,
     /// Its source time (T1 to T3); `None` where its file never got one.
@@ -84,6 +91,27 @@ pub struct QuarantineRow {
     pub raw: String,
     /// Bytes of the whole text, of which `raw` may be the beginning only.
     pub raw_bytes: u64,
+}
+
+/// What stood above a feed's record in its file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowAbove {
+    /// The names of the elements, the nearest first; an array's are their indices.
+    pub keys: Vec<String>,
+    /// The values that the mapping reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<ValueAbove>,
+}
+
+/// A value that stood above a feed's record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValueAbove {
+    /// How many levels up, from 1.
+    pub up: u8,
+    /// The names that lead to it from there.
+    pub at: Vec<String>,
+    /// Its source text.
+    pub raw: String,
 }
 
 impl QuarantineRow {
@@ -124,6 +152,8 @@ mod tests {
             hint: String::new(),
             pointer: String::new(),
             offset: None,
+            key: None,
+            above: None,
             received_at: 0,
             at: None,
             origin: RefusedOrigin::Push { delivery: 0 },

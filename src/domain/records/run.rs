@@ -91,8 +91,15 @@ pub struct RunCounts {
     pub value_conflict: u64,
     /// First absences from an undated file (X3): nothing done yet.
     pub absent_once: u64,
+    /// Rows of the quarantine that it closed: what they hold was taken, or is no longer in the file.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rows_closed: u64,
     /// Pushes that were applied between the accepted run before and this one (F9).
     pub pushes: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl RunCounts {

@@ -106,12 +106,12 @@ impl Task {
         }
     }
 
-    /// The asset that the path names.
-    pub fn into_asset(self) -> Option<AssetId> {
+    /// The asset that the path names, and the quote that the query of a body names.
+    pub fn into_subject(self) -> (Option<AssetId>, Option<QuoteName>) {
         match self {
-            Task::Body(_, Decoder::Items { .. }) => None,
-            Task::Body(_, Decoder::Asset { subject, .. }) => Some(subject.id),
-            Task::Query(_, id) => Some(id),
+            Task::Body(_, Decoder::Items { .. }) => (None, None),
+            Task::Body(_, Decoder::Asset { subject, .. }) => (Some(subject.id), subject.quote),
+            Task::Query(_, id) => (Some(id), None),
         }
     }
 

@@ -98,7 +98,8 @@ async fn push(
     let repeats = delivery.as_ref().map(|delivery| delivery.repeats.clone());
     let kinds = ItemKinds::of(ask.items, &writes);
     let form = Form { ndjson, kind: ask.refused };
-    let body = PushBody { bytes, form, id: task.into_asset() };
+    let (id, quote) = task.into_subject();
+    let body = PushBody { bytes, form, id, quote };
     let received_at = app.clock.now();
     // boxed here: it passes through several futures on its way to the actor
     let push = Box::new(Push { writes, received_at, atomic, dry_run, body, permit, delivery, condition });

@@ -53,6 +53,10 @@ pub struct InvalidRecord {
     pub fault: RecordFault,
     /// Bytes of its text.
     pub bytes: u32,
+    /// Bytes from the beginning of its key to there; 0 where it has none.
+    pub lead: u32,
+    /// The number of the element of the document that it is in.
+    pub element: u32,
     /// The rule that it breaks.
     pub rule: Rule,
 }
@@ -250,7 +254,8 @@ fn twin(id: &AssetId, record: &SurveyedRecord, beside_invalid: bool) -> InvalidR
         pointer: String::new(),
         count: None,
     };
-    InvalidRecord { fault, bytes: record.bytes, rule: Rule::F6 }
+    let SurveyedRecord { bytes, lead, element, .. } = *record;
+    InvalidRecord { fault, bytes, lead, element, rule: Rule::F6 }
 }
 
 /// F3: too much of the file is invalid to believe the rest.

@@ -22,7 +22,7 @@ fn record(record: u32, content: u128, updated_at: Option<i64>) -> SurveyedRecord
 fn fault() -> InvalidRecord {
     let fault =
         RecordFault { record: Some(0), code: "x".into(), detail: "x".into(), ..RecordFault::default() };
-    InvalidRecord { fault, bytes: 1, rule: Rule::F2 }
+    InvalidRecord { fault, bytes: 1, lead: 0, element: 0, rule: Rule::F2 }
 }
 
 /// A survey with so many sound records beside those that a test is about.

@@ -52,6 +52,7 @@ pub(super) const FEED_RUN_SECONDS: &str = "tidegate_feed_run_seconds";
 pub(super) const FEED_RECORDS: &str = "tidegate_feed_records_total";
 pub(super) const QUARANTINE_ROWS: &str = "tidegate_quarantine_rows";
 pub(super) const QUARANTINE_DROPPED: &str = "tidegate_quarantine_dropped_total";
+pub(super) const QUARANTINE_CLOSED: &str = "tidegate_quarantine_closed_total";
 pub(super) const PARKED_PRICES: &str = "tidegate_parked_prices";
 pub(super) const FEED_VERDICTS: &str = "tidegate_feed_verdicts_total";
 pub(super) const PUSH_LOSS: &str = "tidegate_push_loss_ratio";
@@ -80,7 +81,7 @@ pub(super) const BUILD_INFO: &str = "tidegate_build_info";
 
 /// Every metric of the daemon.
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 43] = [
+pub const CATALOGUE: [Metric; 44] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -99,6 +100,7 @@ pub const CATALOGUE: [Metric; 43] = [
     counter(FEED_RECORDS, &["partner", "outcome"], "Assets that feed runs decided on, by what became of them."),
     gauge(QUARANTINE_ROWS, &["partner"], "Refused writes and records that are kept."),
     counter(QUARANTINE_DROPPED, &["partner"], "Rows of the quarantine that newer ones pushed out."),
+    counter(QUARANTINE_CLOSED, &["partner"], "Rows of the quarantine that closed themselves, since what they hold was taken later."),
     gauge(PARKED_PRICES, &["partner"], "Prices that wait for their asset."),
     counter(FEED_VERDICTS, &["partner", "verdict"], "Records and absences of applied runs by what they say of the pushes."),
     gauge(PUSH_LOSS, &["partner"], "Share of pushes that never arrived, as the last applied run found."),

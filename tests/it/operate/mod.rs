@@ -6,6 +6,7 @@ mod damage;
 mod damaged_records;
 mod failing_disk;
 mod load;
+mod mending;
 mod operator;
 mod plan_pages;
 mod plan_rules;

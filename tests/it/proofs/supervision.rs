@@ -184,6 +184,7 @@ async fn c18_a_push_that_kills_its_actor_three_times_is_refused_as_poisoned_and_
             bytes: text.to_string().into(),
             form: Form { ndjson: false, kind: RefusedKind::Post },
             id: None,
+            quote: None,
         };
         house.daemon().registry().by_name(WILD).unwrap().panic_at_push_for_test(body);
     }

@@ -143,5 +143,5 @@ fn outlived(world: &World, held: &Held) -> i64 {
 fn fault() -> InvalidRecord {
     let fault =
         RecordFault { record: Some(0), code: "x".into(), detail: "x".into(), ..RecordFault::default() };
-    InvalidRecord { fault, bytes: 1, rule: Rule::F2 }
+    InvalidRecord { fault, bytes: 1, lead: 0, element: 0, rule: Rule::F2 }
 }

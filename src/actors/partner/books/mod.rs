@@ -2,6 +2,7 @@
 //! records that say so.
 
 pub mod actions;
+pub mod closing;
 pub mod damaged;
 pub mod deliveries;
 pub mod gaps;

@@ -1,36 +1,44 @@
-//! The quarantine: refused writes and records, kept until they are released, dropped, or pushed
-//! out by newer ones. The rows lie in the store; in memory is what they weigh, so that the caps
-//! cost no read.
+//! The quarantine: refused writes and records, kept until they are released, dropped, pushed out by
+//! newer ones, or of no use any more, since what they hold was taken later. The rows lie in the store;
+//! in memory is what they weigh and what closes them, so that neither costs a read.
 //!
 //! A row is committed with the write set of the batch that it came in. Keys rise for ever: a row's
 //! number never names another.
 
+use super::closing::{AcceptedFile, Closing};
 use super::damaged::DamagedRecords;
 use super::record;
+use crate::actors::partner::ledger::taken::{Awaited, Taken, name_hash};
 use crate::codec::records::Encode;
-use crate::domain::{ItemOutcome, PartnerNo, QuarantineRow, RefusedOrigin, WriteSet};
+use crate::domain::{AssetId, ItemOutcome, PartnerNo, QuarantineRow, RefusedOrigin, WriteSet};
 use crate::rules::policy::Policy;
 use crate::store::{ReadError, Reader};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Rows read at once while loading.
 const PAGE_ROWS: usize = 256;
+/// Rows that the end of a run closes at most, some 100 kB; the next run closes the rest.
+const LEFT_MAX: usize = 10_000;
 
 /// What is known of the rows without reading them.
 #[derive(Debug, Default)]
 pub struct Quarantine {
     rows: BTreeMap<u64, Held>,
     /// Of the rows of feeds, and of what meets damage: what is refused again and again stands once.
-    prints: HashSet<u64>,
+    prints: HashMap<u64, u64>,
+    awaited: Awaited,
+    /// Rows of feeds whose records the run under way has refused again.
+    upheld: HashSet<u64>,
     bytes: usize,
     next: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Held {
     bytes: u32,
     /// 0 where the row may stand more than once.
     print: u64,
+    closing: Closing,
 }
 
 impl Quarantine {
@@ -43,8 +51,10 @@ impl Quarantine {
         // beyond every key given before, since each took a change of the log
         let mut quarantine = Quarantine { next: reader.durable().0 + 1, ..Quarantine::default() };
         record::each::<QuarantineRow>(reader, partner, PAGE_ROWS, |row| {
-            let print = damaged.unless(row.value).as_ref().map_or(0, print_of);
-            quarantine.hold(row.key, Held { bytes: row.bytes as u32, print });
+            let read = damaged.unless(row.value);
+            let (print, closing) =
+                read.as_ref().map_or_else(Default::default, |row| (print_of(row), Closing::of(row)));
+            quarantine.hold(row.key, Held { bytes: row.bytes as u32, print, closing });
             Ok(())
         })?;
         Ok(quarantine)
@@ -58,17 +68,66 @@ impl Quarantine {
         self.rows.contains_key(&key)
     }
 
+    /// The assets that rows are of.
+    pub fn awaited(&self) -> &Awaited {
+        &self.awaited
+    }
+
+    /// Takes out the rows that what was taken has closed, and says how many.
+    pub fn close(&mut self, taken: &[Taken], set: &mut WriteSet) -> u64 {
+        let mut closed = 0;
+        for taken in taken {
+            let is_met = |key: &u64| self.rows.get(key).is_some_and(|held| held.closing.is_met_by(taken));
+            let met: Vec<u64> = self.awaited.rows_of(taken.subject).filter(is_met).collect();
+            closed += met.len() as u64;
+            for key in met {
+                self.remove(key, set);
+            }
+        }
+        closed
+    }
+
+    /// A run of the feed begins, which has refused nothing yet.
+    pub fn begin_run(&mut self) {
+        self.upheld.clear();
+    }
+
+    /// The run has refused the asset's record again, or a price of it.
+    pub fn uphold(&mut self, id: &AssetId) {
+        for key in self.awaited.rows_of(name_hash(id.as_str())) {
+            if self.rows.get(&key).is_some_and(|held| held.closing.is_of_record()) {
+                self.upheld.insert(key);
+            }
+        }
+    }
+
+    /// Takes out the rows of the feed that a run has not upheld and that its file leaves behind, and says
+    /// how many.
+    pub fn close_left(&mut self, file: &AcceptedFile, set: &mut WriteSet) -> u64 {
+        let is_left =
+            |(key, held): &(&u64, &Held)| !self.upheld.contains(key) && held.closing.is_left_by(file);
+        let left: Vec<u64> = self.rows.iter().filter(is_left).map(|(key, _)| *key).take(LEFT_MAX).collect();
+        for key in &left {
+            self.remove(*key, set);
+        }
+        left.len() as u64
+    }
+
     /// Keeps the rows, drops the oldest beyond the caps, and says how many that were.
     pub fn keep(&mut self, rows: Vec<QuarantineRow>, policy: &Policy, set: &mut WriteSet) -> u64 {
         let beyond = rows.len().saturating_sub(policy.quarantine_max);
         for row in rows.into_iter().skip(beyond) {
             let print = print_of(&row);
-            if print != 0 && self.prints.contains(&print) {
+            if let Some(held) = self.prints.get(&print) {
+                self.upheld.insert(*held);
                 continue;
             }
             let value = row.encode();
-            let held = Held { bytes: value.len() as u32, print };
+            let held = Held { bytes: value.len() as u32, print, closing: Closing::of(&row) };
             set.changes.push(record::put_encoded::<QuarantineRow>(&self.next, value));
+            if held.closing.is_of_record() {
+                self.upheld.insert(self.next);
+            }
             self.hold(self.next, held);
         }
         let mut dropped = beyond as u64;
@@ -85,6 +144,8 @@ impl Quarantine {
         let Some(held) = self.rows.remove(&key) else { return false };
         self.bytes -= held.bytes as usize;
         self.prints.remove(&held.print);
+        self.awaited.remove(held.closing.subject, key);
+        self.upheld.remove(&key);
         set.changes.push(record::remove::<QuarantineRow>(&key));
         true
     }
@@ -92,7 +153,10 @@ impl Quarantine {
     fn hold(&mut self, key: u64, held: Held) {
         self.bytes += held.bytes as usize;
         if held.print != 0 {
-            self.prints.insert(held.print);
+            self.prints.insert(held.print, key);
+        }
+        if held.closing.subject != 0 {
+            self.awaited.insert(held.closing.subject, key);
         }
         self.rows.insert(key, held);
         self.next = self.next.max(key + 1);

@@ -2,11 +2,12 @@
 
 use crate::actors::push::PushBody;
 use crate::codec::json;
-use crate::codec::request::again::{self, Texts};
+use crate::codec::mapping::Above;
+use crate::codec::request::again::{self, SpokenFor, Texts};
 use crate::codec::time;
 use crate::domain::{
     AssetId, ItemOutcome, Market, Micros, Origin, Outcome, QuarantineRow, Quote, QuoteName, RefusedKind,
-    RefusedOrigin, Rule, RunId, Write,
+    RefusedOrigin, RowAbove, Rule, RunId, ValueAbove, Write,
 };
 use std::fmt::Write as _;
 
@@ -63,7 +64,13 @@ fn row_of_item(
         None => {
             let id = text.map(|(_, text)| String::from(again::id_of(text))).filter(|id| !id.is_empty());
             let id = id.or_else(|| batch.body.id.as_ref().map(|id| id.as_str().to_owned()));
-            (id, None, texts.timestamp.unwrap_or(batch.received_at))
+            let (kind, item) = (batch.body.form.kind, text.map_or("", |(_, text)| *text));
+            let own = again::time_of(item, kind);
+            let quote = match again::spoken_for(item, kind, batch.body.quote) {
+                SpokenFor::Price(quote) => Some(quote),
+                _ => None,
+            };
+            (id, quote, own.or(texts.timestamp).unwrap_or(batch.received_at))
         }
     };
     let row = row_of(batch.body.form.kind, item, origin_of(batch.origin), batch.received_at);
@@ -91,6 +98,10 @@ pub struct RefusedRecord<'a> {
     pub id: &'a AssetId,
     pub offset: u64,
     pub text: &'a str,
+    /// The name that it stands under.
+    pub key: Option<&'a str>,
+    /// What stands above it.
+    pub above: Option<&'a Above>,
     pub snapshot: Micros,
     pub received_at: Micros,
     pub origin: Origin,
@@ -106,10 +117,28 @@ pub fn row_of_record(record: &RefusedRecord<'_>, item: &ItemOutcome) -> Option<Q
         rejected: false,
         id: Some(record.id.as_str().to_owned()),
         offset: Some(record.offset),
+        key: record.key.map(str::to_owned),
+        above: record.above.and_then(row_above),
         at: Some(record.snapshot.0),
         ..row
     };
     Some(row.with_raw(record.text))
+}
+
+/// What stood above a record, as a row keeps it; `None` where it is too much.
+pub fn row_above(above: &Above) -> Option<RowAbove> {
+    let values = above.values.iter();
+    let bytes: usize = above.keys.iter().chain(above.values.values()).map(|text| text.len()).sum();
+    (bytes <= QuarantineRow::RAW_BYTES_MAX).then(|| RowAbove {
+        keys: above.keys.iter().map(|key| key.to_string()).collect(),
+        values: values
+            .map(|((up, at), raw)| ValueAbove {
+                up: *up,
+                at: at.0.iter().map(|part| part.to_string()).collect(),
+                raw: raw.to_string(),
+            })
+            .collect(),
+    })
 }
 
 /// X4: a file as a whole that is older than what has been forgotten.
@@ -144,6 +173,8 @@ pub fn row_of(
         hint: note.map_or_else(String::new, |note| note.hint.clone()),
         pointer: note.map_or_else(String::new, |note| note.pointer.clone()),
         offset: None,
+        key: None,
+        above: None,
         received_at: received_at.0,
         at: None,
         origin,

@@ -169,6 +169,12 @@ impl PartnerState {
     }
 
     fn accept(&mut self, active: &mut ActiveRun, set: &mut WriteSet, now: Micros) {
+        if active.facts.reread.is_none_or(|reread| reread.stored.is_none()) {
+            let file = active.accepted_file(self.settings.policy.quarantine_max);
+            let closed = self.quarantine.close_left(&file, set);
+            self.count_closed(closed);
+            active.counts.rows_closed += closed;
+        }
         match active.facts.reread {
             None => {
                 active.counts.pushes = self.feed.pushes_since_run;

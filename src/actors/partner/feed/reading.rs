@@ -21,6 +21,7 @@ use crate::rules::feed::drift::DriftDecision;
 use crate::rules::feed::snapshot::{SnapshotTimes, is_last_read, is_same_body};
 use crate::rules::feed::survey::{InvalidRecord, Presence};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a run waits before it looks again whether the overlay has room.
@@ -36,7 +37,7 @@ enum Attempt {
 /// A file that is fit to be applied.
 struct Sound {
     present: Vec<(AssetId, Presence)>,
-    parents: Parents,
+    parents: Arc<Parents>,
     path: PathBuf,
 }
 
@@ -177,7 +178,8 @@ impl FeedTask {
         match on_blocking_pool("reading the file", started_at, read).await {
             Ok(Ok(found)) => return Ok(Some(found)),
             Ok(Err(mut fault)) => {
-                self.keep(fault.take_kept(), spooled.path.clone(), started_at).await?;
+                let (kept, parents) = fault.take_kept();
+                self.keep(kept, (spooled.path.clone(), Arc::new(parents)), started_at).await?;
                 self.fail(fault.into_failure(file)).await?;
             }
             Err(failure) => self.fail(*failure).await?,
@@ -244,7 +246,7 @@ impl FeedTask {
             return Ok(());
         }
         let Sound { present, parents, path } = file;
-        self.keep(kept, path.clone(), fetched_at).await?;
+        self.keep(kept, (path.clone(), parents.clone()), fetched_at).await?;
         let (present, settings) = (present.into_iter(), self.settings.clone());
         let mut batches = Batches { present, settings, path, parents };
         loop {

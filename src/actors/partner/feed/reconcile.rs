@@ -47,6 +47,7 @@ impl PartnerState {
                 return self.skip_run(facts, snapshot, OLDER_THAN_HISTORY, reply);
             }
         };
+        self.quarantine.begin_run();
         let active = ActiveRun::new(facts, (snapshot, dated), &self.feed, self.index.living() as u64);
         if let Some(running) = &mut self.running {
             running.active = Some(Box::new(active));
@@ -69,10 +70,12 @@ impl PartnerState {
         // F4: a plan goes by the file's time, and must see that this file holds its ids again
         let planned = if by == RecordTime::Record { self.plans.spoken_for() } else { SlotSet::default() };
         let run = active.facts.run.0;
+        let is_awaited = !self.quarantine.awaited().is_empty();
         let mut ledger = self.ledger(Origin::Feed { run, record: 0 }, prefetched);
-        let mut kept = Vec::new();
+        let (mut kept, mut upheld) = (Vec::new(), Vec::new());
         for record in records {
             ledger.origin = Origin::Feed { run, record: record.record };
+            let asides = kept.len();
             let applied = match &record.write {
                 // counted as quarantined already, by the survey
                 None => false,
@@ -81,14 +84,24 @@ impl PartnerState {
             if !applied {
                 active.note_unapplied(&record.id);
             }
+            let is_whole = applied && kept.len() == asides;
+            if is_whole {
+                ledger.record_taken(&record.id, active.snapshot);
+            }
             if let Some(slot) = ledger.index.find(&record.id) {
                 ledger.clear_absences(slot);
                 active.seen.insert(slot);
             }
+            if is_awaited && !is_whole {
+                upheld.push(record.id);
+            }
         }
         active.counts.drift += ledger.drift;
         let decisions = ledger.finish();
+        let before = self.quarantine.len();
         let mut set = self.account_for(decisions);
+        active.counts.rows_closed += (before - self.quarantine.len()) as u64;
+        upheld.iter().for_each(|id| self.quarantine.uphold(id));
         if let Some(running) = &mut self.running {
             running.active = Some(active);
         }
@@ -211,6 +224,8 @@ impl ActiveRun {
             id: &record.id,
             offset: record.offset,
             text: &record.text,
+            key: record.key.as_deref(),
+            above: record.above.as_deref(),
             snapshot,
             received_at: fetch_started_at,
             origin: ledger.origin,

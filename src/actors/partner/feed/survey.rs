@@ -8,7 +8,7 @@ use crate::actors::partner::ledger::Prefetched;
 use crate::actors::partner::message::run::{FeedRecord, FetchedFile, RunFailure};
 use crate::codec::json;
 use crate::codec::mapping::{self, Around, MappedRecord, MappingError};
-use crate::codec::snapshot;
+use crate::codec::snapshot::{self, Parents};
 use crate::config::PartnerSettings;
 use crate::domain::{AssetId, Market, PartnerNo, RecordFault, Rule};
 use crate::rules::feed::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};
@@ -27,16 +27,19 @@ const BATCH_BYTES: usize = 1 << 20;
 /// Why a file is not applied.
 pub enum FileFault {
     Scan(snapshot::SnapshotError),
-    Refused(Box<Refused>),
+    /// With what stands above its records.
+    Refused(Box<Refused>, Parents),
     Unreadable(io::Error),
 }
 
 impl FileFault {
-    /// The records to be kept of a file that is refused.
-    pub fn take_kept(&mut self) -> Vec<InvalidRecord> {
+    /// The records to be kept of a file that is refused, and what stands above them.
+    pub fn take_kept(&mut self) -> (Vec<InvalidRecord>, Parents) {
         match self {
-            FileFault::Refused(refused) => std::mem::take(&mut refused.kept),
-            FileFault::Scan(_) | FileFault::Unreadable(_) => Vec::new(),
+            FileFault::Refused(refused, parents) => {
+                (std::mem::take(&mut refused.kept), std::mem::take(parents))
+            }
+            FileFault::Scan(_) | FileFault::Unreadable(_) => Default::default(),
         }
     }
 
@@ -48,7 +51,7 @@ impl FileFault {
                 RunFailure::plain(error.code, detail, started_at)
             }
             FileFault::Unreadable(error) => RunFailure::plain("spool_failed", error.to_string(), started_at),
-            FileFault::Refused(refused) => RunFailure {
+            FileFault::Refused(refused, _) => RunFailure {
                 refused: true,
                 whole_body: Some(file.body_hash.clone()),
                 records: refused.records,
@@ -74,7 +77,7 @@ pub struct ReadFile {
     /// What it says of itself.
     pub envelope: snapshot::Envelope,
     /// What stands above its records: needed to read them again.
-    pub parents: snapshot::Parents,
+    pub parents: Arc<Parents>,
     /// What is odd about its records and no fault of one.
     pub lints: Vec<RecordFault>,
 }
@@ -92,7 +95,7 @@ pub fn survey(settings: &PartnerSettings, path: &Path, as_lines: bool) -> Result
     let open = || File::open(path).map_err(FileFault::Unreadable);
     let parents = match mapping.looks_above() {
         true => snapshot::parents(open()?, mapping, &limits).map_err(FileFault::Scan)?,
-        false => snapshot::Parents::default(),
+        false => Parents::default(),
     };
     let mut survey = Survey::keeping(policy.quarantine_max, mapping.repeated);
     let mut lints = Lints::of(mapping);
@@ -116,9 +119,12 @@ pub fn survey(settings: &PartnerSettings, path: &Path, as_lines: bool) -> Result
         }
     })
     .map_err(FileFault::Scan)?;
-    let surveyed = survey.finish().map_err(|refused| FileFault::Refused(Box::new(refused)))?;
+    let surveyed = match survey.finish() {
+        Ok(surveyed) => surveyed,
+        Err(refused) => return Err(FileFault::Refused(Box::new(refused), parents)),
+    };
     let lints = lints.finish(&envelope);
-    Ok(ReadFile { surveyed, envelope, parents, lints })
+    Ok(ReadFile { surveyed, envelope, parents: Arc::new(parents), lints })
 }
 
 fn invalid(raw: &snapshot::RawRecord<'_>, error: &MappingError) -> InvalidRecord {
@@ -131,7 +137,8 @@ fn invalid(raw: &snapshot::RawRecord<'_>, error: &MappingError) -> InvalidRecord
         pointer: error.pointer.clone(),
         count: None,
     };
-    InvalidRecord { fault, bytes: raw.text.len() as u32, rule: Rule::F2 }
+    let (bytes, lead, element) = (raw.text.len() as u32, raw.lead, raw.element);
+    InvalidRecord { fault, bytes, lead, element, rule: Rule::F2 }
 }
 
 /// Equal for records that say the same (F6).
@@ -178,7 +185,7 @@ pub struct Batches {
     pub settings: Arc<PartnerSettings>,
     pub path: PathBuf,
     /// What stands above the records.
-    pub parents: snapshot::Parents,
+    pub parents: Arc<Parents>,
 }
 
 impl Batches {
@@ -195,12 +202,11 @@ impl Batches {
         while records.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
             let Some((id, presence)) = self.present.next() else { break };
             let Presence::Valid(place) = presence else {
-                let (text, write, prices_aside) = (String::new(), None, Vec::new());
-                records.push(FeedRecord { id, record: 0, offset: 0, text, write, prices_aside });
+                records.push(FeedRecord::present(id));
                 continue;
             };
             bytes += place.bytes as usize;
-            let (text, read) = self.read_record(&file, &id, &place)?;
+            let (text, key, read) = self.read_record(&file, &id, &place)?;
             match reader.asset(partner, &id) {
                 Ok(Some(row)) => {
                     bytes += row.document.bytes();
@@ -211,9 +217,10 @@ impl Batches {
                 Err(error) if error.is_damage() => {}
                 Err(error) => return Err(error.into()),
             }
-            let SurveyedRecord { record, offset, .. } = place;
+            let SurveyedRecord { record, offset, element, .. } = place;
             let MappedRecord { write, prices_aside, .. } = read;
-            records.push(FeedRecord { id, record, offset, text, write: Some(Box::new(write)), prices_aside });
+            let (write, above) = (Some(Box::new(write)), self.parents.of(element).cloned());
+            records.push(FeedRecord { id, record, offset, text, key, above, write, prices_aside });
         }
         Ok((!records.is_empty()).then_some((records, prefetched)))
     }
@@ -223,7 +230,7 @@ impl Batches {
         file: &File,
         id: &AssetId,
         place: &SurveyedRecord,
-    ) -> io::Result<(String, MappedRecord)> {
+    ) -> io::Result<(String, Option<String>, MappedRecord)> {
         let feed = self.settings.feed.as_ref().expect("a run has a feed");
         let mut text = vec![0; (place.lead + place.bytes) as usize];
         file.read_exact_at(&mut text, place.offset - u64::from(place.lead))?;
@@ -231,18 +238,18 @@ impl Batches {
         let record = text.split_off(place.lead as usize);
         let record = String::from_utf8(record).map_err(|_| changed())?;
         let key = key_of(&text).ok_or_else(changed)?;
-        let around = Around { key: key.as_deref(), above: self.parents.of(place.element) };
+        let around = Around { key: key.as_deref(), above: self.parents.of(place.element).map(AsRef::as_ref) };
         let read =
             mapping::decode(&record, around, &feed.mapping, &self.settings.policy).map_err(|_| changed())?;
         if read.write.id != *id || content_hash(&read) != place.content {
             return Err(changed());
         }
-        Ok((record, read))
+        Ok((record, key, read))
     }
 }
 
 /// The name at the beginning of what leads to a record; none of a record that has no name.
-fn key_of(lead: &[u8]) -> Option<Option<String>> {
+pub fn key_of(lead: &[u8]) -> Option<Option<String>> {
     if lead.is_empty() {
         return Some(None);
     }
@@ -271,7 +278,7 @@ mod tests {
         let batches = Batches { present, settings: settings.into(), path, parents };
         let file = File::open(&batches.path)?;
         let places = batches.present.as_slice().iter().map(|(id, presence)| match presence {
-            Presence::Valid(place) => batches.read_record(&file, id, place).map(|(text, _)| text),
+            Presence::Valid(place) => batches.read_record(&file, id, place).map(|(text, ..)| text),
             _ => panic!("both are valid"),
         });
         places.collect()

@@ -8,12 +8,13 @@ pub mod loss;
 pub mod outcomes;
 mod pricing;
 pub mod recent;
+pub mod taken;
 mod undo;
 
 use crate::actors::partner::index::Index;
 use crate::domain::{
     AssetEvent, AssetHead, AssetId, AssetWrite, Document, ItemOutcome, Lane, LostWrite, Micros, Origin,
-    Outcome, PartnerNo, Rule, Slot, Stamp, Verb, Write, WriteSet,
+    Outcome, PartnerNo, QuoteName, Rule, Slot, Stamp, Verb, Write, WriteSet,
 };
 use crate::rules::document::extent;
 use crate::rules::document::unread;
@@ -29,6 +30,7 @@ use outcomes::{
 };
 use recent::RecentDocuments;
 use std::collections::HashMap;
+use taken::{Awaited, Taken, TakenPart};
 use undo::{Undo, UndoMark};
 
 /// Batches from this size on are worth warming the index for.
@@ -46,6 +48,8 @@ pub struct LedgerTerms<'a> {
     pub policy: &'a Policy,
     pub history_floor: Option<Micros>,
     pub lacked: Lacked<'a>,
+    /// What of its assets waits in the quarantine.
+    pub awaited: &'a Awaited,
     pub prefetched: Prefetched,
     pub now: Micros,
     pub origin: Origin,
@@ -70,12 +74,15 @@ pub struct Ledger<'a> {
     policy: &'a Policy,
     history_floor: Option<Micros>,
     lacked: Lacked<'a>,
+    awaited: &'a Awaited,
     prefetched: Prefetched,
     set: WriteSet,
     /// How things were, the newest last.
     undo: Vec<Undo>,
     /// What lost, for `explain`.
     losses: Vec<Loss>,
+    /// What was taken of assets that something waits of.
+    taken: Vec<Taken>,
     /// Writes that nothing but their order of arrival put before others (D3, P1).
     ambiguous: u64,
 }
@@ -85,16 +92,14 @@ pub struct Ledger<'a> {
 #[derive(Debug)]
 #[must_use = "what is decided stands in the index already, and has to be committed"]
 pub struct Decisions {
-    set: WriteSet,
-    losses: Vec<Loss>,
-    ambiguous: u64,
-}
-
-impl Decisions {
-    /// The changes, what lost to them, and how many ties they decided.
-    pub fn into_parts(self) -> (WriteSet, Vec<Loss>, u64) {
-        (self.set, self.losses, self.ambiguous)
-    }
+    /// The changes.
+    pub set: WriteSet,
+    /// What lost to them.
+    pub losses: Vec<Loss>,
+    /// What was taken of assets that something waits of.
+    pub taken: Vec<Taken>,
+    /// How many ties they decided.
+    pub ambiguous: u64,
 }
 
 /// The time and lane that a write is stamped with: its own, a snapshot's, or the partner's receive clock.
@@ -107,6 +112,17 @@ pub enum WriteTime {
     Feed { snapshot: Micros, stamped_at: Micros, fetch_started_at: Micros },
     /// An operator speaks, now.
     Admin { at: Micros },
+}
+
+impl WriteTime {
+    fn stamp_of(self, write: &AssetWrite) -> Stamp {
+        let (lane, at) = match self {
+            WriteTime::Push { undated } => (Lane::Push, write.at.unwrap_or(undated)),
+            WriteTime::Feed { stamped_at, .. } => (Lane::Feed, stamped_at),
+            WriteTime::Admin { at } => (Lane::Admin, at),
+        };
+        Stamp::new(at, lane, write.sequence)
+    }
 }
 
 /// What became of an asset's write, with the parts that a run's verdict looks at.
@@ -145,7 +161,7 @@ struct Judged {
 impl<'a> Ledger<'a> {
     pub fn open(terms: LedgerTerms<'a>) -> Ledger<'a> {
         let LedgerTerms { partner, index, recent, reader, policy, history_floor, .. } = terms;
-        let LedgerTerms { lacked, prefetched, now, origin, .. } = terms;
+        let LedgerTerms { lacked, awaited, prefetched, now, origin, .. } = terms;
         Ledger {
             index,
             now,
@@ -160,17 +176,20 @@ impl<'a> Ledger<'a> {
             policy,
             history_floor,
             lacked,
+            awaited,
             prefetched,
             set: WriteSet::new(partner),
             undo: Vec::new(),
             losses: Vec::new(),
+            taken: Vec::new(),
             ambiguous: 0,
         }
     }
 
     /// Closes the ledger, and gives out all that was decided.
     pub fn finish(self) -> Decisions {
-        Decisions { set: self.set, losses: self.losses, ambiguous: self.ambiguous }
+        let Ledger { set, losses, taken, ambiguous, .. } = self;
+        Decisions { set, losses, taken, ambiguous }
     }
 }
 
@@ -185,6 +204,10 @@ impl Ledger<'_> {
         if decided.as_ref().is_ok_and(|decided| decided.item.outcome.is_refused()) {
             self.take_back(mark);
         }
+        if let Ok(decided) = &decided {
+            let (stamp, outcome) = (when.stamp_of(write), decided.item.outcome);
+            self.taken.extend(taken::of_asset(self.awaited, write, stamp, outcome));
+        }
         self.keeps_undo = kept_undo;
         if !kept_undo {
             self.undo.clear();
@@ -193,12 +216,7 @@ impl Ledger<'_> {
     }
 
     fn decide_asset(&mut self, write: &AssetWrite, when: WriteTime) -> Result<Decided, LedgerError> {
-        let (lane, at) = match when {
-            WriteTime::Push { undated } => (Lane::Push, write.at.unwrap_or(undated)),
-            WriteTime::Feed { stamped_at, .. } => (Lane::Feed, stamped_at),
-            WriteTime::Admin { at } => (Lane::Admin, at),
-        };
-        let stamp = Stamp::new(at, lane, write.sequence);
+        let stamp = when.stamp_of(write);
         if self.index.is_damaged(&write.id) {
             return Ok(Decided::document_only(damaged(Rule::D1)));
         }
@@ -289,6 +307,21 @@ impl Ledger<'_> {
         });
         tracing::error!(partner = self.partner.0, %error, decided = decision.is_some(), "a write meets damage");
         Ok(decision.map(|decision| Judged { document: Document::default(), decision }))
+    }
+
+    /// Notes that all of a feed's record was taken.
+    pub fn record_taken(&mut self, id: &AssetId, snapshot: Micros) {
+        if let Some(subject) = self.awaited.find(id) {
+            let stamp = Stamp::new(snapshot, Lane::Feed, 0);
+            self.taken.push(Taken { subject, stamp, part: TakenPart::Record });
+        }
+    }
+
+    /// Notes that a price with a time of its own was taken.
+    fn price_taken(&mut self, id: &AssetId, stamp: Stamp, quote: QuoteName) {
+        if let Some(subject) = self.awaited.find(id) {
+            self.taken.push(Taken { subject, stamp, part: TakenPart::Price(quote) });
+        }
     }
 
     /// Makes ready for a batch.
@@ -385,7 +418,7 @@ impl Ledger<'_> {
     /// A point to come back to: all that follows on it can be taken back while undo is kept.
     pub fn mark(&self) -> UndoMark {
         let (steps, changes, losses) = (self.undo.len(), self.set.changes.len(), self.losses.len());
-        UndoMark { steps, changes, losses, ambiguous: self.ambiguous }
+        UndoMark { steps, changes, losses, taken: self.taken.len(), ambiguous: self.ambiguous }
     }
 
     /// Takes every step since `mark` back, newest first.
@@ -395,6 +428,7 @@ impl Ledger<'_> {
         }
         self.set.changes.truncate(mark.changes);
         self.losses.truncate(mark.losses);
+        self.taken.truncate(mark.taken);
         self.ambiguous = mark.ambiguous;
     }
 

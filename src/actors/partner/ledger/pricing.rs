@@ -28,7 +28,11 @@ impl Ledger<'_> {
         let said = Said { by_arrival: write.at.is_none(), ..Said::default() };
         let decision = self.decide_price(slot, write, stamp, said);
         self.note_loss(&write.id, |source| loss::of_price(write, stamp, &decision, source));
-        self.price_decided(slot, &write.id, decision)
+        let item = self.price_decided(slot, &write.id, decision);
+        if !item.outcome.is_refused() {
+            self.price_taken(&write.id, stamp, write.quote);
+        }
+        item
     }
 
     /// P2: how much older a pushed price must be than an undated one of an asset of this document.
@@ -119,6 +123,11 @@ impl Ledger<'_> {
             merge_price(item, priced);
             if refused {
                 return;
+            }
+            // an undated price of a feed says nothing of dated ones (P2)
+            if price.at.is_some() || !matches!(when, WriteTime::Feed { .. }) {
+                let stamp = Stamp::new(price.at.unwrap_or(stamp.at), stamp.lane(), price.sequence);
+                self.price_taken(&write.id, stamp, price.quote);
             }
         }
     }

@@ -17,6 +17,7 @@ pub struct UndoMark {
     pub steps: usize,
     pub changes: usize,
     pub losses: usize,
+    pub taken: usize,
     pub ambiguous: u64,
 }
 

@@ -2,7 +2,7 @@
 //! would have been decoded.
 
 use crate::actors::partner::ledger::{Prefetched, WriteTime};
-use crate::codec::mapping::{self, Around};
+use crate::codec::mapping::{self, Above, Around};
 use crate::codec::request::again::{self, Named};
 use crate::config::PartnerSettings;
 use crate::domain::{
@@ -67,7 +67,9 @@ impl Released {
         let write = match row.kind {
             RefusedKind::FeedRecord => {
                 let mapping = &settings.feed.as_ref().ok_or(ReleaseRefused::Unreadable)?.mapping;
-                let read = mapping::decode(&row.raw, Around::default(), mapping, &settings.policy).ok();
+                let above = row.above.as_ref().map(Above::from);
+                let around = Around { key: row.key.as_deref(), above: above.as_ref() };
+                let read = mapping::decode(&row.raw, around, mapping, &settings.policy).ok();
                 // what is kept for its price alone is of no use without it (F2)
                 read.filter(|read| read.prices_aside.is_empty())
                     .map(|read| Write::Asset(Box::new(read.write)))

@@ -1,8 +1,10 @@
 //! What a run of the feed and the actor say to each other.
 
+use crate::codec::mapping::Above;
 use crate::domain::{AssetId, AssetWrite, ItemOutcome, Micros, RecordFault, RunId, Seq};
 use crate::feed::FetchError;
 use crate::rules::feed::snapshot::SnapshotTimes;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -82,10 +84,22 @@ pub struct FeedRecord {
     /// Where its text begins in the file, and the text: for the quarantine.
     pub offset: u64,
     pub text: String,
+    /// The name that it stands under, where its mapping keys records by name.
+    pub key: Option<String>,
+    /// What stands above it, where its mapping reads anything from there.
+    pub above: Option<Arc<Above>>,
     /// `None`: present, but nothing of it may be applied (F2, F6).
     pub write: Option<Box<AssetWrite>>,
     /// F2: why prices of it are kept aside, of which the write says nothing.
     pub prices_aside: Vec<ItemOutcome>,
+}
+
+impl FeedRecord {
+    /// A record of which nothing may be applied.
+    pub fn present(id: AssetId) -> FeedRecord {
+        let (text, prices_aside) = (String::new(), Vec::new());
+        FeedRecord { id, record: 0, offset: 0, text, key: None, above: None, write: None, prices_aside }
+    }
 }
 
 /// One part is decided.

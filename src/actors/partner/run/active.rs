@@ -1,6 +1,7 @@
 //! The state of a run that is being applied, and how its end is recorded.
 
 use super::absences::AbsenceBasis;
+use crate::actors::partner::books::closing::AcceptedFile;
 use crate::actors::partner::index::slot_set::SlotSet;
 use crate::actors::partner::message::run::{FeedRecord, FetchedFile, SnapshotFacts};
 use crate::domain::{AssetId, FeedState, ItemOutcome, Micros, RecordFault, RunCounts};
@@ -71,6 +72,16 @@ impl ActiveRun {
     /// F2, F8: absence proves nothing where the file is not whole.
     pub fn is_whole(&self) -> bool {
         self.facts.complete && !self.facts.deletes_barred
+    }
+
+    /// What the file says of records that it does not hold, where up to `kept_max` of its invalid ones are
+    /// kept.
+    pub fn accepted_file(&self, kept_max: usize) -> AcceptedFile {
+        AcceptedFile {
+            snapshot: self.snapshot,
+            names_each_id: self.is_whole(),
+            names_each_invalid: self.facts.complete && self.facts.quarantined <= kept_max as u64,
+        }
     }
 
     pub fn note_unapplied(&mut self, id: &AssetId) {

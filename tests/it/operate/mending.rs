@@ -1,0 +1,155 @@
+//! Rows of the quarantine that close themselves, and rows that are mended.
+
+use crate::support::feed_server::{FeedServer, Served};
+use crate::support::house::{House, feed, partner};
+use crate::support::quarantine::{START, at, release, rows};
+use crate::support::written::with_mapping;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json as value};
+use tidegate::clock::Clock;
+use tidegate::config::PartnerSettings;
+
+fn codes(rows: &[Value]) -> Vec<&str> {
+    rows.iter().map(|row| row["code"].as_str().unwrap()).collect()
+}
+
+/// What the run of that number counted as closed.
+async fn closed(house: &House, run: u64) -> u64 {
+    let report = house.run_report("acme", run).await;
+    assert_eq!(report["status"], "applied", "{report}");
+    report["counts"]["rows_closed"].as_u64().unwrap_or_default()
+}
+
+fn file(seconds: i64, rest: &str) -> Served {
+    Served::json(format!("{{\"generated_at\":\"{}\",{rest}}}", at(seconds)))
+}
+
+async fn served(server: &FeedServer) -> House {
+    let acme = partner("acme").with_feed(feed(&server.url("/f")));
+    House::start(vec![acme], Clock::manual(START)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u18_a_record_that_a_later_file_mends_leaves_the_quarantine_whole_or_for_its_price() {
+    let server = FeedServer::start().await;
+    let bad = r#""assets":[{"id":"p","price":{"amount":"abc","currency":"EUR"}},{"id":"s","status":"odd"},
+        {"id":"gone","status":"odd"},{"id":"","name":"nameless"},{"id":"x"},{"id":"y"},{"id":"z"}]"#;
+    server.put("/f", file(-600, bad));
+    let mut house = served(&server).await;
+    assert_eq!(closed(&house, 1).await, 0);
+    assert_eq!(rows(&house, "acme").await.len(), 4);
+    // the nameless one is still there, so that "gone" may be it
+    let half = r#""assets":[{"id":"p","price":{"amount":"abc","currency":"EUR"}},{"id":"s"},
+        {"id":"","name":"nameless"},{"id":"x"},{"id":"y"},{"id":"z"}]"#;
+    server.put("/f", file(-500, half));
+    house.restart().await;
+    assert_eq!(closed(&house, 2).await, 1);
+    let left = rows(&house, "acme").await;
+    let mut ids: Vec<&str> = left.iter().map(|row| row["id"].as_str().unwrap_or_default()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["", "gone", "p"]);
+    let mended = r#""assets":[{"id":"p","price":{"amount":"5","currency":"EUR"}},{"id":"s"},{"id":"n"},
+        {"id":"x"},{"id":"y"},{"id":"z"}]"#;
+    server.put("/f", file(-400, mended));
+    house.fetch_now("acme");
+    assert_eq!(closed(&house, 3).await, 3);
+    assert_eq!(codes(&rows(&house, "acme").await), [""; 0]);
+    house.restart().await;
+    assert_eq!(codes(&rows(&house, "acme").await), [""; 0], "they were taken out in the run's own commits");
+    let metrics = house.admin(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("tidegate_quarantine_rows{partner=\"acme\"} 0"), "{metrics}");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_not_complete_closes_only_what_it_mends() {
+    let server = FeedServer::start().await;
+    let bad = r#""assets":[{"id":"a","status":"odd"},{"id":"b","status":"odd"},{"id":"x"},{"id":"y"}]"#;
+    server.put("/f", file(-600, bad));
+    let house = served(&server).await;
+    closed(&house, 1).await;
+    server.put("/f", file(-500, r#""complete":false,"assets":[{"id":"a"}]"#));
+    house.fetch_now("acme");
+    assert_eq!(closed(&house, 2).await, 1);
+    assert_eq!(rows(&house, "acme").await[0]["id"], "b");
+    let metrics = house.admin(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("tidegate_quarantine_closed_total{partner=\"acme\"} 1"), "{metrics}");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u18_a_push_closes_the_rows_of_what_it_speaks_for_and_no_others() {
+    let mut house = House::with(&["acme"], Clock::manual(START)).await;
+    let asset =
+        |status: &str, seconds| value!({"id": "a", "name": "A", "status": status, "updated_at": at(seconds)});
+    let price = |quote: &str, amount: &str, seconds| value!({"id": "a", "quote": quote, "amount": amount, "currency": "EUR", "as_of": at(seconds)});
+    house.post("acme", "/api/assets", &asset("odd", -50)).await;
+    house.post("acme", "/api/prices", &price("price", "x", -50)).await;
+    house.post("acme", "/api/prices", &price("nav", "x", -50)).await;
+    assert_eq!(rows(&house, "acme").await.len(), 3);
+    house.restart().await;
+    let left = async |house: &House| {
+        let rows = rows(house, "acme").await;
+        rows.iter().map(|row| row["quote"].as_str().unwrap_or("-").to_owned()).collect::<Vec<_>>()
+    };
+    let tried = house.post("acme", "/api/assets?dry_run=true", &asset("active", -50)).await;
+    assert_eq!(tried.0, StatusCode::CREATED);
+    house.post("acme", "/api/assets", &asset("active", -51)).await;
+    house.post("acme", "/api/assets", &value!({"id": "a", "name": "B", "updated_at": at(-40)})).await;
+    house
+        .post(
+            "acme",
+            "/api/assets?atomic=true",
+            &value!([asset("active", -30), {"id": "b", "status": "odd"}]),
+        )
+        .await;
+    house.post("acme", "/api/assets", &value!({"id": "b", "name": "B"})).await;
+    let before = left(&house).await;
+    assert_eq!(before.iter().filter(|quote| *quote == "nav").count(), 1, "{before:?}");
+    assert!(rows(&house, "acme").await.iter().any(|row| row["id"] == "a" && row["kind"] == "post"));
+    house.post("acme", "/api/assets", &asset("active", -30)).await;
+    assert!(rows(&house, "acme").await.iter().all(|row| row["id"] != "a" || row["kind"] != "post"));
+    house.post("acme", "/api/prices", &price("price", "5", -50)).await;
+    house.post("acme", "/api/prices", &price("nav", "5", -51)).await;
+    let after = left(&house).await;
+    assert!(after.contains(&"nav".into()) && !after.contains(&"price".into()), "{after:?}");
+    // what is said to be gone needs no price
+    house.delete("acme", &format!("/api/assets/a?at={}", at(-20))).await;
+    assert!(!left(&house).await.contains(&"nav".into()));
+    house.stop().await;
+}
+
+/// A partner whose file is groups of assets, each under its name.
+fn grouped(server: &FeedServer) -> PartnerSettings {
+    let mapping = "records = { at = \"/groups/*/assets\", by_key = true }\n\
+                   id = { of = [{ up = 1, at = \"/id\" }, { key = true }], join = \":\" }";
+    let mut settings = feed(&server.url("/f"));
+    settings.mapping = with_mapping(mapping).expect("a sound mapping").feed.expect("a feed").mapping;
+    partner("acme").with_feed(settings)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_under_a_name_and_below_others_is_released_with_its_id() {
+    let server = FeedServer::start().await;
+    let groups = r#""groups":[{"id":"g1","assets":{"a":{"status":"frozen"},"b":{"name":"B"}}},
+        {"id":"g2","assets":{"a":{"name":"A"},"c":{"name":"C","price":{"amount":"5","currency":"USD"}}}}]"#;
+    server.put("/f", file(-600, &groups.replace("USD", "EUR")));
+    let mut house = House::start(vec![grouped(&server)], Clock::manual(START)).await;
+    closed(&house, 1).await;
+    server.put("/f", file(-500, groups));
+    house.fetch_now("acme");
+    closed(&house, 2).await;
+    let mut settings = house.settings.clone();
+    settings.partners[0].policy.statuses_extra.insert("frozen".into());
+    house.restart().await;
+    house.daemon().reconfigure(settings).await.expect("the settings are sound");
+    let rows = rows(&house, "acme").await;
+    assert_eq!(codes(&rows), ["currency_changed", "status_unknown"]);
+    for row in &rows {
+        let released = release(&house, "acme", row).await;
+        assert_eq!(released.0, StatusCode::OK, "{}", released.1);
+    }
+    assert_eq!(house.get("acme", "/api/assets/g1:a").await.1["status"], "frozen");
+    assert_eq!(house.get("acme", "/api/assets/g2:c").await.1["price"]["currency"], "USD");
+    house.stop().await;
+}
