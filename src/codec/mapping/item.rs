@@ -116,23 +116,7 @@ impl<'a> Item<'a> {
     /// The value at the first of a field's places that holds one: neither null nor one of its words for
     /// none. Where a later place holds a plain value, an object or array before it is passed over.
     pub fn find<'f: 'a>(&self, field: &'f Field) -> Result<Option<FoundValue<'a>>, Refusal> {
-        let mut container = None;
-        for place in &field.places {
-            let Some(raw) = self.at(place)? else { continue };
-            let parts: &'a [CompactString] = match place {
-                Place::At(pointer) => &pointer.0,
-                _ => &[],
-            };
-            let found = FoundValue { raw: spelled(field, raw), parts };
-            if is_none(field, &found.raw) {
-                continue;
-            }
-            match json::kind(&found.raw) {
-                Kind::Object | Kind::Array => container = container.or(Some(found)),
-                _ => return Ok(Some(found)),
-            }
-        }
-        Ok(container)
+        choose(field, |place| self.at(place))
     }
 
     /// As `find`, with the partner's words given their meaning; a word without one is no value.
@@ -201,6 +185,47 @@ impl<'a> Item<'a> {
             }
         }
         Ok(None)
+    }
+}
+
+/// Of a field's places the first that holds a plain value, else the first that holds any.
+fn choose<'a>(
+    field: &'a Field,
+    at: impl Fn(&'a Place) -> Result<Option<Cow<'a, str>>, Refusal>,
+) -> Result<Option<FoundValue<'a>>, Refusal> {
+    let mut container = None;
+    for place in &field.places {
+        let Some(raw) = at(place)? else { continue };
+        let parts: &'a [CompactString] = match place {
+            Place::At(pointer) => &pointer.0,
+            _ => &[],
+        };
+        let found = FoundValue { raw: spelled(field, raw), parts };
+        if is_none(field, &found.raw) {
+            continue;
+        }
+        match json::kind(&found.raw) {
+            Kind::Object | Kind::Array => container = container.or(Some(found)),
+            _ => return Ok(Some(found)),
+        }
+    }
+    Ok(container)
+}
+
+/// A value of a field whose places have been looked up before: where it stands, and what it says in our
+/// words.
+pub fn value_of<'a>(
+    field: &'a Field,
+    at: impl Fn(&'a Pointer) -> Option<&'a str>,
+) -> Option<(&'a [CompactString], Cow<'a, str>)> {
+    let looked_up = |place: &'a Place| match place {
+        Place::At(pointer) => Ok(at(pointer).map(Cow::Borrowed)),
+        _ => Ok(None),
+    };
+    let found = choose(field, looked_up).ok().flatten()?;
+    match meaning(field, found.raw) {
+        Meaning::Text(raw) => Some((found.parts, raw)),
+        Meaning::Keep => None,
     }
 }
 

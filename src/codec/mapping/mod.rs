@@ -8,6 +8,7 @@ mod quote;
 mod record;
 mod time;
 
+pub(super) use item::value_of;
 pub use item::{Above, Around, Lint};
 pub use record::{MappedRecord, MappingError, decode, optional_fields};
 pub(super) use time::read_raw as read_time;

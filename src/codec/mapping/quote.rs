@@ -48,7 +48,7 @@ impl<'a, 'l> QuoteReader<'a, 'l> {
     pub fn read(&mut self, record: &Item<'a>, quote: &'a QuoteMapping) {
         let Some(each) = &quote.each else { return self.one(record, quote, &[], false) };
         if let Err(refusal) = self.each(record, quote, &each.0) {
-            self.aside(&each.0, refusal);
+            self.aside(&[], refusal);
         }
     }
 
@@ -58,8 +58,14 @@ impl<'a, 'l> QuoteReader<'a, 'l> {
         quote: &'a QuoteMapping,
         each: &[CompactString],
     ) -> Result<(), Refusal> {
-        let Some(raw) = record.lookup(each)? else { return Ok(()) };
-        let of = |refusal: json::JsonError| Refusal::new(Rule::P4, refusal.code, refusal.detail);
+        let Some(raw) = record.lookup(each)? else {
+            // what holds no list of prices is told; what is not there at all says nothing
+            return match record.blocked(each, false)?.filter(|passed| *passed > 0) {
+                Some(passed) => Err(price_shape(&each[..passed])),
+                None => Ok(()),
+            };
+        };
+        let of = |error: json::JsonError| point_to(each, Refusal::new(Rule::P4, error.code, error.detail));
         if json::kind(raw) != Kind::Array {
             let element = Item::new(raw, record.around).map_err(of)?;
             self.one(&element, quote, each, true);
@@ -100,13 +106,16 @@ impl<'a, 'l> QuoteReader<'a, 'l> {
         here: &[CompactString],
         is_element: bool,
     ) -> Result<Option<PriceWrite>, Refusal> {
-        let Some(money) = self.amount(item, quote, is_element)? else { return Ok(None) };
+        if quote.is_own {
+            self.name_unknown_members(item, here);
+        }
+        let Some((amount_at, money)) = self.amount(item, quote, is_element)? else { return Ok(None) };
         let amount::Money { amount, currency } = money;
         let mut parts = Parts::default();
         let currency_at = match currency {
             Some(code) => {
                 parts.currency = Some(code.into());
-                None
+                Some(amount_at)
             }
             None => text(item, &quote.currency, Rule::P4, &mut parts.currency)?,
         };
@@ -114,10 +123,8 @@ impl<'a, 'l> QuoteReader<'a, 'l> {
         let market = text(item, &quote.market, Rule::P5, &mut parts.market)?;
         let per = text(item, &quote.per, Rule::P4, &mut parts.per)?;
         let kind = text(item, &quote.kind, Rule::P4, &mut parts.kind)?;
-        let at = self.as_of(item, quote)?;
-        if quote.is_own {
-            self.name_unknown_members(item, here);
-        }
+        let mut lints = Vec::new();
+        let at = as_of(item, quote, &mut lints)?;
         let write = self.assemble(&parts, amount).map_err(|refusal| {
             // the parts of a push have names of their own: theirs is where the mapping found them
             let found = match refusal.pointer.as_str() {
@@ -130,6 +137,8 @@ impl<'a, 'l> QuoteReader<'a, 'l> {
             };
             found.map_or_else(|| refusal.clone(), |found| found.point(refusal.clone()))
         })?;
+        let within = |lint: Lint| Lint { pointer: pointer_of(here) + &lint.pointer, ..lint };
+        self.lints.extend(lints.into_iter().map(within));
         Ok(Some(PriceWrite { at, ..write }))
     }
 
@@ -137,13 +146,13 @@ impl<'a, 'l> QuoteReader<'a, 'l> {
         parts.assemble(self.id.clone(), amount, self.policy)
     }
 
-    /// The amount. Where something else stands on the way to each of its places, that is a fault (F2).
+    /// The amount, and where it was found. Where something else stands on the way to each of its places, that is a fault (F2).
     fn amount(
         &mut self,
         item: &Item<'a>,
         quote: &'a QuoteMapping,
         is_element: bool,
-    ) -> Result<Option<amount::Money>, Refusal> {
+    ) -> Result<Option<(FoundValue<'a>, amount::Money)>, Refusal> {
         let field = &quote.amount.field;
         let Some(found) = item.value(field)? else {
             for place in &field.places {
@@ -167,17 +176,13 @@ impl<'a, 'l> QuoteReader<'a, 'l> {
             None => None,
         };
         let raw = exponent.as_ref().map(|exponent| exponent.raw.as_ref());
-        let read = amount::read(&found.raw, raw, &quote.amount, self.policy);
-        read.map(Some).map_err(|refusal| match (&exponent, refusal.code) {
-            (Some(exponent), "exponent") => exponent.point(refusal),
-            _ => found.point(refusal),
-        })
-    }
-
-    fn as_of(&mut self, item: &Item<'a>, quote: &'a QuoteMapping) -> Result<Option<Micros>, Refusal> {
-        let Some(time) = &quote.as_of else { return Ok(None) };
-        let Some(found) = item.value(&time.field)? else { return Ok(None) };
-        time::read(&found, &time.reading, self.lints).map(Some).map_err(|refusal| found.point(refusal))
+        match amount::read(&found.raw, raw, &quote.amount, self.policy) {
+            Ok(money) => Ok(Some((found, money))),
+            Err(refusal) => Err(match (&exponent, refusal.code) {
+                (Some(exponent), "exponent") => exponent.point(refusal),
+                _ => found.point(refusal),
+            }),
+        }
     }
 
     /// A member that a push would refuse: its sender may have meant another.
@@ -185,7 +190,7 @@ impl<'a, 'l> QuoteReader<'a, 'l> {
         for (name, _) in &item.members {
             if let Some(hint) = price::unknown_in_feed(name) {
                 let parts: Vec<_> = here.iter().cloned().chain([name.to_compact_string()]).collect();
-                let pointer = point_to(&parts, Refusal::new(Rule::P1, "unknown_member", "")).pointer;
+                let pointer = pointer_of(&parts);
                 self.lints.push(Lint { code: "unknown_member", pointer, detail: hint.into() });
             }
         }
@@ -197,7 +202,22 @@ impl<'a, 'l> QuoteReader<'a, 'l> {
     }
 }
 
-/// Fills in the text at an optional field; a number is taken as its digits.
+fn as_of<'a>(
+    item: &Item<'a>,
+    quote: &'a QuoteMapping,
+    lints: &mut Vec<Lint>,
+) -> Result<Option<Micros>, Refusal> {
+    let Some(time) = &quote.as_of else { return Ok(None) };
+    let Some(found) = item.value(&time.field)? else { return Ok(None) };
+    time::read(&found, &time.reading, lints).map(Some).map_err(|refusal| found.point(refusal))
+}
+
+/// The pointer that these parts make.
+fn pointer_of(parts: &[CompactString]) -> String {
+    point_to(parts, Refusal::new(Rule::P1, "", "")).pointer
+}
+
+/// Fills in the text at an optional field.
 fn text<'a>(
     item: &Item<'a>,
     field: &'a Option<Field>,

@@ -230,7 +230,10 @@ impl<'a> Record<'a> {
     }
 
     fn time(&mut self, time: &'a TimeField) -> Result<Option<Micros>, Refusal> {
-        let Some(found) = self.find(&time.field)? else { return Ok(None) };
+        if self.find(&time.field)?.is_none() {
+            return Ok(None);
+        }
+        let Some(found) = self.item.value(&time.field)? else { return Ok(None) };
         time::read(&found, &time.reading, &mut self.lints).map(Some).map_err(|refusal| found.point(refusal))
     }
 

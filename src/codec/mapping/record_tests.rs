@@ -360,6 +360,52 @@ fn p1_our_own_price_says_all_that_it_says_in_a_push_and_names_what_it_does_not_k
     assert_eq!((read.lints[0].code, read.lints[0].pointer.as_str()), ("unknown_member", "/price/1/curency"));
 }
 
+#[test]
+fn f2_what_stands_where_a_list_of_prices_should_be_is_told() {
+    let each = QuoteMapping {
+        each: Some(Pointer::of(&["market", "prices"])),
+        amount: AmountField::plain(Field::member("v")),
+        ..foreign().quotes.remove(0)
+    };
+    let mapping = Mapping { quotes: vec![each], ..Mapping::default() };
+    let told = Some(("price_shape".to_owned(), "/market".to_owned()));
+    assert_eq!(aside(r#"{"id":"a","market":{"price":5}}"#, &mapping), told);
+    assert_eq!(aside(r#"{"id":"a","market":5}"#, &mapping), told);
+    for none in [r#"{"id":"a"}"#, r#"{"id":"a","market":{}}"#, r#"{"id":"a","market":{"prices":null}}"#] {
+        assert_eq!(aside(none, &mapping), None, "{none}");
+    }
+}
+
+#[test]
+fn p4_a_currency_that_stands_in_the_amounts_text_is_refused_where_it_stands() {
+    let amount = AmountField { is_money: true, ..AmountField::plain(Field::member("p")) };
+    let mapping =
+        Mapping { quotes: vec![QuoteMapping { amount, ..foreign().quotes.remove(0) }], ..Mapping::default() };
+    let told = Some(("currency_unknown".to_owned(), "/p".to_owned()));
+    assert_eq!(aside(r#"{"id":"a","p":"15 ZZZ"}"#, &mapping), told);
+}
+
+#[test]
+fn t2_a_lint_of_a_price_points_to_its_place_and_a_price_that_is_not_taken_names_unknown_members_too() {
+    let mut mapping = Mapping::default();
+    let Some(time) = &mut mapping.quotes[0].as_of else { panic!("our own shape has a time") };
+    time.reading.zone = Some("Europe/Berlin".into());
+    let text = r#"{"id":"a","price":[{"amuont":1},{"amount":2,"as_of":"2026-03-29T02:30:00"},
+        {"amount":0,"quote":"nav","as_of":"2026-03-29T02:30:00"}]}"#;
+    let read = read(text, &mapping).unwrap();
+    let told: Vec<_> = read.lints.iter().map(|lint| (lint.code, lint.pointer.as_str())).collect();
+    assert_eq!(told, [("unknown_member", "/price/0/amuont"), ("time_skipped", "/price/1/as_of")]);
+    assert_eq!(asides_of(&read), [("price_shape", "/price/0"), ("amount_zero", "/price/2/amount")]);
+}
+
+#[test]
+fn t2_a_records_time_has_words_as_every_field_has() {
+    let mut time = TimeField::own(Field::member("t"));
+    time.field.words = [("never".to_owned(), "1970-01-01".to_owned())].into();
+    let mapping = Mapping { updated_at: Some(time), ..Mapping::default() };
+    assert_eq!(read(r#"{"id":"a","t":"never"}"#, &mapping).unwrap().write.at, Some(Micros(0)));
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_refused_without_panic(text: String, inner in "[\\[\\]{}\":,a-c0-9\\\\ ]{0,40}") {

@@ -57,14 +57,6 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
         }
     }
 
-    /// Takes a value that was asked for.
-    pub(super) fn take_wanted(&mut self, place: usize) -> Result<(), SnapshotError> {
-        let length = self.short_value()?;
-        self.wanted[place] = Some(self.source.text(length)?.to_owned());
-        self.source.pass(length);
-        Ok(())
-    }
-
     /// Passes a `null` above something of ours: what is asked for below it is `null` too.
     pub(super) fn null_above(&mut self) -> Result<(), SnapshotError> {
         for (found, pointer) in self.wanted.iter_mut().zip(self.roles.wanted) {

@@ -43,7 +43,8 @@ pub(super) struct Slot {
 #[derive(Debug)]
 pub(super) struct Roles<'m> {
     records: &'m [PathStep],
-    generated_at: Vec<&'m Pointer>,
+    /// In the order of the mapping's places.
+    pub generated_at: Vec<&'m Pointer>,
     count: Option<&'m Pointer>,
     pub slots: Vec<Slot>,
     /// Places beside the records that are asked for, whatever they mean.
@@ -79,15 +80,16 @@ impl<'m> Roles<'m> {
         if matches_whole(self.records, path) {
             return Role::Records;
         }
+        let slots = if with_slots { self.slots.as_slice() } else { &[] };
+        // what the document says of itself may be read with its records, too
+        if let Some(slot) = slots.iter().position(|slot| matches_whole(&slot.path, path)) {
+            return Role::Slot(slot);
+        }
         if let Some(place) = self.generated_at.iter().position(|pointer| pointer.0 == path) {
             return Role::Said(Saying::GeneratedAt(place));
         }
         if self.count.is_some_and(|pointer| pointer.0 == path) {
             return Role::Said(Saying::Count);
-        }
-        let slots = if with_slots { self.slots.as_slice() } else { &[] };
-        if let Some(slot) = slots.iter().position(|slot| matches_whole(&slot.path, path)) {
-            return Role::Slot(slot);
         }
         if let Some(wanted) = self.wanted.iter().position(|pointer| pointer.0 == path) {
             return Role::Wanted(wanted);
@@ -105,12 +107,45 @@ impl<'m> Roles<'m> {
         if leads { Role::Above } else { Role::Nothing }
     }
 
+    /// What else of ours lies within the value of this role that these names and indices lead to, and the
+    /// way there.
+    pub fn within(&self, role: Role, path: &[CompactString]) -> Vec<(Role, Pointer)> {
+        let below = |pointer: &Pointer| {
+            let rest = pointer.0.strip_prefix(path)?;
+            Some(Pointer(rest.to_vec()))
+        };
+        let of_slot = |slot: &Slot| {
+            let rest = matches_begin(&slot.path, path).then(|| &slot.path[path.len()..])?;
+            let names = rest.iter().map(|step| match step {
+                PathStep::Into(name) => Some(name.clone()),
+                PathStep::Each => None,
+            });
+            names.collect::<Option<Vec<_>>>().map(Pointer)
+        };
+        let times = self
+            .generated_at
+            .iter()
+            .enumerate()
+            .map(|(n, at)| (Role::Said(Saying::GeneratedAt(n)), below(at)));
+        let count = self.count.iter().map(|at| (Role::Said(Saying::Count), below(at)));
+        let wanted = self.wanted.iter().enumerate().map(|(n, at)| (Role::Wanted(n), below(at)));
+        let slots = self.slots.iter().enumerate().map(|(n, slot)| (Role::Slot(n), of_slot(slot)));
+        let all = times.chain(count).chain(wanted).chain(slots);
+        all.filter(|(other, _)| *other != role).filter_map(|(other, rest)| Some((other, rest?))).collect()
+    }
+
+    /// How many `*` lie on the way to this value.
+    pub fn stars(&self, path: &[CompactString]) -> usize {
+        let steps = &self.records[..path.len().min(self.records.len())];
+        steps.iter().filter(|step| **step == PathStep::Each).count()
+    }
+
     /// How many `*` lie on the way to this value, if it is an element that the last of them stepped into.
     pub fn depth_of_element(&self, path: &[CompactString]) -> Option<usize> {
         let is_element =
             path.len().checked_sub(1).is_some_and(|last| self.records.get(last) == Some(&PathStep::Each));
         let on_the_way = is_element && matches_begin(self.records, path);
-        on_the_way.then(|| self.records[..path.len()].iter().filter(|step| **step == PathStep::Each).count())
+        on_the_way.then(|| self.stars(path))
     }
 
     /// Whether a `*` steps from this value into its elements.

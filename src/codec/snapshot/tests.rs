@@ -235,6 +235,55 @@ fn a_star_steps_into_every_element_and_records_know_what_stands_above_them_where
 }
 
 #[test]
+fn what_stands_above_may_lie_within_another_such_value_or_be_what_the_document_says_of_itself() {
+    let at = |names: &[&str]| Place::Above { up: 1, at: Pointer::of(names) };
+    let both = Field { places: vec![at(&["m"]), at(&["m", "of"])], ..Field::default() };
+    let id = |field: Field| IdMapping { parts: vec![field, Field::member("id")], join: "/".into() };
+    let mapping = Mapping { id: id(both), ..Mapping::default() };
+    assert_eq!(ids(r#"{"assets":[{"id":1}],"m":{"of":"x"}}"#, &mapping).unwrap(), ["x/1"]);
+    assert_eq!(ids(r#"{"m":"x","assets":[{"id":1}]}"#, &mapping).unwrap(), ["x/1"]);
+    let mapping = Mapping { id: id(Field::from(at(&["generated_at"]))), ..Mapping::default() };
+    assert_eq!(ids(r#"{"generated_at":"today","assets":[{"id":1}]}"#, &mapping).unwrap(), ["today/1"]);
+}
+
+#[test]
+fn elements_that_all_lead_nowhere_fail_the_document_whichever_star_they_are_of() {
+    let mapping = Mapping { records: at(&["*", "groups", "*", "items"]), ..Mapping::default() };
+    let records =
+        |body: &str| run(body.as_bytes(), &mapping).map(|(_, records)| records.len()).map_err(|e| e.code);
+    assert_eq!(records(r#"[{"groups":[{"items":[{}]}]},{"groups":null},{}]"#), Ok(1), "null is as nothing");
+    assert_eq!(records(r#"[{"groups":[]},{}]"#), Ok(0));
+    for body in [r#"[{},{}]"#, r#"[{"group":[{"items":[{}]}]}]"#, r#"[{"groups":null}]"#, "null"] {
+        assert_eq!(records(body), Err("no_records"), "{body}");
+    }
+}
+
+#[test]
+fn t2_an_envelope_time_is_the_first_place_that_holds_one_in_the_mappings_words() {
+    let field = Field { none: vec![String::new()], ..Field::default() };
+    let places = ["a", "b"].map(|name| Place::At(Pointer::of(&[name]))).into_iter();
+    let places = places.chain([Place::At(Pointer::of(&["b", "at"]))]).collect();
+    let mapping =
+        Mapping { generated_at: Some(TimeField::own(Field { places, ..field })), ..Mapping::default() };
+    let said = |rest: &str| {
+        let (envelope, _) = run(format!(r#"{{"assets":[]{rest}}}"#).as_bytes(), &mapping).unwrap();
+        envelope.generated_at.map(|time| time.at.map(|at| at.0))
+    };
+    let second = Some(Ok(1_000_000));
+    assert_eq!(said(r#","a":"1970-01-01T00:00:01Z""#), second);
+    assert_eq!(said(r#","a":"","b":"1970-01-01T00:00:01Z""#), second);
+    assert_eq!(said(r#","b":{"at":"1970-01-01T00:00:01Z"},"a":null"#), second);
+    assert_eq!(said(r#","a":"","b":"""#), None);
+    assert!(said(r#","b":"soon""#).is_some_and(|read| read.is_err()));
+}
+
+#[test]
+fn a_count_is_a_number_however_its_text_is_spelt() {
+    assert!(run(br#"{"count":"\u0031","assets":[{}]}"#, &Mapping::default()).is_ok());
+    assert_eq!(code(br#"{"count":"\u0032","assets":[{}]}"#), "count_mismatch");
+}
+
+#[test]
 fn records_may_be_the_members_of_an_object_each_with_its_key() {
     let by_key = |parts: &[&str]| {
         let id = IdMapping { parts: vec![Field::from(Place::Key)], join: String::new() };

@@ -6,7 +6,7 @@ use super::parents::{Gathering, Parents};
 use super::role::{Role, Roles, Saying};
 use super::source::{Source, truncated};
 use crate::codec::json::{self, DEPTH_MAX, STRING_BYTES_MAX};
-use crate::codec::mapping::{Around, read_time};
+use crate::codec::mapping::{Around, read_time, value_of};
 use crate::codec::reserved::shortened;
 use crate::domain::mapping::{Mapping, TimeField};
 use compact_str::{CompactString, ToCompactString};
@@ -37,9 +37,9 @@ pub(super) struct Walk<'m, R, V> {
     pub(super) page_begins: u64,
     /// What has been found at the places asked for.
     pub(super) wanted: Vec<Option<String>>,
-    /// Elements that the last `*` stepped into, and containers of records in them.
-    elements: u64,
-    containers: u64,
+    /// By the number of `*` on the way: elements that it stepped into, and those that lead on to records.
+    elements: Vec<u64>,
+    containers: Vec<u64>,
     elements_without: u64,
     /// With the byte at which it stands.
     pub(super) said: Vec<(Saying, u64, String)>,
@@ -65,8 +65,8 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
             page: 0,
             page_begins: 0,
             wanted: Vec::new(),
-            elements: 0,
-            containers: 0,
+            elements: vec![0; mapping.records.depth() + 1],
+            containers: vec![0; mapping.records.depth() + 1],
             elements_without: 0,
             said: Vec::new(),
         }
@@ -126,7 +126,8 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
                 self.fault("malformed", "something follows the document: serve one JSON value, or NDJSON")
             );
         }
-        if !self.found_records || (self.elements > 0 && self.containers == 0) {
+        let leads_nowhere = |(elements, containers): (&u64, &u64)| *elements > 0 && *containers == 0;
+        if !self.found_records || self.elements.iter().zip(&self.containers).any(leads_nowhere) {
             let detail = "no array of records is where the mapping's `records` points: check the pointer";
             return Err(self.fault("no_records", detail));
         }
@@ -189,7 +190,11 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
         if let Purpose::Show { visit, parents } = &mut self.purpose {
             // without a * the element is the page
             let is_page = self.mapping.records.depth() == 0;
-            let element = if is_page { self.page } else { (self.elements as u32).saturating_sub(1) };
+            let element = if is_page {
+                self.page
+            } else {
+                (self.elements[self.mapping.records.depth()] as u32).saturating_sub(1)
+            };
             let key = key.as_ref().map(|(name, _)| name.as_str());
             let around = Around { key, above: parents.of(element).map(AsRef::as_ref) };
             let (record, page) = (self.records, self.page);
@@ -203,21 +208,18 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
     /// Passes a value within `depth` containers, doing with it what its role asks for.
     pub(super) fn value(&mut self, depth: usize, role: Role) -> Result<(), SnapshotError> {
         let element = if role == Role::Nothing { None } else { self.roles.depth_of_element(&self.path) };
-        let containers = self.containers;
-        if let Some(stars) = element {
-            self.enter_element(stars)?;
-        }
+        let Some(stars) = element else { return self.value_of_role(depth, role) };
+        let containers = self.containers[stars];
+        self.enter_element(stars)?;
         self.value_of_role(depth, role)?;
-        if element == Some(self.mapping.records.depth()) && self.containers == containers {
+        if stars == self.mapping.records.depth() && self.containers[stars] == containers {
             self.elements_without += 1;
         }
         Ok(())
     }
 
     fn enter_element(&mut self, stars: usize) -> Result<(), SnapshotError> {
-        if stars == self.mapping.records.depth() {
-            self.elements += 1;
-        }
+        self.elements[stars] += 1;
         let (offset, key) = (self.source.offset(), self.path.last().cloned().unwrap_or_default());
         match &mut self.purpose {
             Purpose::Gather(gathering) => gathering.enter(stars, &key, offset),
@@ -228,31 +230,27 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
     fn value_of_role(&mut self, depth: usize, role: Role) -> Result<(), SnapshotError> {
         let by_key = self.mapping.records.by_key;
         let is_stepped_into = role == Role::Above && self.roles.is_stepped_into(&self.path);
+        let stars = self.roles.stars(&self.path);
         match (role, self.source.peek()?) {
             (Role::Records, Some(b'[')) if !by_key => {
-                self.containers += 1;
+                self.containers[stars] += 1;
                 self.array_of_records()
             }
             (Role::Records, Some(b'{')) if by_key => {
-                self.containers += 1;
+                self.containers[stars] += 1;
                 self.object_of_records()
             }
             // one of many elements may have none
-            (Role::Records, Some(b'n')) if self.mapping.records.depth() > 0 => self.scalar(),
+            (Role::Records, Some(b'n')) if stars > 0 => self.scalar(),
             (Role::Records, Some(_)) => Err(self.no_container(by_key)),
-            (Role::Said(saying), Some(_)) => self.saying(saying),
-            (Role::Slot(slot), Some(_)) => self.slot(slot),
-            (Role::Wanted(place), Some(_)) => self.take_wanted(place),
-            (Role::Above, Some(b'{')) if is_stepped_into => {
+            (Role::Said(_) | Role::Slot(_) | Role::Wanted(_), Some(_)) => self.take(role),
+            (Role::Above, Some(byte @ (b'{' | b'['))) if is_stepped_into => {
                 self.found_records = true;
-                self.object(depth + 1, true)
+                self.containers[stars] += 1;
+                if byte == b'{' { self.object(depth + 1, true) } else { self.array(depth + 1, true) }
             }
-            (Role::Above, Some(b'[')) if is_stepped_into => {
-                self.found_records = true;
-                self.array(depth + 1, true)
-            }
+            (Role::Above, Some(b'n')) if stars > 0 || !is_stepped_into => self.null_above(),
             (Role::Above, Some(_)) if is_stepped_into => Err(self.no_container(false)),
-            (Role::Above, Some(b'n')) => self.null_above(),
             (_, Some(b'{' | b'[')) if depth == DEPTH_MAX => {
                 Err(self.fault("malformed", format!("nested deeper than {DEPTH_MAX}: flatten it")))
             }
@@ -393,22 +391,30 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
         }
     }
 
-    fn saying(&mut self, saying: Saying) -> Result<(), SnapshotError> {
+    /// Takes a value whole, and with it what else of ours lies within.
+    fn take(&mut self, role: Role) -> Result<(), SnapshotError> {
         let length = self.short_value()?;
         let offset = self.source.offset();
-        self.said.push((saying, offset, self.source.text(length)?.to_owned()));
+        let text = self.source.text(length)?.to_owned();
+        for (inner, rest) in self.roles.within(role, &self.path) {
+            if let Ok(Some(found)) = json::lookup(&text, &rest.0) {
+                self.put(inner, found, offset)?;
+            }
+        }
+        self.put(role, &text, offset)?;
         self.source.pass(length);
         Ok(())
     }
 
-    fn slot(&mut self, slot: usize) -> Result<(), SnapshotError> {
-        let length = self.short_value()?;
-        let (offset, depth) = (self.source.offset(), self.roles.slots[slot].depth);
-        let text = self.source.text(length)?;
-        if let Purpose::Gather(gathering) = &mut self.purpose {
-            gathering.put(depth, slot, text, offset)?;
+    fn put(&mut self, role: Role, text: &str, offset: u64) -> Result<(), SnapshotError> {
+        match (role, &mut self.purpose) {
+            (Role::Said(saying), _) => self.said.push((saying, offset, text.to_owned())),
+            (Role::Wanted(place), _) => self.wanted[place] = Some(text.to_owned()),
+            (Role::Slot(slot), Purpose::Gather(gathering)) => {
+                gathering.put(self.roles.slots[slot].depth, slot, text, offset)?;
+            }
+            _ => {}
         }
-        self.source.pass(length);
         Ok(())
     }
 
@@ -423,14 +429,9 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
             Some((_, raw)) => Some(self.count(raw)?),
             None => None,
         };
-        let times = self
-            .mapping
-            .generated_at
-            .iter()
-            .flat_map(|time| (0..time.field.places.len()).map(move |n| (n, time)));
-        let mut times = times.filter_map(|(place, time)| Some((said(Saying::GeneratedAt(place))?, time)));
+        let generated_at = self.mapping.generated_at.as_ref().and_then(|time| self.said_time(time, said));
         Ok(Envelope {
-            generated_at: times.next().map(|((offset, raw), time)| envelope_time(offset, raw, time)),
+            generated_at,
             count,
             complete: said(Saying::Complete).is_none_or(|(_, raw)| raw == "true"),
             // F4: an empty file is meant only where it says all three
@@ -442,8 +443,21 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
         })
     }
 
+    fn said_time<'a>(
+        &'a self,
+        time: &'a TimeField,
+        said: impl Fn(Saying) -> Option<(u64, &'a str)>,
+    ) -> Option<EnvelopeTime> {
+        let place_of = |parts: &[CompactString]| self.roles.generated_at.iter().position(|at| at.0 == parts);
+        let said_at = |parts: &[CompactString]| said(Saying::GeneratedAt(place_of(parts)?));
+        let (parts, value) = value_of(&time.field, |pointer| said_at(&pointer.0).map(|(_, raw)| raw))?;
+        let (offset, raw) = said_at(parts)?;
+        let at = read_time(&value, &time.reading).map_err(|refusal| refusal.hint);
+        Some(EnvelopeTime { text: shortened(raw).into_owned(), offset, at })
+    }
+
     fn count(&self, raw: &str) -> Result<u64, SnapshotError> {
-        let digits = raw.trim_matches('"');
+        let digits = if raw.starts_with('"') { json::string(raw).unwrap_or_default() } else { raw.into() };
         let records = self.records - self.page_begins;
         match digits.parse::<u64>() {
             Ok(count) if count == records => Ok(count),
@@ -466,9 +480,4 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
     pub(super) fn fault(&self, code: &'static str, detail: impl Into<String>) -> SnapshotError {
         SnapshotError { code, offset: self.source.offset(), detail: detail.into() }
     }
-}
-
-fn envelope_time(offset: u64, raw: &str, time: &TimeField) -> EnvelopeTime {
-    let at = read_time(raw, &time.reading).map_err(|refusal| refusal.hint);
-    EnvelopeTime { text: shortened(raw).into_owned(), offset, at }
 }

@@ -10,9 +10,10 @@ mod time;
 use super::fault::Wrong;
 use super::raw::Section;
 use crate::domain::mapping::{
-    Field, IdMapping, Mapping, MemberRules, PathStep, Place, QuoteMapping, RecordsPath, Repeated, TimeField,
-    TimeReading, Unlisted,
+    Field, IdMapping, Mapping, MemberRules, PathStep, Place, Pointer, QuoteMapping, RecordsPath, Repeated,
+    TimeField, TimeReading, Unlisted,
 };
+use compact_str::CompactString;
 pub(super) use field::pointer;
 use field::{flag, optional, texts};
 use toml::de::DeValue;
@@ -90,10 +91,68 @@ fn refuse_what_cannot_be(section: &Section<'_>, mapping: &Mapping) {
         );
         section.refuse("id", rule);
     }
+    for (key, rule) in what_a_walk_misses(mapping) {
+        section.refuse(key, Wrong::rule(rule));
+    }
     let in_envelope = mapping.generated_at.iter().flat_map(|time| &time.field.places);
     if in_envelope.into_iter().any(|place| !matches!(place, Place::At(_))) {
         section.refuse("generated_at", Wrong::rule("must be a pointer into the document"));
     }
+}
+
+/// Places outside of records are met on the way through the document, once each: none may need to know how
+/// long an array is, and none may hold the records.
+fn what_a_walk_misses(mapping: &Mapping) -> Vec<(&'static str, &'static str)> {
+    let from_end = |parts: &[CompactString]| {
+        parts.iter().any(|part| {
+            part.starts_with('-') && part.len() > 1 && part[1..].bytes().all(|b| b.is_ascii_digit())
+        })
+    };
+    let last = "must not count from the end of an array (`-1`): only places within a record may";
+    let holds = "must not be on the way to the records, which it would hold";
+    let steps = &mapping.records.steps;
+    let leads = |steps: &[PathStep], at: &Pointer| {
+        at.0.len() <= steps.len()
+            && steps.iter().zip(&at.0).all(|(step, part)| *step == PathStep::Into(part.clone()))
+    };
+    let mut wrong = Vec::new();
+    let names: Vec<_> = steps
+        .iter()
+        .filter_map(|step| match step {
+            PathStep::Into(name) => Some(name.clone()),
+            PathStep::Each => None,
+        })
+        .collect();
+    if from_end(&names) {
+        wrong.push(("records", last));
+    }
+    let times = mapping.generated_at.iter().flat_map(|time| &time.field.places);
+    let times = times.filter_map(|place| match place {
+        Place::At(at) => Some(("generated_at", at)),
+        _ => None,
+    });
+    for (key, at) in times.chain(mapping.count.iter().map(|at| ("count", at))) {
+        if from_end(&at.0) {
+            wrong.push((key, last));
+        } else if mapping.records.is_written && leads(steps, at) {
+            wrong.push((key, holds));
+        }
+    }
+    let depth = mapping.records.depth();
+    for (up, at) in mapping.places_above() {
+        let stars = (depth + 1).saturating_sub(usize::from(up));
+        let begin = steps.iter().enumerate().filter(|(_, step)| **step == PathStep::Each).map(|(n, _)| n + 1);
+        let begin = std::iter::once(0).chain(begin).nth(stars).unwrap_or(steps.len());
+        if from_end(&at.0) {
+            wrong.push(("records", "is read by an `up` whose `at` counts from the end of an array (`-1`): only places within a record may"));
+        } else if leads(&steps[begin..], &at) {
+            wrong.push((
+                "records",
+                "is read by an `up` whose `at` is on the way to the records, which it would hold",
+            ));
+        }
+    }
+    wrong
 }
 
 /// `"/areas/*/sections"`, or `{ at = "/assets", by_key = true }`.

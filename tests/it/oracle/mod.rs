@@ -9,9 +9,9 @@
 //! Where RULES.md can be read in two ways, the code gives the reason for the way that it takes.
 
 mod absence;
-mod amount;
+pub(crate) mod amount;
 mod asset;
-mod currency;
+pub(crate) mod currency;
 mod gaps;
 mod guard;
 mod judge;

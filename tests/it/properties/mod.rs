@@ -7,6 +7,7 @@
 mod feeds;
 mod guards;
 mod logs;
+mod mapping;
 mod orders;
 mod spelling;
 mod steps;
