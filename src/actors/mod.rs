@@ -18,7 +18,7 @@ pub use admission::{Admission, Bucket, Limits, Permit, Shed};
 pub use delivery::{Delivery, Repeats};
 pub use gates::FeedGates;
 pub use numbers::partner_numbers;
-pub use partner::{Operated, Order, OrderKind, ParkedPlace, ParkedPrice, ReleaseRefused};
+pub use partner::{Mending, Operated, Order, OrderKind, ParkedPlace, ParkedPrice, ReleaseRefused};
 pub use partner::{
     PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, SharedServices,
 };

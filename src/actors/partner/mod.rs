@@ -27,7 +27,7 @@ pub use books::record;
 pub use ledger::Prefetched;
 pub use message::orders::{Operated, Order, OrderKind, PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
 pub use message::orders::{RebuildFrom, RebuildRefused};
-pub use message::quarantine::{ReleaseRefused, Released, RowAnswer, RowOrder};
+pub use message::quarantine::{Mending, ReleaseRefused, Released, RowAnswer, RowOrder};
 pub use message::{Blamed, PartnerMessage};
 pub use state::SharedServices;
 
@@ -125,6 +125,7 @@ impl Actor for PartnerActor {
             PartnerMessage::DecideRow { key, order, answer, durable } => {
                 state.decide_row(key, order, answer, durable)?
             }
+            PartnerMessage::DropRows { keys, answer, durable } => state.drop_rows(&keys, answer, durable),
             PartnerMessage::ListParked { after, limit, reply } => {
                 let _ = reply.send(state.parked.list(&state.index, after, limit));
             }

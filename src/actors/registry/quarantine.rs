@@ -2,7 +2,7 @@
 
 use super::entry::PartnerEntry;
 use crate::actors::partner::{
-    ParkedPlace, ParkedPrice, PartnerMessage, ReleaseRefused, Released, RowAnswer, RowOrder,
+    Mending, ParkedPlace, ParkedPrice, PartnerMessage, ReleaseRefused, Released, RowAnswer, RowOrder,
 };
 use crate::actors::push::Unavailable;
 use crate::domain::{ItemOutcome, QuarantineRow, Seq};
@@ -51,18 +51,17 @@ impl PartnerEntry {
         self.reader.record(self.no, &key)?.ok_or(RowError::Missing)
     }
 
-    /// Has a row's write decided again, with its own time.
-    pub async fn release(&self, key: u64) -> Result<Release, RowError> {
+    /// Has a row's write decided again, with its own time, or a text that stands in for the row's.
+    pub async fn release(&self, key: u64, mending: Mending) -> Result<Release, RowError> {
         let row = self.quarantine_row(key)?;
         let settings = self.settings.load_full();
-        let mut released = Released::of(&row, &settings).map_err(RowError::ReleaseRefused)?;
-        let mut prefetched = std::mem::take(&mut released.prefetched);
-        self.prefetch_one(released.asset_id(), &mut prefetched)?;
-        released.prefetched = prefetched;
+        let mut released = Released::of(row, &settings, mending).map_err(RowError::ReleaseRefused)?;
+        let id = released.id.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default();
+        if let Ok(write) = &released.decoded {
+            self.prefetch_one(write.id(), &mut released.prefetched)?;
+        }
         match self.order_row(key, RowOrder::Release(Box::new(released))).await? {
-            (RowAnswer::Decided(item), durable) => {
-                Ok(Release { id: row.id.unwrap_or_default(), item, durable })
-            }
+            (RowAnswer::Decided(item), durable) => Ok(Release { id, item, durable }),
             (RowAnswer::Missing | RowAnswer::Dropped, _) => Err(RowError::Missing),
         }
     }
@@ -73,6 +72,16 @@ impl PartnerEntry {
             (RowAnswer::Dropped, _) => Ok(()),
             (RowAnswer::Missing | RowAnswer::Decided(_), _) => Err(RowError::Missing),
         }
+    }
+
+    /// Throws these rows away, and says how many of them were still there.
+    pub async fn drop_rows(&self, keys: Vec<u64>) -> Result<u64, Unavailable> {
+        let (answer, answered) = oneshot::channel();
+        let (durable, reached) = oneshot::channel();
+        self.tell(PartnerMessage::DropRows { keys, answer, durable })?;
+        let dropped = answered.await.map_err(|_| Unavailable)?;
+        reached.await.map_err(|_| Unavailable)?;
+        Ok(dropped)
     }
 
     /// Prices that wait for their asset, from the one that has waited longest.

@@ -1,10 +1,10 @@
 //! Finding the items of a body again, once one of them was refused and is to be kept: where each
 //! began, and its text. Most bodies are never looked at a second time.
 
+use super::BodyLimits;
 use super::body;
-use super::{BodyLimits, Decoded};
 use crate::codec::{json, reserved};
-use crate::domain::{AssetId, Micros, QuoteName, RefusedKind, Rule, Verb, Write};
+use crate::domain::{AssetId, ItemOutcome, Micros, Outcome, QuoteName, RefusedKind, Rule, Verb, Write};
 use crate::rules::policy::Policy;
 use compact_str::CompactString;
 
@@ -56,23 +56,33 @@ pub struct Named<'a> {
     pub quote: Option<QuoteName>,
 }
 
-/// Decodes one item by itself, as its body had been. `None`: such an item has no text.
-pub fn decode(item: &str, kind: RefusedKind, named: Named<'_>, policy: &Policy) -> Option<Write> {
+/// Decodes one item by itself, as its body had been; what is wrong with it is said as of a push.
+pub fn decode(
+    item: &str,
+    kind: RefusedKind,
+    named: Named<'_>,
+    policy: &Policy,
+) -> Result<Write, Box<ItemOutcome>> {
     let limits = BodyLimits { items_max: 1 };
     let assets = |verb| super::assets(item.as_bytes(), false, verb, named.id, policy, &limits);
-    let decoded = match kind {
-        RefusedKind::Put => assets(Verb::Put),
-        RefusedKind::Post => assets(Verb::Post),
-        RefusedKind::Patch => assets(Verb::Patch),
-        RefusedKind::Event => super::events(item.as_bytes(), false, policy, &limits),
-        RefusedKind::Price => super::prices(item.as_bytes(), false, policy, &limits),
-        RefusedKind::AssetPrice => super::asset_price(item.as_bytes(), named.id?, named.quote, policy),
-        RefusedKind::Delete | RefusedKind::Withdrawal | RefusedKind::FeedRecord | RefusedKind::Snapshot => {
-            return None;
+    let decoded = match (kind, named.id) {
+        (RefusedKind::Put, _) => assets(Verb::Put),
+        (RefusedKind::Post, _) => assets(Verb::Post),
+        (RefusedKind::Patch, _) => assets(Verb::Patch),
+        (RefusedKind::Event, _) => super::events(item.as_bytes(), false, policy, &limits),
+        (RefusedKind::Price, _) => super::prices(item.as_bytes(), false, policy, &limits),
+        (RefusedKind::AssetPrice, Some(id)) => super::asset_price(item.as_bytes(), id, named.quote, policy),
+        _ => {
+            return Err(no_item("nothing_to_decide", "a row of this kind has no text that could be decided"));
         }
     };
-    let Decoded { mut writes, .. } = decoded.ok()?;
-    writes.pop()?.ok()
+    let decoded = decoded.map_err(|error| no_item(error.code, &error.detail))?;
+    let mut writes = decoded.writes;
+    writes.pop().unwrap_or_else(|| Err(no_item("item_missing", "send one item")))
+}
+
+fn no_item(code: &'static str, hint: &str) -> Box<ItemOutcome> {
+    Box::new(ItemOutcome::noted(Outcome::Rejected, Rule::D1, code, hint))
 }
 
 /// What an item says of its asset: what a later write must speak for to make it of no use.
@@ -178,10 +188,13 @@ mod tests {
         let id = AssetId::new("a").unwrap();
         let price = "{\"amount\":\"1\",\"currency\":\"EUR\"}";
         let of_path = Named { id: Some(&id), quote: None };
-        assert!(decode(price, RefusedKind::AssetPrice, of_path, &policy).is_some());
-        assert!(decode(price, RefusedKind::Price, Named::default(), &policy).is_none(), "it names no asset");
-        assert!(decode("{\"name\":\"x\"}", RefusedKind::Patch, of_path, &policy).is_some());
-        assert!(decode("", RefusedKind::Delete, of_path, &policy).is_none());
+        assert!(decode(price, RefusedKind::AssetPrice, of_path, &policy).is_ok());
+        let nameless = decode(price, RefusedKind::Price, Named::default(), &policy).unwrap_err();
+        assert_eq!(nameless.note.unwrap().code, "id_missing");
+        assert!(decode("{\"name\":\"x\"}", RefusedKind::Patch, of_path, &policy).is_ok());
+        let two = decode("[{\"id\":\"a\"},{\"id\":\"b\"}]", RefusedKind::Post, Named::default(), &policy);
+        assert_eq!(two.unwrap_err().note.unwrap().code, "too_many_items");
+        assert!(decode("", RefusedKind::Delete, of_path, &policy).is_err());
     }
 
     #[test]

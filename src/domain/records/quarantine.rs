@@ -28,6 +28,24 @@ pub enum RefusedKind {
     Snapshot,
 }
 
+impl RefusedKind {
+    /// Its word in rows and queries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RefusedKind::Put => "put",
+            RefusedKind::Post => "post",
+            RefusedKind::Patch => "patch",
+            RefusedKind::Delete => "delete",
+            RefusedKind::Price => "price",
+            RefusedKind::AssetPrice => "asset_price",
+            RefusedKind::Withdrawal => "withdrawal",
+            RefusedKind::Event => "event",
+            RefusedKind::FeedRecord => "feed_record",
+            RefusedKind::Snapshot => "snapshot",
+        }
+    }
+}
+
 /// Where it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,6 +4,7 @@ use super::call::OperatorCall;
 use super::{assets, plans, quarantine, status, texts};
 use crate::http::app::App;
 use crate::http::gate::route::{Later, Row};
+use crate::http::own::mending::DROP_PARAMETERS;
 use crate::http::own::quarantine::PARAMETERS;
 use crate::http::reply::Body;
 use hyper::body::Incoming;
@@ -25,7 +26,7 @@ pub enum OperatorHandler {
 
 /// In every other row than those that are open, an operator is let in first.
 #[rustfmt::skip]
-pub static ROWS: [Row<OperatorHandler>; 22] = [
+pub static ROWS: [Row<OperatorHandler>; 23] = [
     open("/", texts::status_page),
     open("/status.js", texts::status_script),
     open("/status.css", texts::status_style),
@@ -50,8 +51,9 @@ pub static ROWS: [Row<OperatorHandler>; 22] = [
 
     read("/admin/partners/{partner}/quarantine", &PARAMETERS, |call| Box::pin(quarantine::list(call))),
     read("/admin/partners/{partner}/quarantine/{id}", &[], |call| Box::pin(async { quarantine::show(call) })),
-    delete("/admin/partners/{partner}/quarantine/{id}", |call, _| Box::pin(quarantine::drop(call))),
-    order("/admin/partners/{partner}/quarantine/{id}/release", &[], |call, _| Box::pin(quarantine::release(call))),
+    delete("/admin/partners/{partner}/quarantine", &DROP_PARAMETERS, |call, _| Box::pin(quarantine::drop_some(call))),
+    delete("/admin/partners/{partner}/quarantine/{id}", &[], |call, _| Box::pin(quarantine::drop(call))),
+    order("/admin/partners/{partner}/quarantine/{id}/release", &[], |call, body| Box::pin(quarantine::release(call, body))),
     order("/admin/partners/{partner}/quarantine/{id}/drop", &[], |call, _| Box::pin(quarantine::drop(call))),
 ];
 
@@ -81,7 +83,8 @@ const fn order(
 
 const fn delete(
     path: &'static str,
+    parameters: &'static [&'static str],
     order: for<'c> fn(&'c OperatorCall<'c>, Incoming) -> Later<'c>,
 ) -> Row<OperatorHandler> {
-    Row { method: Method::DELETE, path, parameters: &[], handler: OperatorHandler::Order(order) }
+    Row { method: Method::DELETE, path, parameters, handler: OperatorHandler::Order(order) }
 }

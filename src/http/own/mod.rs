@@ -1,6 +1,8 @@
 //! What is between one partner and us: its deliveries, its feed with its plans, its quarantine.
 
 pub mod feed;
+pub mod mending;
 pub mod plans;
 pub mod quarantine;
 pub mod receipt;
+mod waiting;

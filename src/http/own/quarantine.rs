@@ -1,6 +1,7 @@
-//! The quarantine over HTTP. A partner sees its rows and its parked prices, and may drop a row;
-//! releasing is the operator's.
+//! The quarantine over HTTP. A partner sees its rows and its parked prices, may drop a row, and release
+//! one with a mended text; releasing a row as it is is the operator's.
 
+use super::waiting::{closes_when, waits_for};
 use crate::actors::{ParkedPlace, ParkedPrice, PartnerEntry, RowError};
 use crate::codec::render::short_hash;
 use crate::codec::time;
@@ -36,6 +37,11 @@ struct RowView {
     rule: String,
     hint: String,
     pointer: String,
+    /// Whose turn it is, in a word, and what is to be done.
+    waits_for: &'static str,
+    to_do: &'static str,
+    /// What takes it out by itself.
+    closes_when: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
     received_at: String,
@@ -103,6 +109,7 @@ struct Page<T> {
 impl RowView {
     fn of(key: u64, row: QuarantineRow, with_raw: bool) -> RowView {
         let cut = row.is_cut();
+        let (next, closes_when) = (waits_for(&row), closes_when(&row));
         let outcome = if row.rejected { Outcome::Rejected } else { Outcome::Quarantined };
         RowView {
             row: key,
@@ -114,6 +121,9 @@ impl RowView {
             rule: row.rule,
             hint: row.hint,
             pointer: row.pointer,
+            waits_for: next.word,
+            to_do: next.sentence,
+            closes_when,
             offset: row.offset,
             received_at: time::format(Micros(row.received_at)),
             at: row.at.and_then(|at| time::format_known(Micros(at))),

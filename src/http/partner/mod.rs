@@ -82,6 +82,10 @@ async fn dispatch(call: &Call<'_>, row: &Row<PartnerHandler>, body: Incoming) ->
             call.query.only(parameters)?;
             order(call).await
         }
+        PartnerHandler::Mend(mend) => {
+            call.query.only(parameters)?;
+            mend(call, body).await
+        }
         PartnerHandler::Read { is_private, read } => {
             admit_read(call, *is_private, parameters).await?;
             read(call)

@@ -3,12 +3,14 @@
 use crate::codec::request;
 use crate::domain::{RefusedKind, Verb};
 use crate::http::gate::route::{Answer, Later, Row};
+use crate::http::own::mending::{self, DROP_PARAMETERS};
 use crate::http::own::{feed, plans, quarantine, receipt};
 use crate::http::push::{Ask, Items, Source, bodyless};
 use crate::http::read::{asset, changes, explain, export, list, me};
 use crate::http::request::call::Call;
 use crate::http::request::intake::Accept;
 use hyper::Method;
+use hyper::body::Incoming;
 
 /// Who answers a partner or a reader, and what is done before.
 pub enum PartnerHandler {
@@ -21,12 +23,14 @@ pub enum PartnerHandler {
     Push(Ask),
     /// Something other than a write that a partner wants done. Each handler asks for its key.
     Order(for<'c> fn(&'c Call<'c>) -> Later<'c>),
+    /// The same with a body, which the handler admits before it reads it.
+    Mend(for<'c> fn(&'c Call<'c>, Incoming) -> Later<'c>),
 }
 
 /// Paths are the shorthand `/api/…`. Reads also know the parameters of
 /// [`crate::http::request::position`].
 #[rustfmt::skip]
-pub static ROWS: [Row<PartnerHandler>; 26] = [
+pub static ROWS: [Row<PartnerHandler>; 28] = [
     page("/api/prices", &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"],
         |call| Box::pin(list::prices(call))),
     push(Method::POST, "/api/prices", &["atomic", "dry_run"], Ask {
@@ -102,7 +106,11 @@ pub static ROWS: [Row<PartnerHandler>; 26] = [
     order(Method::POST, "/api/feed/run", |call| Box::pin(async { feed::run_now(call) })),
     private(page("/api/quarantine", &quarantine::PARAMETERS, |call| Box::pin(quarantine::list(call)))),
     private(read("/api/quarantine/{id}", &[], quarantine::show)),
+    Row { method: Method::DELETE, path: "/api/quarantine", parameters: &DROP_PARAMETERS,
+        handler: PartnerHandler::Order(|call| Box::pin(mending::drop_own(call))) },
     order(Method::DELETE, "/api/quarantine/{id}", |call| Box::pin(quarantine::drop_own(call))),
+    Row { method: Method::POST, path: "/api/quarantine/{id}/release", parameters: &[],
+        handler: PartnerHandler::Mend(|call, body| Box::pin(mending::release_own(call, body))) },
 ];
 
 const fn read(

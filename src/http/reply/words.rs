@@ -88,7 +88,7 @@ impl Fault {
             Fault::NoSuchRun => words(S::NOT_FOUND, "no_such_run", "There is no such run, or it is no longer kept"),
             Fault::NoSuchRow => words(S::NOT_FOUND, "no_such_row", "There is no such row, or it is no longer kept"),
             Fault::CannotRelease(why) => words(S::CONFLICT, cannot(*why), "The row cannot be decided again")
-                .hint("Have the partner send it again, then drop the row."),
+                .hint(instead(*why)),
             Fault::NoSuchPlan => words(S::NOT_FOUND, "no_such_plan", "There is no such plan, or it is no longer kept"),
             Fault::PlanRefused(why) => plan_words(why),
             Fault::RebuildRefused(why) => rebuild_words(why),
@@ -241,11 +241,28 @@ fn store_words(is_damage: bool) -> Words {
         .hint("Tell the operator: the log names the table, and a backup has to be restored.")
 }
 
+/// What else can be done with a row that cannot be decided again.
+fn instead(why: ReleaseRefused) -> &'static str {
+    match why {
+        ReleaseRefused::Cut => "Only the beginning of its text is kept: send the whole text as the body.",
+        ReleaseRefused::WholeFile => {
+            "Nothing of the file is kept: have it published again with a newer time, and the row closes itself."
+        }
+        ReleaseRefused::NoText => {
+            "It has no text that could be mended: send an empty body to release it as it is."
+        }
+        ReleaseRefused::NoFeed => {
+            "Configure the partner's feed again, or have the partner push the asset, then drop the row."
+        }
+    }
+}
+
 fn cannot(why: ReleaseRefused) -> &'static str {
     match why {
         ReleaseRefused::Cut => "raw_cut",
-        ReleaseRefused::Undated => "never_dated",
-        ReleaseRefused::Unreadable => "not_a_write",
+        ReleaseRefused::WholeFile => "whole_file",
+        ReleaseRefused::NoText => "no_text",
+        ReleaseRefused::NoFeed => "no_feed",
     }
 }
 

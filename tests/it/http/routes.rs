@@ -16,7 +16,7 @@ const OBJECT: Option<&str> = Some("application/json");
 const PATCH: Option<&str> = Some("application/merge-patch+json, application/json");
 
 #[rustfmt::skip]
-const WAYS: [Way; 26] = [
+const WAYS: [Way; 28] = [
     (Method::GET, "/prices", "partner, status, class, changed_since, limit, cursor, quote, id, min_cursor, wait", None),
     (Method::POST, "/prices", "atomic, dry_run", ITEMS),
     (Method::GET, "/assets", "partner, status, class, changed_since, limit, cursor, fields, min_cursor, wait", None),
@@ -41,8 +41,10 @@ const WAYS: [Way; 26] = [
     (Method::GET, "/feed/plans", "min_cursor, wait", None),
     (Method::POST, "/feed/run", "", None),
     (Method::GET, "/quarantine", "kind, limit, cursor, min_cursor, wait", None),
+    (Method::DELETE, "/quarantine", "kind, code, id, before, limit, dry_run", None),
     (Method::GET, "/quarantine/1", "min_cursor, wait", None),
     (Method::DELETE, "/quarantine/1", "", None),
+    (Method::POST, "/quarantine/1/release", "", OBJECT),
 ];
 
 /// What is between a partner and us.

@@ -126,7 +126,7 @@ async fn t4_a_released_row_is_judged_by_the_time_that_its_envelope_said() {
     let release = async || {
         answer(house.admin(Method::POST, &format!("/admin/partners/acme/quarantine/{row}/release"))).await.0
     };
-    assert_eq!(release().await, StatusCode::CONFLICT, "it lies ahead still");
+    assert_eq!(release().await, StatusCode::UNPROCESSABLE_ENTITY, "it lies ahead still");
     house.clock.set(NEW_YEAR.plus(30 * Micros::SECOND));
     assert_eq!(release().await, StatusCode::OK);
     house.stop().await;

@@ -42,7 +42,10 @@ async fn d3_a_tie_of_two_operators_is_counted() {
 async fn d3_a_tie_that_a_release_decides_is_counted() {
     let house = House::with(&["acme"], Clock::manual(START)).await;
     let asset = |title: &str| json!({ "id": "a", "title": title, "updated_at": at(3_600) });
-    house.post("acme", "/api/assets", &asset("kept aside")).await;
+    let mut ahead = asset("kept aside");
+    // what the later push does not name keeps the row open
+    ahead["more"] = json!("of it");
+    house.post("acme", "/api/assets", &ahead).await;
     house.clock.set(START.plus(Micros::HOUR));
     house.post("acme", "/api/assets", &asset("pushed")).await;
     let (status, done) = release(&house, "acme", &rows(&house, "acme").await[0]).await;

@@ -1,13 +1,14 @@
 //! Rows of the quarantine that close themselves, and rows that are mended.
 
 use crate::support::feed_server::{FeedServer, Served};
-use crate::support::house::{House, feed, partner};
+use crate::support::house::{House, answer, feed, json, partner};
 use crate::support::quarantine::{START, at, release, rows};
 use crate::support::written::with_mapping;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json as value};
 use tidegate::clock::Clock;
 use tidegate::config::PartnerSettings;
+use tidegate::domain::Currency;
 
 fn codes(rows: &[Value]) -> Vec<&str> {
     rows.iter().map(|row| row["code"].as_str().unwrap()).collect()
@@ -139,6 +140,8 @@ async fn a_record_under_a_name_and_below_others_is_released_with_its_id() {
     server.put("/f", file(-500, groups));
     house.fetch_now("acme");
     closed(&house, 2).await;
+    // with other words the same file would be read again, and close the row itself
+    server.put("/f", Served::json("no JSON"));
     let mut settings = house.settings.clone();
     settings.partners[0].policy.statuses_extra.insert("frozen".into());
     house.restart().await;
@@ -151,5 +154,138 @@ async fn a_record_under_a_name_and_below_others_is_released_with_its_id() {
     }
     assert_eq!(house.get("acme", "/api/assets/g1:a").await.1["status"], "frozen");
     assert_eq!(house.get("acme", "/api/assets/g2:c").await.1["price"]["currency"], "USD");
+    house.stop().await;
+}
+
+/// Has the operator, or the partner itself, release a row with this text.
+async fn mend(house: &House, row: &Value, text: &Value, by_operator: bool) -> (StatusCode, Value) {
+    let row = &row["row"];
+    let request = match by_operator {
+        true => house.admin(Method::POST, &format!("/admin/partners/acme/quarantine/{row}/release")),
+        false => house.call("acme", Method::POST, &format!("/api/quarantine/{row}/release")),
+    };
+    answer(json(request, text)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u03_a_row_is_released_with_a_mended_text_of_the_same_asset() {
+    let house = House::with(&["acme"], Clock::manual(START)).await;
+    house.post("acme", "/api/assets", &value!({"id": "a", "status": "odd", "updated_at": at(-60)})).await;
+    for by_operator in [true, false] {
+        let row = rows(&house, "acme").await.remove(0);
+        let (status, told) = mend(&house, &row, &value!({"id": "b"}), by_operator).await;
+        assert_eq!((status.as_u16(), &told["item"]["code"]), (422, &value!("id_mismatch")), "{told}");
+        let (status, told) = mend(&house, &row, &value!({"id": "a", "price": 7}), by_operator).await;
+        assert_eq!((status.as_u16(), &told["released"]), (422, &value!(false)), "{told}");
+        assert!(told["item"]["pointer"].as_str().unwrap().starts_with("/price"), "{told}");
+        let still = rows(&house, "acme").await.remove(0);
+        assert_eq!((&still["row"], &still["code"]), (&row["row"], &value!("status_unknown")));
+        let (status, told) = mend(&house, &row, &value!({"id": "a", "name": "A"}), by_operator).await;
+        assert_eq!((status.as_u16(), &told["released"]), (200, &value!(true)), "{told}");
+        assert!(rows(&house, "acme").await.is_empty());
+        house.post("acme", "/api/assets", &value!({"id": "a", "status": "odd", "updated_at": at(-30)})).await;
+    }
+    assert_eq!(house.get("acme", "/api/assets/a").await.1["name"], "A");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partner_mends_what_it_could_push_and_lets_no_currency_change() {
+    let house = House::with(&["acme"], Clock::manual(START)).await;
+    house.post("acme", "/api/assets", &value!({"id": "a", "updated_at": at(-60)})).await;
+    let price = |currency: &str, seconds| value!({"id": "a", "amount": "5", "currency": currency, "as_of": at(seconds)});
+    house.post("acme", "/api/prices", &price("EUR", -50)).await;
+    house.post("acme", "/api/prices", &price("USD", -40)).await;
+    let row = rows(&house, "acme").await.remove(0);
+    let (status, told) = mend(&house, &row, &price("USD", -40), false).await;
+    assert_eq!((status.as_u16(), &told["item"]["code"]), (422, &value!("currency_changed")), "{told}");
+    assert_eq!(mend(&house, &row, &price("EUR", -40), false).await.0, StatusCode::OK);
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_row_is_released_with_its_whole_text() {
+    let house = House::with(&["acme"], Clock::manual(START)).await;
+    let asset = |status: &str| value!({"id": "a", "status": status, "text": "x".repeat(20_000)});
+    house.post("acme", "/api/assets", &asset("odd")).await;
+    let row = rows(&house, "acme").await.remove(0);
+    assert_eq!((&row["cut"], &row["waits_for"]), (&value!(true), &value!("setting")));
+    assert_eq!(release(&house, "acme", &row).await.1["code"], "raw_cut");
+    assert_eq!(mend(&house, &row, &asset("active"), false).await.0, StatusCode::OK);
+    assert_eq!(house.get("acme", "/api/assets/a").await.1["text"].as_str().unwrap().len(), 20_000);
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u03_a_row_is_released_as_it_is_after_a_setting_and_says_what_is_wrong_until_then() {
+    let house = House::with(&["acme"], Clock::manual(START)).await;
+    let price = value!({"id": "a", "amount": "5", "currency": "XYZ", "as_of": at(-50)});
+    house.post("acme", "/api/assets", &value!({"id": "a"})).await;
+    house.post("acme", "/api/prices", &price).await;
+    let row = rows(&house, "acme").await.remove(0);
+    assert_eq!((&row["code"], &row["waits_for"]), (&value!("currency_unknown"), &value!("setting")));
+    assert!(row["closes_when"].as_str().unwrap().contains("price of this quote"), "{row}");
+    let refused = release(&house, "acme", &row).await;
+    assert_eq!((refused.0.as_u16(), &refused.1["item"]["code"]), (422, &value!("currency_unknown")));
+    let mut settings = house.settings.clone();
+    settings.partners[0].policy.currencies_extra.insert(Currency::new("XYZ").expect("a code"));
+    house.daemon().reconfigure(settings).await.expect("the settings are sound");
+    assert_eq!(release(&house, "acme", &row).await.0, StatusCode::OK);
+    assert_eq!(house.get("acme", "/api/assets/a").await.1["price"]["currency"], "XYZ");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_a_file_that_was_refused_as_a_whole_are_released_below_what_is_newer() {
+    let server = FeedServer::start().await;
+    server.put(
+        "/f",
+        file(-600, r#""assets":[{"id":"a","status":"odd","name":"old"},{"id":"b","status":"odd"}]"#),
+    );
+    let house = served(&server).await;
+    assert_eq!(house.run_report("acme", 1).await["status"], "refused");
+    house.post("acme", "/api/assets", &value!({"id": "a", "name": "new", "updated_at": at(-700)})).await;
+    let mut settings = house.settings.clone();
+    settings.partners[0].policy.statuses_extra.insert("odd".into());
+    house.daemon().reconfigure(settings).await.expect("the settings are sound");
+    for row in rows(&house, "acme").await {
+        let released = release(&house, "acme", &row).await;
+        assert_eq!(released.0, StatusCode::OK, "{}", released.1);
+    }
+    let (_, seen) = house.get("acme", "/api/assets/a").await;
+    assert_eq!(
+        (&seen["name"], &seen["status"]),
+        (&value!("new"), &value!("odd")),
+        "what was pushed stands: {seen}"
+    );
+    assert_eq!(house.get("acme", "/api/assets/b").await.1["status"], "odd");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u18_rows_are_dropped_by_what_they_have_in_common() {
+    let mut house = House::with(&["acme"], Clock::manual(START)).await;
+    let odd = |id: usize| value!({"id": format!("o{id}"), "status": "odd"});
+    house.post("acme", "/api/assets", &(0..250).map(odd).collect::<Value>()).await;
+    house.post("acme", "/api/prices", &value!({"id": "p", "amount": "x"})).await;
+    house.clock.set(START.plus(60_000_000));
+    house.post("acme", "/api/assets", &odd(900)).await;
+    let gone =
+        async |house: &House, query: &str| house.delete("acme", &format!("/api/quarantine?{query}")).await;
+    assert_eq!(house.delete("acme", "/api/quarantine").await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(gone(&house, "limit=5").await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(gone(&house, "kind=prize").await.0, StatusCode::BAD_REQUEST);
+    let tried = gone(&house, "code=status_unknown&dry_run=true").await.1;
+    assert_eq!(tried, value!({"matching": 251}));
+    assert_eq!(gone(&house, "id=o7&kind=price").await.1, value!({"dropped": 0, "complete": true}));
+    assert_eq!(gone(&house, "id=o7").await.1, value!({"dropped": 1, "complete": true}));
+    let limited = gone(&house, "code=status_unknown&limit=120").await.1;
+    assert_eq!(limited, value!({"dropped": 120, "complete": false}));
+    let path = format!("/admin/partners/acme/quarantine?kind=post&before={}", at(30));
+    let (status, told) = answer(house.admin(Method::DELETE, &path)).await;
+    assert_eq!((status, &told["dropped"]), (StatusCode::OK, &value!(130)), "{told}");
+    house.restart().await;
+    let left = rows(&house, "acme").await;
+    assert_eq!((left.len(), &left[0]["kind"]), (1, &value!("price")), "{left:?}");
     house.stop().await;
 }

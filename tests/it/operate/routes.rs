@@ -15,7 +15,7 @@ const TOKEN: &str = "root-token";
 type Way = (Method, &'static str, Option<&'static str>);
 
 #[rustfmt::skip]
-const WAYS: [Way; 22] = [
+const WAYS: [Way; 23] = [
     (Method::GET, "/", None),
     (Method::GET, "/status.js", None),
     (Method::GET, "/status.css", None),
@@ -34,6 +34,7 @@ const WAYS: [Way; 22] = [
     (Method::POST, "/admin/partners/acme/feed/rebuild", Some("run")),
     (Method::GET, "/admin/partners/acme/feed/runs/1", Some("")),
     (Method::GET, "/admin/partners/acme/quarantine", Some("kind, limit, cursor")),
+    (Method::DELETE, "/admin/partners/acme/quarantine", Some("kind, code, id, before, limit, dry_run")),
     (Method::GET, "/admin/partners/acme/quarantine/1", Some("")),
     (Method::DELETE, "/admin/partners/acme/quarantine/1", Some("")),
     (Method::POST, "/admin/partners/acme/quarantine/1/release", Some("")),

@@ -139,14 +139,30 @@ impl Quarantine {
         dropped
     }
 
+    /// Puts another row under a key that is held.
+    pub fn put(&mut self, key: u64, row: QuarantineRow, set: &mut WriteSet) {
+        self.let_go(key);
+        let value = row.encode();
+        let held = Held { bytes: value.len() as u32, print: print_of(&row), closing: Closing::of(&row) };
+        set.changes.push(record::put_encoded::<QuarantineRow>(&key, value));
+        self.hold(key, held);
+    }
+
     /// Takes a row out; `false` where there is none.
     pub fn remove(&mut self, key: u64, set: &mut WriteSet) -> bool {
+        let is_held = self.let_go(key);
+        if is_held {
+            set.changes.push(record::remove::<QuarantineRow>(&key));
+        }
+        is_held
+    }
+
+    fn let_go(&mut self, key: u64) -> bool {
         let Some(held) = self.rows.remove(&key) else { return false };
         self.bytes -= held.bytes as usize;
         self.prints.remove(&held.print);
         self.awaited.remove(held.closing.subject, key);
         self.upheld.remove(&key);
-        set.changes.push(record::remove::<QuarantineRow>(&key));
         true
     }
 

@@ -155,6 +155,13 @@ pub fn row_of_snapshot(
     QuarantineRow { at: Some(snapshot.0), ..row }
 }
 
+/// The row with what is wrong with it by today's settings.
+pub fn with_reason(row: QuarantineRow, item: &ItemOutcome) -> QuarantineRow {
+    let reason = row_of(row.kind, item, row.origin, Micros(row.received_at));
+    let QuarantineRow { code, rule, hint, pointer, .. } = reason;
+    QuarantineRow { code, rule, hint, pointer, ..row }
+}
+
 /// A row that says why; what it is about and its text are to be filled in.
 pub fn row_of(
     kind: RefusedKind,

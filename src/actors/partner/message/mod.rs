@@ -84,6 +84,12 @@ pub enum PartnerMessage {
         answer: oneshot::Sender<RowAnswer>,
         durable: oneshot::Sender<Seq>,
     },
+    /// Drop rows of the quarantine.
+    DropRows {
+        keys: Vec<u64>,
+        answer: oneshot::Sender<u64>,
+        durable: oneshot::Sender<Seq>,
+    },
     ListParked {
         after: Option<ParkedPlace>,
         limit: usize,

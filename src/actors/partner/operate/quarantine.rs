@@ -3,10 +3,11 @@
 //!
 //! The row is read and its text decoded on the caller's task; the actor decides.
 
+use crate::actors::partner::books::refusals::with_reason;
 use crate::actors::partner::ledger::{LedgerError, WriteTime};
 use crate::actors::partner::message::quarantine::{Released, RowAnswer, RowOrder};
 use crate::actors::partner::state::PartnerState;
-use crate::domain::{ItemOutcome, Seq, Write, WriteSet};
+use crate::domain::{ItemOutcome, Micros, Seq, Write, WriteSet};
 use tokio::sync::oneshot;
 
 impl PartnerState {
@@ -25,11 +26,14 @@ impl PartnerState {
                 self.quarantine.remove(key, &mut set);
                 RowAnswer::Dropped
             }
-            RowOrder::Release(released) => {
-                let (item, decided) = self.decide_again(*released)?;
+            RowOrder::Release(mut released) => {
+                let (item, decided) = self.decide_again(&mut released)?;
                 set = decided;
                 if !item.outcome.is_refused() {
                     self.quarantine.remove(key, &mut set);
+                } else if !released.is_mended && !item.is_damaged() {
+                    // of a text that stood in for the row's only its sender hears what is wrong with it
+                    self.quarantine.put(key, with_reason(released.row, &item), &mut set);
                 }
                 RowAnswer::Decided(item)
             }
@@ -41,11 +45,25 @@ impl PartnerState {
         Ok(())
     }
 
-    fn decide_again(&mut self, released: Released) -> Result<(ItemOutcome, WriteSet), LedgerError> {
-        let Released { write, when, origin, prefetched } = released;
-        let mut ledger = self.ledger(origin, prefetched);
-        ledger.released = true;
-        let mut item = match (&write, when) {
+    /// Drops those of the rows that are still there, and answers how many that were.
+    pub fn drop_rows(&mut self, keys: &[u64], answer: oneshot::Sender<u64>, durable: oneshot::Sender<Seq>) {
+        let mut set = WriteSet::new(self.no);
+        let dropped = keys.iter().filter(|key| self.quarantine.remove(**key, &mut set)).count();
+        self.metrics.quarantine_stands_at(self.quarantine.len(), 0);
+        self.commit(set, durable);
+        // a caller who has gone needs no answer
+        let _ = answer.send(dropped as u64);
+    }
+
+    fn decide_again(&mut self, released: &mut Released) -> Result<(ItemOutcome, WriteSet), LedgerError> {
+        let write = match &released.decoded {
+            Ok(write) => write,
+            Err(refused) => return Ok(((**refused).clone(), WriteSet::new(self.no))),
+        };
+        let when = released.when(write, self.feed.last_snapshot_at.map(Micros));
+        let mut ledger = self.ledger(released.origin, std::mem::take(&mut released.prefetched));
+        ledger.released = released.by_operator;
+        let mut item = match (write, when) {
             (Write::Asset(write), when) => {
                 let decided = ledger.asset(write, when)?;
                 // a feed's record whose price is refused still is not done with (F2)
