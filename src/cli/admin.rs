@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use clap::Args;
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,19 +25,7 @@ pub struct Admin {
 impl Admin {
     /// Asks, and gives the answer's JSON; an error with the daemon's own words where it refuses.
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
-        let mut request = client.request(method, format!("{}{path}", self.url.trim_end_matches('/')));
-        if let Some(token) = self.token()? {
-            request = request.bearer_auth(token);
-        }
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
-        }
-        let unreached = || format!("the daemon does not answer at {}", self.url);
-        let response = request.send().await.with_context(unreached)?;
-        let status = response.status();
-        let bytes = response.bytes().await.with_context(unreached)?;
-        let answer: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let (status, answer) = self.ask(method, path, body.map(Value::to_string)).await?;
         if status.is_success() {
             return Ok(answer);
         }
@@ -48,6 +36,28 @@ impl Admin {
             bail!("the daemon answered {status}");
         }
         bail!("{} ({})", said.join("; "), status.as_u16())
+    }
+
+    /// Asks with a body of JSON, and gives what is answered, whatever the status.
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> anyhow::Result<(StatusCode, Value)> {
+        let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let mut request = client.request(method, format!("{}{path}", self.url.trim_end_matches('/')));
+        if let Some(token) = self.token()? {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let unreached = || format!("the daemon does not answer at {}", self.url);
+        let response = request.send().await.with_context(unreached)?;
+        let status = response.status();
+        let bytes = response.bytes().await.with_context(unreached)?;
+        Ok((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
     }
 
     fn token(&self) -> anyhow::Result<Option<String>> {

@@ -13,6 +13,7 @@ mod load;
 mod partner;
 mod partner_remove;
 mod plan;
+mod quarantine;
 mod serve;
 
 use crate::telemetry::logs;
@@ -44,6 +45,8 @@ enum Verb {
     Feed(feed::Feed),
     #[command(subcommand)]
     Plan(plan::PlanCommand),
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Measure a running daemon, and a bare server beside it.
     Load(load::LoadArgs),
 }
@@ -98,6 +101,7 @@ impl Verb {
             Verb::Partner(partner) => partner.run(out),
             Verb::Feed(feed) => block_on(feed.run(out)),
             Verb::Plan(plan) => block_on(plan.run(out)),
+            Verb::Quarantine(quarantine) => block_on(quarantine.run(out)),
         }
     }
 }

@@ -289,3 +289,55 @@ async fn u18_rows_are_dropped_by_what_they_have_in_common() {
     assert_eq!((left.len(), &left[0]["kind"]), (1, &value!("price")), "{left:?}");
     house.stop().await;
 }
+
+/// What the verb says, and how it ends. `editor` is a script over the file `$1`.
+async fn verb(house: &House, arguments: &[&str], editor: &str) -> (String, Option<i32>) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let script = directory.path().join("edit");
+    std::fs::write(&script, format!("{editor}\n")).expect("written");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.arg("quarantine").args(arguments);
+    command.args(["--admin", &format!("http://{}", house.daemon().admin_address())]);
+    command.env_remove("VISUAL").env("EDITOR", format!("sh {}", script.display()));
+    command.env("TMPDIR", directory.path()).stdin(std::process::Stdio::null());
+    let ended =
+        tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let left = std::fs::read_dir(directory.path()).expect("a directory").count() - 1;
+    assert_eq!(left, usize::from(said.contains("it is in")), "no draft is left but what is named: {said}");
+    (said + &String::from_utf8_lossy(&ended.stderr), ended.status.code())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_mends_a_row_in_the_editor_and_drops_others_by_filter() {
+    let house = House::with(&["acme"], Clock::manual(START)).await;
+    for id in ["a", "b", "c"] {
+        house.post("acme", "/api/assets", &value!({"id": id, "status": "odd"})).await;
+    }
+    let listed = rows(&house, "acme").await;
+    let number = listed[2]["row"].to_string();
+    let (said, _) = verb(&house, &["list", "acme"], "").await;
+    assert_eq!((said.lines().count(), said.matches("waits for setting").count()), (3, 3), "{said}");
+    let (said, code) = verb(&house, &["show", "acme", &number], "").await;
+    assert!(said.contains("at /status") && said.contains(r#"{"id":"a","status":"odd"}"#), "{said}");
+    assert_eq!(code, Some(0));
+    let (said, code) = verb(&house, &["release", "acme", &number], "").await;
+    assert!(said.contains("refused still: status_unknown at /status") && code == Some(1), "{said}");
+    let (said, code) = verb(&house, &["edit", "acme", &number], "").await;
+    assert!(said.contains("unchanged") && code == Some(1), "{said}");
+    // first another wrong word, then the right one
+    let twice = r#"grep -q odd "$1" && sed -i s/odd/even/ "$1" || sed -i s/even/active/ "$1""#;
+    let (said, code) = verb(&house, &["edit", "acme", &number], twice).await;
+    assert!(said.contains("refused still") && said.contains("released: created"), "{said}");
+    assert_eq!(code, Some(0));
+    assert_eq!(house.get("acme", "/api/assets/a").await.0, StatusCode::OK);
+    assert_eq!(verb(&house, &["drop", "acme"], "").await.1, Some(2), "a filter is needed");
+    let (said, _) = verb(&house, &["drop", "acme", "--code", "status_unknown"], "").await;
+    assert!(said.contains("2 rows") && said.contains("drop them?"), "{said}");
+    assert_eq!(rows(&house, "acme").await.len(), 2, "nobody has said yes");
+    let (said, _) =
+        verb(&house, &["drop", "acme", "--code", "status_unknown", "--id", "b", "--yes"], "").await;
+    assert!(said.contains("1 of 1 dropped"), "{said}");
+    assert_eq!(rows(&house, "acme").await[0]["id"], "c");
+    house.stop().await;
+}

@@ -1,0 +1,301 @@
+//! `tidegate quarantine`: what was refused of a partner, looked at, released, mended, dropped.
+
+use super::admin::Admin;
+use crate::domain::PartnerName;
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// Rows that one call drops: after each the number so far is shown.
+const SLICE_ROWS: u64 = 1_000;
+
+/// Look at what was refused of a partner, release it, mend it, drop it.
+#[derive(Debug, Subcommand)]
+pub enum QuarantineCommand {
+    /// List the rows, the newest first.
+    List(ListRows),
+    /// Show a row with its text.
+    Show(OneRow),
+    /// Have a row decided again as it is, by the settings of today.
+    Release(OneRow),
+    /// Mend the row's text in $VISUAL or $EDITOR, and release it with that.
+    Edit(OneRow),
+    /// Drop all rows of which this holds.
+    Drop(DropRows),
+}
+
+/// Whose rows.
+#[derive(Debug, Args)]
+pub struct ListRows {
+    /// Whose rows.
+    #[arg(value_parser = PartnerName::new)]
+    partner: PartnerName,
+    #[command(flatten)]
+    admin: Admin,
+}
+
+/// Which row.
+#[derive(Debug, Args)]
+pub struct OneRow {
+    /// Whose row.
+    #[arg(value_parser = PartnerName::new)]
+    partner: PartnerName,
+    /// The row's number.
+    row: u64,
+    #[command(flatten)]
+    admin: Admin,
+}
+
+/// Which rows: at least one of these must be said.
+#[derive(Debug, Args)]
+#[group(id = "which", required = true, multiple = true, args = ["kind", "code", "id", "before"])]
+pub struct DropRows {
+    /// Whose rows.
+    #[arg(value_parser = PartnerName::new)]
+    partner: PartnerName,
+    /// Only of this kind, such as `price` or `feed_record`.
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// Only those refused for this reason, such as `status_unknown`.
+    #[arg(long, value_name = "CODE")]
+    code: Option<String>,
+    /// Only of this asset.
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Only what came before this time, such as 2026-11-24T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    before: Option<String>,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    admin: Admin,
+}
+
+impl QuarantineCommand {
+    pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        match self {
+            QuarantineCommand::List(list) => list.run(out).await,
+            QuarantineCommand::Show(row) => row.show(out).await,
+            QuarantineCommand::Release(row) => row.release(out).await,
+            QuarantineCommand::Edit(row) => row.edit(out).await,
+            QuarantineCommand::Drop(drop) => drop.run(out).await,
+        }
+    }
+}
+
+impl ListRows {
+    async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let path = format!("/admin/partners/{}/quarantine?limit=1000", self.partner);
+        let (mut cursor, mut is_empty) = (String::new(), true);
+        loop {
+            let page = self.admin.call(Method::GET, &format!("{path}{cursor}"), None).await?;
+            for row in page["items"].as_array().into_iter().flatten() {
+                is_empty = false;
+                let (id, code) = (text(row, "id"), text(row, "code"));
+                writeln!(
+                    out,
+                    "{} {} {id} {code}{}: waits for {} ({})",
+                    row["row"],
+                    text(row, "kind"),
+                    pointed(row),
+                    text(row, "waits_for"),
+                    text(row, "to_do"),
+                )?;
+            }
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None if is_empty => {
+                    writeln!(out, "nothing of {} was refused", self.partner)?;
+                    return Ok(ExitCode::SUCCESS);
+                }
+                None => return Ok(ExitCode::SUCCESS),
+            }
+        }
+    }
+}
+
+impl OneRow {
+    fn path(&self) -> String {
+        format!("/admin/partners/{}/quarantine/{}", self.partner, self.row)
+    }
+
+    async fn show(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let row = self.admin.call(Method::GET, &self.path(), None).await?;
+        tell(&row, out)?;
+        writeln!(out, "{}", text(&row, "raw"))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn release(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        match self.decide(None).await? {
+            Ok(outcome) => writeln!(out, "row {} released: {outcome}", self.row)?,
+            Err(reason) => {
+                writeln!(out, "row {} is refused still: {reason}", self.row)?;
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Opens the editor again and again until the text is taken, or comes back as it was refused. The
+    /// reason is shown before; the text alone is in the file.
+    async fn edit(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let row = self.admin.call(Method::GET, &self.path(), None).await?;
+        let draft = Draft::make(self.row, text(&row, "raw"))?;
+        tell(&row, out)?;
+        let mut refused = text(&row, "raw").to_owned();
+        loop {
+            out.flush()?;
+            let mended = draft.edited()?;
+            if mended.trim() == refused.trim() {
+                let kept = draft.keep();
+                writeln!(out, "the text is unchanged: nothing was released; it is in {}", kept.display())?;
+                return Ok(ExitCode::FAILURE);
+            }
+            match self.decide(Some(mended.clone())).await? {
+                Ok(outcome) => {
+                    writeln!(out, "row {} released: {outcome}", self.row)?;
+                    return Ok(ExitCode::SUCCESS);
+                }
+                Err(reason) => writeln!(out, "refused still: {reason}")?,
+            }
+            refused = mended;
+        }
+    }
+
+    /// What became of the row, or why it is refused still.
+    async fn decide(&self, text_of_row: Option<String>) -> anyhow::Result<Result<String, String>> {
+        let path = format!("{}/release", self.path());
+        let (status, answer) = self.admin.ask(Method::POST, &path, text_of_row).await?;
+        let item = &answer["item"];
+        match status {
+            StatusCode::OK => Ok(Ok(text(item, "outcome").to_owned())),
+            _ if item.is_object() => {
+                Ok(Err(format!("{}{}: {}", text(item, "code"), pointed(item), text(item, "hint"))))
+            }
+            _ => {
+                let said = ["title", "detail", "hint"].map(|member| text(&answer, member));
+                bail!("{} ({})", said.join(" ").trim(), status.as_u16())
+            }
+        }
+    }
+}
+
+impl DropRows {
+    async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let path = format!("/admin/partners/{}/quarantine?{}", self.partner, self.query());
+        let tried = self.admin.call(Method::DELETE, &format!("{path}&dry_run=true"), None).await?;
+        let matching = tried["matching"].as_u64().unwrap_or_default();
+        writeln!(out, "{matching} rows of {} are meant", self.partner)?;
+        if matching == 0 || !(self.yes || is_meant(out)?) {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut dropped = 0;
+        loop {
+            let slice = self.admin.call(Method::DELETE, &format!("{path}&limit={SLICE_ROWS}"), None).await?;
+            let count = slice["dropped"].as_u64().unwrap_or_default();
+            dropped += count;
+            writeln!(out, "{dropped} of {matching} dropped")?;
+            out.flush()?;
+            if count == 0 || slice["complete"].as_bool().unwrap_or(true) {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    }
+
+    fn query(&self) -> String {
+        let said = [("kind", &self.kind), ("code", &self.code), ("id", &self.id), ("before", &self.before)];
+        let said = said.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let said =
+            said.map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+        said.collect::<Vec<_>>().join("&")
+    }
+}
+
+fn is_meant(out: &mut dyn Write) -> anyhow::Result<bool> {
+    write!(out, "drop them? [y/N] ")?;
+    out.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// The text of a row in a file that only its user can read; gone with its end unless it is kept.
+struct Draft {
+    path: PathBuf,
+}
+
+impl Draft {
+    fn make(row: u64, text: &str) -> anyhow::Result<Draft> {
+        let name = format!("tidegate-row-{row}-{}.json", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let mut file = file.with_context(|| format!("cannot make {}", path.display()))?;
+        let draft = Draft { path };
+        file.write_all(text.as_bytes())?;
+        Ok(draft)
+    }
+
+    /// What the file holds after the editor has ended.
+    fn edited(&self) -> anyhow::Result<String> {
+        let named = |name| std::env::var(name).ok().filter(|editor| !editor.trim().is_empty());
+        let editor = named("VISUAL").or_else(|| named("EDITOR")).unwrap_or_else(|| "vi".to_owned());
+        // as shells do it, so that an editor can have arguments
+        let mut shell = Command::new("sh");
+        let ended = shell.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(&self.path);
+        let status = ended.status().with_context(|| format!("cannot start {editor}"))?;
+        if !status.success() {
+            bail!("{editor} ended with {status}: nothing was released");
+        }
+        std::fs::read_to_string(&self.path).with_context(|| format!("cannot read {}", self.path.display()))
+    }
+
+    fn keep(self) -> PathBuf {
+        let path = self.path.clone();
+        std::mem::forget(self);
+        path
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+fn remove(path: &Path) {
+    // it lies in the place of temporary files
+    let _ = std::fs::remove_file(path);
+}
+
+fn tell(row: &Value, out: &mut dyn Write) -> io::Result<()> {
+    let (code, hint) = (text(row, "code"), text(row, "hint"));
+    writeln!(out, "row {}: {} of {}", row["row"], text(row, "kind"), text(row, "id"))?;
+    writeln!(out, "refused: {code}{}: {hint}", pointed(row))?;
+    writeln!(out, "waits for {}: {}", text(row, "waits_for"), text(row, "to_do"))?;
+    writeln!(out, "closes when {}", text(row, "closes_when"))?;
+    if row["cut"] == true {
+        writeln!(out, "only the beginning of its {} bytes is kept: complete it", row["raw_bytes"])?;
+    }
+    Ok(())
+}
+
+/// Where in the item the fault is.
+fn pointed(value: &Value) -> String {
+    match text(value, "pointer") {
+        "" => String::new(),
+        pointer => format!(" at {pointer}"),
+    }
+}
+
+fn text<'a>(value: &'a Value, member: &str) -> &'a str {
+    value[member].as_str().unwrap_or_default()
+}
