@@ -18,6 +18,8 @@ mod floors;
 mod nouns;
 #[path = "tidy/objects.rs"]
 mod objects;
+#[path = "tidy/problems.rs"]
+mod problems;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/words.rs"]
@@ -141,4 +143,19 @@ fn the_top_level_holds_what_was_agreed() {
 #[test]
 fn locked_versions_are_not_below_those_that_were_mended() {
     held(words::versions_below_the_least(&repository()));
+}
+
+#[test]
+fn every_code_has_a_section_in_the_page_of_problems() {
+    held(problems::breaches(&repository()));
+}
+
+#[test]
+fn a_code_without_a_section_is_found_and_a_section_without_a_code() {
+    let page = ("src/http/docs/problems.md", "# Problems\n\n## known_code\nText.\n\n## old_code\nText.\n");
+    let source =
+        ("src/codec/a.rs", "Refusal::new(Rule::D1, \"known_code\", x); BodyError::new(\"new_code\", \"y\");");
+    let breaches = problems::breaches(&files(&[page, source]));
+    assert_eq!(breaches.len(), 2, "{breaches:?}");
+    assert!(breaches[0].contains("`new_code`") && breaches[1].contains("`old_code`"), "{breaches:?}");
 }

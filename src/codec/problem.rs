@@ -1,6 +1,6 @@
 //! Problem details (RFC 9457): every refusal of a whole request.
 //!
-//! `code` is stable and public; `type` is made from it. No piece of the request stands in here
+//! `code` is stable and public; `type` is made from it, and leads to a page that the daemon serves. No piece of the request stands in here
 //! but what the caller puts into `detail`, and no path or secret of this machine.
 
 use super::json;
@@ -61,7 +61,7 @@ impl Problem {
 pub fn render(problem: &Problem) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     out.extend_from_slice(b"{\"type\":");
-    json::quote(&mut out, &format!("urn:tidegate:problem:{}", problem.code));
+    json::quote(&mut out, &format!("/docs/problems/{}", problem.code));
     text_member(&mut out, "title", problem.title);
     out.extend_from_slice(format!(",\"status\":{}", problem.status).as_bytes());
     text_member(&mut out, "code", problem.code);
@@ -102,7 +102,7 @@ mod tests {
         let body = String::from_utf8(render(&problem)).unwrap();
         assert_eq!(
             body,
-            "{\"type\":\"urn:tidegate:problem:json_syntax\",\"title\":\"The body is not JSON\",\"status\":400,\
+            "{\"type\":\"/docs/problems/json_syntax\",\"title\":\"The body is not JSON\",\"status\":400,\
              \"code\":\"json_syntax\",\"detail\":\"a \\\"quote\\\"\\nis open\",\"pointer\":\"/prices/3\",\
              \"hint\":\"close it\",\"offset\":17}"
         );

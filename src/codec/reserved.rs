@@ -123,11 +123,13 @@ pub(super) fn amount_text(text: &str, policy: &Policy) -> Result<Decimal, Refusa
 /// Refuses zero and negative amounts where the policy does not allow them.
 pub(super) fn check_amount(amount: Decimal, policy: &Policy) -> Result<Decimal, Refusal> {
     if amount.is_zero() && !policy.allow_zero {
-        let hint = "an amount of zero is not taken: leave the price out, or set `allow_zero`";
+        let hint =
+            "an amount of zero is not taken: leave the price out, or ask the operator to set `allow_zero`";
         return Err(Refusal::new(Rule::P4, "amount_zero", hint));
     }
     if amount.is_negative() && !policy.allow_negative {
-        let hint = "a negative amount is not taken: check its sign, or set `allow_negative`";
+        let hint =
+            "a negative amount is not taken: check its sign, or ask the operator to set `allow_negative`";
         return Err(Refusal::new(Rule::P4, "amount_negative", hint));
     }
     Ok(amount)
@@ -146,8 +148,8 @@ pub(super) fn currency_text(code: &str, policy: &Policy) -> Result<Currency, Ref
         return Ok(currency);
     }
     let hint = match iso4217::successor(code) {
-        Some(new) => format!("{code} was withdrawn: send {new}, or add {code} to `currencies_extra`"),
-        None => "send a code of ISO 4217 in capitals, such as \"EUR\", or add this one to `currencies_extra`"
+        Some(new) => format!("{code} was withdrawn: send {new}, or ask the operator to add {code} to `currencies_extra`"),
+        None => "send a code of ISO 4217 in capitals, such as \"EUR\", or ask the operator to add this one to `currencies_extra`"
             .into(),
     };
     Err(Refusal::new(Rule::P4, "currency_unknown", hint))
@@ -199,6 +201,6 @@ fn status(raw: &str, policy: &Policy) -> Result<(), Refusal> {
     if matches!(status.as_ref(), "active" | "inactive") || policy.statuses_extra.contains(status.as_ref()) {
         return Ok(());
     }
-    let hint = "send \"active\" or \"inactive\", or add this status to `statuses_extra`";
+    let hint = "send \"active\" or \"inactive\", or ask the operator to add this status to `statuses_extra`";
     Err(Refusal::new(Rule::X5, "status_unknown", hint))
 }

@@ -12,6 +12,7 @@
 mod admin;
 mod app;
 mod client;
+mod docs;
 mod gate;
 mod listen;
 mod own;

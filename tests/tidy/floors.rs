@@ -36,13 +36,15 @@ struct Fence {
 }
 
 #[rustfmt::skip]
-const FENCES: [Fence; 22] = [
+const FENCES: [Fence; 24] = [
     Fence { path: "redb", rooms: &["store"] },
     Fence { path: "ractor", rooms: &["actors", "daemon"] },
     Fence { path: "hyper", rooms: &["http", "demo", "load"] },
     Fence { path: "hyper_util", rooms: &["http", "demo", "load"] },
     Fence { path: "http_body_util", rooms: &["http", "demo", "load"] },
     Fence { path: "matchit", rooms: &["http"] },
+    Fence { path: "pulldown_cmark", rooms: &["http"] },
+    Fence { path: "pulldown_cmark_escape", rooms: &["http"] },
     Fence { path: "reqwest", rooms: &["feed", "demo", "load", "cli"] },
     Fence { path: "async_compression", rooms: &["feed", "demo"] },
     Fence { path: "simd_json", rooms: &["codec"] },

@@ -20,15 +20,15 @@ use hyper::{Request, Response};
 use rows::{PartnerHandler, ROWS};
 use std::sync::Arc;
 
-/// The routes of this listener. Each path is reached by its shorthand `/api/…`, and by
+/// The routes of this listener. Each path of the API is reached by its shorthand `/api/…`, and by
 /// `/api/partners/{partner}/…`.
 pub type PartnerRoutes = Routes<PartnerHandler>;
 
 /// Takes the metrics of each route: once, at start.
 pub fn routes(metrics: &Metrics) -> PartnerRoutes {
     Routes::new(metrics, &ROWS, |path| {
-        let tail = path.strip_prefix("/api").expect("each path begins with /api");
-        vec![path.to_owned(), format!("/api/partners/{{partner}}{tail}")]
+        let canonical = path.strip_prefix("/api").map(|tail| format!("/api/partners/{{partner}}{tail}"));
+        [Some(path.to_owned()), canonical].into_iter().flatten().collect()
     })
 }
 
@@ -39,6 +39,11 @@ pub async fn answer(client: &Client, routes: &PartnerRoutes, request: Request<In
         Ok(found) => found,
         Err(fault) => return fault.into_response(),
     };
+    if let PartnerHandler::Document(document) = found.row.handler {
+        let reply = document(found.route.id).unwrap_or_else(Fault::into_response);
+        found.metrics.answered(reply.status().as_u16());
+        return reply;
+    }
     let reply = match identify(client, &head, &found.route) {
         Ok(call) => dispatch(&call, found.row, body).await,
         Err(fault) => Err(fault),
@@ -77,6 +82,7 @@ fn partner_of(app: &App, caller: &Caller, route: &Route<'_>) -> Result<Option<Ar
 async fn dispatch(call: &Call<'_>, row: &Row<PartnerHandler>, body: Incoming) -> Answer {
     let parameters = row.parameters;
     match &row.handler {
+        PartnerHandler::Document(document) => document(call.route.id),
         PartnerHandler::Push(ask) => push::answer(call, ask, parameters, body).await,
         PartnerHandler::Order(order) => {
             call.query.only(parameters)?;

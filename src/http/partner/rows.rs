@@ -2,6 +2,7 @@
 
 use crate::codec::request;
 use crate::domain::{RefusedKind, Verb};
+use crate::http::docs::{self, DocsPage};
 use crate::http::gate::route::{Answer, Later, Row};
 use crate::http::own::mending::{self, DROP_PARAMETERS};
 use crate::http::own::{feed, plans, quarantine, receipt};
@@ -25,12 +26,14 @@ pub enum PartnerHandler {
     Order(for<'c> fn(&'c Call<'c>) -> Later<'c>),
     /// The same with a body, which the handler admits before it reads it.
     Mend(for<'c> fn(&'c Call<'c>, Incoming) -> Later<'c>),
+    /// What we say of ourselves, to everybody. Nothing is read of a query.
+    Document(DocsPage),
 }
 
 /// Paths are the shorthand `/api/…`. Reads also know the parameters of
 /// [`crate::http::request::position`].
 #[rustfmt::skip]
-pub static ROWS: [Row<PartnerHandler>; 28] = [
+pub static ROWS: [Row<PartnerHandler>; 37] = [
     page("/api/prices", &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"],
         |call| Box::pin(list::prices(call))),
     push(Method::POST, "/api/prices", &["atomic", "dry_run"], Ask {
@@ -111,6 +114,16 @@ pub static ROWS: [Row<PartnerHandler>; 28] = [
     order(Method::DELETE, "/api/quarantine/{id}", |call| Box::pin(quarantine::drop_own(call))),
     Row { method: Method::POST, path: "/api/quarantine/{id}/release", parameters: &[],
         handler: PartnerHandler::Mend(|call, body| Box::pin(mending::release_own(call, body))) },
+
+    document("/openapi.json", docs::openapi),
+    document("/docs", docs::index),
+    document("/docs/api", docs::api),
+    document("/docs/quickstart", docs::quickstart),
+    document("/docs/mapping", docs::mapping),
+    document("/docs/rules", docs::rules),
+    document("/docs/rules/{id}", docs::rules),
+    document("/docs/problems", docs::problems),
+    document("/docs/problems/{id}", docs::problems),
 ];
 
 const fn read(
@@ -140,6 +153,10 @@ const fn push(
     Row { method, path, parameters, handler: PartnerHandler::Push(ask) }
 }
 
+const fn document(path: &'static str, document: DocsPage) -> Row<PartnerHandler> {
+    Row { method: Method::GET, path, parameters: &[], handler: PartnerHandler::Document(document) }
+}
+
 /// Orders know no parameters.
 const fn order(
     method: Method,
@@ -165,6 +182,7 @@ mod tests {
     use crate::http::partner::routes;
     use crate::http::reply::Fault;
     use crate::telemetry::Metrics;
+    use serde_json::Value;
     use std::collections::BTreeMap;
 
     #[test]
@@ -172,8 +190,8 @@ mod tests {
         let routes = routes(&Metrics::install());
         for row in &ROWS {
             let path = row.path.replace("{id}", "a%2Fb");
-            let tail = path.strip_prefix("/api").unwrap();
-            for path in [path.clone(), format!("/api/partners/acme{tail}")] {
+            let canonical = path.strip_prefix("/api").map(|tail| format!("/api/partners/acme{tail}"));
+            for path in [Some(path), canonical].into_iter().flatten() {
                 let found = routes.find(&row.method, &path).unwrap();
                 assert!(std::ptr::eq(found.row, row), "{} {path}", row.method);
                 assert_eq!((found.route.pattern, &found.route.method), (row.path, &row.method));
@@ -201,12 +219,47 @@ mod tests {
     #[test]
     fn reads_are_gets_and_a_parameter_stands_once() {
         for row in &ROWS {
-            let reads = matches!(row.handler, PartnerHandler::Read { .. } | PartnerHandler::Page { .. });
+            let reads = !matches!(
+                row.handler,
+                PartnerHandler::Push(_) | PartnerHandler::Order(_) | PartnerHandler::Mend(_)
+            );
             assert_eq!(reads, row.method == Method::GET, "{} {}", row.method, row.path);
             let mut parameters = row.parameters.to_vec();
             parameters.sort_unstable();
             parameters.dedup();
             assert_eq!(parameters.len(), row.parameters.len(), "{} {}", row.method, row.path);
         }
+    }
+
+    /// The description for programs says of each call of the API what its row says, and nothing else.
+    #[test]
+    fn the_description_names_the_calls_and_parameters_that_there_are() {
+        let api: Value = serde_json::from_str(docs::OPENAPI).unwrap();
+        let resolved = |value: &Value| {
+            let target = value["$ref"].as_str().map(|path| api.pointer(&path[1..]).expect(path).clone());
+            target.unwrap_or_else(|| value.clone())
+        };
+        let mut described: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        for (path, item) in api["paths"].as_object().unwrap() {
+            for (method, call) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters") {
+                let parameters = [&item["parameters"], &call["parameters"]];
+                let parameters = parameters.iter().filter_map(|list| list.as_array()).flatten().map(resolved);
+                let queries = parameters.filter(|parameter| parameter["in"] == "query");
+                let mut names: Vec<_> =
+                    queries.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect();
+                names.sort();
+                described.insert((path.clone(), method.to_uppercase()), names);
+            }
+        }
+        let rows = ROWS.iter().filter(|row| row.path.starts_with("/api/"));
+        let rows = rows.map(|row| {
+            let is_read = matches!(row.handler, PartnerHandler::Read { .. } | PartnerHandler::Page { .. });
+            let of_reads: &[&str] = if is_read { &["min_cursor", "wait"] } else { &[] };
+            let mut names: Vec<_> =
+                row.parameters.iter().chain(of_reads).map(|name| (*name).to_owned()).collect();
+            names.sort();
+            ((row.path.to_owned(), row.method.to_string()), names)
+        });
+        assert_eq!(described, rows.collect::<BTreeMap<_, _>>());
     }
 }

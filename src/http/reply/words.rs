@@ -24,6 +24,10 @@ const fn words(status: StatusCode, code: &'static str, title: &'static str) -> W
     Words { status, code, title, hint: None }
 }
 
+/// Of a path that may be nearly right.
+const PATH_HINT: &str = "Percent-encode an id as one segment (ibc%2F27394), or use /api/assets/~?id=; no slash at the \
+     end, small letters. All calls: /docs/api";
+
 impl Words {
     const fn hint(self, hint: &'static str) -> Words {
         Words { hint: Some(hint), ..self }
@@ -35,7 +39,7 @@ impl Fault {
     fn words(&self) -> Words {
         use StatusCode as S;
         match self {
-            Fault::NoSuchPath => words(S::NOT_FOUND, "no_such_path", "There is nothing at this path"),
+            Fault::NoSuchPath => words(S::NOT_FOUND, "no_such_path", "There is nothing at this path").hint(PATH_HINT),
             Fault::MethodNotAllowed { .. } => words(S::METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed here"),
             Fault::Unauthorized => words(S::UNAUTHORIZED, "unauthorized", "A valid bearer key is needed")
                 .hint("Send the header `Authorization: Bearer KEY` with the key that you were given."),

@@ -4,6 +4,7 @@ mod changes;
 mod conditions;
 mod decoders;
 mod deliveries;
+mod docs;
 mod events;
 pub mod explain;
 mod export;
