@@ -61,7 +61,7 @@ impl Follower {
         self.prices += 1;
         let quote = price.remove("quote").expect("a quote's name");
         let quote = quote.as_str().expect("a quote's name").to_owned();
-        match price["amount"].is_null() && price["as_of"].is_null() {
+        match price.remove("state") == Some(value!("removed")) {
             true => held.quotes.remove(&quote),
             false => held.quotes.insert(quote, Value::Object(price)),
         };

@@ -94,8 +94,7 @@ impl Follower {
         let Some(mut price) = change["price"].as_object().cloned() else { return };
         let quote = price.remove("quote").expect("the quote's name");
         let quote = quote.as_str().expect("a name").to_owned();
-        // emptied: neither an amount nor the time of a withdrawal
-        match price["amount"].is_null() && price["as_of"].is_null() {
+        match price.remove("state").is_some_and(|state| state == "removed") {
             true => drop(followed.quotes.remove(&quote)),
             false => drop(followed.quotes.insert(quote, Value::Object(price))),
         }
