@@ -4,6 +4,7 @@ mod bad_input;
 mod budgets;
 mod demo;
 mod fleet;
+mod fuzz;
 mod held_bytes;
 mod history;
 mod hostile;

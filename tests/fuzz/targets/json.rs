@@ -1,0 +1,9 @@
+//! Any bytes as JSON.
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    bodies::json(input);
+});
