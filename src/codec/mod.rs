@@ -10,4 +10,5 @@ pub mod render;
 pub mod request;
 mod reserved;
 pub mod snapshot;
+pub mod suggest;
 pub mod time;

@@ -24,6 +24,7 @@ pub use books::gaps::OpenGap;
 pub use books::parked::{ParkedPlace, ParkedPrice};
 pub use books::plans::pages::{page_of as plan_page, pages_of as plan_pages};
 pub use books::record;
+pub use feed::preview::{PreviewTerms, PreviewedFile, UnreadDocument, preview as preview_document};
 pub use ledger::Prefetched;
 pub use message::orders::{Operated, Order, OrderKind, PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
 pub use message::orders::{RebuildFrom, RebuildRefused};

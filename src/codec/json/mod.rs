@@ -19,8 +19,8 @@ pub(crate) use fault::Fault;
 pub use fault::JsonError;
 pub use limits::{DEPTH_MAX, MEMBERS_MAX, STRING_BYTES_MAX};
 pub use object::FromObject;
-pub(crate) use read::lookup_in_spoilt;
 pub use read::{Kind, elements, kind, lookup, members, string, utf8, value};
+pub(crate) use read::{Parts, lookup_in_spoilt, parts, sequence};
 pub(crate) use scan::{Rules, Scanner};
 pub use text::{quote, quoted};
 

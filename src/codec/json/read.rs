@@ -71,6 +71,46 @@ fn members_by<'a>(text: &'a str, rules: &'static Rules) -> Result<Vec<(Cow<'a, s
     Ok(found)
 }
 
+/// What one value is made of, however large it is: beyond the limits, and with names that come twice.
+pub(crate) enum Parts<'a> {
+    /// Members of an object, in their order.
+    Members(Vec<(Cow<'a, str>, &'a str)>),
+    /// Elements of an array.
+    Elements(Vec<&'a str>),
+    /// A value without parts.
+    None,
+}
+
+/// The parts of a value in a text that may break the limits. Errs where the text is no JSON.
+pub(crate) fn parts(text: &str) -> Result<Parts<'_>, JsonError> {
+    Ok(match kind(text) {
+        Kind::Object => Parts::Members(members_by(text, &Rules::SYNTAX)?),
+        Kind::Array => {
+            let mut found = Vec::new();
+            whole(text, &Rules::SYNTAX, |scanner| scanner.array(1, |element| found.push(&text[element])))?;
+            Parts::Elements(found)
+        }
+        _ => {
+            whole(text, &Rules::SYNTAX, |scanner| scanner.value(0))?;
+            Parts::None
+        }
+    })
+}
+
+/// The values of a text that holds one after another, as NDJSON does, with blanks between them.
+pub(crate) fn sequence(text: &str) -> Result<Vec<&str>, JsonError> {
+    let mut scanner = Scanner::new(text.as_bytes(), &Rules::SYNTAX);
+    let mut found = Vec::new();
+    scanner.skip_space();
+    while scanner.at() < text.len() {
+        let start = scanner.at();
+        scanner.value(0).map_err(|fault| fault.error(text.len()))?;
+        found.push(&text[start..scanner.at()]);
+        scanner.skip_space();
+    }
+    Ok(found)
+}
+
 /// The source texts of one array's elements. Errs where any part of the text is not JSON, beyond the
 /// limits, or no array.
 pub fn elements(text: &str) -> Result<Vec<&str>, JsonError> {

@@ -12,6 +12,7 @@ mod rebuild;
 mod rest;
 mod schedule;
 mod shapes;
+mod suggest;
 mod times;
 mod tombstones;
 mod whole;

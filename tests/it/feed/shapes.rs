@@ -1,7 +1,8 @@
 //! Documents in the shapes that public feeds really have, each read by a mapping of a few lines and
-//! shown as the catalogue holds it. The documents are of our own making.
+//! shown as the catalogue holds it. `support::shapes` has the documents.
 
 use crate::support::feed_server::Served;
+use crate::support::shapes::{self, Shape};
 use crate::support::stage::{PATH, Stage};
 use crate::support::written::with_mapping;
 use serde_json::{Value, json};
@@ -29,8 +30,8 @@ async fn run(mapping: &str, document: &str) -> (Stage, Value) {
 }
 
 /// Applies a document and holds that these members of its assets are shown so.
-async fn reads(mapping: &str, document: &str, wanted: Value) {
-    let (stage, report) = run(mapping, document).await;
+async fn reads(shape: &Shape, wanted: Value) {
+    let (stage, report) = run(shape.mapping.trim(), shape.document).await;
     assert_eq!((&report["status"], &report["faults"]), (&json!("applied"), &Value::Null), "{report}");
     let shown = stage.house.catalogue("acme").await;
     let wanted = wanted.as_object().expect("assets by id");
@@ -56,11 +57,7 @@ fn told(report: &Value) -> Vec<(String, String, u64)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_of_tokens_whose_key_is_two_members() {
     reads(
-        "records = \"/tokens\"\nid = { of = [\"/chainId\", \"/address\"], join = \":\", lower = true }\n\
-         generated_at = \"/timestamp\"\nrepeated = \"last\"",
-        r#"{"name":"List","timestamp":"2026-05-28T21:00:00+00:00","tokens":[
-            {"chainId":10,"address":"0xAb01","symbol":"T"},{"chainId":1,"address":"0xAb01","symbol":"T1"},
-            {"chainId":10,"address":"0xaB01","symbol":"T2"}]}"#,
+        &shapes::TOKENS,
         json!({"10:0xab01": {"/symbol": "T2", "/chainId": 10}, "1:0xab01": {"/symbol": "T1"}}),
     )
     .await;
@@ -68,23 +65,13 @@ async fn a_list_of_tokens_whose_key_is_two_members() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bare_array_with_ids() {
-    reads(
-        "",
-        r#"[{"id":"gold","symbol":"xau","name":"Gold"}]"#,
-        json!({"gold": {"/name": "Gold", "/symbol": "xau"}}),
-    )
-    .await;
+    reads(&shapes::BARE_ARRAY, json!({"gold": {"/name": "Gold", "/symbol": "xau"}})).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_by_id_with_several_quotes_and_unix_seconds() {
     reads(
-        "records = { at = \"\", by_key = true }\ntime_format = \"unix_seconds\"\ncount = false\n\
-         [[feed.mapping.quotes]]\nname = { const = \"price\" }\namount = \"/usd\"\ncurrency = { const = \"USD\" }\n\
-         as_of = \"/last_updated_at\"\n\
-         [[feed.mapping.quotes]]\nname = { const = \"eur\" }\namount = \"/eur\"\ncurrency = { const = \"EUR\" }\n\
-         as_of = \"/last_updated_at\"",
-        r#"{"gold":{"usd":64210.5,"eur":59000,"last_updated_at":1779999900},"silver":{"usd":31.25}}"#,
+        &shapes::RATES_BY_ID,
         json!({
             "gold": {"/price/amount": "64210.5", "/price/as_of": "2026-05-28T20:25:00Z", "/quotes/eur/amount": "59000"},
             "silver": {"/price/amount": "31.25", "/price/currency": "USD", "/quotes/eur": null}
@@ -96,13 +83,10 @@ async fn an_object_by_id_with_several_quotes_and_unix_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_by_id_with_several_prices_per_unit() {
     reads(
-        "records = { at = \"\", by_key = true }\ndrop = [\"in\", \"out\"]\n\
-         [[feed.mapping.quotes]]\nname = { const = \"input\" }\namount = \"/in\"\ncurrency = { const = \"USD\" }\nper = { const = \"token\" }\n\
-         [[feed.mapping.quotes]]\nname = { const = \"output\" }\namount = \"/out\"\ncurrency = { const = \"USD\" }\nper = { const = \"token\" }",
-        r#"{"model-x":{"in":3e-05,"out":6e-05,"mode":"chat"}}"#,
+        &shapes::PRICES_PER_UNIT,
         json!({"model-x": {
             "/quotes/input/amount": "0.00003", "/quotes/input/per": "token", "/quotes/output/amount": "0.00006",
-            "/mode": "chat", "/in": null
+            "/mode": "chat", "/input_cost_per_token": null
         }}),
     )
     .await;
@@ -111,8 +95,7 @@ async fn an_object_by_id_with_several_prices_per_unit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_by_id_whose_value_is_the_price() {
     reads(
-        "records = { at = \"\", by_key = true }\n[feed.mapping.price]\namount = \"\"\ncurrency = { const = \"RUB\" }",
-        r#"{"5447a9cd4bdc2dbd208b4567":41235,"5447b5cf4bdc2d65278b4567":12}"#,
+        &shapes::BARE_PRICES,
         json!({
             "5447a9cd4bdc2dbd208b4567": {"/price/amount": "41235", "/price/currency": "RUB"},
             "5447b5cf4bdc2d65278b4567": {"/price/amount": "12"}
@@ -124,10 +107,7 @@ async fn an_object_by_id_whose_value_is_the_price() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nested_records_whose_price_is_a_number_or_an_object() {
     reads(
-        "records = \"/*/models\"\nid = { of = [{ up = 1, at = \"/id\" }, \"/id\"], join = \"/\" }\n\
-         [feed.mapping.price]\namount = [\"/prices/input\", \"/prices/input/base\"]\ncurrency = { const = \"USD\" }",
-        r#"[{"id":"maker","models":[{"id":"m1","prices":{"input":3}},{"id":"m2","prices":{"input":{"base":2.5}}}]},
-            {"models":[{"id":"m1"}],"id":"other"},{"id":"empty","models":[]}]"#,
+        &shapes::NESTED,
         json!({
             "maker/m1": {"/price/amount": "3"}, "maker/m2": {"/price/amount": "2.5"}, "other/m1": {"/price": null}
         }),
@@ -138,10 +118,7 @@ async fn nested_records_whose_price_is_a_number_or_an_object() {
 #[tokio::test(flavor = "multi_thread")]
 async fn zero_means_no_price_and_the_last_sample_is_the_newest() {
     reads(
-        "records = \"/items\"\n[feed.mapping.price]\namount = { first = [\"/avg\", \"/history/-1/price\"], none = [\"0\"] }\n\
-         currency = { const = \"RUB\" }\nas_of = { at = \"/history/-1/timestamp\", time = \"unix_millis\" }",
-        r#"{"items":[{"id":"a","avg":0,"history":[{"price":9,"timestamp":"1779999800000"},{"price":10,"timestamp":"1779999900000"}]},
-                     {"id":"b","avg":7,"history":[]},{"id":"c","avg":0.0}]}"#,
+        &shapes::SAMPLES,
         json!({
             "a": {"/price/amount": "10", "/price/as_of": "2026-05-28T20:25:00Z"},
             "b": {"/price/amount": "7", "/price/as_of": null}, "c": {"/price": null}
@@ -153,9 +130,7 @@ async fn zero_means_no_price_and_the_last_sample_is_the_newest() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_integer_and_its_exponent() {
     reads(
-        "records = \"/parsed\"\n[feed.mapping.price]\namount = { at = \"/price/price\", exponent = \"/price/expo\" }\n\
-         currency = { const = \"USD\" }\nas_of = { at = \"/price/publish_time\", time = \"unix_seconds\" }",
-        r#"{"parsed":[{"id":"e1","price":{"price":"275245000000","expo":-8,"publish_time":1779999900}}]}"#,
+        &shapes::EXPONENT,
         json!({"e1": {"/price/amount": "2752.45", "/price/as_of": "2026-05-28T20:25:00Z"}}),
     )
     .await;
@@ -163,22 +138,13 @@ async fn an_integer_and_its_exponent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shops_products_whose_times_have_no_offset() {
-    reads(
-        "records = \"/products\"\nupdated_at = \"/date_modified_gmt\"\ntime_zone = \"UTC\"\n\
-         [feed.mapping.price]\namount = { at = \"/price\", none = [\"\"] }\ncurrency = { const = \"EUR\" }",
-        r#"{"products":[{"id":7,"sku":"A-1","price":"15.00","date_modified_gmt":"2026-05-01T09:00:00"},
-                        {"id":8,"price":"","date_modified_gmt":"2026-05-01 09:00:00"}]}"#,
-        json!({"7": {"/price/amount": "15", "/sku": "A-1"}, "8": {"/price": null}}),
-    )
-    .await;
+    reads(&shapes::SHOP, json!({"7": {"/price/amount": "15", "/sku": "A-1"}, "8": {"/price": null}})).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_merchants_texts() {
     reads(
-        "status = { at = \"/availability\", map = { \"in stock\" = \"active\", \"*\" = \"inactive\" } }\n\
-         [feed.mapping.price]\namount = { money = \"/price\" }",
-        r#"{"assets":[{"id":"A1","price":"15.00 USD","availability":"preorder"},{"id":"A2","price":"EUR 9","availability":"in stock"}]}"#,
+        &shapes::MERCHANT,
         json!({
             "A1": {"/price/amount": "15", "/price/currency": "USD", "/status": "inactive"},
             "A2": {"/price/currency": "EUR", "/status": "active", "/availability": "in stock"}
@@ -189,17 +155,12 @@ async fn a_merchants_texts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn phps_dates() {
-    reads(
-        "updated_at = \"/lastUpdate\"\nrecords = \"\"",
-        r#"[{"id":"a","lastUpdate":{"date":"2026-05-25 13:18:31.000000","timezone_type":3,"timezone":"Europe/Berlin"}}]"#,
-        json!({"a": {"/lastUpdate/timezone_type": 3}}),
-    )
-    .await;
+    reads(&shapes::PHP_DATES, json!({"a": {"/lastUpdate/timezone_type": 3}})).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_also_where_only_one_is_left() {
-    let (mut stage, report) = run("", "{\"id\":\"x\"}\n{\"id\":\"y\"}\n").await;
+    let (mut stage, report) = run(shapes::LINES.mapping, shapes::LINES.document).await;
     assert_eq!(report["status"], "applied");
     stage.server.put(PATH, Served::json("{\"id\":\"x\",\"name\":\"one\"}\n"));
     let report = stage.fetch().await;

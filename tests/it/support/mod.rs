@@ -10,6 +10,7 @@ pub mod house;
 pub mod program;
 pub mod quarantine;
 pub mod random;
+pub mod shapes;
 pub mod simdisk;
 pub mod skipped;
 pub mod small_store;

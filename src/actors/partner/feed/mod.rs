@@ -8,6 +8,7 @@ mod fetching;
 mod gaps;
 mod lints;
 pub mod plans;
+pub mod preview;
 mod reading;
 mod reconcile;
 mod refused;

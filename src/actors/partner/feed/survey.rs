@@ -84,6 +84,16 @@ pub struct ReadFile {
 
 /// Reads the whole file once: its JSON, its records, its ids. `as_lines`: a lone object is one line.
 pub fn survey(settings: &PartnerSettings, path: &Path, as_lines: bool) -> Result<ReadFile, FileFault> {
+    survey_showing(settings, path, as_lines, |_, _| {})
+}
+
+/// The same, and shows each record with what it is read as.
+pub fn survey_showing(
+    settings: &PartnerSettings,
+    path: &Path,
+    as_lines: bool,
+    mut show: impl FnMut(&snapshot::RawRecord<'_>, &MappedRecord),
+) -> Result<ReadFile, FileFault> {
     let feed = settings.feed.as_ref().expect("a run has a feed");
     let (mapping, policy) = (&feed.mapping, &settings.policy);
     let limits = snapshot::SnapshotLimits {
@@ -102,6 +112,7 @@ pub fn survey(settings: &PartnerSettings, path: &Path, as_lines: bool) -> Result
     let envelope = snapshot::scan(open()?, mapping, &limits, &parents, |raw| {
         match mapping::decode(raw.text, raw.around, mapping, policy) {
             Ok(read) => {
+                show(&raw, &read);
                 lints.note(&raw, &read);
                 let surveyed = SurveyedRecord {
                     record: raw.record as u32,

@@ -1,10 +1,10 @@
 //! `tidegate feed rebuild`: has a daemon read a whole snapshot again, and says what that changed.
 
-use super::admin::Admin;
+use crate::cli::admin::Admin;
 use crate::clock::{Mark, sleep};
 use crate::domain::PartnerName;
 use anyhow::bail;
-use clap::{Args, Subcommand};
+use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
 use std::io::Write;
@@ -14,12 +14,6 @@ use std::time::Duration;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Longer than any fetch may take.
 const PATIENCE: Duration = Duration::from_secs(2 * 3_600);
-
-/// Work on a partner's feed.
-#[derive(Debug, Subcommand)]
-pub enum Feed {
-    Rebuild(Rebuild),
-}
 
 /// Read a whole snapshot again, whatever the server says of its age, and correct every record by
 /// the rules. On a healthy catalogue this changes nothing.
@@ -38,16 +32,8 @@ pub struct Rebuild {
     admin: Admin,
 }
 
-impl Feed {
-    pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        match self {
-            Feed::Rebuild(rebuild) => rebuild.run(out).await,
-        }
-    }
-}
-
 impl Rebuild {
-    async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let of = self.run.map_or(String::new(), |run| format!("?run={run}"));
         let path = format!("/admin/partners/{}/feed/rebuild{of}", self.partner);
         let started = self.admin.call(Method::POST, &path, None).await?;

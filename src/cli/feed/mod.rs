@@ -1,0 +1,30 @@
+//! `tidegate feed`: write a mapping, try it, and have a snapshot read again.
+
+mod document;
+mod exit;
+mod preview;
+mod rebuild;
+mod shown;
+mod suggest;
+
+use clap::Subcommand;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Work on a partner's feed: suggest a mapping, preview a document, read a snapshot again.
+#[derive(Debug, Subcommand)]
+pub enum Feed {
+    Suggest(suggest::Suggest),
+    Preview(preview::Preview),
+    Rebuild(rebuild::Rebuild),
+}
+
+impl Feed {
+    pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        match self {
+            Feed::Suggest(suggest) => suggest.run(out).await,
+            Feed::Preview(preview) => preview.run(out).await,
+            Feed::Rebuild(rebuild) => rebuild.run(out).await,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! A preview as it is printed.
+
+use crate::codec::render::{DocumentPreview, PreviewedRecord};
+use std::io::{self, Write};
+
+/// Characters of a record's members that are printed.
+const MEMBERS_SHOWN: usize = 160;
+
+/// One line of counts.
+pub fn summary(shown: &DocumentPreview) -> String {
+    let DocumentPreview { records, quarantined, prices, prices_quarantined, .. } = shown;
+    format!("{records} records, {quarantined} fail; {prices} prices, {prices_quarantined} fail")
+}
+
+/// The whole preview for a terminal.
+pub fn write(out: &mut dyn Write, shown: &DocumentPreview) -> io::Result<()> {
+    for record in &shown.first {
+        write_record(out, record)?;
+    }
+    if !shown.faults.is_empty() {
+        writeln!(out, "\nFaults (the first of them):")?;
+        for fault in &shown.faults {
+            let id = fault.id.as_deref().unwrap_or("without a readable id");
+            let record = fault.record.map(|record| format!("record {record}")).unwrap_or_default();
+            writeln!(out, "  {record} ({id}) {} {}: {}", fault.pointer, fault.code, fault.detail)?;
+        }
+    }
+    if !shown.lints.is_empty() {
+        writeln!(out, "\nWorth a look:")?;
+        for lint in &shown.lints {
+            let count = lint.count.map(|count| format!(" ({count} records)")).unwrap_or_default();
+            writeln!(out, "  {} {}{count}: {}", lint.pointer, lint.code, lint.detail)?;
+        }
+    }
+    writeln!(out, "\n{}", summary(shown))?;
+    if let Some(at) = &shown.generated_at {
+        writeln!(out, "made at {at}, by its own word")?;
+    }
+    if shown.refused {
+        writeln!(out, "too many records fail: nothing of the document would be applied (F3)")?;
+    }
+    Ok(())
+}
+
+fn write_record(out: &mut dyn Write, record: &PreviewedRecord) -> io::Result<()> {
+    let at = record.updated_at.as_deref().unwrap_or("no time of its own");
+    writeln!(out, "{} ({at})", record.id)?;
+    for price in &record.prices {
+        let amount = price.amount.as_deref().unwrap_or("none");
+        let currency = price.currency.as_deref().unwrap_or("(the partner's currency)");
+        let at = price.as_of.as_deref().map(|at| format!(" as of {at}")).unwrap_or_default();
+        writeln!(out, "  {}: {amount} {currency}{at}", price.quote)?;
+    }
+    let members: Vec<String> =
+        record.members.iter().map(|(name, text)| format!("{name}: {}", text.get())).collect();
+    let line: String = members.join(", ").chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match line.char_indices().nth(MEMBERS_SHOWN) {
+        Some((end, _)) => writeln!(out, "  {}…", &line[..end]),
+        None => writeln!(out, "  {line}"),
+    }
+}

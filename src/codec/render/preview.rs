@@ -1,0 +1,96 @@
+//! What a document would be read as, shown before anything of it is applied: as JSON, and back from it
+//! for a terminal.
+
+use crate::codec::json::FromObject;
+use crate::codec::time;
+use crate::domain::{AssetWrite, Micros, RecordFault};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// A price as it was read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PreviewedPrice {
+    /// Which of the asset's quotes it is.
+    pub quote: String,
+    /// In major units.
+    pub amount: Option<String>,
+    /// `None`: the document's, or the partner's.
+    pub currency: Option<String>,
+    /// Its own time.
+    pub as_of: Option<String>,
+}
+
+/// A record as it was read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PreviewedRecord {
+    /// Its place, from 0.
+    pub record: u64,
+    /// The asset's id.
+    pub id: String,
+    /// Its own time.
+    pub updated_at: Option<String>,
+    /// Its sound prices.
+    pub prices: Vec<PreviewedPrice>,
+    /// Its members; a number keeps its digits.
+    pub members: BTreeMap<String, Box<RawValue>>,
+}
+
+/// A document as it was read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct DocumentPreview {
+    /// How many records it holds.
+    pub records: u64,
+    /// Of them, those of which nothing would be applied.
+    pub quarantined: u64,
+    /// F3: so many that nothing of the document would be.
+    pub refused: bool,
+    /// Sound prices.
+    pub prices: u64,
+    /// Prices that would be kept aside.
+    pub prices_quarantined: u64,
+    /// When it was made, by itself.
+    pub generated_at: Option<String>,
+    /// Its first sound records.
+    pub first: Vec<PreviewedRecord>,
+    /// What is wrong with records and prices: the first of them.
+    pub faults: Vec<RecordFault>,
+    /// What is odd, and no fault of one record.
+    pub lints: Vec<RecordFault>,
+}
+
+impl DocumentPreview {
+    /// As a daemon has written it.
+    pub fn read(text: &[u8]) -> Result<DocumentPreview, serde_json::Error> {
+        serde_json::from_slice::<FromObject<DocumentPreview>>(text).map(|FromObject(shown)| shown)
+    }
+
+    /// Whether every record and every price was read.
+    pub fn is_sound(&self) -> bool {
+        self.quarantined == 0 && self.prices_quarantined == 0
+    }
+}
+
+impl PreviewedRecord {
+    /// Of what a record asks for.
+    pub fn of(record: u64, write: &AssetWrite) -> PreviewedRecord {
+        let shown = |at: Option<Micros>| at.map(time::format);
+        let prices = write.prices.iter().map(|price| PreviewedPrice {
+            quote: price.quote.as_str().to_owned(),
+            amount: price.amount.map(|amount| amount.to_string()),
+            currency: price.currency.map(|currency| currency.as_str().to_owned()),
+            as_of: shown(price.at),
+        });
+        let member = |member: &crate::domain::Member| {
+            let text = RawValue::from_string(member.text.to_string()).ok()?;
+            Some((member.name.to_string(), text))
+        };
+        PreviewedRecord {
+            record,
+            id: write.id.as_str().to_owned(),
+            updated_at: shown(write.at),
+            prices: prices.collect(),
+            members: write.members.members().iter().filter_map(member).collect(),
+        }
+    }
+}
