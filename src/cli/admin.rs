@@ -1,6 +1,6 @@
 //! Calls to the admin listener of a running daemon, for the verbs that ask one.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use clap::Args;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
@@ -29,13 +29,7 @@ impl Admin {
         if status.is_success() {
             return Ok(answer);
         }
-        let said = ["title", "detail", "hint"].map(|member| answer[member].as_str().unwrap_or_default());
-        let mut said: Vec<&str> = said.into_iter().filter(|text| !text.is_empty()).collect();
-        said.dedup();
-        if said.is_empty() {
-            bail!("the daemon answered {status}");
-        }
-        bail!("{} ({})", said.join("; "), status.as_u16())
+        Err(refusal(status, &answer))
     }
 
     /// Asks with a body of JSON, and gives what is answered, whatever the status.
@@ -67,5 +61,16 @@ impl Admin {
             return Ok(Some(token.trim().to_owned()));
         }
         Ok(std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty()))
+    }
+}
+
+/// A refusal in the daemon's own words.
+pub fn refusal(status: StatusCode, answer: &Value) -> anyhow::Error {
+    let said = ["title", "detail", "hint"].map(|member| answer[member].as_str().unwrap_or_default());
+    let mut said: Vec<&str> = said.into_iter().filter(|text| !text.is_empty()).collect();
+    said.dedup();
+    match said.is_empty() {
+        true => anyhow!("the daemon answered {status}"),
+        false => anyhow!("{} ({})", said.join("; "), status.as_u16()),
     }
 }

@@ -14,6 +14,7 @@ mod index;
 mod ledger;
 mod message;
 mod operate;
+mod preview;
 mod push;
 mod run;
 mod set_right;
@@ -24,12 +25,13 @@ pub use books::gaps::OpenGap;
 pub use books::parked::{ParkedPlace, ParkedPrice};
 pub use books::plans::pages::{page_of as plan_page, pages_of as plan_pages};
 pub use books::record;
-pub use feed::preview::{PreviewTerms, PreviewedFile, UnreadDocument, preview as preview_document};
 pub use ledger::Prefetched;
 pub use message::orders::{Operated, Order, OrderKind, PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
 pub use message::orders::{RebuildFrom, RebuildRefused};
 pub use message::quarantine::{Mending, ReleaseRefused, Released, RowAnswer, RowOrder};
 pub use message::{Blamed, PartnerMessage};
+pub use preview::document::{PreviewTerms, PreviewedFile, UnreadDocument, preview as preview_document};
+pub use preview::trial::{PreviewError, Trial};
 pub use state::SharedServices;
 
 use crate::actors::poison::{Poison, RunWatch};
@@ -122,6 +124,7 @@ impl Actor for PartnerActor {
                 state.run_closed(run, &myself);
                 state.watch_gaps(&myself);
             }
+            PartnerMessage::Preview(step) => state.preview(step).await?,
             PartnerMessage::KeepRecords { run, rows, reply } => state.keep_records(run, rows, reply),
             PartnerMessage::DecideRow { key, order, answer, durable } => {
                 state.decide_row(key, order, answer, durable)?

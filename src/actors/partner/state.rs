@@ -19,6 +19,7 @@ use super::ledger::recent::RecentDocuments;
 use super::ledger::{Ledger, LedgerTerms, Prefetched};
 use super::run::running::RunningFeed;
 use crate::actors::gates::FeedGates;
+use crate::actors::partner::run::active::ActiveRun;
 use crate::actors::poison::Poison;
 use crate::actors::storage::StorageHandle;
 use crate::clock::Clock;
@@ -75,6 +76,8 @@ pub struct PartnerState {
     pub plans: Plans,
     pub push_count: PushCount,
     pub running: Option<RunningFeed>,
+    /// A document that is only tried.
+    pub trial: Option<Box<ActiveRun>>,
     pub quarantine: Quarantine,
     pub parked: Parked,
     pub sweep_timer: Option<JoinHandle<()>>,
@@ -136,6 +139,7 @@ impl PartnerState {
             feed,
             plans,
             running: None,
+            trial: None,
             quarantine,
             parked,
             sweep_timer: None,

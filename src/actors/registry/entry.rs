@@ -42,6 +42,8 @@ pub struct PartnerEntry {
     pub admission: ArcSwap<Admission>,
     /// Large pushes of the partner that are read beside the connections' tasks.
     large: Arc<Semaphore>,
+    /// Documents that are looked at before they are published.
+    pub(in crate::actors) previews: Arc<Semaphore>,
     /// Set by the actor: prices received before read as `gap`.
     pub gap: OpenGap,
     /// Pushes under which the actor has died.
@@ -71,6 +73,7 @@ impl PartnerEntry {
             limits: ArcSwap::from_pointee(Limits::new(&settings.limits)),
             admission: ArcSwap::from_pointee(Admission::new(settings.limits.bytes_in_flight_max)),
             large: Arc::new(Semaphore::new(LARGE_EACH)),
+            previews: Arc::new(Semaphore::new(1)),
             settings: ArcSwap::from_pointee(settings),
             gap: OpenGap::default(),
             poison: Poison::default(),
@@ -294,6 +297,10 @@ impl PartnerEntry {
             prefetched.insert(id.clone(), (row.head.version, row.document));
         }
         Ok(())
+    }
+
+    pub(in crate::actors) fn actor(&self) -> Option<ActorRef<PartnerMessage>> {
+        self.mailbox.load().as_ref().map(|actor| ActorRef::clone(actor))
     }
 
     pub(in crate::actors) fn tell(&self, message: PartnerMessage) -> Result<(), Unavailable> {

@@ -1,6 +1,7 @@
 //! The partners as the edge finds them: an entry for each, with typed calls to its actor.
 
 pub mod entry;
+mod preview;
 pub mod quarantine;
 
 use crate::domain::{PartnerName, PartnerNo};

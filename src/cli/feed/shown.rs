@@ -1,6 +1,6 @@
 //! A preview as it is printed.
 
-use crate::codec::render::{DocumentPreview, PreviewedRecord};
+use crate::codec::render::{DocumentPreview, PreviewedEffect, PreviewedRecord};
 use std::io::{self, Write};
 
 /// Characters of a record's members that are printed.
@@ -36,8 +36,29 @@ pub fn write(out: &mut dyn Write, shown: &DocumentPreview) -> io::Result<()> {
     if let Some(at) = &shown.generated_at {
         writeln!(out, "made at {at}, by its own word")?;
     }
+    if let Some(effect) = &shown.effect {
+        write_effect(out, effect)?;
+    }
     if shown.refused {
         writeln!(out, "too many records fail: nothing of the document would be applied (F3)")?;
+    }
+    Ok(())
+}
+
+fn write_effect(out: &mut dyn Write, effect: &PreviewedEffect) -> io::Result<()> {
+    if let Some(code) = &effect.skipped {
+        return writeln!(out, "nothing of it would be applied: {code}, newer data has been accepted");
+    }
+    let PreviewedEffect { created, updated, unchanged, deleted, absent_once, .. } = effect;
+    writeln!(out, "would create {created}, update {updated}, leave {unchanged}, delete {deleted}")?;
+    if *absent_once > 0 {
+        writeln!(
+            out,
+            "{absent_once} assets are missing for the first time, and would be deleted at the second such document"
+        )?;
+    }
+    if let (true, Some(allowed)) = (effect.held, effect.allowed) {
+        writeln!(out, "the guard would hold these deletes: {allowed} would pass (F4)")?;
     }
     Ok(())
 }

@@ -15,6 +15,6 @@ mod write;
 pub use asset::{AssetView, PriceView, asset, heartbeat, price};
 pub use change::{Audience, CHANGE_TYPES, change, change_reference};
 pub use explain::{DamagedPart, ExplainView, explain, short_hash};
-pub use preview::{DocumentPreview, PreviewedPrice, PreviewedRecord};
+pub use preview::{DocumentPreview, PreviewedEffect, PreviewedPrice, PreviewedRecord};
 pub use reply::{Reply, ReplyStyle, push_reply};
 pub use sse::sse_frame;

@@ -57,6 +57,39 @@ pub struct DocumentPreview {
     pub faults: Vec<RecordFault>,
     /// What is odd, and no fault of one record.
     pub lints: Vec<RecordFault>,
+    /// What would become of it, where a catalogue is at hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<PreviewedEffect>,
+}
+
+/// What would become of a document in the catalogue as it is now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewedEffect {
+    /// Nothing of it would be applied: `snapshot_older` (F5) or `older_than_history` (X4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    /// As of when it would count (T3).
+    pub snapshot_at: Option<String>,
+    /// Whether it says so itself.
+    pub dated: bool,
+    /// Assets that would be new.
+    pub created: u64,
+    /// Assets that would change.
+    pub updated: u64,
+    /// Assets that would stay.
+    pub unchanged: u64,
+    /// Assets that it lacks, and that would be deleted or held.
+    pub deleted: u64,
+    /// Assets that it lacks for the first time, which would be noted (X3).
+    pub absent_once: u64,
+    /// The guard would hold the deletes (F4).
+    pub held: bool,
+    /// So many deletes would pass; only where they are held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<u64>,
+    /// What the document is measured by; only where deletes are held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<u64>,
 }
 
 impl DocumentPreview {
@@ -65,9 +98,10 @@ impl DocumentPreview {
         serde_json::from_slice::<FromObject<DocumentPreview>>(text).map(|FromObject(shown)| shown)
     }
 
-    /// Whether every record and every price was read.
+    /// Whether every record and price was read, and nothing would be held back.
     pub fn is_sound(&self) -> bool {
-        self.quarantined == 0 && self.prices_quarantined == 0
+        let is_held = self.effect.as_ref().is_some_and(|effect| effect.held || effect.skipped.is_some());
+        self.quarantined == 0 && self.prices_quarantined == 0 && !is_held
     }
 }
 

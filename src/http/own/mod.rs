@@ -3,6 +3,7 @@
 pub mod feed;
 pub mod mending;
 pub mod plans;
+pub mod preview;
 pub mod quarantine;
 pub mod receipt;
 mod waiting;

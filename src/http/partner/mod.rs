@@ -88,9 +88,9 @@ async fn dispatch(call: &Call<'_>, row: &Row<PartnerHandler>, body: Incoming) ->
             call.query.only(parameters)?;
             order(call).await
         }
-        PartnerHandler::Mend(mend) => {
+        PartnerHandler::WithBody(order) => {
             call.query.only(parameters)?;
-            mend(call, body).await
+            order(call, body).await
         }
         PartnerHandler::Read { is_private, read } => {
             admit_read(call, *is_private, parameters).await?;

@@ -5,7 +5,7 @@ use crate::domain::{RefusedKind, Verb};
 use crate::http::docs::{self, DocsPage};
 use crate::http::gate::route::{Answer, Later, Row};
 use crate::http::own::mending::{self, DROP_PARAMETERS};
-use crate::http::own::{feed, plans, quarantine, receipt};
+use crate::http::own::{feed, plans, preview, quarantine, receipt};
 use crate::http::push::{Ask, Items, Source, bodyless};
 use crate::http::read::{asset, changes, explain, export, list, me};
 use crate::http::request::call::Call;
@@ -25,7 +25,7 @@ pub enum PartnerHandler {
     /// Something other than a write that a partner wants done. Each handler asks for its key.
     Order(for<'c> fn(&'c Call<'c>) -> Later<'c>),
     /// The same with a body, which the handler admits before it reads it.
-    Mend(for<'c> fn(&'c Call<'c>, Incoming) -> Later<'c>),
+    WithBody(for<'c> fn(&'c Call<'c>, Incoming) -> Later<'c>),
     /// What we say of ourselves, to everybody. Nothing is read of a query.
     Document(DocsPage),
 }
@@ -33,7 +33,7 @@ pub enum PartnerHandler {
 /// Paths are the shorthand `/api/…`. Reads also know the parameters of
 /// [`crate::http::request::position`].
 #[rustfmt::skip]
-pub static ROWS: [Row<PartnerHandler>; 37] = [
+pub static ROWS: [Row<PartnerHandler>; 38] = [
     page("/api/prices", &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"],
         |call| Box::pin(list::prices(call))),
     push(Method::POST, "/api/prices", &["atomic", "dry_run"], Ask {
@@ -107,13 +107,15 @@ pub static ROWS: [Row<PartnerHandler>; 37] = [
     private(read("/api/feed/runs/{id}", &[], feed::run)),
     private(page("/api/feed/plans", &[], |call| Box::pin(plans::own_plans(call)))),
     order(Method::POST, "/api/feed/run", |call| Box::pin(async { feed::run_now(call) })),
+    Row { method: Method::POST, path: "/api/feed/preview", parameters: &["limit"],
+        handler: PartnerHandler::WithBody(|call, body| Box::pin(preview::answer(call, body))) },
     private(page("/api/quarantine", &quarantine::PARAMETERS, |call| Box::pin(quarantine::list(call)))),
     private(read("/api/quarantine/{id}", &[], quarantine::show)),
     Row { method: Method::DELETE, path: "/api/quarantine", parameters: &DROP_PARAMETERS,
         handler: PartnerHandler::Order(|call| Box::pin(mending::drop_own(call))) },
     order(Method::DELETE, "/api/quarantine/{id}", |call| Box::pin(quarantine::drop_own(call))),
     Row { method: Method::POST, path: "/api/quarantine/{id}/release", parameters: &[],
-        handler: PartnerHandler::Mend(|call, body| Box::pin(mending::release_own(call, body))) },
+        handler: PartnerHandler::WithBody(|call, body| Box::pin(mending::release_own(call, body))) },
 
     document("/openapi.json", docs::openapi),
     document("/docs", docs::index),
@@ -221,7 +223,7 @@ mod tests {
         for row in &ROWS {
             let reads = !matches!(
                 row.handler,
-                PartnerHandler::Push(_) | PartnerHandler::Order(_) | PartnerHandler::Mend(_)
+                PartnerHandler::Push(_) | PartnerHandler::Order(_) | PartnerHandler::WithBody(_)
             );
             assert_eq!(reads, row.method == Method::GET, "{} {}", row.method, row.path);
             let mut parameters = row.parameters.to_vec();

@@ -1,6 +1,8 @@
 //! All that this floor refuses. What is said of each stands in `words`.
 
-use crate::actors::{NotDecided, PlanRefused, RebuildRefused, ReleaseRefused, Shed, Unavailable};
+use crate::actors::{
+    NotDecided, PlanRefused, RebuildRefused, ReleaseRefused, Shed, Unavailable, UnreadDocument,
+};
 use crate::codec::request::BodyError;
 use crate::domain::AssetIdError;
 use crate::store::ReadError;
@@ -50,6 +52,8 @@ pub enum Fault {
     ContentEncoding,
     /// More bytes than a body may have.
     BodyTooLarge { bytes_max: usize },
+    /// A document that cannot be looked at.
+    Preview(PreviewFault),
     /// A body that did not come in time.
     BodyTooSlow,
     /// A connection that ended within a body.
@@ -106,6 +110,19 @@ pub enum Fault {
     StoreFailed,
     /// What is asked for is stored, and is not what was written.
     Damaged,
+}
+
+/// Why a document is not looked at.
+#[derive(Debug)]
+pub enum PreviewFault {
+    /// It is larger than a request may be, and no larger than a feed may be.
+    TooLarge { bytes_max: usize },
+    /// It cannot be read.
+    Unread(UnreadDocument),
+    /// Another one of the partner is being looked at.
+    Running,
+    /// The actor ended before it answered.
+    Ended,
 }
 
 /// A bucket that is empty.

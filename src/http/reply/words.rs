@@ -2,7 +2,7 @@
 //! one place. Nothing here echoes what the client sent, nor what the store said.
 
 use super::body::Body;
-use super::fault::Fault;
+use super::fault::{Fault, PreviewFault};
 use crate::actors::{PlanRefused, RebuildRefused, ReleaseRefused, Shed};
 use crate::codec::json;
 use crate::codec::problem::{self, Problem};
@@ -64,6 +64,7 @@ impl Fault {
                 .hint("Send the body as it is, without Content-Encoding."),
             Fault::BodyTooLarge { .. } => words(S::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large")
                 .hint("Send fewer items at once."),
+            Fault::Preview(why) => preview_words(why),
             Fault::BodyTooSlow => words(S::REQUEST_TIMEOUT, "body_too_slow", "The body did not come in time"),
             Fault::BodyCutOff => words(S::BAD_REQUEST, "body_cut_off", "The body was shorter than announced"),
             Fault::Body(error) => words(
@@ -71,8 +72,7 @@ impl Fault {
                 error.code, "The body cannot be read"),
             Fault::Shed(shed) => shed_words(shed),
             Fault::RateLimited(_) => words(S::TOO_MANY_REQUESTS, "partner_rate", "Your rate limit is used up"),
-            Fault::RunAskedLately { .. } =>
-                words(S::TOO_MANY_REQUESTS, "run_asked_lately", "A run of this feed was asked for a moment ago"),
+            Fault::RunAskedLately { .. } => words(S::TOO_MANY_REQUESTS, "run_asked_lately", "A run of this feed was asked for a moment ago"),
             Fault::Draining => words(S::SERVICE_UNAVAILABLE, "draining", "The daemon is shutting down")
                 .hint("Try again in a moment."),
             Fault::OutcomeUnknown => words(S::SERVICE_UNAVAILABLE, "outcome_unknown", "It is not known whether this was applied")
@@ -118,7 +118,10 @@ impl Fault {
             Fault::BadTime { name, .. } => format!("`{name}` is not a time with an offset"),
             Fault::BadHeader { name, fault } => format!("`{name}` {fault}"),
             Fault::MediaType { accept } => format!("accepted: {accept}"),
-            Fault::BodyTooLarge { bytes_max } => format!("at most {bytes_max} bytes"),
+            Fault::BodyTooLarge { bytes_max } | Fault::Preview(PreviewFault::TooLarge { bytes_max }) => {
+                format!("at most {bytes_max} bytes")
+            }
+            Fault::Preview(PreviewFault::Unread(why)) => why.detail.clone(),
             Fault::Body(error) => error.detail.clone(),
             Fault::Shed(Shed::BeyondBurst { burst }) => format!("at most {burst} items"),
             Fault::Shed(Shed::BeyondDocuments { bytes_max }) => {
@@ -143,6 +146,7 @@ impl Fault {
             | Fault::PartnerStarting
             | Fault::OutcomeUnknown
             | Fault::DeliveryRunning
+            | Fault::Preview(PreviewFault::Running | PreviewFault::Ended)
             | Fault::CursorNotReached
             | Fault::StoreFailed => Some(Duration::from_secs(1)),
             _ => None,
@@ -169,7 +173,9 @@ impl Fault {
     fn extension(&self) -> Option<(&'static str, String)> {
         match self {
             Fault::Body(BodyError { offset: Some(offset), .. }) => Some(("offset", offset.to_string())),
-            Fault::BodyTooLarge { bytes_max } => Some(("bytes_max", bytes_max.to_string())),
+            Fault::BodyTooLarge { bytes_max } | Fault::Preview(PreviewFault::TooLarge { bytes_max }) => {
+                Some(("bytes_max", bytes_max.to_string()))
+            }
             Fault::Shed(Shed::BeyondBurst { burst }) => Some(("items_max", burst.to_string())),
             Fault::Shed(Shed::BeyondDocuments { bytes_max }) => Some(("bytes_max", bytes_max.to_string())),
             Fault::PriceTooOld { age_seconds, .. } => Some(("age_seconds", age_seconds.to_string())),
@@ -287,6 +293,30 @@ fn shed_words(shed: &Shed) -> Words {
         Shed::Reads => words(S::TOO_MANY_REQUESTS, shed.as_str(), "Too many reads of yours are still being answered")
             .hint("Take the replies that are on their way, then ask again."),
         Shed::Storage => words(S::SERVICE_UNAVAILABLE, shed.as_str(), "The store cannot take writes now"),
+    }
+}
+
+fn preview_words(why: &PreviewFault) -> Words {
+    use StatusCode as S;
+    match why {
+        PreviewFault::TooLarge { .. } => words(
+            S::PAYLOAD_TOO_LARGE,
+            "document_too_large",
+            "The document is larger than a request may be",
+        )
+        .hint(
+            "A feed may be larger than a request. Send a part of it that is whole JSON, preview it by \
+                 `tidegate feed preview`, or ask the operator for a larger `server.body_bytes_max`.",
+        ),
+        PreviewFault::Unread(why) => words(S::UNPROCESSABLE_ENTITY, why.code, "The document cannot be read"),
+        PreviewFault::Running => {
+            words(S::CONFLICT, "preview_running", "Another document of yours is being looked at")
+                .hint("Try again when that one is answered.")
+        }
+        PreviewFault::Ended => {
+            words(S::SERVICE_UNAVAILABLE, "preview_ended", "The preview ended before it was complete")
+                .hint("Nothing was changed: send the same again.")
+        }
     }
 }
 

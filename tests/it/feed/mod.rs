@@ -7,6 +7,7 @@ mod extent;
 mod fetch;
 mod pages;
 mod pages_fetch;
+mod preview;
 mod reach;
 mod rebuild;
 mod rest;

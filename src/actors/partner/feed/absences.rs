@@ -106,7 +106,7 @@ impl PartnerState {
         Ok(self.account_for(decisions))
     }
 
-    async fn absences(
+    pub async fn absences(
         &mut self,
         basis: AbsenceBasis,
         is_absent: impl Fn(Slot) -> bool + Send,

@@ -4,7 +4,7 @@
 use super::bodies::{RebuildSource, StoredRun, keep_body};
 use super::fetching::Whole;
 use super::lints;
-use super::survey::{Batches, ReadFile, survey};
+use super::survey::{Batches, ReadFile, facts_of, survey};
 use super::task::{FeedTask, Gone, on_blocking_pool};
 use crate::actors::gates::Turn;
 use crate::actors::partner::ledger::Prefetched;
@@ -18,7 +18,7 @@ use crate::config::FeedSettings;
 use crate::domain::{AssetId, Micros};
 use crate::feed::{FetchError, Fetched, Spooled};
 use crate::rules::feed::drift::DriftDecision;
-use crate::rules::feed::snapshot::{SnapshotTimes, is_last_read, is_same_body};
+use crate::rules::feed::snapshot::{is_last_read, is_same_body};
 use crate::rules::feed::survey::{InvalidRecord, Presence};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -194,40 +194,17 @@ impl FeedTask {
         file: FetchedFile,
         reread: Option<Reread>,
     ) -> Result<(), Gone> {
-        let ReadFile { surveyed, envelope, parents, lints } = read;
         let started_at = file.started_at;
         let data_time = self.settings.policy.last_modified_is_data_time;
-        let written = envelope.generated_at.as_ref();
-        let times = SnapshotTimes {
-            generated_at: written.and_then(|time| time.at.as_ref().ok().copied()),
-            envelope_unread: written.is_some_and(|time| time.at.is_err()),
-            newest_record: surveyed.newest,
-            last_modified: spooled.last_modified_at.filter(|_| data_time),
-            fetch_started_at: started_at,
-            same_body: is_last_read(&self.state, &spooled.sha256),
-        };
-        let mut faults = lints::of_file(written, &times, &surveyed);
+        let last_modified = spooled.last_modified_at.filter(|_| data_time);
+        let times = read.times(last_modified, started_at, is_last_read(&self.state, &spooled.sha256));
+        let written = read.envelope.generated_at.as_ref();
+        let mut faults = lints::of_file(written, &times, &read.surveyed);
         let is_paged = self.settings.feed.as_ref().is_some_and(|feed| feed.pages.is_some());
-        faults.extend((is_paged && envelope.may_be_cut).then(lints::unproven_pages));
-        faults.extend(lints);
-        faults.extend(surveyed.faults);
-        let facts = SnapshotFacts {
-            run: self.run,
-            file,
-            times,
-            complete: envelope.complete,
-            allow_empty: envelope.complete && envelope.allow_empty && envelope.count == Some(0),
-            records: surveyed.records,
-            quarantined: surveyed.quarantined,
-            repeated: surveyed.repeated,
-            present: surveyed.present.len() as u64,
-            deletes_barred: surveyed.deletes_barred,
-            may_be_cut: envelope.may_be_cut,
-            may_be_mixed: surveyed.may_be_mixed,
-            is_lines: envelope.is_lines,
-            faults,
-            reread,
-        };
+        faults.extend((is_paged && read.envelope.may_be_cut).then(lints::unproven_pages));
+        faults.extend(read.lints.iter().chain(&read.surveyed.faults).cloned());
+        let facts = facts_of(&read, self.run, file, times, faults, reread);
+        let ReadFile { surveyed, parents, .. } = read;
         let file = Sound { present: surveyed.present, parents, path: spooled.path };
         self.apply_records(facts, file, surveyed.kept).await
     }

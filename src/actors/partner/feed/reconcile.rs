@@ -192,7 +192,7 @@ impl PartnerState {
 
 impl ActiveRun {
     /// Decides one record, and gathers what of it is kept aside; whether its document applied.
-    fn apply(
+    pub fn apply(
         &mut self,
         (record, write): (&FeedRecord, &AssetWrite),
         (by, planned): (RecordTime, &SlotSet),

@@ -13,6 +13,11 @@ pub fn file_of(spool: &Path, partner: &str, generation: u64, run: RunId) -> Path
     spool.join(format!("{partner}.{generation}-{}{ENDING}", run.0))
 }
 
+/// Where a document is put while somebody looks at it: one at a time for each partner.
+pub fn preview_of(spool: &Path, partner: &str, generation: u64) -> PathBuf {
+    spool.join(format!("{partner}.{generation}-preview{ENDING}"))
+}
+
 /// Removes what earlier lives of the partner's actor, or a killed process, have left. Blocking.
 pub fn clean(spool: &Path, partner: &str) {
     if let Err(error) = remove_left(spool, partner) {

@@ -5,12 +5,13 @@
 
 use super::lints::Lints;
 use crate::actors::partner::ledger::Prefetched;
-use crate::actors::partner::message::run::{FeedRecord, FetchedFile, RunFailure};
+use crate::actors::partner::message::run::{FeedRecord, FetchedFile, Reread, RunFailure, SnapshotFacts};
 use crate::codec::json;
 use crate::codec::mapping::{self, Around, MappedRecord, MappingError};
 use crate::codec::snapshot::{self, Parents};
 use crate::config::PartnerSettings;
-use crate::domain::{AssetId, Market, PartnerNo, RecordFault, Rule};
+use crate::domain::{AssetId, Market, Micros, PartnerNo, RecordFault, Rule, RunId};
+use crate::rules::feed::snapshot::SnapshotTimes;
 use crate::rules::feed::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};
 use crate::store::{ReadError, Reader};
 use std::fs::File;
@@ -80,6 +81,55 @@ pub struct ReadFile {
     pub parents: Arc<Parents>,
     /// What is odd about its records and no fault of one.
     pub lints: Vec<RecordFault>,
+}
+
+impl ReadFile {
+    /// What S is found by (T3).
+    pub fn times(
+        &self,
+        last_modified: Option<Micros>,
+        fetch_started_at: Micros,
+        same_body: bool,
+    ) -> SnapshotTimes {
+        let written = self.envelope.generated_at.as_ref();
+        SnapshotTimes {
+            generated_at: written.and_then(|time| time.at.as_ref().ok().copied()),
+            envelope_unread: written.is_some_and(|time| time.at.is_err()),
+            newest_record: self.surveyed.newest,
+            last_modified,
+            fetch_started_at,
+            same_body,
+        }
+    }
+}
+
+/// What the actor decides on a file by. `faults` are those that its report names.
+pub fn facts_of(
+    read: &ReadFile,
+    run: RunId,
+    file: FetchedFile,
+    times: SnapshotTimes,
+    faults: Vec<RecordFault>,
+    reread: Option<Reread>,
+) -> SnapshotFacts {
+    let ReadFile { surveyed, envelope, .. } = read;
+    SnapshotFacts {
+        run,
+        file,
+        times,
+        complete: envelope.complete,
+        allow_empty: envelope.complete && envelope.allow_empty && envelope.count == Some(0),
+        records: surveyed.records,
+        quarantined: surveyed.quarantined,
+        repeated: surveyed.repeated,
+        present: surveyed.present.len() as u64,
+        deletes_barred: surveyed.deletes_barred,
+        may_be_cut: envelope.may_be_cut,
+        may_be_mixed: surveyed.may_be_mixed,
+        is_lines: envelope.is_lines,
+        faults,
+        reread,
+    }
 }
 
 /// Reads the whole file once: its JSON, its records, its ids. `as_lines`: a lone object is one line.

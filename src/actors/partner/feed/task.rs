@@ -42,14 +42,22 @@ pub struct FeedTask {
 /// The actor has gone; its successor starts over.
 pub struct Gone;
 
+/// Asks the actor, and waits for its answer.
+pub async fn ask<T>(
+    actor: &ActorRef<PartnerMessage>,
+    message: impl FnOnce(oneshot::Sender<T>) -> PartnerMessage,
+) -> Result<T, Gone> {
+    let (reply, answer) = oneshot::channel();
+    actor.cast(message(reply)).map_err(|_| Gone)?;
+    answer.await.map_err(|_| Gone)
+}
+
 impl FeedTask {
     pub async fn ask<T>(
         &self,
         message: impl FnOnce(oneshot::Sender<T>) -> PartnerMessage,
     ) -> Result<T, Gone> {
-        let (reply, answer) = oneshot::channel();
-        self.actor.cast(message(reply)).map_err(|_| Gone)?;
-        answer.await.map_err(|_| Gone)
+        ask(&self.actor, message).await
     }
 
     pub async fn fail(&self, failure: RunFailure) -> Result<(), Gone> {

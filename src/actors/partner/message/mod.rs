@@ -1,6 +1,7 @@
 //! What a partner's actor is told.
 
 pub mod orders;
+pub mod preview;
 pub mod quarantine;
 pub mod run;
 
@@ -10,6 +11,7 @@ use crate::actors::push::{Push, PushAnswer, PushBody};
 use crate::config::PartnerSettings;
 use crate::domain::{QuarantineRow, RunId, Seq};
 use orders::{Operated, Order, PlanOrder, PlanPart, PlanReply, RebuildFrom, RebuildRefused};
+use preview::PreviewStep;
 use quarantine::{RowAnswer, RowOrder};
 use run::{FeedRecord, FetchedFile, RunFailure, RunPart, RunStart, SnapshotFacts};
 use std::sync::Arc;
@@ -71,6 +73,8 @@ pub enum PartnerMessage {
     RunClosed {
         run: RunId,
     },
+    /// A step of a look at a document that is not published yet.
+    Preview(PreviewStep),
     /// Keep a run's invalid records; answered when that is durable.
     KeepRecords {
         run: RunId,

@@ -1,13 +1,12 @@
 //! A document read as a run would read it, for somebody who looks first: nothing is applied or kept.
 
-use super::lints;
-use super::survey::{FileFault, ReadFile, survey_showing};
+use crate::actors::partner::feed::lints;
+use crate::actors::partner::feed::survey::{FileFault, ReadFile, survey_showing};
 use crate::codec::mapping::MappedRecord;
 use crate::codec::render::{DocumentPreview, PreviewedRecord};
 use crate::codec::time;
 use crate::config::PartnerSettings;
 use crate::domain::{Micros, RecordFault};
-use crate::rules::feed::snapshot::SnapshotTimes;
 use std::path::Path;
 
 /// Faults of prices that are named; all are counted.
@@ -29,8 +28,6 @@ pub struct PreviewedFile {
     pub shown: DocumentPreview,
     /// `None` where too much of it is invalid (F3).
     pub read: Option<ReadFile>,
-    /// What S is found by (T3).
-    pub times: SnapshotTimes,
 }
 
 /// How a document is looked at.
@@ -71,20 +68,10 @@ pub fn preview(
             shown.first.push(PreviewedRecord::of(raw.record, &read.write));
         }
     });
-    let mut times = SnapshotTimes {
-        generated_at: None,
-        envelope_unread: false,
-        newest_record: None,
-        last_modified: None,
-        fetch_started_at: now,
-        same_body: false,
-    };
     let read = match read {
         Ok(read) => {
+            let times = read.times(None, now, false);
             let written = read.envelope.generated_at.as_ref();
-            times.generated_at = written.and_then(|time| time.at.as_ref().ok().copied());
-            times.envelope_unread = written.is_some_and(|time| time.at.is_err());
-            times.newest_record = read.surveyed.newest;
             shown.lints = lints::of_file(written, &times, &read.surveyed);
             shown.lints.extend(read.lints.iter().cloned());
             shown.records = read.surveyed.records;
@@ -110,7 +97,7 @@ pub fn preview(
     };
     shown.faults.extend(price_faults);
     shown.faults.sort_by_key(|fault| fault.record);
-    Ok(PreviewedFile { shown, read, times })
+    Ok(PreviewedFile { shown, read })
 }
 
 /// Prices of a record whose currency neither they, nor its document name.
