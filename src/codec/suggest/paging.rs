@@ -8,9 +8,11 @@ use super::written::{Written, line, text};
 /// Writes `[feed.pages]` where the document says that it goes on elsewhere, and `count` where it does not.
 pub fn propose(root: &Node<'_>, records: usize, out: &mut Written) {
     let values = values(root);
-    let find = |wanted: &[&str]| {
-        values.iter().find(|(at, _)| wanted.contains(&words(&at[at.len() - 1]).join("_").as_str()))
+    let is_named = |at: &[String], wanted: &[&str]| {
+        let name = words(&at[at.len() - 1]);
+        wanted.contains(&name.join("_").as_str())
     };
+    let find = |wanted: &[&str]| values.iter().find(|(at, _)| is_named(at, wanted));
     let number = |node: &Node<'_>| match node {
         Node::Number(digits) => digits.parse::<u64>().ok(),
         _ => None,
