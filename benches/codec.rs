@@ -107,6 +107,7 @@ fn replies() {
             first,
             durable,
             missing: &[],
+            warnings: &[],
             rebuilt: false,
             style: ReplyStyle::default(),
         };

@@ -19,7 +19,7 @@ const CALLS: [&str; 10] = [
     "refuse(",
     "lint(",
 ];
-/// Texts that are no code, though such a call begins with them.
+/// A code stands within so many bytes of its call.
 const LONGEST_CALL: usize = 160;
 
 pub fn breaches(files: &Files) -> Vec<String> {
@@ -67,6 +67,7 @@ fn codes(text: &str) -> impl Iterator<Item = &str> {
         let arguments = text[at..at + end].split(';').next().unwrap_or_default();
         let code = arguments.split('"').nth(1)?;
         let is_code = code.contains('_')
+            && code.starts_with(|letter: char| letter.is_ascii_lowercase())
             && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         is_code.then_some(code)
     })

@@ -3,7 +3,7 @@
 use super::write::{name, number, text};
 use crate::codec::cursor;
 use crate::codec::json;
-use crate::codec::request::Shape;
+use crate::codec::request::{ItemWarning, Shape};
 use crate::domain::{ItemOutcome, Note, Outcome, Seq};
 use compact_str::CompactString;
 
@@ -24,6 +24,8 @@ pub struct Reply<'a> {
     pub durable: Seq,
     /// Ranges of numbered streams to be sent again (G1).
     pub missing: &'a [(String, Vec<(u64, u64)>)],
+    /// What is odd about items that were taken, in the order of the items.
+    pub warnings: &'a [ItemWarning],
     /// The delivery's id came before with another body (G2).
     pub rebuilt: bool,
     /// How it is written.
@@ -33,7 +35,7 @@ pub struct Reply<'a> {
 /// How a reply is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReplyStyle {
-    /// Only the items of a batch that have a note are listed, each with its `index`.
+    /// Only the items of a batch that have a note or a warning are listed, each with its `index`.
     pub minimal: bool,
     /// Nothing was committed: the reply says so, and names no cursor.
     pub dry_run: bool,
@@ -50,7 +52,7 @@ pub fn push_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
             Some((id, outcome)) => {
                 item(out, reply, &prefix, id, outcome, None);
                 out.pop();
-                of_the_whole(out, reply);
+                of_the_whole(out, reply, reply.warnings);
                 out.push(b'}');
             }
             None => out.extend_from_slice(b"{}"),
@@ -62,11 +64,13 @@ pub fn push_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
     if !dry_run {
         text(out, "cursor", &cursor::encode(reply.journal, reply.durable));
     }
-    of_the_whole(out, reply);
+    of_the_whole(out, reply, &[]);
     out.extend_from_slice(b",\"items\":[");
     let mut first = true;
+    let mut rest = reply.warnings;
     for (index, (id, outcome)) in items.enumerate() {
-        if minimal && outcome.note.is_none() {
+        let warnings = of_item(&mut rest, index);
+        if minimal && outcome.note.is_none() && warnings.is_empty() {
             continue;
         }
         if !first {
@@ -74,23 +78,58 @@ pub fn push_reply(out: &mut Vec<u8>, reply: &Reply<'_>) {
         }
         first = false;
         item(out, reply, &prefix, id, outcome, minimal.then_some(index));
+        if !warnings.is_empty() {
+            out.pop();
+            self::warnings(out, warnings, false);
+            out.push(b'}');
+        }
     }
     out.extend_from_slice(b"]}");
 }
 
-/// Appends what is said of a push beside its items.
-fn of_the_whole(out: &mut Vec<u8>, reply: &Reply<'_>) {
+/// Takes the warnings about one item from those about it and later ones.
+fn of_item<'a>(rest: &mut &'a [ItemWarning], index: usize) -> &'a [ItemWarning] {
+    let (own, others) = rest.split_at(rest.iter().take_while(|warning| warning.item == index).count());
+    *rest = others;
+    own
+}
+
+/// Appends what is said of a push beside its items, and the warnings about the only one.
+fn of_the_whole(out: &mut Vec<u8>, reply: &Reply<'_>, warnings: &[ItemWarning]) {
     if reply.style.dry_run {
         out.extend_from_slice(b",\"dry_run\":true");
     }
     if !reply.missing.is_empty() {
         missing(out, reply.missing);
     }
-    if reply.rebuilt {
-        out.extend_from_slice(b",\"warnings\":[{\"code\":\"delivery_id_reused\"");
-        text(out, "hint", REUSED_HINT);
-        out.extend_from_slice(b"}]");
+    if reply.rebuilt || !warnings.is_empty() {
+        self::warnings(out, warnings, reply.rebuilt);
     }
+}
+
+fn warnings(out: &mut Vec<u8>, warnings: &[ItemWarning], rebuilt: bool) {
+    name(out, "warnings");
+    out.push(b'[');
+    if rebuilt {
+        warning(out, "delivery_id_reused", REUSED_HINT, None);
+    }
+    for (place, of) in warnings.iter().enumerate() {
+        if rebuilt || place > 0 {
+            out.push(b',');
+        }
+        warning(out, of.code, &of.hint, Some(&of.pointer));
+    }
+    out.push(b']');
+}
+
+fn warning(out: &mut Vec<u8>, code: &str, hint: &str, pointer: Option<&str>) {
+    out.push(b'{');
+    text(out, "code", code);
+    text(out, "hint", hint);
+    if let Some(pointer) = pointer {
+        text(out, "pointer", pointer);
+    }
+    out.push(b'}');
 }
 
 const REUSED_HINT: &str = "this id came before with another body, and this one was decided as a delivery of its own; \
@@ -237,7 +276,9 @@ mod tests {
             if shape == Shape::Single { (&ids[..1], &items[..1]) } else { (&ids[..], &items[..]) };
         let mut out = Vec::new();
         let (first, durable) = (Seq(40), Seq(99));
-        let reply = Reply { shape, ids, items, journal: 0xA1, first, durable, missing, rebuilt, style };
+        let warnings = &[];
+        let reply =
+            Reply { shape, ids, items, journal: 0xA1, first, durable, missing, warnings, rebuilt, style };
         push_reply(&mut out, &reply);
         let out = String::from_utf8(out).unwrap();
         assert!(json::value(&out).is_ok(), "{out}");

@@ -11,8 +11,10 @@ mod decoded;
 mod event;
 mod fast;
 pub(super) mod price;
+mod warn;
 
 pub use decoded::{BodyError, BodyLimits, Decoded, Shape};
+pub use warn::{ItemWarning, warnings};
 
 use super::json::{self, FromObject, Kind};
 use super::reserved::Refusal;

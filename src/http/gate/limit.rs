@@ -39,6 +39,12 @@ impl Rate {
         self.take(limits, n.saturating_sub(1))
     }
 
+    /// How much a second, and how much at once.
+    pub fn quota(self, limits: &Limits) -> (u32, u32) {
+        let bucket = self.bucket(limits);
+        (bucket.rate, bucket.burst)
+    }
+
     fn bucket(self, limits: &Limits) -> &Bucket {
         match self {
             Rate::Prices => &limits.prices,

@@ -76,7 +76,7 @@ async fn release(app: &App, partner: &PartnerEntry, row: &str, mending: Mending)
     let effect = PushEffect { items, first: durable, durable, missing: Vec::new() };
     let ids = [release.id.as_str().into()];
     let style = ReplyStyle::default();
-    let item = view::push_reply(app.reader.journal(), Shape::Single, &ids, (&effect, false), style);
+    let item = view::push_reply(app.reader.journal(), Shape::Single, &ids, (&effect, false, &[]), style);
     let mut out = format!("{{\"released\":{},\"item\":", !refused).into_bytes();
     out.extend_from_slice(&item);
     out.push(b'}');

@@ -16,7 +16,7 @@ use crate::actors::{Admission, PartnerEntry, Permit, Push, PushAnswer, PushBody}
 use crate::clock::Mark;
 use crate::codec::render::ReplyStyle;
 use crate::codec::request::again::Form;
-use crate::codec::request::{Decoded, Shape};
+use crate::codec::request::{self, Decoded, Shape};
 use crate::domain::{AssetId, ItemOutcome, Write};
 use crate::http::gate::auth::Caller;
 use crate::http::reply::{self, Body, Fault, body, view};
@@ -97,6 +97,7 @@ async fn push(
     let delivery = claim.map(|claim| claim.look_up(call, Arc::clone(&ids))).transpose()?;
     let repeats = delivery.as_ref().map(|delivery| delivery.repeats.clone());
     let kinds = ItemKinds::of(ask.items, &writes);
+    let warnings = request::warnings(&writes, &partner.settings.load().policy);
     let form = Form { ndjson, kind: ask.refused };
     let (id, quote) = task.into_subject();
     let body = PushBody { bytes, form, id, quote };
@@ -120,7 +121,7 @@ async fn push(
     let style = ReplyStyle { minimal, dry_run };
     // by the life that committed it: a repeat in a later one gets the same reply
     let journal = app.reader.journal_of(effect.durable);
-    let mut out = view::push_reply(journal, shape, &ids, (&effect, rebuilt), style);
+    let mut out = view::push_reply(journal, shape, &ids, (&effect, rebuilt, &warnings), style);
     let out = match room.fit(out.len()) {
         true => {
             out.shrink_to_fit();

@@ -3,7 +3,7 @@
 
 use crate::actors::{PartnerEntry, PushEffect};
 use crate::codec::render::{self, AssetView, Audience, PriceView, Reply, ReplyStyle};
-use crate::codec::request::Shape;
+use crate::codec::request::{ItemWarning, Shape};
 use crate::domain::{Committed, Micros, Quote, QuoteName};
 use crate::rules::price::reading::{self, Reading};
 use crate::store::AssetRow;
@@ -12,18 +12,18 @@ use compact_str::CompactString;
 /// Bytes that a single item's reply takes, roughly.
 const ITEM_BYTES: usize = 160;
 
-/// The reply to a push, whose items came under `ids`. Cursors are those of `journal`.
+/// The reply to a push, whose items came under `ids`, with what is odd about them. Cursors are those of `journal`.
 pub fn push_reply(
     journal: u32,
     shape: Shape,
     ids: &[CompactString],
-    (effect, rebuilt): (&PushEffect, bool),
+    (effect, rebuilt, warnings): (&PushEffect, bool, &[ItemWarning]),
     style: ReplyStyle,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(ITEM_BYTES);
     let PushEffect { items, missing, .. } = effect;
     let (first, durable) = (effect.first, effect.durable);
-    let reply = Reply { shape, ids, items, journal, first, durable, missing, rebuilt, style };
+    let reply = Reply { shape, ids, items, journal, first, durable, missing, warnings, rebuilt, style };
     render::push_reply(&mut out, &reply);
     out
 }

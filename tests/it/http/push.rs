@@ -248,3 +248,27 @@ async fn b25_who_is_over_its_quota_is_told_when_to_come_back() {
     assert_eq!(&reply, b"HTTP/1.1 429");
     house.stop().await;
 }
+
+#[tokio::test]
+async fn u04_u09_a_slip_that_is_taken_is_told_with_the_item() {
+    let house = House::with(&["acme"], Clock::system()).await;
+    let typo = json!({"id": "typo", "name": "t", "updatedAt": "2026-11-28T11:00:00Z"});
+    let (status, reply) = house.post("acme", "/api/assets", &typo).await;
+    assert_eq!((status, &reply["undated"]), (StatusCode::CREATED, &json!(true)), "{reply}");
+    assert_eq!(
+        (&reply["warnings"][0]["code"], &reply["warnings"][0]["pointer"]),
+        (&json!("member_alike"), &json!("/updatedAt"))
+    );
+    assert!(reply["warnings"][0]["hint"].as_str().unwrap().contains("`updated_at`"), "{reply}");
+    let batch = json!([{"id": "sound", "updated_at": "2026-11-28T11:00:00Z"}, {"id": "b", "class": "real-estate", "updated_at": "2026-11-28T11:00:00Z"}]);
+    let request = house.call("acme", Method::POST, "/api/assets").header("prefer", "return=minimal");
+    let (status, reply) = answer(with_json(request, &batch)).await;
+    assert_eq!((status, reply["items"].as_array().unwrap().len()), (StatusCode::OK, 1), "{reply}");
+    let told = &reply["items"][0];
+    assert_eq!(
+        (&told["index"], &told["warnings"][0]["code"]),
+        (&json!(1), &json!("class_unknown")),
+        "{reply}"
+    );
+    house.stop().await;
+}
