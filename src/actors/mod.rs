@@ -25,7 +25,7 @@ pub use partner::{
 pub use partner::{PreviewError, PreviewTerms, PreviewedFile, UnreadDocument, preview_document};
 pub use partner::{plan_page, plan_pages};
 pub use purge::{Leftovers, Purge, count as count_leftovers};
-pub use push::{NotDecided, Push, PushAnswer, PushBody, PushEffect, Unavailable};
+pub use push::{NotDecided, Push, PushAnswer, PushBody, PushEffect, PushedHook, Unavailable};
 pub use registry::Registry;
 pub use registry::entry::PartnerEntry;
 pub use registry::quarantine::{Release, RowError};

@@ -166,6 +166,9 @@ fn fingerprint(body: &PushBody) -> u128 {
     hash.update(&[body.form.kind as u8, u8::from(body.form.ndjson)]);
     hash.update(body.id.as_ref().map_or(&[][..], |id| id.as_str().as_bytes()));
     hash.update(&[0]);
+    if let Some(hook) = &body.hook {
+        hash.update(format!("{}{:?}", hook.name, hook.headers).as_bytes());
+    }
     hash.update(&body.bytes);
     hash.digest128()
 }
@@ -178,7 +181,7 @@ mod tests {
 
     fn body(text: &str) -> PushBody {
         let form = Form { ndjson: false, kind: RefusedKind::Post };
-        PushBody { bytes: text.to_owned().into(), form, id: None, quote: None }
+        PushBody { bytes: text.to_owned().into(), form, id: None, quote: None, hook: None }
     }
 
     #[test]

@@ -3,9 +3,12 @@
 use super::admission::{Permit, Shed};
 use super::delivery::{Delivery, Standing};
 use crate::codec::request::again::Form;
+use crate::domain::hook::HookHeaders;
 use crate::domain::{AssetId, ItemOutcome, Micros, Missing, Origin, QuoteName, Seq, Write};
 use crate::rules::push::condition::Condition;
 use bytes::Bytes;
+use compact_str::CompactString;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// One batch of writes from one partner, decoded.
@@ -47,6 +50,19 @@ pub struct PushBody {
     pub id: Option<AssetId>,
     /// The quote that the query named.
     pub quote: Option<QuoteName>,
+    /// Of a call of a hook: what it was read with.
+    pub hook: Option<Arc<PushedHook>>,
+}
+
+/// What a hook's body was read with, beside the body.
+#[derive(Debug)]
+pub struct PushedHook {
+    /// The hook's name.
+    pub name: String,
+    /// The headers that its mapping reads.
+    pub headers: HookHeaders,
+    /// The ids of its items, as far as they could be read.
+    pub ids: Arc<Vec<CompactString>>,
 }
 
 /// What became of a push; sent when all that it rests on is durable. `E` is what it came to.

@@ -9,6 +9,7 @@ mod configuration;
 mod demo;
 mod explain;
 mod feed;
+mod hook;
 mod load;
 mod partner;
 mod partner_remove;
@@ -43,6 +44,8 @@ enum Verb {
     Partner(partner::PartnerCommand),
     #[command(subcommand)]
     Feed(feed::Feed),
+    #[command(subcommand)]
+    Hook(hook::HookCommand),
     #[command(subcommand)]
     Plan(plan::PlanCommand),
     #[command(subcommand)]
@@ -100,6 +103,7 @@ impl Verb {
             Verb::Check(check) => check.run(out),
             Verb::Partner(partner) => partner.run(out),
             Verb::Feed(feed) => block_on(feed.run(out)),
+            Verb::Hook(hook) => hook.run(out),
             Verb::Plan(plan) => block_on(plan.run(out)),
             Verb::Quarantine(quarantine) => block_on(quarantine.run(out)),
         }

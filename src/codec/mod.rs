@@ -1,6 +1,7 @@
 //! Bytes to domain and back: requests, feed documents, replies, log records, SSE frames. Pure.
 
 pub mod cursor;
+pub mod hook;
 pub mod json;
 pub mod log;
 pub mod mapping;
@@ -9,6 +10,7 @@ pub mod records;
 pub mod render;
 pub mod request;
 mod reserved;
+pub mod signature;
 pub mod snapshot;
 pub mod suggest;
 pub mod time;

@@ -119,6 +119,7 @@ impl PartnerSettings {
             policy: Policy::default(),
             limits: LimitSettings::default(),
             feed: None,
+            hooks: Vec::new(),
         }
     }
 
@@ -130,6 +131,7 @@ impl PartnerSettings {
             policy: Policy::default(),
             limits: LimitSettings::default(),
             feed: None,
+            hooks: Vec::new(),
         }
     }
 

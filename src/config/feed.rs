@@ -1,11 +1,12 @@
 //! A partner's `[feed]`: address, schedule, credentials, bounds.
 
 use super::fault::Wrong;
-use super::mapping::mapping;
+use super::mapping::feed_mapping;
 use super::pages::pages;
 use super::raw::{Section, duration_of, text_of};
+use super::secret::{is_header_name, secret};
 use super::units::{GIB, KIB, seconds};
-use super::{Credentials, FeedSettings, SecretSource};
+use super::{Credentials, FeedSettings};
 use crate::domain::Mapping;
 use crate::rules::policy::{Absent, Policy, RecordTime};
 use std::ops::RangeInclusive;
@@ -68,7 +69,7 @@ pub(super) fn feed(mut section: Section<'_>, policy: &mut Policy) -> Option<Feed
 /// many records all pages hold, others how many this one does.
 fn mapping_of(section: Section<'_>, is_paged: bool) -> Mapping {
     let is_believed = !is_paged || section.has("count");
-    let mapping = mapping(section);
+    let mapping = feed_mapping(section);
     Mapping { count: mapping.count.filter(|_| is_believed), ..mapping }
 }
 
@@ -148,37 +149,12 @@ fn sound_header(section: &Section<'_>, name: &str) -> bool {
     /// Set by the client itself, or used to smuggle a second request.
     const RESERVED: [&str; 6] =
         ["host", "connection", "content-length", "transfer-encoding", "upgrade", "te"];
-    let token = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
-    let sound = token && !RESERVED.contains(&name.to_ascii_lowercase().as_str());
+    let sound = is_header_name(name) && !RESERVED.contains(&name.to_ascii_lowercase().as_str());
     if !sound {
         let rule = "must be the name of a header that the client does not set itself";
         section.refuse("name", Wrong::rule(rule));
     }
     sound
-}
-
-/// A secret by reference: `{ file = "…" }` or `{ env = "…" }`. It must be there; it is not read.
-fn secret(section: &mut Section<'_>, key: &'static str) -> Option<SecretSource> {
-    if !section.has(key) {
-        section.refuse(key, Wrong::rule("is needed here").hint("{ file = \"…\" } or { env = \"…\" }"));
-    }
-    let mut reference = section.optional_section(key)?;
-    let directory = reference.source.directory;
-    let file = reference.read("file", |value| {
-        let path = directory.join(text_of(value)?);
-        let missing = || Wrong::rule("there is no such file").hint(format!("looked for {}", path.display()));
-        path.is_file().then(|| path.clone()).ok_or_else(missing)
-    });
-    let variable = reference.read("env", |value| {
-        let name = text_of(value)?;
-        let set = std::env::var_os(name).is_some();
-        set.then(|| name.to_owned()).ok_or_else(|| Wrong::rule("this environment variable is not set"))
-    });
-    if reference.has("file") == reference.has("env") {
-        reference.refuse("file", Wrong::rule("a secret is named by either file or env"));
-    }
-    reference.finish();
-    file.map(SecretSource::File).or(variable.map(SecretSource::Environment))
 }
 
 #[cfg(test)]

@@ -8,12 +8,14 @@
 mod defaults;
 mod fault;
 mod feed;
+mod hooks;
 mod key;
 mod load;
 mod mapping;
 mod pages;
 pub mod private;
 mod raw;
+mod secret;
 mod settings;
 mod units;
 mod validate;
@@ -21,8 +23,9 @@ mod validate;
 pub use fault::{ConfigFault, Faults};
 pub use key::KeyHash;
 pub use load::{MAIN_FILE, PARTNERS_DIRECTORY, load, read_partner};
+pub use secret::SecretError;
 pub use settings::{
-    Credentials, CursorPlace, FeedSettings, LimitSettings, NextPage, PageSettings, PartnerSettings,
-    ReaderSettings, SecretSource, ServerSettings, Settings, StoreSettings,
+    Credentials, CursorPlace, FeedSettings, HookProof, HookSettings, LimitSettings, NextPage, PageSettings,
+    PartnerSettings, ReaderSettings, SecretSource, ServerSettings, Settings, StoreSettings,
 };
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};

@@ -90,6 +90,20 @@ impl<'a> Section<'a> {
         Section { source, path: String::new(), place: None, table: Some(table), asked: Vec::new() }
     }
 
+    /// The section with other keys than the file gives it.
+    pub fn with_table<'b>(&self, table: &'b DeTable<'b>) -> Section<'b>
+    where
+        'a: 'b,
+    {
+        let (path, place) = (self.path.clone(), self.place.clone());
+        Section { source: self.source, path, place, table: Some(table), asked: Vec::new() }
+    }
+
+    /// What the file gives.
+    pub fn table(&self) -> Option<&'a DeTable<'a>> {
+        self.table
+    }
+
     /// Reads a key by `read`; a fault where that refuses, `None` where there is nothing to use.
     pub fn read<T>(
         &mut self,

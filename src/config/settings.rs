@@ -1,10 +1,12 @@
 //! What the rest of the daemon sees of the configuration: validated, with units.
 
 use super::KeyHash;
+use crate::domain::hook::{Hook, SignatureScheme};
 use crate::domain::{Mapping, PartnerName, Pointer};
 use crate::rules::policy::Policy;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where a secret is read from, each time it is needed.
@@ -37,6 +39,38 @@ pub enum Credentials {
         name: String,
         /// Where its value is.
         value: SecretSource,
+    },
+}
+
+/// One hook of a partner: who may call it, and how its calls are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookSettings {
+    /// Its part of the path.
+    pub name: String,
+    /// What a call proves itself by.
+    pub proof: HookProof,
+    /// What it is proven with: two while one is rotated.
+    pub secrets: Vec<SecretSource>,
+    /// How its calls are read.
+    pub hook: Arc<Hook>,
+}
+
+/// What a call of a hook proves itself by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookProof {
+    /// A signature over its body.
+    Signature(SignatureScheme),
+    /// User and password.
+    Basic {
+        /// The user.
+        user: String,
+    },
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// A header that holds the secret itself.
+    Header {
+        /// Its name in small letters.
+        name: String,
     },
 }
 
@@ -163,6 +197,8 @@ pub struct PartnerSettings {
     pub limits: LimitSettings,
     /// `None`: it only pushes.
     pub feed: Option<FeedSettings>,
+    /// Calls of its own shape that it makes, each with a name of its own.
+    pub hooks: Vec<HookSettings>,
 }
 
 /// A token that may read all partners' assets.
@@ -249,6 +285,11 @@ pub struct Settings {
 }
 
 impl PartnerSettings {
+    /// The hook of this name.
+    pub fn hook(&self, name: &str) -> Option<&HookSettings> {
+        self.hooks.iter().find(|hook| hook.name == name)
+    }
+
     /// What a feed's records are read by, as a hash: with another one the same bytes are another file.
     pub fn mapping_print(&self) -> u64 {
         let policy = &self.policy;

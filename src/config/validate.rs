@@ -5,6 +5,7 @@
 
 use super::fault::Wrong;
 use super::feed;
+use super::hooks::hooks;
 use super::raw::{Section, duration_of, text_of};
 use super::units::{GIB, KIB, MIB, seconds};
 use super::{LimitSettings, PartnerSettings, ReaderSettings, ServerSettings, StoreSettings};
@@ -129,13 +130,14 @@ pub(super) fn partner(
     let mut policy = policy(s);
     let limits = limits(s.section("limits"), server);
     let feed_section = s.optional_section("feed");
-    if s.lacks_items("keys") && feed_section.is_none() {
-        let rule = Wrong::rule("a partner needs a key to push with, a feed, or both");
+    if s.lacks_items("keys") && feed_section.is_none() && s.lacks_items("hooks") {
+        let rule = Wrong::rule("a partner needs a key to push with, a feed, or a hook");
         s.refuse("keys", rule.hint(format!("tidegate partner add {name} writes a file with a key")));
     }
     let feed = feed_section.and_then(|feed| feed::feed(feed, &mut policy));
+    let hooks = hooks(s.sections("hooks"));
     section.finish();
-    let partner = PartnerSettings { name, keys, policy, limits, feed: None };
+    let partner = PartnerSettings { name, keys, policy, limits, feed: None, hooks };
     match feed {
         Some(feed) => partner.with_feed(feed),
         None => partner,

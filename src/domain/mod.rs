@@ -6,6 +6,7 @@
 mod change;
 mod decimal;
 mod document;
+pub mod hook;
 mod ids;
 pub mod iso4217;
 pub mod mapping;
@@ -28,9 +29,9 @@ pub use origin::Origin;
 pub use outcome::{ItemOutcome, Note, Outcome, Rule};
 pub use price::{Currency, CurrencyError, Market, Quote, QuoteExtra, QuoteName, QuoteNameError, Undated};
 pub use records::{
-    ActionKind, DeliveredItems, DeliveryAge, DeliveryKey, DeliveryRecord, FeedState, IdsInHead, InlineIds,
-    LastUndated, LostPart, LostWrite, Missing, MissingRange, OperatorAction, PartnerNumber, Plan, PlanPage,
-    PlanPageKey, PlanState, QuarantineRow, RecordChange, RecordFault, RecordKind, RecordedPushes,
+    ActionKind, DeliveredItems, DeliveryAge, DeliveryKey, DeliveryRecord, FeedState, HookItem, IdsInHead,
+    InlineIds, LastUndated, LostPart, LostWrite, Missing, MissingRange, OperatorAction, PartnerNumber, Plan,
+    PlanPage, PlanPageKey, PlanState, QuarantineRow, RecordChange, RecordFault, RecordKind, RecordedPushes,
     RefusedKind, RefusedOrigin, RowAbove, RunCounts, RunId, RunReport, RunStatus, SAMPLE_IDS, SetBack,
     StreamState, ValueAbove,
 };

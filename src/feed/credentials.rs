@@ -8,10 +8,6 @@ use crate::config::{Credentials, SecretSource};
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use std::io::Read;
-
-/// Longer than any token; a file of this size is not one.
-const SECRET_BYTES_MAX: u64 = 16 * 1024;
 
 /// What to add to a request, its secret read.
 pub enum Presented {
@@ -66,28 +62,9 @@ fn fit_for_header(token: SecretString, source: &SecretSource) -> Result<SecretSt
     }
 }
 
-/// The secret without the line end that editors leave.
+/// The secret; blocks on its file.
 fn secret(source: &SecretSource) -> Result<SecretString, FetchError> {
-    let text = match source {
-        SecretSource::Environment(name) => {
-            std::env::var(name).map_err(|_| missing(source, "is not set, or not text"))?
-        }
-        SecretSource::File(path) => {
-            let mut text = String::new();
-            let file = std::fs::File::open(path).map_err(|e| missing(source, &e.to_string()))?;
-            let read = file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text);
-            read.map_err(|e| missing(source, &e.to_string()))?;
-            text
-        }
-    };
-    let trimmed = text.trim_end_matches(['\r', '\n']);
-    if trimmed.is_empty() {
-        return Err(missing(source, "is empty"));
-    }
-    if trimmed.len() as u64 > SECRET_BYTES_MAX {
-        return Err(missing(source, "is too long to be a secret"));
-    }
-    Ok(SecretString::from(trimmed))
+    source.read().map_err(|error| FetchError::new("credentials_missing", error.to_string()))
 }
 
 fn unfit(source: &SecretSource) -> FetchError {
@@ -95,37 +72,12 @@ fn unfit(source: &SecretSource) -> FetchError {
 }
 
 fn missing(source: &SecretSource, what: &str) -> FetchError {
-    let detail = match source {
-        SecretSource::File(path) => format!("the secret's file {} {what}", path.display()),
-        SecretSource::Environment(name) => format!("the secret's environment variable {name} {what}"),
-    };
-    FetchError::new("credentials_missing", detail)
+    FetchError::new("credentials_missing", source.error(what).to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn of_file(content: &[u8]) -> Result<SecretString, FetchError> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), content).unwrap();
-        secret(&SecretSource::File(file.path().to_owned()))
-    }
-
-    #[test]
-    fn a_secret_is_taken_without_its_line_end_and_otherwise_as_it_is() {
-        assert_eq!(of_file(b" s3cret \r\n").unwrap().expose_secret(), " s3cret ");
-    }
-
-    #[test]
-    fn a_secret_that_is_absent_empty_or_no_text_is_missing_and_never_shown() {
-        for content in [&b""[..], b"\n", b"\xff\xfe", &[b'x'; 20_000]] {
-            assert_eq!(of_file(content).unwrap_err().code, "credentials_missing");
-        }
-        let nowhere = SecretSource::Environment("TIDEGATE_TEST_UNSET_SECRET".into());
-        let error = secret(&nowhere).unwrap_err();
-        assert!(error.detail.contains("TIDEGATE_TEST_UNSET_SECRET"), "{error}");
-    }
 
     #[test]
     fn a_secret_with_a_line_break_inside_fits_no_header_and_is_not_shown() {

@@ -6,6 +6,7 @@
 
 mod examples;
 mod feed;
+mod hooks;
 mod http;
 mod model;
 mod operate;

@@ -2,6 +2,7 @@
 
 use crate::codec::json::{self, Kind};
 use crate::codec::reserved::{Refusal, shortened};
+use crate::domain::hook::HookHeaders;
 use crate::domain::mapping::{Case, Field, Place, Pointer, Unlisted};
 use crate::domain::{RowAbove, Rule, ValueAbove};
 use compact_str::CompactString;
@@ -15,6 +16,8 @@ pub struct Around<'a> {
     pub key: Option<&'a str>,
     /// What was found above it.
     pub above: Option<&'a Above>,
+    /// Those of the call that it came in: only hooks have such.
+    pub headers: Option<&'a HookHeaders>,
 }
 
 /// What stands above records of one element.
@@ -128,6 +131,35 @@ impl<'a> Item<'a> {
         })
     }
 
+    /// The values at a place whose pointer steps into every element of an array by `*`; `None` where
+    /// there is no such array, or nothing in it.
+    pub fn each(&self, place: &Place) -> Result<Option<Vec<Cow<'a, str>>>, Refusal> {
+        let (Place::At(pointer) | Place::Above { at: pointer, .. }) = place else { return Ok(None) };
+        let Some((prefix, rest)) = pointer.around_star() else { return Ok(None) };
+        let array = match place {
+            Place::At(_) => self.lookup(prefix)?,
+            // it stands there under the whole pointer
+            _ => self.at(place)?.and_then(|raw| match raw {
+                Cow::Borrowed(raw) => Some(raw),
+                Cow::Owned(_) => None,
+            }),
+        };
+        let Some(array) = array.filter(|raw| json::kind(raw) == Kind::Array) else { return Ok(None) };
+        let mut found = Vec::new();
+        for element in json::elements(array).map_err(unreadable)? {
+            let value = json::lookup(element, rest).map_err(unreadable)?;
+            found.extend(value.filter(|raw| json::kind(raw) != Kind::Null).map(Cow::Borrowed));
+        }
+        Ok((!found.is_empty()).then_some(found))
+    }
+
+    /// Whether a null stands within the record at this place.
+    pub fn is_null(&self, place: &Place) -> bool {
+        let Place::At(pointer) = place else { return false };
+        let found = json::lookup(self.raw, &pointer.0).ok().flatten();
+        found.is_some_and(|raw| json::kind(raw) == Kind::Null)
+    }
+
     /// The source text at one place; `None` where there is nothing, or null.
     fn at(&self, place: &Place) -> Result<Option<Cow<'a, str>>, Refusal> {
         let quoted = |text: &str| Cow::Owned(json::quoted(text));
@@ -143,6 +175,7 @@ impl<'a> Item<'a> {
                 keys.and_then(|keys| keys.get(usize::from(*up) - 1)).map(|key| quoted(key))
             }
             Place::Constant(text) => Some(quoted(text)),
+            Place::Header(name) => self.around.headers.and_then(|headers| headers.one(name)).map(quoted),
         })
     }
 
@@ -239,7 +272,7 @@ fn is_empty(container: &str) -> bool {
 }
 
 /// The text with its letters and blanks as the field wants them.
-fn spelled<'a>(field: &Field, raw: Cow<'a, str>) -> Cow<'a, str> {
+pub fn spelled<'a>(field: &Field, raw: Cow<'a, str>) -> Cow<'a, str> {
     if (field.case.is_none() && !field.trim) || json::kind(&raw) != Kind::String {
         return raw;
     }
@@ -252,7 +285,8 @@ fn spelled<'a>(field: &Field, raw: Cow<'a, str>) -> Cow<'a, str> {
     }))
 }
 
-fn is_none(field: &Field, raw: &str) -> bool {
+/// Whether a value is one of the field's words for none.
+pub fn is_none(field: &Field, raw: &str) -> bool {
     if field.none.is_empty() {
         return false;
     }
@@ -264,7 +298,7 @@ fn is_none(field: &Field, raw: &str) -> bool {
 }
 
 /// What a value says as a word: a string's value, or the source text of anything else.
-fn word(raw: &str) -> Cow<'_, str> {
+pub fn word(raw: &str) -> Cow<'_, str> {
     match json::kind(raw) {
         Kind::String => json::string(raw).unwrap_or(Cow::Borrowed(raw)),
         _ => Cow::Borrowed(raw),

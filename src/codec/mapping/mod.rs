@@ -3,6 +3,7 @@
 //! The language is `domain::mapping`'s, and `src/MAPPING.md` shows it by example.
 
 mod amount;
+mod ids;
 mod item;
 mod quote;
 mod record;
@@ -10,5 +11,6 @@ mod time;
 
 pub(super) use item::value_of;
 pub use item::{Above, Around, Lint};
-pub use record::{MappedRecord, MappingError, decode, optional_fields};
+pub(super) use item::{Item, word};
+pub use record::{Extent, MappedRecord, MappingError, decode, decode_as, ids_of, optional_fields};
 pub(super) use time::read_raw as read_time;

@@ -6,8 +6,8 @@
 //! reserved member that the mapping takes from elsewhere, and what the mapping drops. Reserved members
 //! that are not mapped are held to the same checks as in pushes.
 
-use super::item::{Around, FoundValue, Item, Lint, Meaning, meaning, point_to, shown_word};
-use super::{quote, time};
+use super::item::{Around, FoundValue, Item, Lint, Meaning, meaning, shown_word};
+use super::{ids, quote, time};
 use crate::codec::json::{self, JsonError, Kind};
 use crate::codec::reserved::{self, Refusal};
 use crate::domain::mapping::{Field, Mapping, Place, TimeField};
@@ -54,20 +54,50 @@ pub fn decode(
         Ok(item) => item,
         Err(error) => return Err(spoilt(text, around, mapping, error)),
     };
-    let mut record = Record { item, mapping, policy, lints: Vec::new(), found: 0 };
-    let id = match record.id() {
+    let record = Record { item, mapping, policy, lints: Vec::new(), found: 0 };
+    let id = match ids::one(&record.item, &mapping.id) {
         Err(refusal) if refusal.code == "id_missing" && json::kind(text) != Kind::Object => {
             return Err(refused(None, no_object()));
         }
         read => read.map_err(|refusal| refused(None, refusal))?,
     };
-    let mut write = record.write(&id).map_err(|refusal| refused(Some(id), refusal))?;
-    let prices_aside = record.prices(&mut write);
-    // a bare value says something only where the mapping reads it: an error's text is no asset
-    if json::kind(text) != Kind::Object && record.found == 0 {
-        return Err(refused(Some(write.id), no_object()));
+    record.read(id, text, Extent::Whole)
+}
+
+/// What is read of a record whose id is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// Its time and its prices.
+    Prices,
+    /// Its time.
+    Time,
+}
+
+/// As [`decode`], for a record whose id is known, and no more of it than is wanted.
+pub fn decode_as(
+    (id, extent): (AssetId, Extent),
+    text: &str,
+    around: Around<'_>,
+    mapping: &Mapping,
+    policy: &Policy,
+) -> Result<MappedRecord, MappingError> {
+    match Item::new(text, around) {
+        Ok(item) => Record { item, mapping, policy, lints: Vec::new(), found: 0 }.read(id, text, extent),
+        Err(error) => Err(spoilt(text, around, mapping, error)),
     }
-    Ok(MappedRecord { write, prices_aside, lints: record.lints, found: record.found })
+}
+
+/// The ids that a record speaks for: one, or with a `*` in its place one for each element; in the place
+/// of one that cannot be read, why.
+pub fn ids_of(text: &str, around: Around<'_>, mapping: &Mapping) -> Vec<Result<AssetId, MappingError>> {
+    let item = match Item::new(text, around) {
+        Ok(item) => item,
+        Err(error) => return vec![Err(spoilt(text, around, mapping, error))],
+    };
+    let ids = ids::each(&item, &mapping.id).into_iter();
+    ids.map(|id| id.map_err(|refusal| refused(None, refusal))).collect()
 }
 
 /// The optional fields of a mapping that its configuration names, in the order of `found`'s bits: those
@@ -104,28 +134,10 @@ fn spoilt(text: &str, around: Around<'_>, mapping: &Mapping, error: JsonError) -
         Some(raw.into_owned())
     };
     let parts: Option<Vec<String>> = mapping.id.parts.iter().map(part).collect();
-    let id = parts.and_then(|parts| joined(mapping, parts.iter().map(|raw| FoundValue::at_root(raw))).ok());
+    let id = parts
+        .and_then(|parts| ids::joined(&mapping.id, parts.iter().map(|raw| FoundValue::at_root(raw))).ok());
     let detail = format!("{} (byte {} of the record)", error.detail, error.offset);
     MappingError { id, code: error.code, detail, pointer: String::new() }
-}
-
-/// The id that the values of its parts make.
-fn joined<'a>(mapping: &Mapping, parts: impl Iterator<Item = FoundValue<'a>>) -> Result<AssetId, Refusal> {
-    let mut whole = String::new();
-    for (place, (found, field)) in parts.zip(&mapping.id.parts).enumerate() {
-        let raw = match meaning(field, found.raw.clone()) {
-            Meaning::Text(raw) => raw,
-            Meaning::Keep => found.raw.clone(),
-        };
-        // each part by itself is what could be an id
-        let id = reserved::id(&raw, Rule::F2).map_err(|refusal| found.point(refusal))?;
-        if mapping.id.parts.len() == 1 {
-            return Ok(id);
-        }
-        whole.push_str(if place == 0 { "" } else { &mapping.id.join });
-        whole.push_str(id.as_str());
-    }
-    reserved::id_text(&whole, Rule::F2)
 }
 
 /// A record while it is read.
@@ -138,25 +150,31 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn id(&self) -> Result<AssetId, Refusal> {
-        let mut parts = Vec::with_capacity(self.mapping.id.parts.len());
-        for field in &self.mapping.id.parts {
-            let missing = || {
-                let refusal =
-                    Refusal::new(Rule::F2, "id_missing", "no id is where the mapping's `id` points");
-                point_to(first_pointer(field), refusal)
-            };
-            parts.push(self.item.find(field)?.ok_or_else(missing)?);
+    fn read(mut self, id: AssetId, text: &str, extent: Extent) -> Result<MappedRecord, MappingError> {
+        let write = match extent {
+            Extent::Whole => self.write(&id),
+            Extent::Prices | Extent::Time => self.at().map(|at| bare(&id, at)),
+        };
+        let mut write = write.map_err(|refusal| refused(Some(id), refusal))?;
+        let prices_aside = if extent == Extent::Time { Vec::new() } else { self.prices(&mut write) };
+        // a bare value says something only where the mapping reads it: an error's text is no asset
+        if json::kind(text) != Kind::Object && self.found == 0 && extent != Extent::Time {
+            return Err(refused(Some(write.id), no_object()));
         }
-        joined(self.mapping, parts.into_iter())
+        Ok(MappedRecord { write, prices_aside, lints: self.lints, found: self.found })
+    }
+
+    fn at(&mut self) -> Result<Option<Micros>, Refusal> {
+        let mapping = self.mapping;
+        match &mapping.updated_at {
+            Some(field) => self.time(field),
+            None => Ok(None),
+        }
     }
 
     fn write(&mut self, id: &AssetId) -> Result<AssetWrite, Refusal> {
         let mapping = self.mapping;
-        let at = match &mapping.updated_at {
-            Some(field) => self.time(field)?,
-            None => None,
-        };
+        let at = self.at()?;
         let mut named = Vec::with_capacity(self.item.members.len());
         for (name, raw) in &self.item.members {
             let has_its_place = matches!(name.as_ref(), "id" | "updated_at" | "price");
@@ -178,17 +196,7 @@ impl<'a> Record<'a> {
             named.retain(|member| member.name != name.as_str());
             named.push(reserved::member(name, text)?);
         }
-        let members = Document::from_members(named);
-        Ok(AssetWrite {
-            verb: Verb::Put,
-            id: id.clone(),
-            at,
-            sequence: 0,
-            members,
-            removed: Vec::new(),
-            kept,
-            prices: Vec::new(),
-        })
+        Ok(AssetWrite { members: Document::from_members(named), kept, ..bare(id, at) })
     }
 
     /// A reserved member from where the mapping has it.
@@ -252,12 +260,9 @@ impl<'a> Record<'a> {
     }
 }
 
-fn first_pointer(field: &Field) -> &[CompactString] {
-    let pointer = field.places.iter().find_map(|place| match place {
-        Place::At(pointer) => Some(pointer.0.as_slice()),
-        _ => None,
-    });
-    pointer.unwrap_or_default()
+/// A full write that says nothing yet.
+fn bare(id: &AssetId, at: Option<Micros>) -> AssetWrite {
+    AssetWrite { verb: Verb::Put, ..AssetWrite::delete(id.clone(), at) }
 }
 
 fn is_word_unknown(refusal: &Refusal, field: &Field) -> bool {

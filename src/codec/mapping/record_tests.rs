@@ -213,7 +213,7 @@ fn an_id_may_be_the_records_key_or_lie_above_it() {
     );
     let values = [((1, Pointer::of(&["id"])), "\"maker\"".into())].into();
     let above = super::super::Above { values, keys: vec![] };
-    let around = Around { key: Some("m\"1"), above: Some(&above) };
+    let around = Around { key: Some("m\"1"), above: Some(&above), headers: None };
     assert_eq!(id_of("{}", around, &mapping), Ok("maker/m\"1".into()));
     assert_eq!(id_of("{}", Around { above: None, ..around }, &mapping), Err("id_missing"));
     assert_eq!(

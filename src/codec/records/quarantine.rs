@@ -81,6 +81,7 @@ mod tests {
             ("asset_price", RefusedKind::AssetPrice),
             ("withdrawal", RefusedKind::Withdrawal),
             ("event", RefusedKind::Event),
+            ("hook", RefusedKind::Hook),
             ("feed_record", RefusedKind::FeedRecord),
             ("snapshot", RefusedKind::Snapshot),
         ];

@@ -24,10 +24,24 @@ pub struct Texts<'a> {
     pub timestamp: Option<Micros>,
     /// Each with the byte at which it begins.
     pub items: Vec<(usize, &'a str)>,
+    /// The text of every item, where none has one of its own.
+    pub whole: Option<&'a str>,
+}
+
+impl<'a> Texts<'a> {
+    /// The text of the item at this place, with the byte at which it begins.
+    pub fn at(&self, place: usize) -> Option<(usize, &'a str)> {
+        self.items.get(place).copied().or(self.whole.map(|text| (0, text)))
+    }
 }
 
 /// Takes a body apart that has been decoded before; empty where it cannot be.
 pub fn texts(body: &[u8], form: Form) -> Texts<'_> {
+    if form.kind == RefusedKind::Hook {
+        // each item is read of the whole
+        let whole = std::str::from_utf8(body).unwrap_or_default();
+        return Texts { whole: Some(whole), ..Texts::default() };
+    }
     let envelope = match form.kind {
         RefusedKind::Price => Some("prices"),
         RefusedKind::Post => Some("assets"),
@@ -37,7 +51,7 @@ pub fn texts(body: &[u8], form: Form) -> Texts<'_> {
         let items = body::split(text, form.ndjson, envelope, &BodyLimits { items_max: usize::MAX }).ok()?;
         let offset = |item: &str| item.as_ptr() as usize - body.as_ptr() as usize;
         let items_at = items.items.iter().map(|item| (offset(item), *item)).collect();
-        Some(Texts { timestamp: items.timestamp, items: items_at })
+        Some(Texts { timestamp: items.timestamp, items: items_at, whole: None })
     });
     found.unwrap_or_default()
 }
@@ -119,7 +133,7 @@ pub fn spoken_for(item: &str, kind: RefusedKind, quote: Option<QuoteName>) -> Sp
                 _ => SpokenFor::Unclear,
             }
         }
-        RefusedKind::FeedRecord | RefusedKind::Snapshot => SpokenFor::Unclear,
+        RefusedKind::Hook | RefusedKind::FeedRecord | RefusedKind::Snapshot => SpokenFor::Unclear,
     }
 }
 
@@ -136,6 +150,8 @@ pub fn time_of(item: &str, kind: RefusedKind) -> Option<Micros> {
                 enclosed_in(item).and_then(|data| time(data, "as_of").or_else(|| time(data, "updated_at")));
             own.or_else(|| time(item, "timestamp"))
         }
+        // its hook says where that is
+        RefusedKind::Hook => None,
         _ => time(item, "updated_at"),
     }
 }

@@ -24,7 +24,7 @@ impl From<JsonError> for BodyError {
 }
 
 /// The body as text, checked once.
-pub(super) fn text(body: &[u8]) -> Result<&str, BodyError> {
+pub(in crate::codec) fn text(body: &[u8]) -> Result<&str, BodyError> {
     let text = json::utf8(body)?;
     if text.starts_with('\u{feff}') {
         let detail = "the body begins with a byte order mark: leave it out";

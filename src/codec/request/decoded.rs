@@ -49,7 +49,7 @@ pub struct BodyError {
 
 impl BodyError {
     /// A refusal with 400, of no place in the body.
-    pub(super) fn new(code: &'static str, detail: impl Into<String>) -> BodyError {
+    pub(in crate::codec) fn new(code: &'static str, detail: impl Into<String>) -> BodyError {
         BodyError { code, detail: detail.into(), offset: None, status_hint: 400 }
     }
 

@@ -6,7 +6,7 @@
 
 pub mod again;
 mod asset;
-mod body;
+pub(super) mod body;
 mod decoded;
 mod event;
 mod fast;

@@ -196,7 +196,7 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
                 (self.elements[self.mapping.records.depth()] as u32).saturating_sub(1)
             };
             let key = key.as_ref().map(|(name, _)| name.as_str());
-            let around = Around { key, above: parents.of(element).map(AsRef::as_ref) };
+            let around = Around { key, above: parents.of(element).map(AsRef::as_ref), headers: None };
             let (record, page) = (self.records, self.page);
             visit(RawRecord { record, offset, lead, page, element, around, text });
         }

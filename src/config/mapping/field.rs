@@ -2,6 +2,7 @@
 
 use super::super::fault::Wrong;
 use super::super::raw::{Section, text_of};
+use super::super::secret::is_header_name;
 use crate::domain::mapping::{Case, Field, Place, Pointer, Unlisted};
 use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
@@ -12,7 +13,8 @@ const UP_MAX: u64 = 16;
 const ITEMS_MAX: usize = 64;
 
 /// Keys that every mapped value knows.
-const KNOWN: [&str; 10] = ["at", "const", "key", "up", "first", "map", "else", "none", "trim", "lower"];
+const KNOWN: [&str; 11] =
+    ["at", "const", "key", "up", "header", "first", "map", "else", "none", "trim", "lower"];
 
 /// `"/a/b"`, `["/a", "/b"]`, or a table of `KNOWN` keys.
 pub fn field(value: &DeValue<'_>) -> Result<Field, Wrong> {
@@ -95,8 +97,8 @@ pub fn flag(table: &DeTable<'_>, key: &str) -> Result<bool, Wrong> {
 
 fn places_of_table(table: &DeTable<'_>) -> Result<Vec<Place>, Wrong> {
     if let Some(first) = table.get("first") {
-        if ["at", "const", "key", "up"].iter().any(|key| table.contains_key(*key)) {
-            return Err(Wrong::rule("`first` must not stand beside at, const, key or up"));
+        if ["at", "const", "key", "up", "header"].iter().any(|key| table.contains_key(*key)) {
+            return Err(Wrong::rule("`first` must not stand beside at, const, key, up or header"));
         }
         return places(first.get_ref());
     }
@@ -114,9 +116,9 @@ pub fn places(value: &DeValue<'_>) -> Result<Vec<Place>, Wrong> {
     }
     let one = |value: &DeValue<'_>| match value {
         DeValue::Table(table) => {
-            let known = |key: &str| matches!(key, "at" | "key" | "up" | "const");
+            let known = |key: &str| matches!(key, "at" | "key" | "up" | "const" | "header");
             if !table.keys().all(|key| known(key.get_ref())) {
-                return Err(Wrong::rule("a place of a list knows at, key, up and const"));
+                return Err(Wrong::rule("a place of a list knows at, key, up, const and header"));
             }
             place(table)
         }
@@ -129,19 +131,28 @@ fn place(table: &DeTable<'_>) -> Result<Place, Wrong> {
     let at = table.get("at").map(|at| pointer(at.get_ref())).transpose()?;
     let up = table.get("up").map(|up| levels(up.get_ref())).transpose()?;
     let constant = table.get("const").map(|text| text_of(text.get_ref())).transpose()?;
-    match (at, up, flag(table, "key")?, constant) {
-        (Some(at), None, false, None) => Ok(Place::At(at)),
-        (Some(at), Some(up), false, None) if !at.0.is_empty() => Ok(Place::Above { up, at }),
-        (None, None, true, None) => Ok(Place::Key),
-        (None, Some(up), true, None) => Ok(Place::KeyAbove { up }),
-        (None, None, false, Some(text)) => Ok(Place::Constant(text.to_owned())),
+    let header = table.get("header").map(|name| header(name.get_ref())).transpose()?;
+    match (at, up, flag(table, "key")?, constant, header) {
+        (Some(at), None, false, None, None) => Ok(Place::At(at)),
+        (Some(at), Some(up), false, None, None) if !at.0.is_empty() => Ok(Place::Above { up, at }),
+        (None, None, true, None, None) => Ok(Place::Key),
+        (None, Some(up), true, None, None) => Ok(Place::KeyAbove { up }),
+        (None, None, false, Some(text), None) => Ok(Place::Constant(text.to_owned())),
+        (None, None, false, None, Some(header)) => Ok(Place::Header(header)),
         _ => Err(Wrong::rule(
-            "must say where the value is by one of at, key and const; `up` goes with key, or with a pointer that is not empty",
+            "must say where the value is by one of at, key, const and header; `up` goes with key, or with a pointer that is not empty",
         )
         .hint(
             "\"/a/b\", { at = \"/a\", up = 1 }, { key = true }, { const = \"EUR\" }, or a list of pointers",
         )),
     }
+}
+
+/// The name of a header, in small letters.
+pub fn header(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let name = text_of(value)?;
+    let wrong = || Wrong::rule("must be the name of a header").hint("\"X-Shopify-Topic\"");
+    is_header_name(name).then(|| name.to_ascii_lowercase()).ok_or_else(wrong)
 }
 
 fn levels(value: &DeValue<'_>) -> Result<u8, Wrong> {
@@ -214,6 +225,7 @@ mod tests {
         assert_eq!(read("{ at = '/a' }"), Ok(Field::member("a")));
         assert_eq!(read("{ const = 'nav' }"), Ok(Field::constant("nav")));
         let two = Field { places: vec![Place::At(Pointer::of(&["a"])), Place::Key], ..Field::default() };
+        assert_eq!(read("{ header = 'X-Id' }"), Ok(Field::from(Place::Header("x-id".into()))));
         assert_eq!(read("['/a', { key = true }]"), Ok(two.clone()));
         assert_eq!(read("{ first = ['/a', { key = true }] }"), Ok(two.clone()));
         assert_eq!(read("{ at = ['/a', { key = true }] }"), Ok(two));
@@ -244,6 +256,8 @@ mod tests {
             "[]",
             "[5]",
             "{ const = 'a', at = '/b' }",
+            "{ header = 'a b' }",
+            "{ header = 'a', up = 1 }",
             "{ map = {} }",
             "{ to = '/a' }",
             "{ up = 1 }",

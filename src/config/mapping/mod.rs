@@ -1,4 +1,4 @@
-//! `[feed.mapping]`: where things are in the partner's document.
+//! `[feed.mapping]` and `[hooks.mapping]`: where things are in the partner's document.
 //!
 //! `src/MAPPING.md` describes the language by example. What is not mapped keeps its place in our own
 //! shape; `false` says that the document has no such value.
@@ -14,49 +14,93 @@ use crate::domain::mapping::{
     TimeField, TimeReading, Unlisted,
 };
 use compact_str::CompactString;
-pub(super) use field::pointer;
-use field::{flag, optional, texts};
+pub(super) use field::{field, header, optional, pointer};
+use field::{flag, texts};
+pub(super) use time::time_field;
 use toml::de::DeValue;
 
 /// Parts of an id, and prices of a record that are named one by one: more are a mistake.
 const PARTS_MAX: usize = 8;
 
-/// Reads the section of a mapping; all that it leaves out is as in our own shape.
-pub(super) fn mapping(mut section: Section<'_>) -> Mapping {
+/// Reads the mapping of a feed; all that it leaves out is as in our own shape.
+pub(super) fn feed_mapping(mut section: Section<'_>) -> Mapping {
     let default = Mapping::default();
     let s = &mut section;
-    let reading = TimeReading {
-        spelling: s.read("time_format", time::spelling).unwrap_or_default(),
-        zone: s.read("time_zone", time::zone),
-    };
-    let records = s.read("records", records).unwrap_or(default.records);
-    let key = IdMapping { parts: vec![Field::from(Place::Key)], join: String::new() };
-    let own_id = if records.by_key { key } else { default.id };
+    let reading = reading(s);
+    let mapping = records_mapping(s, &reading, default.records);
     let time = |value: &DeValue<'_>| time::time_field(value, &reading);
-    let own_time = |time: Option<TimeField>| time.map(|own| TimeField { reading: reading.clone(), ..own });
-    let members = Mapping::MEMBERS.into_iter().filter_map(|member| {
-        let field = optional(s, member, field::field, None)?;
-        Some((member, field))
-    });
-    let members = members.collect();
+    let generated_at = default.generated_at.map(|own| TimeField { reading: reading.clone(), ..own });
     let mapping = Mapping {
-        id: s.read("id", id).unwrap_or(own_id),
         repeated: s.choice(
             "repeated",
             Repeated::Quarantine,
             &[("quarantine", Repeated::Quarantine), ("first", Repeated::First), ("last", Repeated::Last)],
         ),
-        updated_at: optional(s, "updated_at", time, own_time(default.updated_at)),
-        members,
-        rules: rules(s),
-        quotes: quotes(s, &reading),
-        generated_at: optional(s, "generated_at", time, own_time(default.generated_at)),
+        generated_at: optional(s, "generated_at", time, generated_at),
         count: optional(s, "count", pointer, default.count),
-        records,
+        ..mapping
     };
     refuse_what_cannot_be(&section, &mapping);
+    if mapping.fields().flat_map(|field| &field.places).any(|place| matches!(place, Place::Header(_))) {
+        section.refuse("id", Wrong::rule("a header is a place of hooks alone: a feed's document has none"));
+    }
     section.finish();
     mapping
+}
+
+/// Reads the mapping of a hook: the body is one record unless `records` says otherwise.
+pub(super) fn hook_mapping(mut section: Section<'_>) -> Mapping {
+    let s = &mut section;
+    let reading = reading(s);
+    let whole = RecordsPath { steps: Vec::new(), by_key: false, is_written: false, lines: false };
+    let mapping = Mapping { generated_at: None, count: None, ..records_mapping(s, &reading, whole) };
+    refuse_what_cannot_be(&section, &mapping);
+    let stars = |place: &Place| match place {
+        Place::At(at) | Place::Above { at, .. } => at.0.iter().filter(|part| *part == "*").count(),
+        _ => 0,
+    };
+    let of_part = |field: &Field| field.places.iter().map(stars).max().unwrap_or(0);
+    let most = mapping.id.parts.iter().map(of_part).max().unwrap_or(0);
+    if most > usize::from(mapping.id.parts.len() == 1) {
+        let rule = "a place of an id steps into one array by *, and only where it is the whole id";
+        section.refuse("id", Wrong::rule(rule));
+    }
+    if mapping.records.lines {
+        section.refuse("records", Wrong::rule("`lines` is for feeds: a hook's body is one JSON value"));
+    }
+    section.finish();
+    mapping
+}
+
+fn reading(s: &mut Section<'_>) -> TimeReading {
+    TimeReading {
+        spelling: s.read("time_format", time::spelling).unwrap_or_default(),
+        zone: s.read("time_zone", time::zone),
+    }
+}
+
+/// What a mapping says of its records.
+fn records_mapping(s: &mut Section<'_>, reading: &TimeReading, records: RecordsPath) -> Mapping {
+    let default = Mapping::default();
+    let records = s.read("records", self::records).unwrap_or(records);
+    let key = IdMapping { parts: vec![Field::from(Place::Key)], join: String::new() };
+    let own_id = if records.by_key { key } else { default.id };
+    let time = |value: &DeValue<'_>| time::time_field(value, reading);
+    let own_time = default.updated_at.map(|own| TimeField { reading: reading.clone(), ..own });
+    let members = Mapping::MEMBERS.into_iter().filter_map(|member| {
+        let field = optional(s, member, field::field, None)?;
+        Some((member, field))
+    });
+    let members = members.collect();
+    Mapping {
+        id: s.read("id", id).unwrap_or(own_id),
+        updated_at: optional(s, "updated_at", time, own_time),
+        members,
+        rules: rules(s),
+        quotes: quotes(s, reading),
+        records,
+        ..Mapping::default()
+    }
 }
 
 /// What single values do not show: an id that all records would share, places that are not there.

@@ -80,7 +80,7 @@ fn amount(value: &DeValue<'_>) -> Result<AmountField, Wrong> {
             decimal_comma,
         });
     };
-    if ["at", "first", "const", "key", "up"].iter().any(|key| table.contains_key(*key)) {
+    if ["at", "first", "const", "key", "up", "header"].iter().any(|key| table.contains_key(*key)) {
         return Err(Wrong::rule("`money` names the place itself: { money = \"/price\" }"));
     }
     let field = Field { places: places(money.get_ref())?, ..meaning(table)? };

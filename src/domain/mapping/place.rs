@@ -14,6 +14,12 @@ impl Pointer {
     pub fn of(names: &[&str]) -> Pointer {
         Pointer(names.iter().map(|&name| name.into()).collect())
     }
+
+    /// What stands before and behind its first `*`; `None` where it has none.
+    pub fn around_star(&self) -> Option<(&[CompactString], &[CompactString])> {
+        let star = self.0.iter().position(|part| part == "*")?;
+        Some((&self.0[..star], &self.0[star + 1..]))
+    }
 }
 
 impl fmt::Display for Pointer {
@@ -44,6 +50,8 @@ pub enum Place {
     },
     /// The same text for every record.
     Constant(String),
+    /// A header of the call that the record came in, by its name in small letters: only hooks have such.
+    Header(String),
 }
 
 /// What becomes of a word that the partner's `map` does not list.

@@ -19,6 +19,6 @@ pub use kind::{RecordChange, RecordKind};
 pub use lost::{LostPart, LostWrite};
 pub use partner::PartnerNumber;
 pub use plan::{IdsInHead, InlineIds, Plan, PlanPage, PlanPageKey, PlanState, SAMPLE_IDS};
-pub use quarantine::{QuarantineRow, RefusedKind, RefusedOrigin, RowAbove, ValueAbove};
+pub use quarantine::{HookItem, QuarantineRow, RefusedKind, RefusedOrigin, RowAbove, ValueAbove};
 pub use run::{RecordFault, RunCounts, RunId, RunReport, RunStatus};
 pub use stream::{LastUndated, MissingRange, StreamState};

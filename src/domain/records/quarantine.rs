@@ -1,5 +1,6 @@
 //! What is kept of a refused write: enough to see why, to mend it, and to have it decided again.
 
+use crate::domain::hook::HookHeaders;
 use serde::{Deserialize, Serialize};
 
 /// The form that refused input had.
@@ -22,6 +23,8 @@ pub enum RefusedKind {
     Withdrawal,
     /// Its type says whether it is an asset or a price.
     Event,
+    /// A call of a hook, in its sender's own shape.
+    Hook,
     /// One record of a feed's file, or its price alone.
     FeedRecord,
     /// A whole file: its run changed nothing (X4).
@@ -40,6 +43,7 @@ impl RefusedKind {
             RefusedKind::AssetPrice => "asset_price",
             RefusedKind::Withdrawal => "withdrawal",
             RefusedKind::Event => "event",
+            RefusedKind::Hook => "hook",
             RefusedKind::FeedRecord => "feed_record",
             RefusedKind::Snapshot => "snapshot",
         }
@@ -64,6 +68,17 @@ pub enum RefusedOrigin {
     },
     /// It waited for its asset (P3), and no longer does.
     Parked,
+}
+
+/// What a hook's body was read with, and which of its items a row is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookItem {
+    /// The hook's name.
+    pub name: String,
+    /// The headers that its mapping reads.
+    pub headers: HookHeaders,
+    /// Its place among the items of the body, from 0.
+    pub place: u64,
 }
 
 /// One row of the quarantine. Times are microseconds.
@@ -105,6 +120,9 @@ pub struct QuarantineRow {
     pub at: Option<i64>,
     /// Where it came from.
     pub origin: RefusedOrigin,
+    /// Of a call of a hook, whose whole body is the row's text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<HookItem>,
     /// The beginning of its text, at most `RAW_BYTES_MAX` bytes; empty where it has none.
     pub raw: String,
     /// Bytes of the whole text, of which `raw` may be the beginning only.
@@ -175,6 +193,7 @@ mod tests {
             received_at: 0,
             at: None,
             origin: RefusedOrigin::Push { delivery: 0 },
+            hook: None,
             raw: String::new(),
             raw_bytes: 0,
         };

@@ -36,6 +36,7 @@ pub struct Pass {
 struct Table {
     built_from: Arc<Settings>,
     callers: HashMap<[u8; 32], Caller>,
+    partners: HashMap<PartnerName, Caller>,
 }
 
 impl Keys {
@@ -50,6 +51,12 @@ impl Keys {
         let key = bearer(headers).ok_or(Fault::Unauthorized)?;
         self.refresh();
         self.table.load().callers.get(&KeyHash::of(key).0).cloned().ok_or(Fault::Unauthorized)
+    }
+
+    /// A partner as the caller of a hook, which has proven so by other means than a key.
+    pub fn partner(&self, name: &PartnerName) -> Option<Caller> {
+        self.refresh();
+        self.table.load().partners.get(name).cloned()
     }
 
     /// What to ask again later whether the caller of a long reply is still let in.
@@ -78,7 +85,7 @@ impl Keys {
 
 impl Table {
     fn build(settings: Arc<Settings>, metrics: &Metrics) -> Table {
-        let mut callers = HashMap::new();
+        let (mut callers, mut partners) = (HashMap::new(), HashMap::new());
         for reader in &settings.readers {
             let name: Arc<str> = Arc::from(reader.name.as_str());
             callers.extend(reader.keys.iter().map(|key| (key.0, Caller::Reader { name: Arc::clone(&name) })));
@@ -87,8 +94,9 @@ impl Table {
             let metrics = metrics.partner(&partner.name);
             let caller = || Caller::Partner { name: partner.name.clone(), metrics: Arc::clone(&metrics) };
             callers.extend(partner.keys.iter().map(|key| (key.0, caller())));
+            partners.insert(partner.name.clone(), caller());
         }
-        Table { built_from: settings, callers }
+        Table { built_from: settings, callers, partners }
     }
 }
 

@@ -4,5 +4,6 @@
 pub mod auth;
 pub mod limit;
 pub mod path;
+pub mod proof;
 pub mod route;
 pub mod shares;

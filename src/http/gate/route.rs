@@ -36,6 +36,8 @@ pub struct Route<'a> {
     pub partner: Option<&'a str>,
     /// The segment where the pattern says `{id}`.
     pub id: Option<&'a str>,
+    /// The segment where the pattern says `{hook}`.
+    pub hook: Option<&'a str>,
 }
 
 /// A row, with what the request says beside it.
@@ -106,6 +108,7 @@ impl<H> Routes<H> {
             method: method.clone(),
             partner: found.params.get("partner"),
             id: found.params.get("id"),
+            hook: found.params.get("hook"),
         };
         Ok(Found { row: way.row, route, metrics: &way.metrics })
     }

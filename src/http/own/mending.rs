@@ -134,7 +134,7 @@ impl RowFilter {
 }
 
 /// The words of all kinds of rows.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "put",
     "post",
     "patch",
@@ -143,6 +143,7 @@ const KINDS: [&str; 10] = [
     "asset_price",
     "withdrawal",
     "event",
+    "hook",
     "feed_record",
     "snapshot",
 ];

@@ -48,7 +48,7 @@ pub fn waits_for(row: &QuarantineRow) -> NextStep {
         "id_repeated" => {
             ("mended_text", "the file says two things of one asset: release the row that is right")
         }
-        _ if is_record => (
+        _ if is_record || row.kind == RefusedKind::Hook => (
             "mapping",
             "the mapping does not read it: change the mapping and release the row, or have the record mended",
         ),
@@ -79,6 +79,7 @@ pub fn closes_when(row: &QuarantineRow) -> &'static str {
         RefusedKind::Price | RefusedKind::AssetPrice | RefusedKind::Withdrawal => {
             "a price of this quote with this time or a newer one is taken, or the asset's delete"
         }
+        RefusedKind::Hook => "a delete of the asset, of this time or newer, is taken",
         RefusedKind::Event => "a write of the same, of this time or newer, is taken, or the asset's delete",
     }
 }
@@ -104,6 +105,7 @@ mod tests {
             received_at: 0,
             at: None,
             origin: RefusedOrigin::Parked,
+            hook: None,
             raw: String::new(),
             raw_bytes: 0,
         }

@@ -1,5 +1,6 @@
 //! The partner listener: from a request to the handler of its route.
 
+mod hook;
 mod rows;
 
 use crate::actors::PartnerEntry;
@@ -44,9 +45,14 @@ pub async fn answer(client: &Client, routes: &PartnerRoutes, request: Request<In
         found.metrics.answered(reply.status().as_u16());
         return reply;
     }
-    let reply = match identify(client, &head, &found.route) {
-        Ok(call) => dispatch(&call, found.row, body).await,
-        Err(fault) => Err(fault),
+    let reply = match &found.row.handler {
+        PartnerHandler::Hook(ask) => {
+            hook::answer(client, &head, &found.route, (ask, found.row.parameters), body).await
+        }
+        _ => match identify(client, &head, &found.route) {
+            Ok(call) => dispatch(&call, found.row, body).await,
+            Err(fault) => Err(fault),
+        },
     };
     if let Some(reason) = reply.as_ref().err().and_then(Fault::shed_reason) {
         client.app.metrics.shed(reason);
@@ -83,7 +89,9 @@ async fn dispatch(call: &Call<'_>, row: &Row<PartnerHandler>, body: Incoming) ->
     let parameters = row.parameters;
     match &row.handler {
         PartnerHandler::Document(document) => document(call.route.id),
-        PartnerHandler::Push(ask) => push::answer(call, ask, parameters, body).await,
+        PartnerHandler::Push(ask) | PartnerHandler::Hook(ask) => {
+            push::answer(call, ask, parameters, body).await
+        }
         PartnerHandler::Order(order) => {
             call.query.only(parameters)?;
             order(call).await

@@ -22,6 +22,8 @@ pub enum PartnerHandler {
     Page { is_private: bool, page: for<'c> fn(&'c Call<'c>) -> Later<'c> },
     /// Writes, taken in and decided.
     Push(Ask),
+    /// Writes of a sender that has no key: what it proves itself by, its hook says.
+    Hook(Ask),
     /// Something other than a write that a partner wants done. Each handler asks for its key.
     Order(for<'c> fn(&'c Call<'c>) -> Later<'c>),
     /// The same with a body, which the handler admits before it reads it.
@@ -33,7 +35,7 @@ pub enum PartnerHandler {
 /// Paths are the shorthand `/api/…`. Reads also know the parameters of
 /// [`crate::http::request::position`].
 #[rustfmt::skip]
-pub static ROWS: [Row<PartnerHandler>; 38] = [
+pub static ROWS: [Row<PartnerHandler>; 39] = [
     page("/api/prices", &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"],
         |call| Box::pin(list::prices(call))),
     push(Method::POST, "/api/prices", &["atomic", "dry_run"], Ask {
@@ -99,6 +101,9 @@ pub static ROWS: [Row<PartnerHandler>; 38] = [
         source: Source::Items { accept: Accept::Items, names_one: false,
             decode: |body| request::events(body.bytes, body.ndjson, body.policy, &body.limits) },
     }),
+    Row { method: Method::POST, path: "/api/hooks/{hook}", parameters: &["atomic", "dry_run"],
+        handler: PartnerHandler::Hook(
+            Ask { items: Items::Mixed, refused: RefusedKind::Hook, source: Source::Hook }) },
     read("/api/me", &[], me::answer),
 
     private(read("/api/receipts/{id}", &["hash"], receipt::answer)),
@@ -223,7 +228,10 @@ mod tests {
         for row in &ROWS {
             let reads = !matches!(
                 row.handler,
-                PartnerHandler::Push(_) | PartnerHandler::Order(_) | PartnerHandler::WithBody(_)
+                PartnerHandler::Push(_)
+                    | PartnerHandler::Hook(_)
+                    | PartnerHandler::Order(_)
+                    | PartnerHandler::WithBody(_)
             );
             assert_eq!(reads, row.method == Method::GET, "{} {}", row.method, row.path);
             let mut parameters = row.parameters.to_vec();

@@ -4,6 +4,7 @@
 use crate::actors::PartnerEntry;
 use crate::codec::request::{BodyError, BodyLimits, Decoded};
 use crate::domain::{AssetId, QuoteName, RefusedKind, Write};
+use crate::http::push::hook::HookTask;
 use crate::http::push::kinds::Items;
 use crate::http::reply::Fault;
 use crate::http::request::call::Call;
@@ -33,6 +34,8 @@ pub enum Source {
     Asset { accept: Accept, decode: DecodeAsset },
     /// In the path and the query: there is no body.
     Query(WriteOf),
+    /// In a body of the sender's own shape: its hook says how it is read.
+    Hook,
 }
 
 /// Reads a body whose items name their assets.
@@ -69,6 +72,8 @@ pub enum Task {
     Body(Accept, Decoder),
     /// To do what path and query say of the asset.
     Query(WriteOf, AssetId),
+    /// To read its body as a hook does.
+    Hook(Box<HookTask>),
 }
 
 /// How the body is read.
@@ -94,13 +99,15 @@ impl Task {
                 Ok(Task::Body(accept, Decoder::Asset { decode, subject: Subject { id, quote } }))
             }
             Source::Query(write) => Ok(Task::Query(write, call.asset_id()?)),
+            // who calls is to be proven first, and that makes the task
+            Source::Hook => Err(Fault::NotTheHooksSender),
         }
     }
 
     /// The asset that the path names.
     pub fn asset(&self) -> Option<&AssetId> {
         match self {
-            Task::Body(_, Decoder::Items { .. }) => None,
+            Task::Body(_, Decoder::Items { .. }) | Task::Hook(_) => None,
             Task::Body(_, Decoder::Asset { subject, .. }) => Some(&subject.id),
             Task::Query(_, id) => Some(id),
         }
@@ -109,7 +116,7 @@ impl Task {
     /// The asset that the path names, and the quote that the query of a body names.
     pub fn into_subject(self) -> (Option<AssetId>, Option<QuoteName>) {
         match self {
-            Task::Body(_, Decoder::Items { .. }) => (None, None),
+            Task::Body(_, Decoder::Items { .. }) | Task::Hook(_) => (None, None),
             Task::Body(_, Decoder::Asset { subject, .. }) => (Some(subject.id), subject.quote),
             Task::Query(_, id) => (Some(id), None),
         }

@@ -35,7 +35,7 @@ pub fn claim(call: &Call<'_>, (header, id): &DeliveryId, body: &[u8]) -> Claim {
     for part in [
         route.method.as_str().as_bytes(),
         route.pattern.as_bytes(),
-        route.id.unwrap_or_default().as_bytes(),
+        route.id.or(route.hook).unwrap_or_default().as_bytes(),
         call.head.uri.query().unwrap_or_default().as_bytes(),
         content_type,
     ] {

@@ -4,40 +4,37 @@
 mod ask;
 pub mod bodyless;
 mod delivery;
+mod hook;
 mod kinds;
 mod merge_patch;
 mod status;
+mod taking;
 
 pub use ask::{Ask, Source};
+pub use hook::HookTask;
 pub use kinds::Items;
 pub use status::status_of_item;
 
-use crate::actors::{Admission, PartnerEntry, Permit, Push, PushAnswer, PushBody};
-use crate::clock::Mark;
+use crate::actors::{Admission, Push, PushAnswer, PushBody};
 use crate::codec::render::ReplyStyle;
 use crate::codec::request::again::Form;
-use crate::codec::request::{self, Decoded, Shape};
+use crate::codec::request::{self, Decoded};
 use crate::domain::{AssetId, ItemOutcome, Write};
 use crate::http::gate::auth::Caller;
 use crate::http::reply::{self, Body, Fault, body, view};
 use crate::http::request::call::Call;
 use crate::http::request::condition;
-use crate::http::request::delivery_id::{self, DeliveryId};
-use crate::http::request::intake::{self, Accept};
 use crate::rules::push::condition::Condition;
-use ask::{Decoder, Task};
+use ask::Task;
 use bytes::Bytes;
 use compact_str::CompactString;
-use delivery::Claim;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response};
 use kinds::ItemKinds;
 use status::status_of;
 use std::sync::Arc;
-
-/// A larger body is decoded beside the connections' tasks: it takes milliseconds.
-const DECODED_IN_PLACE_MAX: usize = 128 << 10;
+use taking::TakenPush;
 
 /// Words of the query and headers that steer a push.
 struct PushOptions {
@@ -54,8 +51,28 @@ pub async fn answer(
     parameters: &[&str],
     body: Incoming,
 ) -> Result<Response<Body>, Fault> {
-    let partner = call.writer()?;
-    let reply = push(call, partner, ask, parameters, body).await;
+    let task = Task::of(ask, call, parameters);
+    counted(call, async { push(call, ask, parameters, task?, body).await }).await
+}
+
+/// Answers a call of a hook whose headers have been judged.
+pub async fn answer_hook(
+    call: &Call<'_>,
+    ask: &Ask,
+    parameters: &[&str],
+    task: HookTask,
+    body: Incoming,
+) -> Result<Response<Body>, Fault> {
+    counted(call, push(call, ask, parameters, Task::Hook(Box::new(task)), body)).await
+}
+
+/// Counts the answer by its status.
+async fn counted(
+    call: &Call<'_>,
+    reply: impl Future<Output = Result<Response<Body>, Fault>>,
+) -> Result<Response<Body>, Fault> {
+    call.writer()?;
+    let reply = reply.await;
     let status = match &reply {
         Ok(reply) => reply.status(),
         Err(fault) => fault.status(),
@@ -68,28 +85,20 @@ pub async fn answer(
 
 async fn push(
     call: &Call<'_>,
-    partner: &Arc<PartnerEntry>,
     ask: &Ask,
     parameters: &[&str],
+    task: Task,
     body: Incoming,
 ) -> Result<Response<Body>, Fault> {
-    let task = Task::of(ask, call, parameters)?;
+    let partner = call.writer()?;
     let PushOptions { atomic, dry_run, minimal } = PushOptions::of(call, parameters)?;
     let app = call.app();
     if app.health.is_draining() {
         return Err(Fault::Draining);
     }
     app.may_write()?;
-    let id = delivery_id::id_of(&call.head.headers)?;
-    let taken = match &task {
-        Task::Body(accept, decoder) => {
-            take_in(call, partner, ask.items, *accept, decoder, id.as_ref(), body).await?
-        }
-        Task::Query(write, asset) => {
-            take_query(call, partner, ask.items, || write(call, asset), id.as_ref())?
-        }
-    };
-    let Taken { decoded, bytes, ndjson, permit, received, claim } = taken;
+    let taken = taking::take(call, ask, &task, body).await?;
+    let TakenPush { decoded, bytes, ndjson, permit, received, claim } = taken;
     let condition = condition_of(call, &task, &decoded.writes)?;
     let Decoded { shape, writes, ids } = decoded;
     let ids = Arc::new(ids);
@@ -99,8 +108,7 @@ async fn push(
     let kinds = ItemKinds::of(ask.items, &writes);
     let warnings = request::warnings(&writes, &partner.settings.load().policy);
     let form = Form { ndjson, kind: ask.refused };
-    let (id, quote) = task.into_subject();
-    let body = PushBody { bytes, form, id, quote };
+    let body = body_of(task, bytes, form, &ids);
     let received_at = app.clock.now();
     // boxed here: it passes through several futures on its way to the actor
     let push = Box::new(Push { writes, received_at, atomic, dry_run, body, permit, delivery, condition });
@@ -136,77 +144,17 @@ async fn push(
     Ok(response)
 }
 
+/// What is kept of a push, where an item of it is refused.
+fn body_of(task: Task, bytes: Bytes, form: Form, ids: &Arc<Vec<CompactString>>) -> PushBody {
+    let hook = match &task {
+        Task::Hook(hook) => Some(Arc::new(hook.pushed(ids))),
+        _ => None,
+    };
+    let (id, quote) = task.into_subject();
+    PushBody { bytes, form, id, quote, hook }
+}
+
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-
-/// A push whose body has come, or that needs none.
-struct Taken {
-    decoded: Decoded,
-    /// Empty where the request had none.
-    bytes: Bytes,
-    ndjson: bool,
-    permit: Permit,
-    /// Of the body's last byte.
-    received: Mark,
-    /// Of a push that carries a delivery id.
-    claim: Option<Claim>,
-}
-
-async fn take_in(
-    call: &Call<'_>,
-    partner: &Arc<PartnerEntry>,
-    items: Items,
-    accept: Accept,
-    decoder: &Decoder,
-    id: Option<&DeliveryId>,
-    mut body: Incoming,
-) -> Result<Taken, Fault> {
-    let app = call.app();
-    let (bytes_max, items_max) = {
-        let settings = app.settings.load();
-        (settings.server.body_bytes_max, settings.server.items_max)
-    };
-    let announced = intake::announced(&call.head.headers, accept, bytes_max)?;
-    let mut permit = Admission::admit(&app.admission, &partner.admission.load(), announced.bytes)?;
-    let limits = partner.limits.load_full();
-    items.rate_of_first().charge_first(&limits)?;
-    let bytes = intake::collect(&mut body, bytes_max, &call.client.pulse).await?;
-    let received = Mark::now();
-    if announced.bytes > bytes.len() {
-        // it came without a length and was charged for the most it might be
-        drop(permit);
-        permit = Admission::admit(&app.admission, &partner.admission.load(), bytes.len())?;
-    }
-    let mut decoded = if bytes.len() <= DECODED_IN_PLACE_MAX {
-        decoder.decode(&bytes, announced.ndjson, partner, items_max)?
-    } else {
-        let (decoder, bytes, whose) = (decoder.clone(), bytes.clone(), Arc::clone(partner));
-        let decode = move || decoder.decode(&bytes, announced.ndjson, &whose, items_max);
-        Box::pin(partner.beside(decode)).await??
-    };
-    if announced.merge_patch {
-        merge_patch::refuse_nested(&mut decoded);
-    }
-    ItemKinds::of(items, &decoded.writes).charge_rest(&limits)?;
-    let claim = id.map(|id| delivery::claim(call, id, &bytes));
-    Ok(Taken { decoded, bytes, ndjson: announced.ndjson, permit, received, claim })
-}
-
-/// The write that path and query name: of one asset, so its id is that of the path.
-fn take_query(
-    call: &Call<'_>,
-    partner: &Arc<PartnerEntry>,
-    items: Items,
-    write: impl FnOnce() -> Result<Write, Fault>,
-    id: Option<&DeliveryId>,
-) -> Result<Taken, Fault> {
-    let permit = Admission::admit(&call.app().admission, &partner.admission.load(), 1)?;
-    items.rate_of_first().charge_first(&partner.limits.load())?;
-    let write = write()?;
-    let ids = vec![CompactString::from(write.id().as_str())];
-    let decoded = Decoded { shape: Shape::Single, writes: vec![Ok(write)], ids };
-    let claim = id.map(|id| delivery::claim(call, id, b""));
-    Ok(Taken { decoded, bytes: Bytes::new(), ndjson: false, permit, received: Mark::now(), claim })
-}
 
 /// The conditions of a push. The actor judges them, behind the question whether the push is a
 /// repeat: the first has changed what its conditions speak of. Nothing that is read here could say

@@ -18,6 +18,8 @@ pub enum Fault {
     MethodNotAllowed { allow: Cow<'static, str> },
     /// No key, or one that is not known.
     Unauthorized,
+    /// A call of a hook that is not proven to be its sender's, or of a hook that there is not.
+    NotTheHooksSender,
     /// A reader's token on a write.
     ReadOnly,
     /// What only the partner itself may see.

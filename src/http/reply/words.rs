@@ -41,8 +41,7 @@ impl Fault {
         match self {
             Fault::NoSuchPath => words(S::NOT_FOUND, "no_such_path", "There is nothing at this path").hint(PATH_HINT),
             Fault::MethodNotAllowed { .. } => words(S::METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed here"),
-            Fault::Unauthorized => words(S::UNAUTHORIZED, "unauthorized", "A valid bearer key is needed")
-                .hint("Send the header `Authorization: Bearer KEY` with the key that you were given."),
+            Fault::Unauthorized | Fault::NotTheHooksSender => unproven_words(matches!(self, Fault::NotTheHooksSender)),
             Fault::PartnerOnly => words(S::FORBIDDEN, "partner_only", "Only the partner's own key, or an operator, may see this"),
             Fault::PartnerRemoved => words(S::CONFLICT, "partner_removed", "The partner is no longer configured: it takes no writes any more"),
             Fault::ReadOnly => words(S::FORBIDDEN, "read_only", "This token may only read"),
@@ -160,6 +159,9 @@ impl Fault {
                 Some((header::ALLOW, HeaderValue::try_from(&**allow).expect("names of methods")))
             }
             Fault::Unauthorized => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Fault::NotTheHooksSender => {
+                Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Signature")))
+            }
             Fault::MediaType { accept } => Some((header::ACCEPT, HeaderValue::from_static(accept))),
             Fault::ContentEncoding => Some((header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))),
             Fault::BodyTooSlow | Fault::BodyCutOff => {
@@ -228,6 +230,16 @@ impl Fault {
         }
         response
     }
+}
+
+fn unproven_words(is_hook: bool) -> Words {
+    if is_hook {
+        let title = "The call does not prove that it comes from the hook's sender";
+        return words(StatusCode::UNAUTHORIZED, "unauthorized", title)
+            .hint("Check the hook's name in the path, the secret on both sides, and the sender's clock.");
+    }
+    words(StatusCode::UNAUTHORIZED, "unauthorized", "A valid bearer key is needed")
+        .hint("Send the header `Authorization: Bearer KEY` with the key that you were given.")
 }
 
 fn id_words(why: AssetIdError) -> Words {

@@ -6,7 +6,7 @@ use crate::http::reply::Fault;
 use bytes::{Bytes, BytesMut};
 use hyper::HeaderMap;
 use hyper::body::{Body as _, Frame, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
@@ -22,13 +22,16 @@ pub enum Accept {
     Object,
     /// One JSON object, also by the name that RFC 7396 gives to patches.
     Patch,
+    /// One JSON value by any of its names, or nothing at all.
+    Hook,
 }
 
 impl Accept {
-    fn as_str(self) -> &'static str {
+    /// As the header `Accept` says it.
+    pub fn as_str(self) -> &'static str {
         match self {
             Accept::Items => "application/json, application/x-ndjson",
-            Accept::Object => "application/json",
+            Accept::Object | Accept::Hook => "application/json",
             Accept::Patch => "application/merge-patch+json, application/json",
         }
     }
@@ -51,7 +54,13 @@ pub fn announced(headers: &HeaderMap, accept: Accept, bytes_max: usize) -> Resul
     {
         return Err(Fault::ContentEncoding);
     }
-    let ndjson = is_ndjson(headers, accept).ok_or(Fault::MediaType { accept: accept.as_str() })?;
+    let is_empty = match headers.get(CONTENT_LENGTH) {
+        Some(length) => length.as_bytes() == b"0",
+        None => !headers.contains_key(TRANSFER_ENCODING),
+    };
+    let may_lack_type = accept == Accept::Hook && is_empty && !headers.contains_key(CONTENT_TYPE);
+    let ndjson = if may_lack_type { Some(false) } else { is_ndjson(headers, accept) };
+    let ndjson = ndjson.ok_or(Fault::MediaType { accept: accept.as_str() })?;
     let merge_patch = accept == Accept::Patch && is_merge_patch(headers);
     // hyper has refused a length that is no number, and several that differ
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
@@ -84,8 +93,15 @@ fn is_ndjson(headers: &HeaderMap, accept: Accept) -> Option<bool> {
     match accept {
         Accept::Items if is("application/x-ndjson") || is("application/ndjson") => Some(true),
         Accept::Patch if is(MERGE_PATCH) => Some(false),
+        Accept::Hook if is_json_by_suffix(kind) => Some(false),
         _ => None,
     }
+}
+
+/// `application/cloudevents+json` and its like (RFC 6839).
+fn is_json_by_suffix(kind: &str) -> bool {
+    let kind = kind.to_ascii_lowercase();
+    kind.starts_with("application/") && kind.ends_with("+json")
 }
 
 /// A charset other than UTF-8 would have us read other text than the sender wrote.

@@ -331,6 +331,20 @@ fn every_example_of_the_page_on_mappings_is_one() {
 }
 
 #[test]
+fn every_hook_on_the_page_on_mappings_is_one() {
+    let page = include_str!("../../../src/MAPPING.md");
+    let examples: Vec<_> =
+        page.split("```toml hook\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 2);
+    for example in examples {
+        // a secret that is there on every machine
+        let text = example.replace("{ file = \"secrets/cms\" }", "{ env = \"PATH\" }");
+        let read = partner(&text).unwrap_or_else(|faults| panic!("{faults:?}\n{example}"));
+        assert_eq!(read.hooks.len(), 1, "{example}");
+    }
+}
+
+#[test]
 fn a_mapping_that_cannot_find_anything_is_refused() {
     for (mapping, key) in [
         ("id = { const = 'a' }", "feed.mapping.id"),

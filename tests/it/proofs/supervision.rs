@@ -185,6 +185,7 @@ async fn c18_a_push_that_kills_its_actor_three_times_is_refused_as_poisoned_and_
             form: Form { ndjson: false, kind: RefusedKind::Post },
             id: None,
             quote: None,
+            hook: None,
         };
         house.daemon().registry().by_name(WILD).unwrap().panic_at_push_for_test(body);
     }

@@ -137,6 +137,7 @@ mod tests {
             received_at: AT.0,
             at: Some(AT.0),
             origin: RefusedOrigin::Push { delivery: 0 },
+            hook: None,
             raw: String::new(),
             raw_bytes: 0,
         };

@@ -6,8 +6,8 @@ use crate::codec::mapping::Above;
 use crate::codec::request::again::{self, SpokenFor, Texts};
 use crate::codec::time;
 use crate::domain::{
-    AssetId, ItemOutcome, Market, Micros, Origin, Outcome, QuarantineRow, Quote, QuoteName, RefusedKind,
-    RefusedOrigin, RowAbove, Rule, RunId, ValueAbove, Write,
+    AssetId, HookItem, ItemOutcome, Market, Micros, Origin, Outcome, QuarantineRow, Quote, QuoteName,
+    RefusedKind, RefusedOrigin, RowAbove, Rule, RunId, ValueAbove, Write,
 };
 use std::fmt::Write as _;
 
@@ -58,13 +58,18 @@ fn row_of_item(
     item: &ItemOutcome,
     refused: RefusedItem,
 ) -> QuarantineRow {
-    let text = texts.items.get(refused.place);
+    let text = texts.at(refused.place);
+    let hook = batch.body.hook.as_deref();
     let (id, quote, at) = match refused.known {
         Some((id, quote, at)) => (Some(id.as_str().to_owned()), quote, at),
         None => {
-            let id = text.map(|(_, text)| String::from(again::id_of(text))).filter(|id| !id.is_empty());
+            let id = match hook {
+                Some(hook) => hook.ids.get(refused.place).map(|id| String::from(id.as_str())),
+                None => text.map(|(_, text)| String::from(again::id_of(text))),
+            };
+            let id = id.filter(|id| !id.is_empty());
             let id = id.or_else(|| batch.body.id.as_ref().map(|id| id.as_str().to_owned()));
-            let (kind, item) = (batch.body.form.kind, text.map_or("", |(_, text)| *text));
+            let (kind, item) = (batch.body.form.kind, text.map_or("", |(_, text)| text));
             let own = again::time_of(item, kind);
             let quote = match again::spoken_for(item, kind, batch.body.quote) {
                 SpokenFor::Price(quote) => Some(quote),
@@ -78,8 +83,13 @@ fn row_of_item(
         rejected: row.rejected || batch.rejected,
         id,
         quote: quote.map(|name| name.as_str().to_owned()),
-        offset: text.map(|(offset, _)| *offset as u64),
+        offset: text.map(|(offset, _)| offset as u64),
         at: Some(at.0),
+        hook: hook.map(|hook| HookItem {
+            name: hook.name.clone(),
+            headers: hook.headers.clone(),
+            place: refused.place as u64,
+        }),
         ..row
     };
     row.with_raw(text.map_or("", |(_, text)| text))
@@ -185,6 +195,7 @@ pub fn row_of(
         received_at: received_at.0,
         at: None,
         origin,
+        hook: None,
         raw: String::new(),
         raw_bytes: 0,
     }

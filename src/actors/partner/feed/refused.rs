@@ -84,6 +84,7 @@ fn row(
         received_at: fetched_at.0,
         at: None,
         origin: RefusedOrigin::Feed { run: run.0, record: fault.record.unwrap_or_default() },
+        hook: None,
         raw: String::new(),
         raw_bytes: 0,
     };

@@ -299,7 +299,8 @@ impl Batches {
         let record = text.split_off(place.lead as usize);
         let record = String::from_utf8(record).map_err(|_| changed())?;
         let key = key_of(&text).ok_or_else(changed)?;
-        let around = Around { key: key.as_deref(), above: self.parents.of(place.element).map(AsRef::as_ref) };
+        let above = self.parents.of(place.element).map(AsRef::as_ref);
+        let around = Around { key: key.as_deref(), above, headers: None };
         let read =
             mapping::decode(&record, around, &feed.mapping, &self.settings.policy).map_err(|_| changed())?;
         if read.write.id != *id || content_hash(&read) != place.content {

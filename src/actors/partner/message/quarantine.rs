@@ -2,7 +2,9 @@
 //! would have been decoded.
 
 use crate::actors::partner::ledger::{Prefetched, WriteTime};
+use crate::codec::hook::{self, HookCall};
 use crate::codec::mapping::{self, Above, Around};
+use crate::codec::request::BodyLimits;
 use crate::codec::request::again::{self, Named};
 use crate::config::PartnerSettings;
 use crate::domain::{
@@ -129,6 +131,7 @@ fn decode(
     let at = Micros(row.at.unwrap_or(row.received_at));
     let mut write = match (row.kind, id) {
         (RefusedKind::FeedRecord, _) => record(row, text, settings)?,
+        (RefusedKind::Hook, _) => of_hook(row, text, settings)?,
         (RefusedKind::Delete, Some(id)) => Write::Asset(Box::new(AssetWrite::delete(id.clone(), Some(at)))),
         (RefusedKind::Withdrawal, Some(id)) => {
             let quote = quote.unwrap_or(QuoteName::PRICE);
@@ -147,6 +150,25 @@ fn decode(
     Ok(write)
 }
 
+/// The item of a hook's body that the row is about, read as the hook is configured today.
+fn of_hook(row: &QuarantineRow, text: &str, settings: &PartnerSettings) -> Result<Write, Box<ItemOutcome>> {
+    let refused = |code: &'static str, hint: String| {
+        Box::new(ItemOutcome::noted(Outcome::Rejected, Rule::D1, code, hint))
+    };
+    let known = row.hook.as_ref().and_then(|item| Some((item, settings.hook(&item.name)?)));
+    let Some((item, found)) = known else {
+        return Err(refused("no_hook", "the hook that it came by is no longer configured".to_owned()));
+    };
+    let limits = BodyLimits { items_max: usize::MAX };
+    let (hook, headers, policy) = (&*found.hook, &item.headers, &settings.policy);
+    let read = hook::read(&HookCall { hook, headers, body: text.as_bytes(), policy, limits });
+    let mut writes = read.map_err(|error| refused(error.code, error.detail))?.decoded.writes;
+    match usize::try_from(item.place).ok().filter(|place| *place < writes.len()) {
+        Some(place) => writes.swap_remove(place),
+        None => Err(refused("item_missing", "the body no longer gives an item at this place".to_owned())),
+    }
+}
+
 /// A feed's record with all its prices: what is kept for its price alone is of no use without it (F2).
 fn record(row: &QuarantineRow, text: &str, settings: &PartnerSettings) -> Result<Write, Box<ItemOutcome>> {
     let refused = |code: &'static str, detail: &str, pointer: &str| {
@@ -160,7 +182,7 @@ fn record(row: &QuarantineRow, text: &str, settings: &PartnerSettings) -> Result
         return Err(refused("record_too_large", &detail, ""));
     }
     let above = row.above.as_ref().map(Above::from);
-    let around = Around { key: row.key.as_deref(), above: above.as_ref() };
+    let around = Around { key: row.key.as_deref(), above: above.as_ref(), headers: None };
     let read = mapping::decode(text, around, &feed.mapping, &settings.policy)
         .map_err(|error| refused(error.code, &error.detail, &error.pointer))?;
     match read.prices_aside.into_iter().next() {

@@ -1,0 +1,148 @@
+//! Taking a push in: its permit, its body, what it says, what it is charged.
+
+use super::ask::{Ask, Decoder, Task};
+use super::delivery::{self, Claim};
+use super::hook::HookTask;
+use super::kinds::{ItemKinds, Items};
+use super::merge_patch;
+use crate::actors::{Admission, PartnerEntry, Permit};
+use crate::clock::Mark;
+use crate::codec::request::{Decoded, Shape};
+use crate::domain::Write;
+use crate::http::reply::Fault;
+use crate::http::request::call::Call;
+use crate::http::request::delivery_id::{self, DeliveryId};
+use crate::http::request::intake::{self, Accept};
+use crate::rules::push::deliveries::IdHeader;
+use bytes::Bytes;
+use compact_str::CompactString;
+use hyper::body::Incoming;
+use std::sync::Arc;
+
+/// A larger body is decoded beside the connections' tasks: it takes milliseconds.
+const DECODED_IN_PLACE_MAX: usize = 128 << 10;
+
+/// A push whose body has come, or that needs none.
+pub struct TakenPush {
+    pub decoded: Decoded,
+    /// Empty where the request had none.
+    pub bytes: Bytes,
+    pub ndjson: bool,
+    pub permit: Permit,
+    /// Of the body's last byte.
+    pub received: Mark,
+    /// Of a push that carries a delivery id.
+    pub claim: Option<Claim>,
+}
+
+/// Takes in what a task asks for. A delivery id in a header is none of a hook's, whose own place names it.
+pub async fn take(call: &Call<'_>, ask: &Ask, task: &Task, body: Incoming) -> Result<TakenPush, Fault> {
+    let partner = call.writer()?;
+    let id = || delivery_id::id_of(&call.head.headers);
+    match task {
+        Task::Hook(hook) => take_hook(call, ask.items, hook, body).await,
+        Task::Body(accept, decoder) => {
+            take_in(call, partner, ask.items, *accept, decoder, id()?.as_ref(), body).await
+        }
+        Task::Query(write, asset) => {
+            take_query(call, partner, ask.items, || write(call, asset), id()?.as_ref())
+        }
+    }
+}
+
+/// Takes a hook's body in, proves it, and reads it.
+async fn take_hook(
+    call: &Call<'_>,
+    items: Items,
+    hook: &HookTask,
+    body: Incoming,
+) -> Result<TakenPush, Fault> {
+    let partner = call.writer()?;
+    let (bytes, permit, received) = admit(call, partner, hook.announced.bytes, || Ok(()), body).await?;
+    hook.covers(&bytes)?;
+    let limits = partner.limits.load_full();
+    // charged once it is known who sends: a stranger uses up nobody's rate
+    items.rate_of_first().charge_first(&limits)?;
+    let items_max = call.app().settings.load().server.items_max;
+    let read = hook.reading(partner, items_max, bytes.clone());
+    let in_place = bytes.len() <= DECODED_IN_PLACE_MAX;
+    let read = if in_place { read() } else { Box::pin(partner.beside(read)).await? }?;
+    ItemKinds::of(items, &read.decoded.writes).charge_rest(&limits)?;
+    let claim = read.delivery.map(|id| {
+        let id = format!("hook:{}:{id}", hook.settings.name);
+        delivery::claim(call, &(IdHeader::WebhookId, id.into()), &bytes)
+    });
+    Ok(TakenPush { decoded: read.decoded, bytes, ndjson: false, permit, received, claim })
+}
+
+async fn take_in(
+    call: &Call<'_>,
+    partner: &Arc<PartnerEntry>,
+    items: Items,
+    accept: Accept,
+    decoder: &Decoder,
+    id: Option<&DeliveryId>,
+    body: Incoming,
+) -> Result<TakenPush, Fault> {
+    let (bytes_max, items_max) = {
+        let settings = call.app().settings.load();
+        (settings.server.body_bytes_max, settings.server.items_max)
+    };
+    let announced = intake::announced(&call.head.headers, accept, bytes_max)?;
+    let limits = partner.limits.load_full();
+    let charge = || items.rate_of_first().charge_first(&limits);
+    let (bytes, permit, received) = admit(call, partner, announced.bytes, charge, body).await?;
+    let mut decoded = if bytes.len() <= DECODED_IN_PLACE_MAX {
+        decoder.decode(&bytes, announced.ndjson, partner, items_max)?
+    } else {
+        let (decoder, bytes, whose) = (decoder.clone(), bytes.clone(), Arc::clone(partner));
+        let decode = move || decoder.decode(&bytes, announced.ndjson, &whose, items_max);
+        Box::pin(partner.beside(decode)).await??
+    };
+    if announced.merge_patch {
+        merge_patch::refuse_nested(&mut decoded);
+    }
+    ItemKinds::of(items, &decoded.writes).charge_rest(&limits)?;
+    let claim = id.map(|id| delivery::claim(call, id, &bytes));
+    Ok(TakenPush { decoded, bytes, ndjson: announced.ndjson, permit, received, claim })
+}
+
+/// Takes a body in that is announced with so many bytes: a permit first, then what `charge` asks for,
+/// then the body.
+async fn admit(
+    call: &Call<'_>,
+    partner: &Arc<PartnerEntry>,
+    bytes: usize,
+    charge: impl FnOnce() -> Result<(), Fault>,
+    mut body: Incoming,
+) -> Result<(Bytes, Permit, Mark), Fault> {
+    let app = call.app();
+    let bytes_max = app.settings.load().server.body_bytes_max;
+    let mut permit = Admission::admit(&app.admission, &partner.admission.load(), bytes)?;
+    charge()?;
+    let whole = intake::collect(&mut body, bytes_max, &call.client.pulse).await?;
+    let received = Mark::now();
+    if bytes > whole.len() {
+        // it came without a length and was charged for the most it might be
+        drop(permit);
+        permit = Admission::admit(&app.admission, &partner.admission.load(), whole.len())?;
+    }
+    Ok((whole, permit, received))
+}
+
+/// The write that path and query name: of one asset, so its id is that of the path.
+fn take_query(
+    call: &Call<'_>,
+    partner: &Arc<PartnerEntry>,
+    items: Items,
+    write: impl FnOnce() -> Result<Write, Fault>,
+    id: Option<&DeliveryId>,
+) -> Result<TakenPush, Fault> {
+    let permit = Admission::admit(&call.app().admission, &partner.admission.load(), 1)?;
+    items.rate_of_first().charge_first(&partner.limits.load())?;
+    let write = write()?;
+    let ids = vec![CompactString::from(write.id().as_str())];
+    let decoded = Decoded { shape: Shape::Single, writes: vec![Ok(write)], ids };
+    let claim = id.map(|id| delivery::claim(call, id, b""));
+    Ok(TakenPush { decoded, bytes: Bytes::new(), ndjson: false, permit, received: Mark::now(), claim })
+}
