@@ -8,7 +8,8 @@ use super::secret::{is_header_name, secret};
 use super::units::{GIB, KIB, seconds};
 use super::{Credentials, FeedSettings};
 use crate::domain::Mapping;
-use crate::rules::policy::{Absent, Policy, RecordTime};
+use crate::domain::mapping::Repeated;
+use crate::rules::policy::{Absent, FeedKind, Policy, RecordTime};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -31,13 +32,19 @@ pub(super) fn feed(mut section: Section<'_>, policy: &mut Policy) -> Option<Feed
     let every = s.duration("every", default.every, seconds(1, 366 * DAY));
     let whole_timeout = FeedSettings::whole_timeout_within(every);
     let pages = s.optional_section("pages").and_then(pages);
+    policy.feed_kind =
+        s.choice("kind", FeedKind::Assets, &[("assets", FeedKind::Assets), ("prices", FeedKind::Prices)]);
+    let is_of_prices = policy.feed_kind == FeedKind::Prices;
+    if is_of_prices {
+        refuse_what_prices_lack(s, &["absent", "guard", "record_time"]);
+    }
     let settings = FeedSettings {
         every,
         jitter: s.share("jitter", default.jitter, 0.0..=0.5),
         retries: retries(s).unwrap_or(default.retries),
         guard_confirm: guard_confirm(s.section("guard"), default.guard_confirm),
         credentials: s.optional_section("credentials").and_then(credentials),
-        mapping: mapping_of(s.section("mapping"), pages.is_some()),
+        mapping: mapping_of(s.section("mapping"), pages.is_some(), is_of_prices),
         pages,
         allow_private,
         wire_bytes_max: s.bytes("wire_bytes_max", default.wire_bytes_max, KIB..=1_024 * GIB),
@@ -67,10 +74,29 @@ pub(super) fn feed(mut section: Section<'_>, policy: &mut Policy) -> Option<Feed
 
 /// The mapping. Of a page the `count` is believed only where it is written: most APIs say there how
 /// many records all pages hold, others how many this one does.
-fn mapping_of(section: Section<'_>, is_paged: bool) -> Mapping {
+fn mapping_of(section: Section<'_>, is_paged: bool, is_of_prices: bool) -> Mapping {
     let is_believed = !is_paged || section.has("count");
+    if is_of_prices {
+        refuse_what_prices_lack(&section, &Mapping::MEMBERS);
+        refuse_what_prices_lack(&section, &["updated_at", "keep", "drop", "constants", "repeated"]);
+    }
     let mapping = feed_mapping(section);
-    Mapping { count: mapping.count.filter(|_| is_believed), ..mapping }
+    let mapping = Mapping { count: mapping.count.filter(|_| is_believed), ..mapping };
+    match is_of_prices {
+        true => Mapping { updated_at: None, repeated: Repeated::Each, ..mapping },
+        false => mapping,
+    }
+}
+
+/// F8: a feed of prices says nothing of documents, and nothing by what it lacks.
+fn refuse_what_prices_lack(section: &Section<'_>, keys: &[&'static str]) {
+    for key in keys.iter().filter(|key| section.has(key)) {
+        let rule = Wrong::rule("means nothing in a feed of kind = \"prices\": it says prices alone");
+        section.refuse(
+            key,
+            rule.hint("leave it out; who is to create and delete assets is a feed of kind = \"assets\""),
+        );
+    }
 }
 
 fn guard_confirm(mut section: Section<'_>, default: u32) -> u32 {

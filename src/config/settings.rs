@@ -3,7 +3,7 @@
 use super::KeyHash;
 use crate::domain::hook::{Hook, SignatureScheme};
 use crate::domain::{Mapping, PartnerName, Pointer};
-use crate::rules::policy::Policy;
+use crate::rules::policy::{FeedKind, Policy};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -300,6 +300,10 @@ impl PartnerSettings {
         let mut print = format!("{mapping:?}{words:?}{marks:?}");
         if let Some(pages) = pages {
             print += &format!("{pages:?}");
+        }
+        if policy.feed_kind == FeedKind::Prices {
+            // of assets nothing is added: what was read before stays read
+            print += "prices";
         }
         xxhash_rust::xxh3::xxh3_64(print.as_bytes())
     }

@@ -158,6 +158,7 @@ fn policy(s: &mut Section<'_>) -> Policy {
         allow_negative: s.boolean("allow_negative", default.allow_negative),
         heartbeats: default.heartbeats,
         statuses_extra: s.list("statuses_extra", WORDS_MAX, status).unwrap_or_default().into_iter().collect(),
+        feed_kind: default.feed_kind,
         absent: Absent::default(),
         last_modified_is_data_time: false,
         record_time: default.record_time,

@@ -63,6 +63,17 @@ pub struct PriceWrite {
 }
 
 impl AssetWrite {
+    /// The prices of one record of a feed that says prices alone (F8): nothing of it creates an asset.
+    pub fn of_prices(id: AssetId) -> AssetWrite {
+        AssetWrite { verb: Verb::Patch, ..AssetWrite::delete(id, None) }
+    }
+
+    /// Whether it leaves the document as it is.
+    pub fn says_prices_alone(&self) -> bool {
+        let names_none = self.members.is_empty() && self.removed.is_empty() && self.kept.is_empty();
+        self.verb == Verb::Patch && names_none
+    }
+
     /// A delete; `at`: `None` where its sender said no time.
     pub fn delete(id: AssetId, at: Option<Micros>) -> AssetWrite {
         AssetWrite {

@@ -13,6 +13,16 @@ pub enum Absent {
     Inactive,
 }
 
+/// What a feed's records are (F8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FeedKind {
+    /// Assets, with their prices.
+    #[default]
+    Assets,
+    /// Prices alone, of assets that others create and delete.
+    Prices,
+}
+
 /// What a feed's records are stamped by (T3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RecordTime {
@@ -38,6 +48,8 @@ pub struct Policy {
     pub heartbeats: BTreeMap<String, i64>,
     /// Values of `status` that are known beside `active` and `inactive` (X5).
     pub statuses_extra: BTreeSet<String>,
+    /// What the feed's records are (F8).
+    pub feed_kind: FeedKind,
     /// What absence from a complete file does (X5).
     pub absent: Absent,
     /// The feed's `Last-Modified` is the time of its data (T3).
@@ -74,6 +86,7 @@ impl Default for Policy {
                 ("valuation".into(), 400 * Micros::DAY),
             ]),
             statuses_extra: BTreeSet::new(),
+            feed_kind: FeedKind::Assets,
             absent: Absent::Delete,
             last_modified_is_data_time: false,
             record_time: RecordTime::Snapshot,

@@ -4,7 +4,8 @@
 //! top passes as the partner's own, under its own name, what the mapping has read included. Never
 //! passed: the record's own `id`, `updated_at` and `price`, which have places of their own, a
 //! reserved member that the mapping takes from elsewhere, and what the mapping drops. Reserved members
-//! that are not mapped are held to the same checks as in pushes.
+//! that are not mapped are held to the same checks as in pushes. Of a feed of prices alone (F8) nothing
+//! but the id and the prices is read.
 
 use super::item::{Around, FoundValue, Item, Lint, Meaning, meaning, shown_word};
 use super::{ids, quote, time};
@@ -12,7 +13,7 @@ use crate::codec::json::{self, JsonError, Kind};
 use crate::codec::reserved::{self, Refusal};
 use crate::domain::mapping::{Field, Mapping, Place, TimeField};
 use crate::domain::{AssetId, AssetWrite, Document, ItemOutcome, Member, Micros, Rule, Verb};
-use crate::rules::policy::Policy;
+use crate::rules::policy::{FeedKind, Policy};
 use compact_str::CompactString;
 use std::borrow::Cow;
 
@@ -43,7 +44,8 @@ pub struct MappingError {
     pub pointer: String,
 }
 
-/// Reads one record as a full write. Its prices have no time unless the mapping finds one.
+/// Reads one record of a feed as a full write, or as its prices alone, as the feed's kind is. Its prices have
+/// no time unless the mapping finds one.
 pub fn decode(
     text: &str,
     around: Around<'_>,
@@ -61,7 +63,15 @@ pub fn decode(
         }
         read => read.map_err(|refusal| refused(None, refusal))?,
     };
-    record.read(id, text, Extent::Whole)
+    match policy.feed_kind {
+        FeedKind::Assets => record.read(id, text, Extent::Whole),
+        FeedKind::Prices => {
+            let mut read = record.read(id, text, Extent::Prices)?;
+            let prices = std::mem::take(&mut read.write.prices);
+            read.write = AssetWrite { prices, ..AssetWrite::of_prices(read.write.id) };
+            Ok(read)
+        }
+    }
 }
 
 /// What is read of a record whose id is known.

@@ -59,6 +59,8 @@ pub enum Repeated {
     First,
     /// The last one stands.
     Last,
+    /// Each is taken by itself, as prices are (F8).
+    Each,
 }
 
 /// Which of a record's own members pass into the asset.

@@ -69,6 +69,13 @@ pub struct RunCounts {
     pub quarantined: u64,
     /// Records whose price alone was kept aside, their documents applied (F2).
     pub prices_quarantined: u64,
+    /// Of a feed of prices alone: prices that a register took, those that wait for their asset not
+    /// counted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub prices: u64,
+    /// Of a feed of prices alone: prices that wait for an asset that is unknown or dead (P3).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub prices_parked: u64,
     /// Records that say again what another of the same id says (F6).
     pub repeated: u64,
     /// Undated prices that differ from the dated ones (P2).

@@ -11,9 +11,11 @@ pub struct Alike {
     pub example: (String, String),
 }
 
-/// Ids that differ only in the case of ASCII letters, or in blanks around them.
+/// Ids that differ only in the case of ASCII letters, or in blanks around them. They are sorted, and one
+/// that stands several times counts once.
 pub fn alike<'a>(ids: impl Iterator<Item = &'a AssetId>) -> Option<Alike> {
-    let ids: Vec<&AssetId> = ids.collect();
+    let mut ids: Vec<&AssetId> = ids.collect();
+    ids.dedup();
     let folded =
         |id: &AssetId| xxhash_rust::xxh3::xxh3_64(id.as_str().trim().to_ascii_lowercase().as_bytes());
     let mut hashes: Vec<(u64, u32)> = (0..).zip(&ids).map(|(place, id)| (folded(id), place)).collect();
@@ -39,6 +41,7 @@ mod tests {
             alike(ids.iter()).map(|alike| (alike.count, alike.example.0, alike.example.1))
         };
         assert_eq!(of(&["a", "b", "ab"]), None);
+        assert_eq!(of(&["a", "a", "b"]), None, "one id of several prices");
         let found = of(&["Ab", "aB", "c", "C ", "d"]).unwrap();
         assert_eq!(found.0, 4);
         assert_eq!(found.1.trim().to_ascii_lowercase(), found.2.trim().to_ascii_lowercase());

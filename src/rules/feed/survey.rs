@@ -93,7 +93,7 @@ struct More {
 /// A finished survey.
 #[derive(Debug, PartialEq)]
 pub struct Surveyed {
-    /// Sorted by id.
+    /// Sorted by id, each once unless each of its records counts ([`Repeated::Each`]).
     pub present: Vec<(AssetId, Presence)>,
     /// Records of the file.
     pub records: u64,
@@ -155,6 +155,13 @@ impl Survey {
         for (id, shown) in std::mem::take(&mut self.present) {
             let mut standing = shown.alone;
             if let Some(more) = shown.more {
+                if self.repeated == Repeated::Each {
+                    // in the file's order, behind what says that something of the id is kept aside
+                    let aside = (more.invalid > 0).then_some(Presence::Quarantined);
+                    let each = aside.into_iter().chain(more.valid.into_iter().map(Presence::Valid));
+                    present.extend(each.map(|presence| (id.clone(), presence)));
+                    continue;
+                }
                 // who says which of them stands knows that there are several
                 let is_expected = self.repeated != Repeated::Quarantine;
                 may_be_mixed |= more.valid.len() as u64 + more.invalid > 1 && !is_expected;
@@ -221,7 +228,8 @@ impl More {
             Repeated::First => return self.valid.iter().min_by_key(|record| record.record).cloned(),
             Repeated::Last => return self.valid.iter().max_by_key(|record| record.record).cloned(),
             Repeated::Quarantine if self.invalid > 0 => return None,
-            Repeated::Quarantine => {}
+            // each is decided by itself, and none of them here
+            Repeated::Quarantine | Repeated::Each => {}
         }
         let newest = self.valid.iter().max_by_key(|record| (record.updated_at, Reverse(record.record)))?;
         let mut others = self.valid.iter().filter(|record| record.content != newest.content);

@@ -8,6 +8,7 @@ mod fetch;
 mod pages;
 mod pages_fetch;
 mod preview;
+mod prices;
 mod reach;
 mod rebuild;
 mod rest;

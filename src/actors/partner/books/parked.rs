@@ -3,7 +3,7 @@
 //! absent asset stay hidden with its tombstone: they wait for nothing else, and never too long.
 
 use crate::actors::partner::index::Index;
-use crate::domain::{AssetId, Micros, Quote, QuoteName, Slot, Stamp};
+use crate::domain::{AssetId, Lane, Micros, Quote, QuoteName, Slot, Stamp};
 use crate::rules::time::keeping::PARKED_KEPT;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
@@ -92,7 +92,7 @@ impl Parked {
             return;
         }
         let since = |quote: &Quote| {
-            let same = |held: &&Waiting| held.quote == quote.name && held.stamp == quote.stamp;
+            let same = |held: &&Waiting| held.quote == quote.name && held.stamp == newest(quote);
             before.iter().find(same).map_or(now, |held| held.since)
         };
         self.put(index, slot, since);
@@ -114,7 +114,8 @@ impl Parked {
             }
             return;
         }
-        let waiting = |quote: &Quote| Waiting { quote: quote.name, since: since(quote), stamp: quote.stamp };
+        let waiting =
+            |quote: &Quote| Waiting { quote: quote.name, since: since(quote), stamp: newest(quote) };
         let waiting: Vec<Waiting> = quotes.iter().map(waiting).collect();
         if !waiting.is_empty() {
             self.by_time.extend(waiting.iter().map(|held| (held.since, slot, held.quote)));
@@ -144,6 +145,13 @@ impl Parked {
         let left = hidden.filter(|hidden| begun.is_none_or(|begun| hidden.place > begun));
         expiring.chain(left).take(limit).collect()
     }
+}
+
+/// The stamp of what waits: of the dated price, or of the newest run that has said the undated one.
+fn newest(quote: &Quote) -> Stamp {
+    let undated =
+        quote.undated.as_ref().map_or(Stamp::NEVER, |held| Stamp::new(held.snapshot, Lane::Feed, 0));
+    quote.stamp.max(undated)
 }
 
 /// The quotes of an absent asset, in order of their names.

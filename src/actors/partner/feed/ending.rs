@@ -84,7 +84,7 @@ impl PartnerState {
         self.plans.expire(&self.feed, now);
         let reread = active.facts.reread;
         let mut confirmed = VecDeque::new();
-        if reread.is_none() {
+        if reread.is_none() && !active.facts.prices_only {
             self.plans.snapshot_changed(&active.seen, now);
             confirmed = self.confirm_plans(&active).into();
         }
@@ -171,7 +171,8 @@ impl PartnerState {
     fn accept(&mut self, active: &mut ActiveRun, set: &mut WriteSet, now: Micros) {
         if active.facts.reread.is_none_or(|reread| reread.stored.is_none()) {
             let file = active.accepted_file(self.settings.policy.quarantine_max);
-            let closed = self.quarantine.close_left(&file, set);
+            let mut closed = self.quarantine.close(&active.prices_taken(), set);
+            closed += self.quarantine.close_left(&file, set);
             self.count_closed(closed);
             active.counts.rows_closed += closed;
         }

@@ -85,18 +85,20 @@ pub struct Lints<'m> {
     /// Of `mapping::optional_fields`, those of which any record had something.
     found: u64,
     records: u64,
+    prices: u64,
 }
 
 impl<'m> Lints<'m> {
     /// For the records of one file.
     pub fn of(mapping: &'m Mapping) -> Lints<'m> {
-        Lints { mapping, kinds: BTreeMap::new(), found: 0, records: 0 }
+        Lints { mapping, kinds: BTreeMap::new(), found: 0, records: 0, prices: 0 }
     }
 
     /// Takes note of what one sound record gave.
     pub fn note(&mut self, raw: &RawRecord<'_>, read: &MappedRecord) {
         self.records += 1;
         self.found |= read.found;
+        self.prices += (read.write.prices.len() + read.prices_aside.len()) as u64;
         for lint in &read.lints {
             let kinds = self.kinds.len();
             let entry = match self.kinds.entry((lint.code, lint.pointer.clone())) {
@@ -116,14 +118,23 @@ impl<'m> Lints<'m> {
         }
     }
 
-    /// All of them, with what no record at all had.
-    pub fn finish(self, envelope: &Envelope) -> Vec<RecordFault> {
+    /// All of them, with what no record at all had. `prices_only`: the feed says prices alone (F8).
+    pub fn finish(self, envelope: &Envelope, prices_only: bool) -> Vec<RecordFault> {
         let mut lints: Vec<RecordFault> = self.kinds.into_values().collect();
         if envelope.elements_without > 0 {
             let detail = "elements that the * of `records` steps into hold no records: they count as empty";
             lints.push(RecordFault {
                 count: Some(envelope.elements_without),
                 ..lint("no_records", 0, detail.into())
+            });
+        }
+        let reads_own = self.mapping.quotes.iter().all(|quote| quote.is_own);
+        if prices_only && reads_own && self.records > 0 && self.prices == 0 {
+            let detail = "no record of this feed of prices has a `price`: map where its amounts are";
+            lints.push(RecordFault {
+                pointer: "/price".into(),
+                count: Some(self.records),
+                ..lint("nothing_found", 0, detail.into())
             });
         }
         let absent = optional_fields(self.mapping).enumerate().take(64);

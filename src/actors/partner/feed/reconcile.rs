@@ -81,16 +81,21 @@ impl PartnerState {
                 None => false,
                 Some(write) => active.apply((&record, write), (by, &planned), &mut ledger, &mut kept)?,
             };
-            if !applied {
-                active.note_unapplied(&record.id);
-            }
             let is_whole = applied && kept.len() == asides;
-            if is_whole {
-                ledger.record_taken(&record.id, active.snapshot);
-            }
-            if let Some(slot) = ledger.index.find(&record.id) {
-                ledger.clear_absences(slot);
-                active.seen.insert(slot);
+            if active.facts.prices_only {
+                // F8: neither presence nor absence; other records of the asset may follow
+                active.note_prices(&record.id, is_whole, is_awaited);
+            } else {
+                if !applied {
+                    active.note_unapplied(&record.id);
+                }
+                if is_whole {
+                    ledger.record_taken(&record.id, active.snapshot);
+                }
+                if let Some(slot) = ledger.index.find(&record.id) {
+                    ledger.clear_absences(slot);
+                    active.seen.insert(slot);
+                }
             }
             if is_awaited && !is_whole {
                 upheld.push(record.id);
@@ -240,6 +245,11 @@ impl ActiveRun {
                 kept.push(row);
                 self.note_fault(record, aside);
             }
+        }
+        if self.facts.prices_only {
+            self.counts.prices += decided.prices_taken;
+            self.counts.prices_parked += decided.prices_parked;
+            return Ok(applied); // it has no verdict (F8)
         }
         // F9: what is kept aside has neither agreed nor healed anything
         if applied || decided.facts.price == Some(Outcome::Rejected) {

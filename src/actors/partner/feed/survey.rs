@@ -13,6 +13,7 @@ use crate::config::PartnerSettings;
 use crate::domain::{AssetId, Market, Micros, PartnerNo, RecordFault, Rule, RunId};
 use crate::rules::feed::snapshot::SnapshotTimes;
 use crate::rules::feed::survey::{InvalidRecord, Presence, Refused, Survey, Surveyed, SurveyedRecord};
+use crate::rules::policy::FeedKind;
 use crate::store::{ReadError, Reader};
 use std::fs::File;
 use std::io;
@@ -81,6 +82,8 @@ pub struct ReadFile {
     pub parents: Arc<Parents>,
     /// What is odd about its records and no fault of one.
     pub lints: Vec<RecordFault>,
+    /// F8: its records are prices alone.
+    pub prices_only: bool,
 }
 
 impl ReadFile {
@@ -118,6 +121,7 @@ pub fn facts_of(
         file,
         times,
         complete: envelope.complete,
+        prices_only: read.prices_only,
         allow_empty: envelope.complete && envelope.allow_empty && envelope.count == Some(0),
         records: surveyed.records,
         quarantined: surveyed.quarantined,
@@ -184,8 +188,9 @@ pub fn survey_showing(
         Ok(surveyed) => surveyed,
         Err(refused) => return Err(FileFault::Refused(Box::new(refused), parents)),
     };
-    let lints = lints.finish(&envelope);
-    Ok(ReadFile { surveyed, envelope, parents: Arc::new(parents), lints })
+    let prices_only = policy.feed_kind == FeedKind::Prices;
+    let lints = lints.finish(&envelope, prices_only);
+    Ok(ReadFile { surveyed, envelope, parents: Arc::new(parents), lints, prices_only })
 }
 
 fn invalid(raw: &snapshot::RawRecord<'_>, error: &MappingError) -> InvalidRecord {

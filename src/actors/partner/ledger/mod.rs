@@ -132,6 +132,10 @@ pub struct Decided {
     /// F2: the refusal of a feed record's price, whose document applied all the same. The record is
     /// to be kept with it.
     pub prices_aside: Vec<ItemOutcome>,
+    /// Prices that registers of a living asset took …
+    pub prices_taken: u64,
+    /// … and those that wait for their asset (P3).
+    pub prices_parked: u64,
 }
 
 /// The document could not be read.
@@ -221,6 +225,9 @@ impl Ledger<'_> {
             return Ok(Decided::document_only(damaged(Rule::D1)));
         }
         let slot = self.index.find(&write.id);
+        if matches!(when, WriteTime::Feed { .. }) && write.says_prices_alone() {
+            return self.record_prices(slot, write, stamp, when);
+        }
         if let Some(refused) = self.refuse(slot, write, stamp) {
             return Ok(Decided::document_only(refused));
         }
@@ -267,7 +274,7 @@ impl Ledger<'_> {
             }
             item.change = Some(self.last_change());
         }
-        let mut decided = Decided { item, facts, prices_aside: Vec::new() };
+        let mut decided = Decided { facts, ..Decided::document_only(item) };
         let speaks = !matches!(decision.outcome, Outcome::NotFound | Outcome::Gone);
         if speaks && write.verb != Verb::Delete {
             self.asset_prices(write, stamp, when, outlives_after, &mut decided);
@@ -458,6 +465,6 @@ impl Decided {
             ambiguous: false,
             price: None,
         };
-        Decided { item, facts, prices_aside: Vec::new() }
+        Decided { item, facts, prices_aside: Vec::new(), prices_taken: 0, prices_parked: 0 }
     }
 }

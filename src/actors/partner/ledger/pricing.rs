@@ -3,12 +3,12 @@
 
 use super::loss;
 use super::outcomes::{at_the_price, damaged, merge_price, older_than_history, too_many_assets, weightier};
-use super::{Decided, Ledger, WriteTime};
+use super::{Decided, Ledger, LedgerError, WriteTime};
 use crate::actors::partner::index::Index;
 use crate::codec::render::heartbeat;
 use crate::domain::{
-    AssetHead, AssetId, AssetWrite, Currency, Document, ItemOutcome, Lane, Micros, PriceWrite, Quote,
-    QuoteName, Rule, Slot, Stamp,
+    AssetHead, AssetId, AssetWrite, Currency, Document, ItemOutcome, Lane, Micros, Outcome, PriceWrite,
+    Quote, QuoteName, Rule, Slot, Stamp,
 };
 use crate::rules::price::reading;
 use crate::rules::price::{self, PriceContext, PriceDecision, PricedAsset, UndatedPrice};
@@ -68,6 +68,38 @@ impl Ledger<'_> {
         seen
     }
 
+    /// F8: the prices of a feed's record that says nothing else. They create no asset and leave the
+    /// document as it is; those of an asset that is unknown or dead wait for it (P3).
+    pub(super) fn record_prices(
+        &mut self,
+        slot: Option<Slot>,
+        write: &AssetWrite,
+        stamp: Stamp,
+        when: WriteTime,
+    ) -> Result<Decided, LedgerError> {
+        let head = slot.map_or_else(AssetHead::unborn, |slot| self.index.head(slot));
+        // P2: the class that is stored says which of a feed's undated prices show
+        let asks_for_class = write.prices.iter().any(|price| price.at.is_none()) && head.holds_members();
+        let document = match slot.filter(|_| asks_for_class).map(|slot| self.document(slot, head.version)) {
+            None => Document::default(),
+            Some(Ok(document)) => document,
+            Some(Err(unreadable @ LedgerError::Unreadable { .. })) => return Err(unreadable),
+            Some(Err(_)) => return Ok(Decided::damaged(Rule::P2)),
+        };
+        let outlives_after = self.outlives_after(&document);
+        let mut decided = Decided::document_only(ItemOutcome::plain(Outcome::Unchanged, Rule::P1));
+        let is_known = slot.is_some_and(|slot| self.index.is_known(slot));
+        let is_forgotten = |price: &PriceWrite| !is_known && self.is_forgotten(price.at.unwrap_or(stamp.at));
+        let (forgotten, prices): (Vec<_>, Vec<_>) = write.prices.iter().cloned().partition(is_forgotten);
+        decided.prices_aside.extend(forgotten.iter().map(|_| at_the_price(older_than_history())));
+        let write = AssetWrite { prices, ..AssetWrite::of_prices(write.id.clone()) };
+        self.asset_prices(&write, stamp, when, outlives_after, &mut decided);
+        if decided.prices_parked > 0 && !decided.item.outcome.applied() {
+            (decided.item.outcome, decided.item.rule) = (Outcome::Parked, Rule::P3);
+        }
+        Ok(decided)
+    }
+
     /// The prices of an asset's write. One that is refused refuses all of a push (D5); of a feed's
     /// record it is kept aside alone (F2).
     pub(super) fn asset_prices(
@@ -78,7 +110,7 @@ impl Ledger<'_> {
         outlives_after: i64,
         decided: &mut Decided,
     ) {
-        let Decided { item, facts, prices_aside } = decided;
+        let Decided { item, facts, prices_aside, prices_taken, prices_parked } = decided;
         let said = match when {
             WriteTime::Feed { snapshot, .. } => {
                 Said { run: Some(snapshot), by_arrival: false, outlives_after }
@@ -99,7 +131,11 @@ impl Ledger<'_> {
                         market: price.market,
                         extra: price.extra.as_deref(),
                     };
-                    let decision = self.decide_undated(slot, undated, said);
+                    let mut decision = self.decide_undated(slot, undated, said);
+                    let is_alive = slot.is_some_and(|slot| self.index.is_alive(slot));
+                    if write.says_prices_alone() && decision.quote.is_some() && !is_alive {
+                        (decision.item.outcome, decision.item.rule) = (Outcome::Parked, Rule::P3);
+                    }
                     self.note_loss(&write.id, |source| loss::of_undated(&undated, &decision, source));
                     self.drift += u64::from(decision.drifted);
                     decision
@@ -115,6 +151,8 @@ impl Ledger<'_> {
             facts.ambiguous |= decision.ambiguous;
             let priced = self.price_decided(slot, &write.id, decision);
             let refused = priced.outcome.is_refused();
+            *prices_taken += u64::from(priced.outcome == Outcome::Updated);
+            *prices_parked += u64::from(priced.outcome == Outcome::Parked);
             facts.price = Some(facts.price.map_or(priced.outcome, |held| weightier(held, priced.outcome)));
             if refused && matches!(when, WriteTime::Feed { .. }) {
                 prices_aside.push(at_the_price(priced));

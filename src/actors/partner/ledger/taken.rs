@@ -87,6 +87,10 @@ pub(super) fn of_asset(
     outcome: Outcome,
 ) -> Option<Taken> {
     let is_missed = matches!(outcome, Outcome::NotFound | Outcome::Gone);
+    // of a feed's record of prices alone each price speaks for itself
+    if stamp.lane() == Lane::Feed && write.says_prices_alone() {
+        return None;
+    }
     // an operator's word says nothing of what the partner sends
     if outcome.is_refused() || is_missed || stamp.lane() == Lane::Admin {
         return None;

@@ -30,6 +30,8 @@ pub struct SnapshotFacts {
     pub file: FetchedFile,
     pub times: SnapshotTimes,
     pub complete: bool,
+    /// F8: prices alone, whose absence says nothing.
+    pub prices_only: bool,
     pub allow_empty: bool,
     pub records: u64,
     /// Records of which nothing may be applied.

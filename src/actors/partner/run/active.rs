@@ -3,11 +3,13 @@
 use super::absences::AbsenceBasis;
 use crate::actors::partner::books::closing::AcceptedFile;
 use crate::actors::partner::index::slot_set::SlotSet;
+use crate::actors::partner::ledger::taken::{Taken, TakenPart, name_hash};
 use crate::actors::partner::message::run::{FeedRecord, FetchedFile, SnapshotFacts};
-use crate::domain::{AssetId, FeedState, ItemOutcome, Micros, RecordFault, RunCounts};
+use crate::domain::{AssetId, FeedState, ItemOutcome, Lane, Micros, RecordFault, RunCounts, Stamp};
 use crate::rules::feed::guard;
 use crate::rules::feed::snapshot::remember_fetch;
 use crate::rules::feed::survey::FAULTS_KEPT;
+use std::collections::BTreeSet;
 
 /// With more ids present but not applied, the same file again says nothing about absence.
 pub const UNAPPLIED_KEPT: usize = 10_000;
@@ -29,6 +31,10 @@ pub struct ActiveRun {
     pub expects_push: bool,
     /// T3: records that are older than what was pushed, and turn it back.
     pub outdated: u64,
+    /// F8: assets of whose prices this run has kept some aside, by the hashes of their ids …
+    prices_refused: BTreeSet<u64>,
+    /// … and those that it has taken prices of.
+    prices_taken: BTreeSet<u64>,
 }
 
 impl ActiveRun {
@@ -49,7 +55,25 @@ impl ActiveRun {
             unapplied: Vec::new(),
             expects_push: state.pushes_documents && state.last_snapshot_at.is_some(),
             outdated: 0,
+            prices_refused: BTreeSet::new(),
+            prices_taken: BTreeSet::new(),
         }
+    }
+
+    /// F8: one of an asset's records, of which there may be several. `is_awaited`: rows wait of some asset.
+    pub fn note_prices(&mut self, id: &AssetId, is_whole: bool, is_awaited: bool) {
+        if !is_whole {
+            self.prices_refused.insert(name_hash(id.as_str()));
+        } else if is_awaited {
+            self.prices_taken.insert(name_hash(id.as_str()));
+        }
+    }
+
+    /// F8: the assets all of whose records were taken, which closes their rows.
+    pub fn prices_taken(&self) -> Vec<Taken> {
+        let stamp = Stamp::new(self.snapshot, Lane::Feed, 0);
+        let whole = self.prices_taken.difference(&self.prices_refused);
+        whole.map(|&subject| Taken { subject, stamp, part: TakenPart::Record }).collect()
     }
 
     /// Names a record that was kept aside, among the first.
@@ -69,8 +93,12 @@ impl ActiveRun {
         });
     }
 
-    /// F2, F8: absence proves nothing where the file is not whole.
+    /// F2, F8: absence proves nothing where the file is not whole, or says prices alone.
     pub fn is_whole(&self) -> bool {
+        self.names_each_id() && !self.facts.prices_only
+    }
+
+    fn names_each_id(&self) -> bool {
         self.facts.complete && !self.facts.deletes_barred
     }
 
@@ -79,7 +107,7 @@ impl ActiveRun {
     pub fn accepted_file(&self, kept_max: usize) -> AcceptedFile {
         AcceptedFile {
             snapshot: self.snapshot,
-            names_each_id: self.is_whole(),
+            names_each_id: self.names_each_id(),
             names_each_invalid: self.facts.complete && self.facts.quarantined <= kept_max as u64,
         }
     }
@@ -118,7 +146,7 @@ pub fn accept(state: &mut FeedState, run: &ActiveRun, unapplied: Vec<String>, no
     state.last_empty = run.facts.present == 0;
     state.last_empty_meant = run.facts.allow_empty;
     state.last_unapplied = if state.last_whole { unapplied } else { Vec::new() };
-    if run.facts.complete {
+    if run.facts.complete && !run.facts.prices_only {
         // a part says nothing about the size of the whole
         guard::remember(state, run.facts.present, 0, now);
     }
