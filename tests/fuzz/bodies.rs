@@ -4,11 +4,16 @@
 #![allow(dead_code, reason = "each target has one of them")]
 
 use std::path::Path;
+use std::sync::Arc;
+use tidegate::codec::hook::{self, HookCall};
 use tidegate::codec::json::{self, Kind};
 use tidegate::codec::mapping;
+use tidegate::codec::request::BodyLimits;
+use tidegate::codec::signature;
 use tidegate::codec::snapshot::{self, Parents, SnapshotLimits};
-use tidegate::config::read_partner;
-use tidegate::domain::{Mapping, PartnerName};
+use tidegate::config::{PartnerSettings, read_partner};
+use tidegate::domain::hook::{Hook, HookHeaders, SignatureScheme};
+use tidegate::domain::{Mapping, Micros, PartnerName};
 use tidegate::rules::policy::Policy;
 
 /// How far an input came.
@@ -69,12 +74,62 @@ pub fn mapping(input: &[u8]) -> Reached {
 }
 
 fn mapping_of(text: &str) -> Option<Mapping> {
-    let key = "0".repeat(64);
-    let file = format!(
-        "keys = [\"sha256:{key}\"]\n[feed]\nurl = \"https://feeds.example/a.json\"\n[feed.mapping]\n{text}"
-    );
-    let name = PartnerName::new("acme").ok()?;
-    read_partner(Path::new("/"), &name, &file).ok()?.feed.map(|feed| feed.mapping)
+    let text = format!("[feed]\nurl = \"https://feeds.example/a.json\"\n[feed.mapping]\n{text}");
+    partner_of(&text)?.feed.map(|feed| feed.mapping)
+}
+
+fn partner_of(text: &str) -> Option<PartnerSettings> {
+    let file = format!("keys = [\"sha256:{}\"]\n{text}", "0".repeat(64));
+    read_partner(Path::new("/"), &PartnerName::new("acme").ok()?, &file).ok()
+}
+
+/// The keys of a hook, a header a line, and a body, zero bytes between them: a call is refused as a whole, or
+/// each of its writes has an id or says why not; the same call reads the same; and no headers are a
+/// signature by a secret that nobody has.
+pub fn hook(input: &[u8]) -> Reached {
+    let mut parts = input.splitn(3, |byte| *byte == 0);
+    let mut text = || parts.next().and_then(|part| std::str::from_utf8(part).ok()).unwrap_or_default();
+    let (keys, lines) = (text(), text());
+    let body = parts.next().unwrap_or_default();
+    let Some(hook) = hook_of(keys) else { return Reached::Refused };
+    let mut headers = HookHeaders::default();
+    for (name, value) in lines.lines().filter_map(|line| line.split_once(':')) {
+        headers.push(name.trim(), value.trim());
+    }
+    assert_unsigned(&headers, body);
+    let (policy, limits) = (Policy::default(), BodyLimits { items_max: 100 });
+    let call = HookCall { hook: &hook, headers: &headers, body, policy: &policy, limits };
+    let (first, again) = (hook::read(&call), hook::read(&call));
+    assert_eq!(first, again, "one call is read in one way");
+    let Ok(read) = first else { return Reached::Read };
+    let decoded = &read.decoded;
+    assert_eq!(decoded.ids.len(), decoded.writes.len(), "each write has its place for an id");
+    assert!(decoded.writes.len() <= limits.items_max, "no more than may be");
+    for (write, id) in decoded.writes.iter().zip(&decoded.ids) {
+        match write {
+            Ok(write) => assert_eq!(write.id().as_str(), id.as_str(), "the id told is the one written"),
+            Err(item) => assert!(item.note.as_ref().is_some_and(|note| !note.code.is_empty()), "it says why"),
+        }
+    }
+    if decoded.writes.iter().any(Result::is_ok) { Reached::Whole } else { Reached::Read }
+}
+
+fn hook_of(keys: &str) -> Option<Arc<Hook>> {
+    // a variable that is set wherever a program runs: the proof is not what is looked at
+    let auth = "auth = { kind = \"bearer\", secret = { env = \"PATH\" } }";
+    let partner = partner_of(&format!("[[hooks]]\nname = \"h\"\n{auth}\n{keys}"))?;
+    partner.hooks.into_iter().next().map(|hook| hook.hook)
+}
+
+fn assert_unsigned(headers: &HookHeaders, body: &[u8]) {
+    let now = Micros(1_780_000_000_000_000);
+    let timestamped = SignatureScheme::Timestamped { header: "stripe-signature".into() };
+    for scheme in [SignatureScheme::StandardWebhooks, timestamped] {
+        if let Ok(claimed) = signature::claimed(&scheme, headers, now) {
+            let secret = "whsec_bm9ib2R5IGhhcyB0aGlzIG9uZSwgYW5kIG5vYm9keSB3aWxs";
+            assert!(claimed.verify([secret].into_iter(), body).is_err(), "signed by nobody's secret");
+        }
+    }
 }
 
 /// Any bytes as JSON: what we take the library takes, and what the library takes we take unless it breaks a

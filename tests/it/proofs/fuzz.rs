@@ -54,6 +54,35 @@ const TEXTS: [&str; 6] = [
     "123456789012345678901234567890.000",
 ];
 
+/// Hooks, their headers and their bodies, as senders write them.
+const HOOKS: [(&str, &str, &str); 5] = [
+    (
+        "preset = \"strapi\"",
+        "X-Strapi-Event: entry.publish",
+        r#"{"event":"entry.publish","createdAt":"2026-05-01T00:00:01Z","entry":{"documentId":"z","name":"N","price":4.5,"currency":"EUR","updatedAt":"2026-05-01T00:00:00Z","publishedAt":"2026-05-01T00:00:00Z"}}"#,
+    ),
+    (
+        "preset = \"directus\"",
+        "",
+        r#"{"event":"villas.items.update","payload":{"legal_status":"sold"},"keys":["a","b"],"collection":"villas"}"#,
+    ),
+    (
+        "preset = \"woocommerce\"",
+        "X-WC-Webhook-Topic: product.updated\nX-WC-Webhook-Delivery-ID: 7",
+        r#"{"id":12,"name":"N","status":"publish","price":"15.00","date_modified_gmt":"2026-05-01T09:00:00"}"#,
+    ),
+    (
+        "preset = \"standard\"",
+        "webhook-id: msg_1\nwebhook-timestamp: 1780000000\nwebhook-signature: v1,AAAA v1a,AAAA",
+        r#"{"type":"asset.upserted","timestamp":"2026-05-01T00:00:00Z","data":{"id":"a","name":"N"}}"#,
+    ),
+    (
+        "delivery = \"/no\"\nevent = \"/e\"\nevents = { \"a*\" = \"asset.replaced\", x = \"price.updated\", \"*\" = \"ignored\" }\ntimes = { \"a*\" = \"/at\" }\nwhen = [{ at = \"/draft\", is = \"null\", then = \"ignored\" }]\n[hooks.mapping]\nrecords = \"/list\"\nid = { header = \"X-Id\" }",
+        "X-Id: q\nStripe-Signature: t=1780000000,v1=00",
+        r#"{"no":1,"e":"abc","at":"2026-05-01T00:00:00Z","draft":1,"list":[{"n":1}]}"#,
+    ),
+];
+
 /// Pieces that mean something to a reader.
 const PIECES: [&str; 28] = [
     "{",
@@ -95,6 +124,12 @@ fn no_mapping_and_no_document_at_random_breaks_the_reader() {
         format!("{sections}\0{document}").into_bytes()
     });
     run("mapping", &seeds, bodies::mapping);
+}
+
+#[test]
+fn no_call_of_a_hook_at_random_breaks_its_reader_or_passes_as_signed() {
+    let seeds = HOOKS.map(|(keys, headers, body)| format!("{keys}\0{headers}\0{body}").into_bytes());
+    run("hook", &seeds, bodies::hook);
 }
 
 #[test]
