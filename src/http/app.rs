@@ -85,6 +85,9 @@ pub struct AppParts {
     pub health: Arc<Health>,
 }
 
+/// Of the bytes in flight, calls that have not proven themselves may have one in so many.
+const UNPROVEN_SHARE: usize = 4;
+
 /// What all requests share: the daemon's parts, and what this floor adds to them.
 pub struct App {
     parts: AppParts,
@@ -92,6 +95,9 @@ pub struct App {
     pub(super) keys: Keys,
     /// When this life of the daemon began.
     pub(super) started_at: Micros,
+    /// What calls may take together whose senders cannot be known before their bodies have come: a
+    /// stranger takes up nobody's own room.
+    pub(super) unproven: Admission,
     /// What reads may take.
     pub(super) shares: Shares,
     /// ConnectionSlots for change streams.
@@ -112,10 +118,14 @@ impl Deref for App {
 impl App {
     /// Takes what is bound at start, such as the number of streams, from the settings of this moment.
     pub fn new(parts: AppParts) -> Arc<App> {
-        let streams_max = parts.settings.load().server.streams_max;
+        let (streams_max, bytes_max) = {
+            let server = &parts.settings.load().server;
+            (server.streams_max, server.bytes_in_flight_max)
+        };
         Arc::new(App {
             keys: Keys::new(Arc::clone(&parts.settings), parts.metrics.clone()),
             started_at: parts.clock.now(),
+            unproven: Admission::new(bytes_max / UNPROVEN_SHARE),
             shares: Shares::new(streams_max),
             streams: Arc::new(Semaphore::new(streams_max)),
             streams_max,

@@ -51,6 +51,11 @@ pub async fn prove(hook: &HookSettings, headers: &HookHeaders, now: Micros) -> R
 }
 
 impl Proven {
+    /// Whether it is not known before the body has come who sends it.
+    pub fn needs_body(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether the body is the one that was signed.
     pub fn covers(&self, hook: &HookSettings, body: &[u8]) -> Result<(), Fault> {
         let Some((claimed, secrets)) = &self.0 else { return Ok(()) };

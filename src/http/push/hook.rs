@@ -25,6 +25,11 @@ pub struct HookTask {
 }
 
 impl HookTask {
+    /// Whether it is not known before the body has come who sends it.
+    pub fn is_unproven(&self) -> bool {
+        self.proven.needs_body()
+    }
+
     /// Whether the body is the one that was signed.
     pub fn covers(&self, body: &[u8]) -> Result<(), Fault> {
         self.proven.covers(&self.settings, body)

@@ -5,7 +5,7 @@ use super::delivery::{self, Claim};
 use super::hook::HookTask;
 use super::kinds::{ItemKinds, Items};
 use super::merge_patch;
-use crate::actors::{Admission, PartnerEntry, Permit};
+use crate::actors::{Admission, PartnerEntry, Permit, Shed};
 use crate::clock::Mark;
 use crate::codec::request::{Decoded, Shape};
 use crate::domain::Write;
@@ -58,12 +58,24 @@ async fn take_hook(
     body: Incoming,
 ) -> Result<TakenPush, Fault> {
     let partner = call.writer()?;
-    let (bytes, permit, received) = admit(call, partner, hook.announced.bytes, || Ok(()), body).await?;
-    hook.covers(&bytes)?;
+    let app = call.app();
+    let (bytes, permit, received) = if hook.is_unproven() {
+        let taken = admit(call, &app.unproven, hook.announced.bytes, || Ok(()), body).await;
+        let (bytes, unproven, received) = taken.map_err(|fault| match fault {
+            Fault::Shed(Shed::PartnerBytes) => Fault::Shed(Shed::DaemonBytes),
+            fault => fault,
+        })?;
+        hook.covers(&bytes)?;
+        drop(unproven);
+        let permit = Admission::admit(&app.admission, &partner.admission.load(), bytes.len())?;
+        (bytes, permit, received)
+    } else {
+        admit(call, &partner.admission.load(), hook.announced.bytes, || Ok(()), body).await?
+    };
     let limits = partner.limits.load_full();
     // charged once it is known who sends: a stranger uses up nobody's rate
     items.rate_of_first().charge_first(&limits)?;
-    let items_max = call.app().settings.load().server.items_max;
+    let items_max = app.settings.load().server.items_max;
     let read = hook.reading(partner, items_max, bytes.clone());
     let in_place = bytes.len() <= DECODED_IN_PLACE_MAX;
     let read = if in_place { read() } else { Box::pin(partner.beside(read)).await? }?;
@@ -91,7 +103,8 @@ async fn take_in(
     let announced = intake::announced(&call.head.headers, accept, bytes_max)?;
     let limits = partner.limits.load_full();
     let charge = || items.rate_of_first().charge_first(&limits);
-    let (bytes, permit, received) = admit(call, partner, announced.bytes, charge, body).await?;
+    let (bytes, permit, received) =
+        admit(call, &partner.admission.load(), announced.bytes, charge, body).await?;
     let mut decoded = if bytes.len() <= DECODED_IN_PLACE_MAX {
         decoder.decode(&bytes, announced.ndjson, partner, items_max)?
     } else {
@@ -107,25 +120,25 @@ async fn take_in(
     Ok(TakenPush { decoded, bytes, ndjson: announced.ndjson, permit, received, claim })
 }
 
-/// Takes a body in that is announced with so many bytes: a permit first, then what `charge` asks for,
-/// then the body.
+/// Takes a body in that is announced with so many bytes: a permit of `own` and of the daemon first, then
+/// what `charge` asks for, then the body.
 async fn admit(
     call: &Call<'_>,
-    partner: &Arc<PartnerEntry>,
+    own: &Admission,
     bytes: usize,
     charge: impl FnOnce() -> Result<(), Fault>,
     mut body: Incoming,
 ) -> Result<(Bytes, Permit, Mark), Fault> {
     let app = call.app();
     let bytes_max = app.settings.load().server.body_bytes_max;
-    let mut permit = Admission::admit(&app.admission, &partner.admission.load(), bytes)?;
+    let mut permit = Admission::admit(&app.admission, own, bytes)?;
     charge()?;
     let whole = intake::collect(&mut body, bytes_max, &call.client.pulse).await?;
     let received = Mark::now();
     if bytes > whole.len() {
         // it came without a length and was charged for the most it might be
         drop(permit);
-        permit = Admission::admit(&app.admission, &partner.admission.load(), whole.len())?;
+        permit = Admission::admit(&app.admission, own, whole.len())?;
     }
     Ok((whole, permit, received))
 }

@@ -194,3 +194,33 @@ async fn a_refused_item_is_kept_with_its_body_and_decided_again_by_the_hook_of_t
     assert_eq!(shop.asset("b").await["status"], "sold");
     shop.stop().await;
 }
+
+#[tokio::test]
+async fn a_stranger_who_keeps_bodies_back_takes_up_nobodys_own_room() {
+    use tokio::io::AsyncWriteExt;
+    let limits = "[limits]\nbytes_in_flight_max = \"4MiB\"\n";
+    let shop = Shop::with(&format!("{limits}{SIGNED}"), Clock::manual(NEW_YEAR)).await;
+    let address = shop.house.daemon().address();
+    let head = format!(
+        "POST /api/partners/acme/hooks/signed HTTP/1.1\r\nhost: a\r\nx-sign: {}\r\ncontent-type: application/json\r\n\
+         content-length: 4000000\r\n\r\n{{",
+        hmac_base64("guessed", "")
+    );
+    let mut strangers = Vec::new();
+    for _ in 0..4 {
+        let mut stranger = tokio::net::TcpStream::connect(address).await.unwrap();
+        stranger.write_all(head.as_bytes()).await.unwrap();
+        strangers.push(stranger);
+    }
+    let text = "x".repeat(60_000);
+    let members: serde_json::Map<_, _> = (0..4).map(|n| (format!("m{n}"), json!(text))).collect();
+    for _ in 0..3 {
+        let (status, said) = shop.house.put("acme", "/api/assets/own", &Value::Object(members.clone())).await;
+        assert!(status.is_success(), "{status} {said}");
+        let made = json!({"event": "made", "at": "2025-12-01T00:00:00Z", "data": {"id": "a"}});
+        let (status, said) = signed(&shop, &made).await;
+        assert!(status.is_success(), "{status} {said}");
+    }
+    drop(strangers);
+    shop.stop().await;
+}
