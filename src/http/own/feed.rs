@@ -9,6 +9,7 @@ use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::page::LIMIT_MAX;
 use crate::rules::feed::verdict::push_loss_rate;
+use crate::rules::policy::FeedKind;
 use crate::store::Reader;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -24,6 +25,9 @@ const RUNS_BYTES_MAX: usize = 1 << 20;
 #[derive(Serialize)]
 pub struct StateView {
     every_seconds: u64,
+    /// What its records are, where they are not assets (F8).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     /// Without user, password and query, which may be secrets.
     url: String,
     /// When a run last ended well.
@@ -130,6 +134,7 @@ pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<Stat
     let at = |at: Option<i64>| at.and_then(|at| time::format_known(Micros(at)));
     Ok(Some(StateView {
         every_seconds: feed.every.as_secs(),
+        kind: (settings.policy.feed_kind == FeedKind::Prices).then_some("prices"),
         url: without_secrets(&feed.url),
         last_success_at: at(state.last_success_at),
         last_snapshot_at: at(state.last_snapshot_at),

@@ -95,6 +95,7 @@ async fn f8_a_feed_of_prices_creates_and_deletes_nothing_and_leaves_documents_al
     let a = shown(&stage, "a").await;
     assert_eq!((&a["name"], &a["status"], &a["price"]["amount"]), (&json!("N"), &Value::Null, &json!("10")));
     assert_eq!(stage.living().await, 3);
+    assert_eq!(stage.house.get("acme", "/api/feed").await.1["kind"], "prices", "its partner sees why");
     // two complete, dated files without any price: neither an absence, nor a plan, nor an empty catalogue
     for seconds in [-300, -200] {
         let report = stage.serve(file(seconds, &json!([]))).await;
@@ -146,6 +147,30 @@ async fn p3_an_undated_price_that_a_newer_file_says_again_waits_anew() {
     stage.house.clock.set(START.plus(60 * Micros::HOUR));
     push(&stage, "late").await;
     assert_eq!(shown(&stage, "late").await["price"]["amount"], "7");
+    stage.house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_price_of_an_absent_asset_is_kept_with_its_tombstone_and_shows_when_it_comes_back() {
+    let body = |ids: &[&str], seconds: i64| {
+        let assets: Vec<Value> = ids.iter().map(|id| json!({"id": id, "name": "N"})).collect();
+        Served::json(json!({"generated_at": at(seconds), "assets": assets}).to_string())
+    };
+    let mut stage = Stage::open_at(START, Some(body(&["a", "b", "c"], -900)), |_| {}).await;
+    assert_eq!(count(&stage.serve(body(&["b", "c"], -800)).await, "deleted"), 1);
+    let mut settings = stage.house.settings.clone();
+    taken_over(&mut settings.partners[0], of_prices(MAPPING));
+    stage.house.daemon().reconfigure(settings).await.expect("sound");
+    let prices = json!([price("a", "4", Some(-700)), quote("a", "nav", "5", None)]);
+    let report = stage.serve(file(-600, &prices)).await;
+    assert_eq!(["prices", "prices_parked"].map(|name| count(&report, name)), [0, 2], "{report}");
+    assert_eq!(stage.living().await, 2, "an absent asset is not brought back by its prices");
+    // longer than what is parked elsewhere
+    stage.wait(30 * Micros::HOUR);
+    push(&stage, "a").await;
+    let a = shown(&stage, "a").await;
+    let amounts = [&a["price"]["amount"], &a["quotes"]["nav"]["amount"]];
+    assert_eq!((amounts, stage.living().await), ([&json!("4"), &json!("5")], 3), "{a}");
     stage.house.stop().await;
 }
 
