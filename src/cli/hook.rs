@@ -73,6 +73,10 @@ impl Try {
             bail!("{} has no hook `{}`; it has: {}", self.partner, self.hook, known.join(", "));
         };
         let body = self.body()?;
+        if hook::is_ping(&body) {
+            writeln!(out, "a ping: answered with 200, and nothing is written")?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let mut headers = HookHeaders::default();
         self.headers.iter().for_each(|(name, value)| headers.push(name, value));
         let limits = BodyLimits { items_max: settings.server.items_max };

@@ -49,6 +49,13 @@ pub struct HookRead {
     pub lints: Vec<Lint>,
 }
 
+/// Whether a form only asks whether somebody is there: what WooCommerce sends, unsigned, when a hook is
+/// saved.
+pub fn is_ping(form: &[u8]) -> bool {
+    let number = form.strip_prefix(b"webhook_id=");
+    number.is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
+}
+
 /// Reads one call. Errs where its body is refused as a whole.
 pub fn read(call: &HookCall<'_>) -> Result<HookRead, BodyError> {
     if call.body.iter().all(u8::is_ascii_whitespace) {

@@ -1,6 +1,7 @@
 //! Calls of hooks: found by partner and name, and asked to prove themselves, before they become pushes.
 
 use crate::actors::PartnerEntry;
+use crate::codec::hook::is_ping;
 use crate::config::HookSettings;
 use crate::http::client::Client;
 use crate::http::gate::path::{self, Query};
@@ -79,8 +80,7 @@ fn is_form(head: &Parts) -> bool {
 /// the answer is 200. It is the same for all hooks, so that it says of none whether it exists.
 async fn ping(client: &Client, body: &mut Incoming) -> Answer {
     let form = intake::collect(body, PING_BYTES_MAX, &client.pulse).await?;
-    let number = form.strip_prefix(b"webhook_id=");
-    if number.is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit)) {
+    if is_ping(&form) {
         return Ok(reply::json(StatusCode::OK, PONG));
     }
     Err(Fault::MediaType { accept: Accept::Hook.as_str() })

@@ -42,6 +42,8 @@ fn a_body_is_shown_as_it_would_be_written_with_what_is_refused() {
     assert_eq!((code, said.contains("refused whole at byte 1: json_syntax")), (Some(1), true), "{said}");
     let (code, said) = tried(directory.path(), "{\"event\":\"users.login\"}", &[]);
     assert_eq!((code, said.contains("ignored: event_ignored")), (Some(0), true), "{said}");
+    let (code, said) = tried(directory.path(), "webhook_id=12", &[]);
+    assert_eq!((code, said.starts_with("a ping")), (Some(0), true), "{said}");
 }
 
 #[test]
