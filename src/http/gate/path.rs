@@ -5,6 +5,7 @@ use crate::domain::AssetId;
 use crate::http::reply::Fault;
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 /// Decodes `%XX`; `None` where an escape is broken or the bytes are no UTF-8.
 pub fn decode(text: &str) -> Option<Cow<'_, str>> {
@@ -92,8 +93,17 @@ impl<'a> Query<'a> {
 
     /// A whole number from `1` to `max`.
     pub fn number(&self, name: &'static str, max: u64) -> Result<Option<u64>, Fault> {
+        self.within(name, 1..=max)
+    }
+
+    /// Seconds from `0` to `max`.
+    pub fn seconds(&self, name: &'static str, max: u64) -> Result<Option<u64>, Fault> {
+        self.within(name, 0..=max)
+    }
+
+    fn within(&self, name: &'static str, bounds: RangeInclusive<u64>) -> Result<Option<u64>, Fault> {
         let Some(text) = self.one(name)? else { return Ok(None) };
-        let number: Option<u64> = text.parse().ok().filter(|n| (1..=max).contains(n));
+        let number: Option<u64> = text.parse().ok().filter(|n| bounds.contains(n));
         number.map(Some).ok_or(Fault::query(name, "is not a whole number within its bounds"))
     }
 }
@@ -153,6 +163,8 @@ mod tests {
         assert!(Query::parse(Some("a=%zz")).is_err());
         let query = Query::parse(Some("limit=1001&wait=0&ok=7")).unwrap();
         assert!(query.number("limit", 1000).is_err() && query.number("wait", 30).is_err());
+        assert_eq!(query.seconds("wait", 30).unwrap(), Some(0));
+        assert!(query.seconds("limit", 1000).is_err());
         assert_eq!(query.number("ok", 7).unwrap(), Some(7));
     }
 }

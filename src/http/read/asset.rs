@@ -30,7 +30,7 @@ pub fn asset(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 /// One price; 409 where it is older than `?max_age=` seconds.
 pub fn asset_price(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let name = call.quote_name()?;
-    let max_age = call.query.number("max_age", u64::from(u32::MAX))?;
+    let max_age = call.query.seconds("max_age", u64::from(u32::MAX))?;
     let partner = call.partner()?;
     let row = find_living(call, partner)?;
     let scene = call.scene(partner);

@@ -28,7 +28,7 @@ pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     }
     let mut since = window.seq_of(since)?;
     let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize;
-    let wait = Duration::from_secs(call.query.number("wait", WAIT_SECONDS_MAX)?.unwrap_or_default());
+    let wait = Duration::from_secs(call.query.seconds("wait", WAIT_SECONDS_MAX)?.unwrap_or_default());
     let (asked_at, window) = (Mark::now(), Arc::new(window));
     let (mut durable, mut end) = (window.reader.subscribe(), call.app().streams_end());
     loop {

@@ -51,8 +51,9 @@ pub fn refuse_unknown(call: &Call<'_>, parameters: &[&str]) -> Result<(), Fault>
 
 /// Waits until what `?min_cursor=` names is readable, at most `?wait=` seconds.
 pub async fn reach(call: &Call<'_>) -> Result<(), Fault> {
+    // what is wrong with it is said also where there is nothing to wait for
+    let wait = call.query.seconds("wait", WAIT_SECONDS_MAX)?.unwrap_or_default();
     let Some(text) = call.query.one("min_cursor")? else { return Ok(()) };
-    let wait = call.query.number("wait", WAIT_SECONDS_MAX)?.unwrap_or_default();
     let reader = &call.app().reader;
     let seq = of_this_journal(reader, &text)?;
     let mut durable = reader.subscribe();

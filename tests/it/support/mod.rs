@@ -7,6 +7,7 @@ pub mod explain;
 pub mod fault_server;
 pub mod feed_server;
 pub mod house;
+pub mod packages;
 pub mod program;
 pub mod quarantine;
 pub mod random;

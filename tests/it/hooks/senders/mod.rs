@@ -3,17 +3,14 @@
 //! of it flipped it is not.
 
 use super::{SECRET, Shop};
-use crate::support::skipped;
+use crate::support::packages;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tidegate::clock::Clock;
 
-const NODE: [&str; 3] = ["standardwebhooks@1.1.1", "stripe@23.1.0", "@shopify/shopify-api@13.0.0"];
-const PYTHON: [&str; 2] = ["standardwebhooks==1.1.0", "stripe==16.1.0"];
 const WHSEC: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 type Headers = BTreeMap<String, String>;
@@ -118,65 +115,15 @@ async fn what_the_libraries_of_python_sign_is_taken_and_with_a_bit_flipped_it_is
 }
 
 fn node() -> Option<(Command, &'static [&'static str])> {
-    let place = installed("senders-node", |place| {
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--silent", "--prefix"]);
-        quietly(npm.arg(place).args(NODE))
-    });
-    let place = match place {
-        Ok(place) => place,
-        Err(why) => {
-            skipped::without_tool("npm", &why);
-            return None;
-        }
-    };
-    let mut node = Command::new("node");
-    node.arg(script("sign.mjs")).current_dir(place);
+    let mut node = packages::node()?;
+    node.arg(packages::script("hooks/senders/sign.mjs"));
     Some((node, &["standardwebhooks", "stripe", "shopify"]))
 }
 
 fn python() -> Option<(Command, &'static [&'static str])> {
-    let place = installed("senders-python", |place| {
-        quietly(Command::new("python3").args(["-m", "venv"]).arg(place))?;
-        let pip = ["install", "--quiet", "--disable-pip-version-check"];
-        quietly(Command::new(place.join("bin/pip")).args(pip).args(PYTHON))
-    });
-    let place = match place {
-        Ok(place) => place,
-        Err(why) => {
-            skipped::without_tool("python3 with venv and pip", &why);
-            return None;
-        }
-    };
-    let mut python = Command::new(place.join("bin/python"));
-    python.arg(script("sign.py"));
+    let mut python = packages::python()?;
+    python.arg(packages::script("hooks/senders/sign.py"));
     Some((python, &["standardwebhooks", "stripe"]))
-}
-
-fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/hooks/senders").join(name)
-}
-
-/// A directory of the build that the packages are installed into, once: what is begun and not finished
-/// is begun again.
-fn installed(name: &str, install: impl FnOnce(&Path) -> Result<(), String>) -> Result<PathBuf, String> {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let done = place.join("installed");
-    let wanted = format!("{NODE:?}{PYTHON:?}");
-    if std::fs::read_to_string(&done).is_ok_and(|found| found == wanted) {
-        return Ok(place);
-    }
-    let _ = std::fs::remove_dir_all(&place);
-    std::fs::create_dir_all(&place).map_err(|error| error.to_string())?;
-    install(&place)?;
-    std::fs::write(done, wanted).map_err(|error| error.to_string())?;
-    Ok(place)
-}
-
-fn quietly(command: &mut Command) -> Result<(), String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() { Ok(()) } else { Err(format!("{} {said}", output.status)) }
 }
 
 /// The headers of each order; the last line that the program prints.

@@ -1,0 +1,4 @@
+//! The API by tools and clients that others wrote: the description is linted, the daemon is held to it, and the
+//! change stream is followed by libraries of npm and PyPI.
+
+mod description;
