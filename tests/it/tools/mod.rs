@@ -2,3 +2,5 @@
 //! change stream is followed by libraries of npm and PyPI.
 
 mod description;
+mod followers;
+mod relay;
