@@ -22,13 +22,14 @@ const LIMIT_DEFAULT: u64 = 100;
 pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let window = Window::of(call)?;
     let since = since(call)?;
+    // a stream has no use for these two, but what is wrong with them is said all the same
+    let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize;
+    let wait = Duration::from_secs(call.query.seconds("wait", WAIT_SECONDS_MAX)?.unwrap_or_default());
     if wants_events(call) {
         let pass = call.app().keys.pass(&call.head.headers).ok_or(Fault::Unauthorized)?;
         return Ok(stream::open(call.client, call.share(), window, since, pass));
     }
     let mut since = window.seq_of(since)?;
-    let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize;
-    let wait = Duration::from_secs(call.query.seconds("wait", WAIT_SECONDS_MAX)?.unwrap_or_default());
     let (asked_at, window) = (Mark::now(), Arc::new(window));
     let (mut durable, mut end) = (window.reader.subscribe(), call.app().streams_end());
     loop {

@@ -75,26 +75,36 @@ pub async fn prices(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let filter = filter(call)?;
     match ids.len() {
         0 => page(call, filter, Show::Price(quote)).await,
-        1..=IDS_MAX => prices_of(call, ids, quote).await,
+        1..=IDS_MAX => {
+            // there is one page, but what is wrong with a parameter is said all the same
+            place(call)?;
+            prices_of(call, ids, quote).await
+        }
         _ => Err(Fault::query("id", "is given more than 500 times")),
     }
 }
 
 async fn page(call: &Call<'_>, filter: Filter, show: Show) -> Result<Response<Body>, Fault> {
     let app = call.app();
-    let after = call.query.one("cursor")?;
-    let after = after.map(|text| Position::decode(&text).ok_or(Fault::BadCursor)).transpose()?;
+    let (after, limit) = place(call)?;
     let page = Page {
         reader: app.reader.clone(),
         partners: partners(call)?,
         after,
-        limit: call.query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize,
+        limit,
         filter,
         show,
         now: app.clock.now(),
     };
     let out = call.share().page(move || page.render()).await?;
     Ok(reply::json(StatusCode::OK, out))
+}
+
+/// After what a page begins, and how many items it has at most.
+fn place(call: &Call<'_>) -> Result<(Option<Position>, usize), Fault> {
+    let after = call.query.one("cursor")?;
+    let after = after.map(|text| Position::decode(&text).ok_or(Fault::BadCursor)).transpose()?;
+    Ok((after, call.query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize))
 }
 
 /// The partners that a list runs over, by name.

@@ -192,3 +192,24 @@ async fn callers_learn_who_they_are_and_what_they_may() {
     assert_eq!(body["partners"].as_array().unwrap().len(), 2);
     house.stop().await;
 }
+
+#[tokio::test]
+async fn a_number_out_of_its_bounds_is_refused_also_where_there_is_no_use_for_it() {
+    let house = stocked().await;
+    for (path, accept) in [
+        ("/api/assets/a%2F1?wait=31", "*/*"),
+        ("/api/me?wait=-1", "*/*"),
+        ("/api/prices?id=a%2F1&limit=0", "*/*"),
+        ("/api/prices?id=a%2F1&limit=1001", "*/*"),
+        ("/api/changes?wait=31", "text/event-stream"),
+        ("/api/changes?limit=0", "text/event-stream"),
+    ] {
+        let request = house.call("acme", Method::GET, path).header("accept", accept);
+        let (status, problem) = answer(request).await;
+        assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &json!("bad_query")), "{path}");
+    }
+    assert_eq!(house.get("acme", "/api/assets/a%2F1?wait=0").await.0, StatusCode::OK);
+    let (status, problem) = house.get("acme", "/api/assets/a%2F1/price?max_age=0").await;
+    assert!(status == StatusCode::OK || problem["code"] == "price_too_old", "{status} {problem}");
+    house.stop().await;
+}
