@@ -178,6 +178,11 @@ const UNIX_SCALE_MAX: u8 = 12;
 
 /// A number of a unit that is `micros_each` long, exactly; what is finer than a microsecond is cut.
 fn unix(text: &str, micros_each: i128) -> Option<Micros> {
+    // whole numbers, which nearly all are, need no exact arithmetic
+    if text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let at = i64::try_from(text.parse::<i128>().ok()? * micros_each).ok()?;
+        return (FIRST..=LAST).contains(&at).then_some(Micros(at));
+    }
     let (mantissa, scale) = Decimal::parse(text).ok()?.parts();
     let kept = scale.min(UNIX_SCALE_MAX);
     // a power of ten that fits no number is above every mantissa

@@ -68,6 +68,14 @@ impl<'a> FoundValue<'a> {
         FoundValue { raw: Cow::Borrowed(raw), parts: &[] }
     }
 
+    /// The same with the partner's words given their meaning; `None` for a word without one.
+    pub fn meant(self, field: &Field) -> Option<FoundValue<'a>> {
+        match meaning(field, self.raw) {
+            Meaning::Text(raw) => Some(FoundValue { raw, parts: self.parts }),
+            Meaning::Keep => None,
+        }
+    }
+
     /// Points a refusal to where the value was found.
     pub fn point(&self, refusal: Refusal) -> Refusal {
         point_to(self.parts, refusal)
@@ -124,11 +132,7 @@ impl<'a> Item<'a> {
 
     /// As `find`, with the partner's words given their meaning; a word without one is no value.
     pub fn value<'f: 'a>(&self, field: &'f Field) -> Result<Option<FoundValue<'a>>, Refusal> {
-        let Some(found) = self.find(field)? else { return Ok(None) };
-        Ok(match meaning(field, found.raw) {
-            Meaning::Text(raw) => Some(FoundValue { raw, parts: found.parts }),
-            Meaning::Keep => None,
-        })
+        Ok(self.find(field)?.and_then(|found| found.meant(field)))
     }
 
     /// The values at a place whose pointer steps into every element of an array by `*`; `None` where
@@ -277,12 +281,24 @@ pub fn spelled<'a>(field: &Field, raw: Cow<'a, str>) -> Cow<'a, str> {
         return raw;
     }
     let Ok(text) = json::string(&raw) else { return raw };
-    let text = if field.trim { text.trim() } else { &text };
-    Cow::Owned(json::quoted(&match field.case {
-        Some(Case::Lower) => text.to_ascii_lowercase(),
-        Some(Case::Upper) => text.to_ascii_uppercase(),
-        None => text.to_owned(),
-    }))
+    let trimmed = if field.trim { text.trim() } else { &text };
+    let spelled = match field.case {
+        Some(Case::Lower) if trimmed.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+            Cow::Owned(trimmed.to_ascii_lowercase())
+        }
+        Some(Case::Upper) if trimmed.bytes().any(|byte| byte.is_ascii_lowercase()) => {
+            Cow::Owned(trimmed.to_ascii_uppercase())
+        }
+        _ => Cow::Borrowed(trimmed),
+    };
+    // nearly all are spelled so already
+    if matches!(spelled, Cow::Borrowed(same) if same.len() == text.len()) {
+        drop(spelled);
+        drop(text);
+        return raw;
+    }
+    let quoted = json::quoted(&spelled);
+    Cow::Owned(quoted)
 }
 
 /// Whether a value is one of the field's words for none.
@@ -292,9 +308,9 @@ pub fn is_none(field: &Field, raw: &str) -> bool {
     }
     let word = word(raw);
     // 0, 0.0 and 0e3 are one number
-    let is_zero = |text: &str| text.parse::<f64>() == Ok(0.0);
-    let number = json::kind(raw) == Kind::Number;
-    field.none.iter().any(|none| *none == word || (number && is_zero(none) && is_zero(raw)))
+    let mut mantissa = raw.bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
+    let is_zero = json::kind(raw) == Kind::Number && !mantissa.any(|byte| matches!(byte, b'1'..=b'9'));
+    field.none.iter().any(|none| *none == word || (is_zero && none.parse::<f64>() == Ok(0.0)))
 }
 
 /// What a value says as a word: a string's value, or the source text of anything else.

@@ -248,10 +248,8 @@ impl<'a> Record<'a> {
     }
 
     fn time(&mut self, time: &'a TimeField) -> Result<Option<Micros>, Refusal> {
-        if self.find(&time.field)?.is_none() {
-            return Ok(None);
-        }
-        let Some(found) = self.item.value(&time.field)? else { return Ok(None) };
+        let Some(found) = self.find(&time.field)? else { return Ok(None) };
+        let Some(found) = found.meant(&time.field) else { return Ok(None) };
         time::read(&found, &time.reading, &mut self.lints).map(Some).map_err(|refusal| found.point(refusal))
     }
 
