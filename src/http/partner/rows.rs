@@ -268,7 +268,12 @@ mod tests {
             let mut names: Vec<_> =
                 row.parameters.iter().chain(of_reads).map(|name| (*name).to_owned()).collect();
             names.sort();
-            ((row.path.to_owned(), row.method.to_string()), names)
+            // a hook's sender has no key that could stand for its partner
+            let path = match row.handler {
+                PartnerHandler::Hook(_) => row.path.replacen("/api/", "/api/partners/{partner}/", 1),
+                _ => row.path.to_owned(),
+            };
+            ((path, row.method.to_string()), names)
         });
         assert_eq!(described, rows.collect::<BTreeMap<_, _>>());
     }
