@@ -5,6 +5,7 @@ use crate::codec::reserved::{self, Refusal};
 use crate::domain::mapping::{Field, IdMapping, Place};
 use crate::domain::{AssetId, Rule};
 use compact_str::CompactString;
+use std::borrow::Cow;
 
 /// The id of a record that has one.
 pub fn one(item: &Item<'_>, mapping: &IdMapping) -> Result<AssetId, Refusal> {
@@ -65,12 +66,12 @@ pub fn joined<'a>(
 ) -> Result<AssetId, Refusal> {
     let mut whole = String::new();
     for (place, (found, field)) in parts.zip(&mapping.parts).enumerate() {
-        let raw = match meaning(field, found.raw.clone()) {
-            Meaning::Text(raw) => raw,
-            Meaning::Keep => found.raw.clone(),
-        };
         // each part by itself is what could be an id
-        let id = reserved::id(&raw, Rule::F2).map_err(|refusal| found.point(refusal))?;
+        let id = match meaning(field, Cow::Borrowed(&*found.raw)) {
+            Meaning::Text(raw) => reserved::id(&raw, Rule::F2),
+            Meaning::Keep => reserved::id(&found.raw, Rule::F2),
+        };
+        let id = id.map_err(|refusal| found.point(refusal))?;
         if mapping.parts.len() == 1 {
             return Ok(id);
         }

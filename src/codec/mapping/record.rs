@@ -188,7 +188,8 @@ impl<'a> Record<'a> {
         let mut named = Vec::with_capacity(self.item.members.len());
         for (name, raw) in &self.item.members {
             let has_its_place = matches!(name.as_ref(), "id" | "updated_at" | "price");
-            if has_its_place || mapping.members.contains_key(name.as_ref()) || !mapping.rules.pass(name) {
+            let is_mapped = || mapping.members.keys().any(|own| *own == name);
+            if has_its_place || is_mapped() || !mapping.rules.pass(name) {
                 continue;
             }
             reserved::check_member(name, raw, self.policy)?;

@@ -1,7 +1,7 @@
 //! The bytes of a document: a window that is filled as it is read, and grows to hold one value.
 
 use super::envelope::SnapshotError;
-use crate::codec::json::{Fault, Rules, Scanner};
+use crate::codec::json::{DEPTH_MAX, Fault, Rules, Scanner};
 use std::io::{ErrorKind, Read};
 
 /// Bytes read at once; many records for each refill.
@@ -112,6 +112,21 @@ impl<R: Read> Source<R> {
         }
     }
 
+    /// The same by brackets and quotes alone, for a walk behind which another one checks the syntax.
+    pub fn skimmed_length(&mut self, bytes_max: usize) -> Result<Option<usize>, SnapshotError> {
+        loop {
+            let window = self.window();
+            match skimmed(window) {
+                Some(length) if length < window.len() || self.ended => {
+                    return Ok((length <= bytes_max).then_some(length));
+                }
+                None if self.ended => return Err(truncated(self.offset + window.len() as u64)),
+                _ if window.len() > bytes_max => return Ok(None),
+                _ => self.fill().map(|_| ())?,
+            }
+        }
+    }
+
     /// The next byte that is no space after `length` more bytes; nothing is passed.
     pub fn byte_after(&mut self, length: usize) -> Result<Option<u8>, SnapshotError> {
         let mut at = length;
@@ -174,6 +189,44 @@ impl<R: Read> Source<R> {
     }
 }
 
+/// Where the value ends that these bytes begin with, if they are JSON; `None` where that is not among them.
+fn skimmed(bytes: &[u8]) -> Option<usize> {
+    let (mut depth, mut at) = (0usize, 0);
+    loop {
+        match *bytes.get(at)? {
+            b'"' => at += string_length(&bytes[at..])?,
+            // deeper than is taken: what stands here is then no end of a record
+            b'{' | b'[' if depth == DEPTH_MAX => return Some(at),
+            b'{' | b'[' => (depth, at) = (depth + 1, at + 1),
+            b'}' | b']' if depth > 0 => (depth, at) = (depth - 1, at + 1),
+            _ if depth > 0 => {
+                at += 1;
+                continue;
+            }
+            // a number or a word ends before what follows it
+            _ => {
+                let is_end = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n');
+                return Some(bytes[at..].iter().position(is_end).map_or(bytes.len(), |length| at + length));
+            }
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// Of a string with its quotes.
+fn string_length(bytes: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[at] == b'"' {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
 pub(super) fn truncated(offset: u64) -> SnapshotError {
     let detail = "the document ends before its JSON is closed: serve it whole".to_owned();
     SnapshotError { code: "truncated", offset, detail }
@@ -182,4 +235,33 @@ pub(super) fn truncated(offset: u64) -> SnapshotError {
 fn bad_utf8(offset: u64) -> SnapshotError {
     let detail = "this is not UTF-8: serve the document as UTF-8".to_owned();
     SnapshotError { code: "bad_utf8", offset, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_skimmed_ends_where_its_json_does() {
+        for value in [
+            r#"{"a":[1,{"b":"}]\\\""}],"c":"\\"}"#,
+            "[]",
+            "{}",
+            r#""a\"b""#,
+            "-1.5e3",
+            "null",
+            r#"[["]"],{}]"#,
+            "7",
+        ] {
+            for rest in [",{}", "}", " ]", "\n"] {
+                let text = format!("{value}{rest}");
+                assert_eq!(skimmed(text.as_bytes()), Some(value.len()), "{text}");
+            }
+            if value.starts_with(['{', '[', '"']) {
+                for end in 0..value.len() {
+                    assert_eq!(skimmed(&value.as_bytes()[..end]), None, "{end} bytes of {value}");
+                }
+            }
+        }
+    }
 }

@@ -175,14 +175,18 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
 
     /// One record; of an object's member its name, and where that begins.
     pub(super) fn record(&mut self, key: Option<(CompactString, u64)>) -> Result<(), SnapshotError> {
-        let Some(length) = self.source.value_length(self.limits.record_bytes_max)? else {
-            return Err(self.record_too_large());
+        let bytes_max = self.limits.record_bytes_max;
+        // what stands above is gathered in a walk of its own, behind which this one's records are checked
+        let length = match self.gathers() {
+            true => self.source.skimmed_length(bytes_max)?,
+            false => self.source.value_length(bytes_max)?,
         };
+        let Some(length) = length else { return Err(self.record_too_large()) };
         if self.records == self.limits.records_max {
             let detail = format!("more than {} records: raise `records_max`", self.limits.records_max);
             return Err(self.fault("too_many_records", detail));
         }
-        let (text, offset) = (self.source.text(length)?, self.source.offset());
+        let offset = self.source.offset();
         let lead = key.as_ref().map_or(0, |(_, at)| offset - at);
         let Ok(lead) = u32::try_from(lead) else {
             return Err(self.fault("malformed", "there is too much blank space between a key and its value"));
@@ -198,6 +202,7 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
             let key = key.as_ref().map(|(name, _)| name.as_str());
             let around = Around { key, above: parents.of(element).map(AsRef::as_ref), headers: None };
             let (record, page) = (self.records, self.page);
+            let text = self.source.text(length)?;
             visit(RawRecord { record, offset, lead, page, element, around, text });
         }
         self.records += 1;
