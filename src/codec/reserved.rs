@@ -89,8 +89,8 @@ pub(super) fn id_text(text: &str, rule: Rule) -> Result<AssetId, Refusal> {
 /// An amount: a string of digits or a JSON number, read exactly (P4).
 pub(super) fn amount(raw: &str, policy: &Policy) -> Result<Decimal, Refusal> {
     match json::kind(raw) {
-        Kind::String => amount_text(&text(raw, Rule::P4)?, policy),
-        Kind::Number => amount_text(raw, policy),
+        Kind::String => amount_text(&text(raw, Rule::P4)?, 0, policy),
+        Kind::Number => amount_text(raw, 0, policy),
         Kind::Null => Err(Refusal::new(
             Rule::P4,
             "amount_null",
@@ -104,9 +104,9 @@ pub(super) fn amount(raw: &str, policy: &Policy) -> Result<Decimal, Refusal> {
     }
 }
 
-/// The same of its digits alone.
-pub(super) fn amount_text(text: &str, policy: &Policy) -> Result<Decimal, Refusal> {
-    let amount = Decimal::parse(text).map_err(|e| {
+/// The same of its digits alone, times a power of ten.
+pub(super) fn amount_text(text: &str, power: i32, policy: &Policy) -> Result<Decimal, Refusal> {
+    let amount = Decimal::parse_scaled(text, power).map_err(|e| {
         let (digits, scale) = (Decimal::DIGITS_MAX, Decimal::SCALE_MAX);
         let hint = match e {
             DecimalError::Syntax => "send the amount as plain digits, such as \"101.25\"".to_owned(),

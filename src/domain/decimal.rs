@@ -38,6 +38,11 @@ impl Decimal {
     /// Reads a JSON number's text, or the same in a string: an optional minus, digits, fraction
     /// and exponent. Errs for leading zeros, plus signs and white space, and beyond the bounds.
     pub fn parse(text: &str) -> Result<Decimal, DecimalError> {
+        Decimal::parse_scaled(text, 0)
+    }
+
+    /// The same times a power of ten, exactly: -2 reads cents.
+    pub fn parse_scaled(text: &str, power: i32) -> Result<Decimal, DecimalError> {
         let bytes = text.as_bytes();
         let (negative, digits) = match bytes.first() {
             Some(b'-') => (true, &bytes[1..]),
@@ -45,7 +50,7 @@ impl Decimal {
         };
         let (mantissa, exponent) = split_exponent(digits)?;
         let (whole, fraction) = split_point(mantissa)?;
-        Self::assemble(negative, whole, fraction, exponent)
+        Self::assemble(negative, whole, fraction, exponent + i64::from(power))
     }
 
     /// The amount of the parts that `parts` gives, as they are stored; `None` beyond the bounds.

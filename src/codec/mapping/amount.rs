@@ -39,11 +39,7 @@ pub fn read(
     };
     let digits = point(digits, field.decimal_comma)?;
     let power = i32::from(field.scale) + exponent.map_or(Ok(0), read_exponent)?;
-    let amount = match power {
-        0 => reserved::amount_text(&digits, policy)?,
-        _ => reserved::amount_text(&scaled(&digits, power)?, policy)?,
-    };
-    Ok(Money { amount, currency })
+    Ok(Money { amount: reserved::amount_text(&digits, power, policy)?, currency })
 }
 
 /// `15.00 USD` or `USD 15.00`, with any white space or none between the two.
@@ -93,17 +89,6 @@ fn read_exponent(raw: &str) -> Result<i32, Refusal> {
     exponent.ok_or_else(|| {
         Refusal::new(Rule::P4, "exponent", "the exponent must be a whole number, such as -8 for 10^-8")
     })
-}
-
-/// The same digits with their exponent moved.
-fn scaled(digits: &str, power: i32) -> Result<String, Refusal> {
-    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()),
-        None => (digits, Some(0)),
-    };
-    // what is no number of ours is refused as such, unscaled
-    let moved = exponent.and_then(|exponent| exponent.checked_add(power));
-    Ok(moved.map_or_else(|| digits.to_owned(), |exponent| format!("{mantissa}e{exponent}")))
 }
 
 #[cfg(test)]

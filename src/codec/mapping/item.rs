@@ -280,25 +280,31 @@ pub fn spelled<'a>(field: &Field, raw: Cow<'a, str>) -> Cow<'a, str> {
     if (field.case.is_none() && !field.trim) || json::kind(&raw) != Kind::String {
         return raw;
     }
-    let Ok(text) = json::string(&raw) else { return raw };
-    let trimmed = if field.trim { text.trim() } else { &text };
-    let spelled = match field.case {
-        Some(Case::Lower) if trimmed.bytes().any(|byte| byte.is_ascii_uppercase()) => {
-            Cow::Owned(trimmed.to_ascii_lowercase())
-        }
-        Some(Case::Upper) if trimmed.bytes().any(|byte| byte.is_ascii_lowercase()) => {
-            Cow::Owned(trimmed.to_ascii_uppercase())
-        }
-        _ => Cow::Borrowed(trimmed),
+    // letters and blanks are the same in a JSON text without escapes as in what it says
+    let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let Some(inner) = inner.filter(|inner| !inner.contains('\\')) else {
+        let Ok(text) = json::string(&raw) else { return raw };
+        let text = if field.trim { text.trim() } else { &text };
+        return Cow::Owned(json::quoted(&in_case(field.case, text)));
     };
-    // nearly all are spelled so already
-    if matches!(spelled, Cow::Borrowed(same) if same.len() == text.len()) {
-        drop(spelled);
-        drop(text);
-        return raw;
+    let trimmed = if field.trim { inner.trim() } else { inner };
+    match in_case(field.case, trimmed) {
+        // nearly all are spelt so already
+        Cow::Borrowed(same) if same.len() == inner.len() => raw,
+        spelt => Cow::Owned(["\"", &*spelt, "\""].concat()),
     }
-    let quoted = json::quoted(&spelled);
-    Cow::Owned(quoted)
+}
+
+fn in_case(case: Option<Case>, text: &str) -> Cow<'_, str> {
+    match case {
+        Some(Case::Lower) if text.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+            Cow::Owned(text.to_ascii_lowercase())
+        }
+        Some(Case::Upper) if text.bytes().any(|byte| byte.is_ascii_lowercase()) => {
+            Cow::Owned(text.to_ascii_uppercase())
+        }
+        _ => Cow::Borrowed(text),
+    }
 }
 
 /// Whether a value is one of the field's words for none.
