@@ -8,7 +8,7 @@ use super::secret::{is_header_name, secret};
 use super::units::{GIB, KIB, seconds};
 use super::{Credentials, FeedSettings};
 use crate::domain::Mapping;
-use crate::domain::mapping::Repeated;
+use crate::domain::mapping::{PathStep, Repeated};
 use crate::rules::policy::{Absent, FeedKind, Policy, RecordTime};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -80,12 +80,21 @@ fn mapping_of(section: Section<'_>, is_paged: bool, is_of_prices: bool) -> Mappi
         refuse_what_prices_lack(&section, &Mapping::MEMBERS);
         refuse_what_prices_lack(&section, &["updated_at", "keep", "drop", "constants", "repeated"]);
     }
+    let (says_records, says_prices) = (section.has("records"), section.has("price") || section.has("quotes"));
     let mapping = feed_mapping(section);
     let mapping = Mapping { count: mapping.count.filter(|_| is_believed), ..mapping };
-    match is_of_prices {
-        true => Mapping { updated_at: None, repeated: Repeated::Each, ..mapping },
-        false => mapping,
+    if !is_of_prices {
+        return mapping;
     }
+    let mut mapping = Mapping { updated_at: None, repeated: Repeated::Each, ..mapping };
+    // what is not said is as in a push: an envelope of `prices`, each a record of its own
+    if !says_records {
+        mapping.records.steps = vec![PathStep::Into("prices".into())];
+    }
+    if !says_prices {
+        mapping.quotes.iter_mut().for_each(|quote| (quote.each, quote.is_own) = (None, false));
+    }
+    mapping
 }
 
 /// F8: a feed of prices says nothing of documents, and nothing by what it lacks.

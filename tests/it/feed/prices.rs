@@ -22,6 +22,16 @@ currency = "/currency"
 as_of = "/as_of"
 "#;
 
+/// A document of assets, read for its prices alone.
+const OF_ASSETS: &str = r#"records = "/assets"
+[[feed.mapping.quotes]]
+each = "/price"
+name = "/quote"
+amount = "/amount"
+currency = "/currency"
+as_of = "/as_of"
+"#;
+
 /// A time so many seconds from the start of the stage.
 fn at(seconds: i64) -> String {
     time::format(START.plus(seconds * Micros::SECOND))
@@ -260,7 +270,7 @@ async fn f7_another_kind_reads_the_same_bytes_again() {
     stage.house.delete("acme", "/api/assets/a").await;
     let mut settings = stage.house.settings.clone();
     let kept = settings.partners[0].clone();
-    taken_over(&mut settings.partners[0], of_prices(""));
+    taken_over(&mut settings.partners[0], of_prices(OF_ASSETS));
     stage.house.daemon().reconfigure(settings.clone()).await.expect("sound");
     let report = stage.fetch().await;
     assert_eq!((&report["status"], count(&report, "created")), (&json!("applied"), 0), "{report}");
@@ -283,7 +293,7 @@ async fn f8_held_deletes_of_a_feed_of_assets_are_neither_confirmed_nor_cancelled
     stage.serve(body(0..5, -800)).await;
     assert_eq!(stage.states().await, ["held"]);
     let mut settings = stage.house.settings.clone();
-    taken_over(&mut settings.partners[0], of_prices(""));
+    taken_over(&mut settings.partners[0], of_prices(OF_ASSETS));
     stage.house.daemon().reconfigure(settings).await.expect("sound");
     for (ids, seconds) in [(0..5, -700), (0..4, -600), (0..3, -500), (0..10, -400)] {
         assert_eq!(stage.serve(body(ids, seconds)).await["status"], "applied");
@@ -324,9 +334,9 @@ async fn a_feed_of_prices_without_any_price_says_so() {
         taken_over(partner, of_prices("records = \"/prices\"\nid = \"/asset\""));
     })
     .await;
-    let report = stage.serve(file(-900, &json!([price("a", "1", None)]))).await;
+    let report = stage.serve(file(-900, &json!([{"asset": "a", "value": "1"}]))).await;
     let fault = &report["faults"][0];
-    assert_eq!((&fault["code"], &fault["pointer"]), (&json!("nothing_found"), &json!("/price")), "{report}");
+    assert_eq!((&fault["code"], &fault["pointer"]), (&json!("nothing_found"), &json!("/amount")), "{report}");
     stage.house.stop().await;
 }
 
@@ -456,4 +466,25 @@ async fn f8_pushes_and_files_of_prices_end_alike_in_whatever_order_they_come() {
         let other = merged(&mut random, &pushes, &files);
         assert_eq!(ends_in(&other).await, wanted, "seed {seed}: {first:?} and {other:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f8_a_document_of_the_shape_that_is_pushed_needs_no_mapping() {
+    let mut stage =
+        Stage::open_at(START, Some(file(-1_000, &json!([]))), |partner| taken_over(partner, of_prices("")))
+            .await;
+    stage.wait(Micros::SECOND);
+    push(&stage, "a").await;
+    let pushed = |amount: &str, seconds: i64| {
+        json!([{"id": "a", "amount": amount, "currency": "EUR", "as_of": at(seconds)},
+               {"id": "a", "quote": "nav", "amount": "9", "currency": "EUR", "as_of": at(seconds), "market": "closed"}])
+    };
+    let report = stage.serve(file(-400, &pushed("5", -500))).await;
+    assert_eq!((&report["faults"], count(&report, "prices")), (&Value::Null, 2), "{report}");
+    let a = shown(&stage, "a").await;
+    assert_eq!((&a["price"]["amount"], &a["quotes"]["nav"]["state"]), (&json!("5"), &json!("closed")), "{a}");
+    let report = stage.serve(Served::json(pushed("6", -300).to_string())).await;
+    assert_eq!((&report["faults"], count(&report, "prices")), (&Value::Null, 2), "the array alone: {report}");
+    assert_eq!(shown(&stage, "a").await["price"]["amount"], "6");
+    stage.house.stop().await;
 }
