@@ -85,7 +85,7 @@ impl Follower {
 }
 
 /// An asset without what a later change of another member, or waiting alone, changes.
-fn settled(asset: &Value) -> Value {
+pub(super) fn settled(asset: &Value) -> Value {
     let mut asset = asset.clone();
     if let Some(price) = asset.get_mut("price").and_then(Value::as_object_mut) {
         price.remove("age_seconds");
@@ -95,15 +95,15 @@ fn settled(asset: &Value) -> Value {
 }
 
 /// The program, the way to it that can be cut, and what is pushed.
-struct House {
+pub(super) struct House {
     program: Option<Program>,
-    relay: Relay,
+    pub(super) relay: Relay,
     client: Client,
     pushed: u32,
 }
 
 impl House {
-    async fn start(directory: &Path) -> House {
+    pub(super) async fn start(directory: &Path) -> House {
         configure(directory, "acme");
         let program = Program::start(directory).await;
         let relay = Relay::start(program.address).await;
@@ -111,12 +111,16 @@ impl House {
         House { program: Some(program), relay, client, pushed: 0 }
     }
 
+    pub(super) fn stop(mut self) {
+        self.program.take().expect("it runs").kill();
+    }
+
     fn program(&self) -> &Program {
         self.program.as_ref().expect("it runs")
     }
 
     /// `kill -9`, and a start on what `happens` to the store meanwhile.
-    async fn restart_over(&mut self, directory: &Path, happens: impl FnOnce(&Path)) {
+    pub(super) async fn restart_over(&mut self, directory: &Path, happens: impl FnOnce(&Path)) {
         self.program.take().expect("it runs").kill();
         happens(&directory.join("store"));
         let program = Program::start(directory).await;
@@ -125,7 +129,7 @@ impl House {
     }
 
     /// Assets with names beyond ASCII, prices, and every so often a delete.
-    async fn push(&mut self, times: u32) {
+    pub(super) async fn push(&mut self, times: u32) {
         for n in self.pushed..self.pushed + times {
             let path = format!("/api/assets/{}", n % 37);
             let (method, body) = match n % 5 {
@@ -164,7 +168,7 @@ impl House {
     }
 
     /// Its cursor, and the assets by id.
-    async fn export(&self) -> (String, BTreeMap<String, Value>) {
+    pub(super) async fn export(&self) -> (String, BTreeMap<String, Value>) {
         let request = self.client.get(self.program().url("/api/export")).bearer_auth(key("acme"));
         let text = request.send().await.unwrap().text().await.unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -185,12 +189,12 @@ impl House {
     }
 }
 
-fn put_back(copy: &Path, store: &Path) {
+pub(super) fn put_back(copy: &Path, store: &Path) {
     std::fs::remove_dir_all(store).unwrap();
     copy_files(store, copy);
 }
 
-fn copy_files(to: &Path, from: &Path) {
+pub(super) fn copy_files(to: &Path, from: &Path) {
     std::fs::create_dir_all(to).unwrap();
     let entries = std::fs::read_dir(from).unwrap().map(Result::unwrap);
     for entry in entries.filter(|entry| entry.path().is_file()) {
@@ -236,7 +240,7 @@ async fn follow_through_it_all(libraries: &[&'static str], program: impl Fn() ->
         assert_eq!(follower.resets().len(), 1, "{}", follower.library);
     }
     drop(followers);
-    house.program.take().expect("it runs").kill();
+    house.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
