@@ -1,5 +1,6 @@
 //! One connection: hyper, a slow tick that takes its pulse, and the order to stop.
 
+use super::request_id;
 use super::wire::Wire;
 use crate::clock::sleep;
 use crate::http::admin::{self, AdminRoutes};
@@ -79,12 +80,14 @@ async fn answer(
     client.pulse.body_awaits(!request.body().is_end_stream());
     let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let is_last = request.headers().get(CONNECTION).is_some_and(|value| value == "close");
-    let mut response = match desk {
+    let id = request_id::of(request.headers());
+    let response = match desk {
         Desk::Partner(routes) => partner::answer(client, routes, request).await,
         // boxed: else each push is moved with the room that an operator's call would take
         Desk::Admin(routes) => Box::pin(admin::answer(client, routes, request)).await,
     };
     let is_stream = body::is_stream(response.body());
+    let mut response = request_id::put(response, id).await;
     if is_chunked {
         // hyper drops a Content-Length that stood beside it, and we cannot know whether there
         // was one: a proxy that believed it would see another end of this request than we did

@@ -2,6 +2,7 @@
 
 mod connection;
 mod files;
+mod request_id;
 mod server;
 mod slots;
 mod wire;

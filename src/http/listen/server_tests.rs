@@ -86,8 +86,9 @@ async fn b13_b18_unknown_paths_methods_and_keys_get_their_answers() {
     let body = |reply: &str| reply.split_once("\r\n\r\n").unwrap().1.to_owned();
     assert!(status(&none) == "401" && none.contains("www-authenticate: Bearer"), "{none}");
     assert_eq!(body(&none), body(&wrong), "no key and a wrong one look the same");
-    let reader = "authorization: Bearer portal-token\r\n";
-    let foreign = raw(at, &get("/api/partners/other/assets", "authorization: Bearer acme-key\r\n")).await;
+    let reader = "authorization: Bearer portal-token\r\nx-request-id: 1\r\n";
+    let partner = "authorization: Bearer acme-key\r\nx-request-id: 1\r\n";
+    let foreign = raw(at, &get("/api/partners/other/assets", partner)).await;
     let unknown = raw(at, &get("/api/partners/other/assets", reader)).await;
     assert_eq!((status(&foreign), body(&foreign)), ("404", body(&unknown)));
     let write = format!(

@@ -100,3 +100,26 @@ async fn the_description_for_programs_is_whole() {
     }
     house.stop().await;
 }
+
+#[tokio::test]
+async fn every_answer_bears_the_id_of_its_request_and_every_problem_says_it() {
+    let house = House::with(&["acme"], Clock::system()).await;
+    let sent = house.call("acme", Method::GET, "/api/assets/nobody").header("x-request-id", "req-7");
+    let response = sent.send().await.unwrap();
+    assert_eq!(
+        (response.status(), &response.headers()["x-request-id"]),
+        (StatusCode::NOT_FOUND, &"req-7".parse().unwrap())
+    );
+    let length = response.content_length();
+    let text = response.text().await.unwrap();
+    let problem: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&problem["request_id"], length), (&json!("req-7"), Some(text.len() as u64)));
+    let mut ids = std::collections::BTreeSet::new();
+    for path in ["/api/me", "/api/me", "/docs", "/nothing"] {
+        let response =
+            house.call("acme", Method::GET, path).header("x-request-id", "no id\"").send().await.unwrap();
+        ids.insert(response.headers()["x-request-id"].to_str().unwrap().to_owned());
+    }
+    assert!(ids.len() == 4 && ids.iter().all(|id| id.len() == 16), "{ids:?}");
+    house.stop().await;
+}
