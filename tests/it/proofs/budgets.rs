@@ -297,6 +297,12 @@ async fn a4_a_large_batch_on_a_slow_disk_does_not_stop_other_connections() {
     let fill: Vec<Value> =
         (0..400).map(|n| value!({"id": format!("a{n:03}"), "text": "x".repeat(2_000)})).collect();
     assert_eq!(house.post("acme", "/api/assets", &fill.into()).await.0, StatusCode::OK);
+    crate::support::house::wait_for("most of them to be in the tables", async || {
+        let text = house.admin(Method::GET, "/metrics").send().await.ok()?.text().await.ok()?;
+        let held = text.lines().find_map(|line| line.strip_prefix("tidegate_overlay_bytes "))?;
+        (held.parse::<f64>().ok()? < 200_000.0).then_some(())
+    })
+    .await;
 
     held.hold(true);
     // where the one thread waits for the disk nothing here would ever end
