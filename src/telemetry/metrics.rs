@@ -17,9 +17,10 @@ pub use pushes::{DeliveryMetrics, GapMetrics};
 use crate::domain::{Outcome, PartnerName};
 use catalogue::{
     ACTOR_RESTARTS, AMBIGUOUS, BUILD_INFO, CHECKPOINT_SECONDS, CLOCK_BEHIND, COMMIT_CHANGES, COMMIT_FAILURES,
-    COMMIT_SECONDS, HTTP_REQUESTS, LOG_DROPPED, OVERLAY_BYTES, PARKED_PRICES, PARTNER_UP, PUSH_DURABLE,
-    PUSH_ITEMS, PUSH_REQUESTS, QUARANTINE_CLOSED, QUARANTINE_DROPPED, QUARANTINE_ROWS, QUEUE_BYTES,
-    RECOVERY_CHANGES, RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_RESETS, SSE_STREAMS, STORE_DAMAGED,
+    COMMIT_SECONDS, COMMIT_SETS, HTTP_REQUESTS, LOG_DROPPED, OVERLAY_BYTES, PARKED_PRICES, PARTNER_UP,
+    PUSH_DURABLE, PUSH_ITEMS, PUSH_REQUESTS, QUARANTINE_CLOSED, QUARANTINE_DROPPED, QUARANTINE_ROWS,
+    QUEUE_BYTES, RECOVERY_CHANGES, RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_RESETS, SSE_STREAMS,
+    STORE_DAMAGED,
 };
 use metrics::{Counter, Gauge, Histogram, Recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
@@ -65,6 +66,7 @@ struct Inner {
     push_durable: Histogram,
     commit_seconds: Histogram,
     commit_changes: Histogram,
+    commit_sets: Histogram,
     commit_failures: ByReason,
     queue_bytes: Gauge,
     overlay_bytes: Gauge,
@@ -94,6 +96,7 @@ impl Metrics {
             push_durable: new_histogram(&recorder, PUSH_DURABLE),
             commit_seconds: new_histogram(&recorder, COMMIT_SECONDS),
             commit_changes: new_histogram(&recorder, COMMIT_CHANGES),
+            commit_sets: new_histogram(&recorder, COMMIT_SETS),
             commit_failures: by(COMMIT_FAILURES, "reason", &COMMIT_FAILURE_REASONS),
             queue_bytes: new_gauge(&recorder, QUEUE_BYTES, &[]),
             overlay_bytes: new_gauge(&recorder, OVERLAY_BYTES, &[]),

@@ -100,15 +100,16 @@ impl WriterLoop {
         let began = Mark::now();
         let mut waiting = Vec::with_capacity(group.len());
         let mut sets: Vec<WriteSet> = Vec::with_capacity(group.len());
-        let mut changes = 0;
+        let (mut changes, mut writing) = (0, 0);
         for pending in group {
             waiting.push((changes, pending.ack, pending.ticket));
             changes += pending.set.changes.len();
+            writing += usize::from(!pending.set.changes.is_empty());
             sets.push(pending.set);
         }
         let committed = self.writer.commit(&mut sets, self.clock.now())?;
         if changes > 0 {
-            self.metrics.commit_finished(began.elapsed(), changes);
+            self.metrics.commit_finished(began.elapsed(), (writing, changes));
         }
         for (offset, ack, ticket) in waiting {
             if let Some((durable, ticket)) = ticket {

@@ -39,6 +39,7 @@ pub(super) const PUSH_REQUESTS: &str = "tidegate_push_requests_total";
 pub(super) const PUSH_DURABLE: &str = "tidegate_push_durable_seconds";
 pub(super) const COMMIT_SECONDS: &str = "tidegate_commit_seconds";
 pub(super) const COMMIT_CHANGES: &str = "tidegate_commit_changes";
+pub(super) const COMMIT_SETS: &str = "tidegate_commit_sets";
 pub(super) const COMMIT_FAILURES: &str = "tidegate_commit_failures_total";
 pub(super) const QUEUE_BYTES: &str = "tidegate_queue_bytes";
 pub(super) const OVERLAY_BYTES: &str = "tidegate_overlay_bytes";
@@ -81,12 +82,13 @@ pub(super) const BUILD_INFO: &str = "tidegate_build_info";
 
 /// Every metric of the daemon.
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 44] = [
+pub const CATALOGUE: [Metric; 45] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
     metric(COMMIT_SECONDS, QUICK, "Duration of group commits, sync included."),
     metric(COMMIT_CHANGES, GROUP, "Changes in one group commit."),
+    metric(COMMIT_SETS, GROUP, "Write sets in one group commit: pushes, parts of runs, orders."),
     counter(COMMIT_FAILURES, &["reason"], "Group commits that failed; nothing of them was acknowledged."),
     metric(QUEUE_BYTES, MetricKind::Gauge, "Bytes of requests taken in and not yet answered."),
     metric(OVERLAY_BYTES, MetricKind::Gauge, "Bytes of changes that are durable but not yet checkpointed."),

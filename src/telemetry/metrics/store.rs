@@ -4,9 +4,10 @@ use super::Metrics;
 use std::time::Duration;
 
 impl Metrics {
-    /// A group of changes is durable.
-    pub fn commit_finished(&self, took: Duration, changes: usize) {
+    /// A group of so many write sets, with so many changes, is durable.
+    pub fn commit_finished(&self, took: Duration, (sets, changes): (usize, usize)) {
         self.0.commit_seconds.record(took);
+        self.0.commit_sets.record(sets as f64);
         self.0.commit_changes.record(changes as f64);
     }
 

@@ -25,7 +25,7 @@ fn published() -> (Metrics, String) {
     acme.feed().run_finished(RunStatus::Applied, &counts, Micros(1_500_000), Duration::from_secs(2));
     metrics.route("/api/prices", "POST").answered(200);
     metrics.push_durable(Duration::from_micros(700));
-    metrics.commit_finished(Duration::from_micros(400), 64);
+    metrics.commit_finished(Duration::from_micros(400), (3, 64));
     metrics.checkpoint_finished(Duration::from_millis(80));
     metrics.commit_failed("store");
     metrics.shed("partner_rate");

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// Beyond what the daemon takes at rest.
-const ABOVE_REST_MAX: u64 = 80 << 20;
+const ABOVE_REST_MAX: u64 = 64 << 20;
 const ASSETS: usize = 80;
 /// As many of them as one push may be about.
 const BATCH: usize = 60;
