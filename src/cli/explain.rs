@@ -1,8 +1,8 @@
 //! `tidegate explain`: why an asset is as it is, asked of a running daemon.
 
+use crate::codec::segment;
 use anyhow::{Context, bail};
 use clap::Args;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -16,9 +16,6 @@ const TOKEN_VARIABLE: &str = "TIDEGATE_TOKEN";
 const CALL_WITHIN: Duration = Duration::from_secs(30);
 /// Values are cut to this many characters in the table.
 const VALUE_CHARACTERS: usize = 48;
-/// What is escaped in a segment. A tilde too: a segment of one alone stands for something else.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
-
 /// Explain an asset: who wrote each member, when, and which writes lost by which rule.
 ///
 /// The token is a partner's key or a reader's token: from --token-file, else from the variable
@@ -86,11 +83,11 @@ impl Explain {
         let mut url = format!(
             "{}/api/partners/{}/assets/{}/explain",
             self.url.trim_end_matches('/'),
-            escape(partner),
-            escape(id)
+            segment(partner),
+            segment(id)
         );
         if let Some(member) = &self.member {
-            url += &format!("?member={}", escape(member));
+            url += &format!("?member={}", segment(member));
         }
         let client = reqwest::Client::builder().no_proxy().timeout(CALL_WITHIN).build()?;
         let response = client.get(url).bearer_auth(self.token()?).send().await?;
@@ -113,11 +110,6 @@ impl Explain {
         };
         Ok(token.trim().to_owned())
     }
-}
-
-/// Percent-encodes a text as one segment of a path, or one value of a query.
-fn escape(text: &str) -> PercentEncode<'_> {
-    utf8_percent_encode(text, RESERVED)
 }
 
 fn tell(told: &Told, out: &mut dyn Write) -> io::Result<()> {
@@ -234,11 +226,6 @@ fn table(out: &mut dyn Write, head: &[&str], rows: Vec<Vec<String>>) -> io::Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_id_is_escaped_as_one_segment() {
-        assert_eq!(escape("ibc/27394 ü~").to_string(), "ibc%2F27394%20%C3%BC%7E");
-    }
 
     #[test]
     fn a_reply_is_told_as_tables_without_control_characters() {

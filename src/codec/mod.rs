@@ -10,7 +10,10 @@ pub mod records;
 pub mod render;
 pub mod request;
 mod reserved;
+mod segment;
 pub mod signature;
 pub mod snapshot;
 pub mod suggest;
 pub mod time;
+
+pub use segment::segment;

@@ -3,7 +3,6 @@
 
 use crate::demo::truth::asset::{AssetStep, Price, SimulatedAsset, Snapshot};
 use crate::domain::Micros;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,14 +19,6 @@ pub fn parse_time(text: &str) -> Option<Micros> {
 /// A JSON string.
 pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-/// All but the unreserved characters of RFC 3986.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// One segment of a path: all but unreserved characters percent-encoded.
-pub fn segment(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 /// One price for `POST /api/prices`; without `id` for a price that stands inside an asset. The
@@ -184,7 +175,6 @@ mod tests {
 
     #[test]
     fn ids_fit_into_one_segment_and_times_read_back() {
-        assert_eq!(segment("RE/CH/00001 #ü"), "RE%2FCH%2F00001%20%23%C3%BC");
         assert_eq!(parse_time(&time(NOW)), Some(NOW));
     }
 }

@@ -4,9 +4,9 @@ use super::asset::{member, shown_members};
 use super::write::{at, name, text};
 use crate::codec::cursor;
 use crate::codec::json;
+use crate::codec::segment;
 use crate::domain::{AssetChange, AssetEvent, AssetId, ChangeKind, Committed, Micros, Origin, PriceChange};
 use crate::rules::price::reading::{self, PriceState, Shown};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Every type of change that readers see.
 pub const CHANGE_TYPES: [&str; 4] = ["asset.created", "asset.updated", "asset.deleted", "price.updated"];
@@ -126,9 +126,7 @@ fn document(out: &mut Vec<u8>, change: &AssetChange) {
 
 /// The canonical path of an asset: the id is one segment, whatever it holds.
 fn asset_path(partner: &str, id: &AssetId) -> String {
-    /// Unreserved by RFC 3986.
-    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-    format!("/api/partners/{partner}/assets/{}", utf8_percent_encode(id.as_str(), KEPT))
+    format!("/api/partners/{partner}/assets/{}", segment(id.as_str()))
 }
 
 fn price(

@@ -2,6 +2,7 @@
 
 use super::client::PushDelivery;
 use super::deliveries::DeliveryShares;
+use crate::codec::segment;
 use crate::demo::dice::Dice;
 use crate::demo::text;
 use crate::demo::truth::asset::{AssetStep, DEFAULT_CURRENCY, Price, TruthWrite};
@@ -64,7 +65,7 @@ pub fn first_deliveries(steps: &[AssetStep]) -> Vec<PushDelivery> {
 }
 
 fn asset(step: &AssetStep, dice: &mut Dice) -> PushDelivery {
-    let path = format!("/api/assets/{}", text::segment(&step.id));
+    let path = format!("/api/assets/{}", segment(&step.id));
     let (method, path, content_type) = match step.verb {
         Verb::Post => (Method::POST, "/api/assets".into(), JSON),
         Verb::Put if dice.chance(250) => (Method::PUT, "/api/assets".into(), JSON),
@@ -85,7 +86,7 @@ fn asset_body(step: &AssetStep) -> String {
 
 fn single_price(id: &str, price: &Price, dice: &mut Dice) -> PushDelivery {
     let (method, path, named) = match dice.chance(125) {
-        true => (Method::PUT, format!("/api/assets/{}/price", text::segment(id)), None),
+        true => (Method::PUT, format!("/api/assets/{}/price", segment(id)), None),
         false => (Method::POST, "/api/prices".into(), Some(id)),
     };
     let body = text::price(named, price, DEFAULT_CURRENCY).into();

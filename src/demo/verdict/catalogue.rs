@@ -1,6 +1,7 @@
 //! Reads the catalogue back as a portal would: with a reader's token, by pages and by address.
 
 use super::compare::{Difference, Discrepancy, compare_asset};
+use crate::codec::segment;
 use crate::demo::listed::{Catalogue, Listed, ListedPrice};
 use crate::demo::partner::client::{ApiClient, ClientError, object};
 use crate::demo::text;
@@ -44,7 +45,7 @@ impl Shelf<'_> {
         cursor: Option<String>,
         catalogue: &mut Catalogue,
     ) -> Result<Option<String>, ClientError> {
-        let from = cursor.map_or(String::new(), |cursor| format!("&cursor={}", text::segment(&cursor)));
+        let from = cursor.map_or(String::new(), |cursor| format!("&cursor={}", segment(&cursor)));
         let path = format!("/api/partners/{}/assets?status={status}&limit={PAGE}{from}", self.partner);
         let (answered, body) = self.client.get(self.reader_key, &path).await?;
         if answered != StatusCode::OK {
@@ -94,7 +95,7 @@ impl Shelf<'_> {
     }
 
     fn address(&self, asset: &SimulatedAsset) -> String {
-        format!("/api/partners/{}/assets/{}", self.partner, text::segment(&asset.id))
+        format!("/api/partners/{}/assets/{}", self.partner, segment(&asset.id))
     }
 }
 

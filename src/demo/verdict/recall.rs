@@ -3,11 +3,11 @@
 
 use super::catalogue::Shelf;
 use crate::clock::Clock;
+use crate::codec::segment;
 use crate::demo::listed::{Catalogue, Listed};
 use crate::demo::partner::Partner;
 use crate::demo::partner::client::{ApiClient, ClientError};
 use crate::demo::partner::ledger::Acknowledged;
-use crate::demo::text;
 use crate::domain::{Decimal, Micros};
 use reqwest::StatusCode;
 use std::fmt;
@@ -87,7 +87,7 @@ fn holds(listed: &Listed, (as_of, amount): &(Micros, String)) -> bool {
 }
 
 async fn gone(shelf: &Shelf<'_>, id: &str) -> Result<bool, ClientError> {
-    let path = format!("/api/partners/{}/assets/{}", shelf.partner, text::segment(id));
+    let path = format!("/api/partners/{}/assets/{}", shelf.partner, segment(id));
     let (status, _) = shelf.client.get(shelf.reader_key, &path).await?;
     Ok(status == StatusCode::GONE)
 }
