@@ -151,6 +151,29 @@ pub struct ValueAbove {
 }
 
 impl QuarantineRow {
+    /// A row of which nothing more is known.
+    pub fn of(kind: RefusedKind, origin: RefusedOrigin) -> QuarantineRow {
+        QuarantineRow {
+            kind,
+            rejected: false,
+            id: None,
+            quote: None,
+            code: String::new(),
+            rule: String::new(),
+            hint: String::new(),
+            pointer: String::new(),
+            offset: None,
+            key: None,
+            above: None,
+            received_at: 0,
+            at: None,
+            origin,
+            hook: None,
+            raw: String::new(),
+            raw_bytes: 0,
+        }
+    }
+
     /// Bytes of source text that a row keeps.
     pub const RAW_BYTES_MAX: usize = 16 * 1024;
 
@@ -178,25 +201,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_between_characters_and_says_so() {
-        let row = QuarantineRow {
-            kind: RefusedKind::Post,
-            rejected: false,
-            id: None,
-            quote: None,
-            code: "x".into(),
-            rule: "T4".into(),
-            hint: String::new(),
-            pointer: String::new(),
-            offset: None,
-            key: None,
-            above: None,
-            received_at: 0,
-            at: None,
-            origin: RefusedOrigin::Push { delivery: 0 },
-            hook: None,
-            raw: String::new(),
-            raw_bytes: 0,
-        };
+        let row = QuarantineRow::of(RefusedKind::Post, RefusedOrigin::Push { delivery: 0 });
         let short = row.clone().with_raw("{}");
         assert!(!short.is_cut() && short.raw == "{}");
         let long = row.with_raw(&"ü".repeat(QuarantineRow::RAW_BYTES_MAX));

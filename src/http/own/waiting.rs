@@ -91,23 +91,10 @@ mod tests {
 
     fn row(kind: RefusedKind, code: &str) -> QuarantineRow {
         QuarantineRow {
-            kind,
-            rejected: false,
             id: Some("a".into()),
-            quote: None,
             code: code.into(),
             rule: "F2".into(),
-            hint: String::new(),
-            pointer: String::new(),
-            offset: None,
-            key: None,
-            above: None,
-            received_at: 0,
-            at: None,
-            origin: RefusedOrigin::Parked,
-            hook: None,
-            raw: String::new(),
-            raw_bytes: 0,
+            ..QuarantineRow::of(kind, RefusedOrigin::Parked)
         }
     }
 

@@ -123,23 +123,13 @@ mod tests {
 
     fn row(kind: RefusedKind, raw: &str) -> QuarantineRow {
         let row = QuarantineRow {
-            kind,
             rejected: true,
             id: Some("a".into()),
-            quote: None,
             code: "status_unknown".into(),
             rule: "D1".into(),
-            hint: String::new(),
-            pointer: String::new(),
-            offset: None,
-            key: None,
-            above: None,
             received_at: AT.0,
             at: Some(AT.0),
-            origin: RefusedOrigin::Push { delivery: 0 },
-            hook: None,
-            raw: String::new(),
-            raw_bytes: 0,
+            ..QuarantineRow::of(kind, RefusedOrigin::Push { delivery: 0 })
         };
         row.with_raw(raw)
     }

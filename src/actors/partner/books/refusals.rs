@@ -181,23 +181,13 @@ pub fn row_of(
 ) -> QuarantineRow {
     let note = item.note.as_deref();
     QuarantineRow {
-        kind,
         rejected: item.outcome == Outcome::Rejected,
-        id: None,
-        quote: None,
         code: note.map_or_else(String::new, |note| note.code.to_string()),
         rule: item.rule.as_str().to_owned(),
         hint: note.map_or_else(String::new, |note| note.hint.clone()),
         pointer: note.map_or_else(String::new, |note| note.pointer.clone()),
-        offset: None,
-        key: None,
-        above: None,
         received_at: received_at.0,
-        at: None,
-        origin,
-        hook: None,
-        raw: String::new(),
-        raw_bytes: 0,
+        ..QuarantineRow::of(kind, origin)
     }
 }
 

@@ -69,11 +69,9 @@ fn row(
     };
     let text = read(length, fault.offset).unwrap_or_default();
     let key = read(lead as usize, fault.offset - u64::from(lead)).and_then(|lead| key_of(&lead).flatten());
+    let origin = RefusedOrigin::Feed { run: run.0, record: fault.record.unwrap_or_default() };
     let row = QuarantineRow {
-        kind: RefusedKind::FeedRecord,
-        rejected: false,
         id: fault.id,
-        quote: None,
         code: fault.code,
         rule: rule.as_str().to_owned(),
         hint: fault.detail,
@@ -82,11 +80,7 @@ fn row(
         key,
         above: parents.of(element).and_then(|above| row_above(above)),
         received_at: fetched_at.0,
-        at: None,
-        origin: RefusedOrigin::Feed { run: run.0, record: fault.record.unwrap_or_default() },
-        hook: None,
-        raw: String::new(),
-        raw_bytes: 0,
+        ..QuarantineRow::of(RefusedKind::FeedRecord, origin)
     };
     let row = row.with_raw(&String::from_utf8_lossy(&text));
     QuarantineRow { raw_bytes: u64::from(bytes), ..row }
