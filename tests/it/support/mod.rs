@@ -8,6 +8,7 @@ pub mod fault_server;
 pub mod feed_server;
 pub mod house;
 pub mod packages;
+pub mod postgres;
 pub mod program;
 pub mod quarantine;
 pub mod random;

@@ -14,7 +14,7 @@ const NODE: [&str; 6] = [
     "eventsource@4.1.1",
     "eventsource-client@1.2.0",
 ];
-const PYTHON: [&str; 9] = [
+const PYTHON: [&str; 10] = [
     "standardwebhooks==1.1.0",
     "stripe==16.1.0",
     "schemathesis==4.32.5",
@@ -24,6 +24,7 @@ const PYTHON: [&str; 9] = [
     "requests==2.34.2",
     "aiosseclient==0.1.8",
     "aiohttp==3.14.5",
+    "psycopg[binary]==3.3.9",
 ];
 
 /// `node` where the packages can be imported: a script is found from there.

@@ -1,13 +1,31 @@
-//! The follower of the guide, sixty lines of Python over SQLite: through cuts, a `kill -9` of the daemon and one
-//! of its own, and an older copy of the store that is put back, it comes to what the export says.
+//! The followers of the guide, some sixty lines of Python each over SQLite and PostgreSQL: through cuts, a `kill -9`
+//! of the daemon and one of their own, and an older copy of the store that is put back, each comes to what the
+//! export says.
 
-use super::followers::{House, copy_files, put_back, settled};
+use super::followers::{House, SUPPLY, copy_files, put_back, settled};
 use crate::support::house::{key, wait_for};
 use crate::support::packages;
+use crate::support::postgres::Postgres;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Child;
+
+/// A follower of the guide, and how its copy is read.
+struct Guide {
+    script: &'static str,
+    /// What it keeps the copy in: a file, or a connection.
+    place: String,
+    /// Prints the texts of the copied assets, by id.
+    reads: &'static str,
+}
+
+const SQLITE: &str = "import sqlite3, sys, json\n\
+    rows = sqlite3.connect(sys.argv[1], timeout=30).execute('select id, body from asset')\n\
+    print(json.dumps(dict(rows)))";
+const POSTGRES: &str = "import psycopg, sys, json\n\
+    rows = psycopg.connect(sys.argv[1]).execute('select id, body::text from asset')\n\
+    print(json.dumps(dict(rows.fetchall())))";
 
 /// The program that keeps the copy; it ends with this.
 struct Copying(Child);
@@ -19,58 +37,75 @@ impl Drop for Copying {
     }
 }
 
-impl Copying {
-    fn start(house: &House, file: &Path) -> Copying {
+impl Guide {
+    fn start(&self, house: &House) -> Copying {
         let mut python = packages::python().expect("it is there");
-        let script =
-            python.arg(packages::script("tools/copy_sqlite.py")).arg(house.relay.url("")).arg(key("acme"));
-        Copying(script.arg(file).spawn().unwrap())
+        let script = python.arg(packages::script(self.script)).arg(house.relay.url("")).arg(key("acme"));
+        Copying(script.arg(&self.place).spawn().unwrap())
+    }
+
+    /// The texts of the copied assets, by id.
+    fn texts(&self) -> BTreeMap<String, String> {
+        let mut python = packages::python().expect("it is there");
+        let output = python.args(["-c", self.reads, &self.place]).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    fn held(&self) -> BTreeMap<String, Value> {
+        let value = |text: String| settled(&serde_json::from_str(&text).unwrap());
+        self.texts().into_iter().map(|(id, text)| (id, value(text))).collect()
+    }
+
+    async fn assert_equal(&self, house: &House) {
+        let (_, wanted) = house.export().await;
+        wait_for("the copy to be the catalogue", async || (self.held() == wanted).then_some(())).await;
     }
 }
 
-/// The assets of the copy, by id.
-fn held(file: &Path) -> BTreeMap<String, Value> {
-    let text = "import sqlite3, sys, json\n\
-                rows = sqlite3.connect(sys.argv[1], timeout=30).execute('select id, body from asset')\n\
-                print(json.dumps({id: json.loads(body) for id, body in rows}))";
-    let output = packages::python().expect("it is there").args(["-c", text]).arg(file).output().unwrap();
-    let rows: BTreeMap<String, Value> = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    rows.into_iter().map(|(id, asset)| (id, settled(&asset))).collect()
-}
-
-async fn assert_equal(house: &House, file: &Path) {
-    let (_, wanted) = house.export().await;
-    wait_for("the copy to be the catalogue", async || (held(file) == wanted).then_some(())).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_copy_of_the_guide_stays_equal_through_cuts_kills_and_an_older_store() {
-    if packages::python().is_none() {
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let (place, older) = (directory.path(), directory.path().join("copy"));
-    let file = place.join("copy.db");
+async fn stays_equal_through_it_all(place: &Path, guide: &Guide) {
+    let older = place.join("copy");
     let mut house = House::start(place).await;
     house.push(80).await;
-    let mut copying = Copying::start(&house, &file);
+    let mut copying = guide.start(&house);
     for _ in 0..3 {
         house.push(40).await;
         house.relay.cut();
     }
-    assert_equal(&house, &file).await;
+    guide.assert_equal(&house).await;
     drop(copying);
     house.push(40).await;
-    copying = Copying::start(&house, &file);
+    copying = guide.start(&house);
     house.restart_over(place, |store| copy_files(&older, store)).await;
     house.push(60).await;
-    assert_equal(&house, &file).await;
+    guide.assert_equal(&house).await;
     // what the copy has seen since is no more: it begins again, and keeps nothing of it
     house.restart_over(place, |store| put_back(&older, store)).await;
-    assert_equal(&house, &file).await;
+    guide.assert_equal(&house).await;
     house.push(30).await;
-    assert_equal(&house, &file).await;
-    assert!(!held(&file).is_empty(), "there is something to be equal");
+    guide.assert_equal(&house).await;
+    let texts = guide.texts();
+    let supplied: Vec<_> = texts.values().filter(|text| text.contains("\"supply\"")).collect();
+    assert!(!supplied.is_empty() && supplied.iter().all(|text| text.contains(SUPPLY)), "{supplied:?}");
     drop(copying);
     house.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_copy_of_the_guide_in_sqlite_stays_equal_through_cuts_kills_and_an_older_store() {
+    if packages::python().is_none() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("copy.db").display().to_string();
+    let guide = Guide { script: "tools/copy_sqlite.py", place, reads: SQLITE };
+    stays_equal_through_it_all(directory.path(), &guide).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_copy_of_the_guide_in_postgres_stays_equal_through_cuts_kills_and_an_older_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let postgres = Postgres::start(directory.path());
+    let Some(postgres) = postgres.filter(|_| packages::python().is_some()) else { return };
+    let guide = Guide { script: "tools/copy_postgres.py", place: postgres.connection(), reads: POSTGRES };
+    stays_equal_through_it_all(directory.path(), &guide).await;
 }

@@ -11,49 +11,38 @@ api = requests.Session()
 api.headers["authorization"] = f"Bearer {key}"
 db = sqlite3.connect(file, isolation_level=None, timeout=30)
 db.executescript("""
-    create table if not exists asset (partner text, id text, seq integer, body text, primary key (partner, id));
+    create table if not exists asset (partner text, id text, body text, primary key (partner, id));
     create table if not exists place (one integer primary key check (one = 1), cursor text);
 """)
-
-
-def seq(cursor):
-    return int(cursor.rpartition("-")[2])
-
-
-def put(asset):
-    row = (asset["partner"], asset["id"], seq(asset["cursor"]), json.dumps(asset))
-    db.execute("""insert into asset values (?, ?, ?, ?) on conflict do update
-                  set seq = excluded.seq, body = excluded.body where excluded.seq >= seq""", row)
 
 
 def export():
     """Everything anew, and the cursor to follow from. What is cut off changes nothing."""
     with api.get(f"{url}/api/export", stream=True, timeout=60) as answer:
         answer.raise_for_status()
-        lines = (json.loads(line) for line in answer.iter_lines(decode_unicode=False))
-        cursor = next(lines)["cursor"]
+        lines = answer.iter_lines()
+        cursor = json.loads(next(lines))["cursor"]
         db.execute("delete from asset")
         for line in lines:
-            if line["type"] == "asset":
-                put(line["asset"])
-            elif line["type"] == "end":
+            kind = json.loads(line)["type"]
+            if kind == "asset":  # SQLite takes the asset out of the line: its numbers keep all their digits
+                db.execute("""insert into asset select a->>'partner', a->>'id', a
+                              from (select ? -> 'asset' as a)""", (line.decode(),))
+            elif kind == "end":
                 return cursor
     raise requests.ConnectionError("the export was cut off")
 
 
 def follow(cursor):
-    """The next changes, once there are any. Each bears its whole asset, as it is now."""
+    """The next changes, once there are any. Each bears its whole asset as it is now, null once it is gone."""
     wanted = {"since": cursor, "full": "true", "wait": 20, "limit": 1000}
     answer = api.get(f"{url}/api/changes", params=wanted, timeout=60)
     if answer.status_code == 410:  # changes after the cursor are gone
         return export()
     answer.raise_for_status()
-    for change in answer.json()["items"]:
-        if change["asset"]:
-            put(change["asset"])
-        else:
-            gone = (change["partner"], change["id"], seq(change["cursor"]))
-            db.execute("delete from asset where partner = ? and id = ? and seq <= ?", gone)
+    db.execute("""insert or replace into asset select value->>'partner', value->>'id', value->'asset'
+                  from json_each(?, '$.items') where value->'asset' is not null order by key""", (answer.content.decode(),))
+    db.execute("delete from asset where body = 'null'")
     return answer.json()["next_cursor"]
 
 

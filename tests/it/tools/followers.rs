@@ -13,6 +13,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+/// A member of the assets that are pushed, as it is written.
+pub(super) const SUPPLY: &str = "100000000000000000000000.10";
 const CUTS: usize = 3;
 const OWN_EVENTS: [&str; 3] = ["progress", "reset", "end"];
 
@@ -133,19 +135,20 @@ impl House {
         for n in self.pushed..self.pushed + times {
             let path = format!("/api/assets/{}", n % 37);
             let (method, body) = match n % 5 {
-                4 => (Method::DELETE, Value::Null),
-                3 => (Method::PATCH, json!({"n": n})),
+                4 => (Method::DELETE, None),
+                3 => (Method::PATCH, Some(json!({"n": n}).to_string())),
                 _ => {
                     let price = json!({"amount": (n + 1).to_string(), "currency": "EUR"});
-                    (
-                        Method::PUT,
-                        json!({"name": "café 中", "text": format!("\u{2028}\u{85}{n}"), "price": price}),
-                    )
+                    let text = format!("\u{2028}\u{85}{n}");
+                    let asset = json!({"name": "café 中", "text": text, "price": price, "supply": 0});
+                    // a number that no float holds
+                    let supply = format!("\"supply\":{SUPPLY}");
+                    (Method::PUT, Some(asset.to_string().replace("\"supply\":0", &supply)))
                 }
             };
             let mut request = self.client.request(method, self.program().url(&path)).bearer_auth(key("acme"));
-            if !body.is_null() {
-                request = request.header("content-type", "application/json").body(body.to_string());
+            if let Some(body) = body {
+                request = request.header("content-type", "application/json").body(body);
             }
             let status = request.send().await.unwrap().status();
             // of an asset that has been deleted a member cannot be changed
@@ -154,7 +157,7 @@ impl House {
         self.pushed += times;
     }
 
-    async fn changes(&self, since: &str) -> Vec<Value> {
+    pub(super) async fn changes(&self, since: &str) -> Vec<Value> {
         let (mut cursor, mut found) = (since.to_owned(), Vec::new());
         loop {
             let path = format!("/api/changes?limit=1000&since={cursor}");
