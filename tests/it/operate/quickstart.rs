@@ -1,7 +1,8 @@
 //! What we print for partners to type, typed by a shell: the three calls of `tidegate partner add`, and the
-//! examples of the quick start. Where there is no `curl` it says so.
+//! examples of the quick start, which are also made as calls of requests, httpx and fetch. Where one of them cannot
+//! be run it says so.
 
-use crate::support::house::wait_for;
+use crate::support::packages;
 use crate::support::program::{BINARY, Program};
 use crate::support::skipped;
 use serde_json::{Value, json as value};
@@ -81,6 +82,16 @@ fn blocks(language: &str) -> Vec<&'static str> {
     PAGE.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
 }
 
+/// What the page's examples are called by.
+#[derive(Clone, Copy, Debug)]
+enum Caller {
+    Curl,
+    /// A library of Python.
+    Python(&'static str),
+    /// `fetch` of Node.js.
+    Node,
+}
+
 /// The first event of a change stream that speaks of an asset.
 fn first_change(stream: ChildStdout) -> Value {
     let lines = BufReader::new(stream).lines().map_while(Result::ok);
@@ -89,19 +100,94 @@ fn first_change(stream: ChildStdout) -> Value {
     serde_json::from_str(&change).unwrap()
 }
 
+/// What curl would be called with, as the shell reads the block.
+fn arguments(typed: &Command, block: &str) -> Vec<String> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("curl() {{ printf '%s\\0' \"$@\"; }}\n{block}")]);
+    shell.envs(typed.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.split_terminator('\0').map(str::to_owned).collect()
+}
+
+/// The call that these arguments of curl make.
+fn call(arguments: &[String]) -> Value {
+    let (mut headers, mut body, mut url) = (serde_json::Map::new(), Value::Null, Value::Null);
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "-H" => {
+                let (name, text) = rest.next().and_then(|header| header.split_once(": ")).unwrap();
+                headers.insert(name.to_owned(), text.into());
+            }
+            "-d" => body = rest.next().unwrap().as_str().into(),
+            option if option.starts_with('-') => panic!("{option} is no option that is known here"),
+            _ => url = argument.as_str().into(),
+        }
+    }
+    let method = if body.is_null() { "GET" } else { "POST" };
+    value!({"method": method, "url": url, "headers": headers, "body": body})
+}
+
+impl Caller {
+    /// A process that makes the block's call and prints what it is answered. `None` where it cannot be run.
+    fn command(self, typed: Command, block: &str) -> Option<Command> {
+        let mut program = match self {
+            Caller::Curl => return Some(typed),
+            Caller::Python(library) => {
+                let mut python = packages::python()?;
+                python.arg(packages::script("operate/calls.py")).arg(library);
+                python
+            }
+            Caller::Node => {
+                let mut node = packages::node()?;
+                node.arg(packages::script("operate/calls.mjs"));
+                node
+            }
+        };
+        program.arg(call(&arguments(&typed, block)).to_string()).stdout(Stdio::piped());
+        Some(program)
+    }
+}
+
 #[tokio::test]
-async fn the_examples_of_the_quick_start_work_as_they_stand_there() {
+async fn u14_the_examples_of_the_quick_start_work_with_curl_as_they_stand_there() {
+    the_examples_work(Caller::Curl).await;
+}
+
+#[tokio::test]
+async fn the_examples_of_the_quick_start_work_with_requests() {
+    the_examples_work(Caller::Python("requests")).await;
+}
+
+#[tokio::test]
+async fn the_examples_of_the_quick_start_work_with_httpx() {
+    the_examples_work(Caller::Python("httpx")).await;
+}
+
+#[tokio::test]
+async fn the_examples_of_the_quick_start_work_with_fetch_of_node() {
+    the_examples_work(Caller::Node).await;
+}
+
+async fn the_examples_work(caller: Caller) {
     let Some(Added { directory, key, .. }) = added() else { return };
     let program = Program::start(directory.path()).await;
-    let typed = |block: &str| {
+    let by = |block: &str| {
         let mut shell = shell(directory.path(), block);
         shell.env("API", program.url("")).env("KEY", &key);
-        shell
+        caller.command(shell, block)
     };
     let blocks = blocks("sh");
     let [me, asset, prices, delivery, receipt, event, export, changes] = blocks[..] else {
         panic!("the page has other examples: {blocks:?}")
     };
+    // where the caller cannot be run, that has been said
+    if by(me).is_none() {
+        return;
+    }
+    let typed = |block: &str| by(block).expect("it can be run");
     assert_eq!(answered(typed(me)).await["partner"], "acme");
     let asset = answered(typed(asset)).await;
     assert_eq!(asset["outcome"], "created", "{asset}");
@@ -131,8 +217,9 @@ async fn the_examples_of_the_quick_start_work_as_they_stand_there() {
         (&value!("villa-12"), &value!("Villa 12")),
         "{change}"
     );
+    following.kill().unwrap();
+    following.wait().unwrap();
     program.kill();
-    wait_for("curl to end with the stream", async || following.try_wait().unwrap()).await;
 }
 
 #[tokio::test]
