@@ -7,7 +7,6 @@ mod admin;
 mod check;
 mod configuration;
 mod demo;
-mod explain;
 mod feed;
 mod hook;
 mod load;
@@ -15,6 +14,7 @@ mod partner;
 mod partner_remove;
 mod plan;
 mod quarantine;
+mod read;
 mod serve;
 
 use crate::telemetry::logs;
@@ -38,7 +38,9 @@ pub struct Cli {
 enum Verb {
     Serve(serve::Serve),
     Demo(demo::Demo),
-    Explain(explain::Explain),
+    Explain(read::explain::Explain),
+    Export(read::export::ExportArgs),
+    Changes(read::changes::ChangesArgs),
     Check(check::Check),
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
@@ -99,6 +101,8 @@ impl Verb {
             Verb::Serve(serve) => block_on(serve.run(out)),
             Verb::Demo(demo) => block_on(demo.run(out)),
             Verb::Explain(explain) => block_on(explain.run(out)),
+            Verb::Export(export) => block_on(export.run(out)),
+            Verb::Changes(changes) => block_on(changes.run(out)),
             Verb::Load(load) => block_on(load::run(load, out)),
             Verb::Check(check) => check.run(out),
             Verb::Partner(partner) => partner.run(out),

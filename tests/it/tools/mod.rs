@@ -5,3 +5,4 @@ mod copies;
 mod description;
 mod followers;
 mod relay;
+mod verbs;

@@ -1,5 +1,6 @@
 //! `tidegate explain`: why an asset is as it is, asked of a running daemon.
 
+use super::api::{ApiArgs, Unanswered};
 use crate::codec::segment;
 use anyhow::{Context, bail};
 use clap::Args;
@@ -7,19 +8,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-/// The variable that holds the token where no file is named.
-const TOKEN_VARIABLE: &str = "TIDEGATE_TOKEN";
-const CALL_WITHIN: Duration = Duration::from_secs(30);
 /// Values are cut to this many characters in the table.
 const VALUE_CHARACTERS: usize = 48;
+
 /// Explain an asset: who wrote each member, when, and which writes lost by which rule.
-///
-/// The token is a partner's key or a reader's token: from --token-file, else from the variable
-/// TIDEGATE_TOKEN.
 #[derive(Debug, Args)]
 pub struct Explain {
     /// The partner and the asset's id, such as acme/asset-1; the id may hold further slashes.
@@ -27,12 +21,8 @@ pub struct Explain {
     asset: String,
     /// Only this member, or this quote.
     member: Option<String>,
-    /// Partner listener of the daemon.
-    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
-    url: String,
-    /// File that holds the token.
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    api: ApiArgs,
     /// Print the reply as it came.
     #[arg(long)]
     json: bool,
@@ -80,35 +70,11 @@ impl Explain {
         else {
             bail!("{} names no asset: write PARTNER/ID", self.asset);
         };
-        let mut url = format!(
-            "{}/api/partners/{}/assets/{}/explain",
-            self.url.trim_end_matches('/'),
-            segment(partner),
-            segment(id)
-        );
-        if let Some(member) = &self.member {
-            url += &format!("?member={}", segment(member));
-        }
-        let client = reqwest::Client::builder().no_proxy().timeout(CALL_WITHIN).build()?;
-        let response = client.get(url).bearer_auth(self.token()?).send().await?;
-        let status = response.status();
-        let text = response.text().await?;
-        if !status.is_success() {
-            let problem: Value = serde_json::from_str(&text).unwrap_or_default();
-            let title = problem["title"].as_str().unwrap_or("the daemon refused");
-            bail!("{}: {title} ({status})", self.asset);
-        }
-        Ok(text)
-    }
-
-    fn token(&self) -> anyhow::Result<String> {
-        let token = match &self.token_file {
-            Some(file) => std::fs::read_to_string(file)
-                .with_context(|| format!("cannot read the token in {}", file.display()))?,
-            None => std::env::var(TOKEN_VARIABLE)
-                .with_context(|| format!("name a --token-file, or set {TOKEN_VARIABLE}"))?,
-        };
-        Ok(token.trim().to_owned())
+        let path = format!("/api/partners/{}/assets/{}/explain", segment(partner), segment(id));
+        let parameters: Vec<_> = self.member.iter().map(|member| ("member", member.as_str())).collect();
+        let calls = self.api.calls()?;
+        let response = calls.get(&path, &parameters).await.map_err(Unanswered::into_error);
+        Ok(response.with_context(|| self.asset.clone())?.text().await?)
     }
 }
 
