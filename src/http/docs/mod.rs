@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 const QUICKSTART: &str = include_str!("../../../config/QUICKSTART.md");
+const READING: &str = include_str!("../../../config/READING.md");
+const SQLITE: &str = include_str!("../../../tests/it/tools/copy_sqlite.py");
+const POSTGRES: &str = include_str!("../../../tests/it/tools/copy_postgres.py");
 const MAPPING: &str = include_str!("../../MAPPING.md");
 const RULES: &str = include_str!("../../RULES.md");
 const PROBLEMS: &str = include_str!("problems.md");
@@ -34,7 +37,8 @@ pub type DocsPage = fn(id: Option<&str>) -> Result<Response<Body>, Fault>;
 pub fn index(_: Option<&str>) -> Result<Response<Body>, Fault> {
     static PAGE: LazyLock<String> = LazyLock::new(|| {
         let list = "<h1>Tidegate</h1><ul>\
-            <li><a href=\"/docs/quickstart\">Quick start</a>: push, publish a feed, keep a copy</li>\
+            <li><a href=\"/docs/quickstart\">Quick start</a>: push, publish a feed</li>\
+            <li><a href=\"/docs/reading\">For readers</a>: read the catalogue, keep a copy</li>\
             <li><a href=\"/docs/api\">The API</a>, call by call; for programs: <a href=\"/openapi.json\">openapi.json</a></li>\
             <li><a href=\"/docs/mapping\">The mapping</a>: your JSON as it is</li>\
             <li><a href=\"/docs/rules\">The rules</a>: which write wins</li>\
@@ -44,9 +48,19 @@ pub fn index(_: Option<&str>) -> Result<Response<Body>, Fault> {
     Ok(html(&PAGE))
 }
 
-/// The guide for partners and readers.
+/// The guide for partners.
 pub fn quickstart(_: Option<&str>) -> Result<Response<Body>, Fault> {
     static PAGE: LazyLock<String> = LazyLock::new(|| of_markdown("Quick start", QUICKSTART));
+    Ok(html(&PAGE))
+}
+
+/// The guide for readers, with the followers that the tests run.
+pub fn reading(_: Option<&str>) -> Result<Response<Body>, Fault> {
+    static PAGE: LazyLock<String> = LazyLock::new(|| {
+        let follower = |title, code| format!("\n## {title}\n\n```python\n{code}```\n");
+        let followers = [follower("A copy in SQLite", SQLITE), follower("A copy in PostgreSQL", POSTGRES)];
+        of_markdown("For readers", &format!("{READING}{}", followers.concat()))
+    });
     Ok(html(&PAGE))
 }
 

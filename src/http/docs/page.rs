@@ -20,8 +20,12 @@ pub fn of_markdown(title: &str, text: &str) -> String {
 }
 
 fn page_of(link: CowStr<'_>) -> CowStr<'_> {
-    let pages =
-        [("QUICKSTART.md", "/docs/quickstart"), ("MAPPING.md", "/docs/mapping"), ("RULES.md", "/docs/rules")];
+    let pages = [
+        ("QUICKSTART.md", "/docs/quickstart"),
+        ("READING.md", "/docs/reading"),
+        ("MAPPING.md", "/docs/mapping"),
+        ("RULES.md", "/docs/rules"),
+    ];
     match pages.iter().find(|(file, _)| link.ends_with(file)) {
         Some((_, page)) => (*page).into(),
         None => link,
@@ -35,7 +39,8 @@ pub fn framed(title: &str, body: &str) -> String {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <title>{title} · Tidegate</title><style>{STYLE}</style></head>\n<body>\
-         <nav><a href=\"/docs\">Tidegate</a> <a href=\"/docs/quickstart\">Quick start</a> <a href=\"/docs/api\">API</a> \
+         <nav><a href=\"/docs\">Tidegate</a> <a href=\"/docs/quickstart\">Quick start</a> \
+         <a href=\"/docs/reading\">Readers</a> <a href=\"/docs/api\">API</a> \
          <a href=\"/docs/mapping\">Mapping</a> <a href=\"/docs/rules\">Rules</a> <a href=\"/docs/problems\">Problems</a>\
          </nav>\n<main>{body}</main></body></html>\n"
     )

@@ -35,7 +35,7 @@ pub enum PartnerHandler {
 /// Paths are the shorthand `/api/…`. Reads also know the parameters of
 /// [`crate::http::request::position`].
 #[rustfmt::skip]
-pub static ROWS: [Row<PartnerHandler>; 39] = [
+pub static ROWS: [Row<PartnerHandler>; 40] = [
     page("/api/prices", &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"],
         |call| Box::pin(list::prices(call))),
     push(Method::POST, "/api/prices", &["atomic", "dry_run"], Ask {
@@ -126,6 +126,7 @@ pub static ROWS: [Row<PartnerHandler>; 39] = [
     document("/docs", docs::index),
     document("/docs/api", docs::api),
     document("/docs/quickstart", docs::quickstart),
+    document("/docs/reading", docs::reading),
     document("/docs/mapping", docs::mapping),
     document("/docs/rules", docs::rules),
     document("/docs/rules/{id}", docs::rules),

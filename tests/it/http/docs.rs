@@ -22,7 +22,8 @@ async fn every_page_is_open_and_loads_nothing_from_elsewhere() {
     let house = House::with(&["acme"], Clock::system()).await;
     for (path, word) in [
         ("/docs", "The mapping"),
-        ("/docs/quickstart", "Keep a copy"),
+        ("/docs/quickstart", "Push an asset"),
+        ("/docs/reading", "insert or replace into asset"),
         ("/docs/mapping", "time_zone"),
         ("/docs/rules", "Source time"),
         ("/docs/rules/X3", "Absent from a complete snapshot"),

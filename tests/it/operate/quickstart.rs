@@ -13,7 +13,8 @@ use std::process::{ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
-const PAGE: &str = include_str!("../../../config/QUICKSTART.md");
+const QUICKSTART: &str = include_str!("../../../config/QUICKSTART.md");
+const READING: &str = include_str!("../../../config/READING.md");
 
 /// A directory with a partner, what was printed when it was added, and its key.
 struct Added {
@@ -76,10 +77,10 @@ async fn the_three_calls_that_partner_add_prints_work_as_they_are_printed() {
     program.kill();
 }
 
-/// The page's blocks of that language.
-fn blocks(language: &str) -> Vec<&'static str> {
+/// A page's blocks of that language.
+fn blocks(page: &'static str, language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
-    PAGE.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+    page.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
 }
 
 /// What the page's examples are called by.
@@ -176,13 +177,15 @@ async fn the_examples_work(caller: Caller) {
     let program = Program::start(directory.path()).await;
     let by = |block: &str| {
         let mut shell = shell(directory.path(), block);
-        shell.env("API", program.url("")).env("KEY", &key);
+        shell.env("API", program.url("")).env("KEY", &key).env("TOKEN", &key);
         caller.command(shell, block)
     };
-    let blocks = blocks("sh");
-    let [me, asset, prices, delivery, receipt, event, export, changes] = blocks[..] else {
-        panic!("the page has other examples: {blocks:?}")
+    let written = blocks(QUICKSTART, "sh");
+    let [me, asset, prices, delivery, receipt, event] = written[..] else {
+        panic!("the page has other examples: {written:?}")
     };
+    let read = blocks(READING, "sh");
+    let [list, one, export, changes] = read[..] else { panic!("the page has other examples: {read:?}") };
     // where the caller cannot be run, that has been said
     if by(me).is_none() {
         return;
@@ -204,6 +207,14 @@ async fn the_examples_work(caller: Caller) {
     assert_eq!(receipt["items"][0]["cursor"], delivery["cursor"], "{receipt}");
     let event = answered(typed(event)).await;
     assert_eq!(event["outcome"], "unchanged", "{event}");
+    let list = answered(typed(list)).await;
+    assert_eq!(
+        (&list["items"][0]["id"], &list["next_cursor"]),
+        (&value!("villa-12"), &value!(null)),
+        "{list}"
+    );
+    assert!(list["cursor"].is_string(), "{list}");
+    assert_eq!(answered(typed(one)).await["price"]["amount"], "412000");
     let exported = typed(export).output().unwrap();
     let exported = String::from_utf8(exported.stdout).unwrap();
     let types: Vec<_> =
@@ -226,7 +237,7 @@ async fn the_examples_work(caller: Caller) {
 async fn the_feed_of_the_quick_start_is_read_whole() {
     use crate::support::feed_server::{FeedServer, Served};
     use crate::support::house::{House, feed, partner};
-    let document = blocks("json");
+    let document = blocks(QUICKSTART, "json");
     let server = FeedServer::start().await;
     server.put("/feed.json", Served::json(document[0]));
     let partners = vec![partner("acme").with_feed(feed(&server.url("/feed.json")))];
