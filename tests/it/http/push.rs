@@ -5,6 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tidegate::clock::Clock;
+use tidegate::config::LimitSettings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -272,6 +273,54 @@ async fn u04_u09_a_slip_that_is_taken_is_told_with_the_item() {
         (&told["index"], &told["warnings"][0]["code"]),
         (&json!(1), &json!("class_unknown")),
         "{reply}"
+    );
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn u23_what_only_an_operator_can_change_a_partner_is_told_to_ask_for() {
+    let house = House::with(&["acme", "other"], Clock::system()).await;
+    house.post("acme", "/api/assets", &json!({"id": "a", "name": "A"})).await;
+    let at = "2026-01-01T00:00:00Z";
+    for (path, item, code, setting) in [
+        ("/api/prices", price("a", "0", at), "amount_zero", "allow_zero"),
+        ("/api/prices", price("a", "-1", at), "amount_negative", "allow_negative"),
+        (
+            "/api/prices",
+            json!({"id": "a", "amount": "1", "currency": "XYZ", "as_of": at}),
+            "currency_unknown",
+            "currencies_extra",
+        ),
+        ("/api/assets", json!({"id": "a", "status": "sold"}), "status_unknown", "statuses_extra"),
+    ] {
+        let (_, answered) = house.post("acme", path, &item).await;
+        let hint = answered["hint"].as_str().unwrap_or_default();
+        let asks = hint.contains("ask the operator to") && hint.contains(setting);
+        assert!(answered["code"] == code && asks, "{item} {answered}");
+    }
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn u13_as_many_items_as_a_caller_is_told_are_taken_and_one_more_is_not() {
+    let mut usual = partner("acme");
+    usual.limits = LimitSettings::default();
+    let house = House::start(vec![usual], Clock::system()).await;
+    let (_, me) = house.get("acme", "/api/me").await;
+    let items_max = me["lanes"]["asset_writes"]["items_max"].as_u64().unwrap();
+    let items = |n: u64| (0..n).map(|i| json!({"id": i + 1})).collect::<Vec<_>>();
+    let (status, refused) = house.post("acme", "/api/assets", &json!(items(items_max + 1))).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("beyond_burst")));
+    assert_eq!(refused["items_max"], json!(items_max), "{refused}");
+    // each refusal has taken a place for its first item
+    let taken = wait_for("the lane to be full again", async || {
+        let (status, answered) = house.post("acme", "/api/assets", &json!(items(items_max))).await;
+        (status != StatusCode::TOO_MANY_REQUESTS).then_some((status, answered))
+    });
+    let (status, answered) = taken.await;
+    assert_eq!(
+        (status, answered["items"].as_array().map(Vec::len)),
+        (StatusCode::OK, Some(items_max as usize))
     );
     house.stop().await;
 }

@@ -175,7 +175,7 @@ async fn callers_learn_who_they_are_and_what_they_may() {
     let (status, me) = house.get("acme", "/api/me").await;
     assert_eq!((status, &me["partner"], &me["feed"]), (StatusCode::OK, &json!("acme"), &json!(false)));
     assert!(me["limits"]["prices_per_second"].is_u64() && me["server_time"].is_string(), "{me}");
-    // u13: what one call may hold is the smaller of what bodies and the lane's burst may
+    // what one call may hold is the smaller of what bodies and the lane's burst may
     let prices = &me["lanes"]["prices"];
     let at_most = me["items_max"].as_u64().min(prices["burst"].as_u64());
     assert_eq!((prices["items_max"].as_u64(), &me["classes"]["market"]), (at_most, &json!(60)), "{me}");
