@@ -31,6 +31,10 @@ pub fn stored_id<'a>(segment: &'a str, query: &Query<'a>) -> Result<AssetId, Fau
 fn id_text<'a>(segment: &'a str, query: &Query<'a>) -> Result<Cow<'a, str>, Fault> {
     match segment {
         "~" => query.one("id")?.ok_or(Fault::query("id", "is needed where the path says ~")),
+        // it would be one of two assets, and a caller who gives both means something by it
+        _ if query.all("id").next().is_some() => {
+            Err(Fault::query("id", "is for a path that says ~; this one names its asset"))
+        }
         _ => decode(segment).ok_or(Fault::BadPath),
     }
 }
@@ -136,8 +140,10 @@ mod tests {
     fn an_id_comes_from_the_segment_or_from_the_query_after_a_tilde() {
         let query = Query::parse(Some("id=ibc/27394%2B1")).unwrap();
         assert_eq!(asset_id("~", &query).unwrap().as_str(), "ibc/27394+1");
+        assert!(matches!(asset_id("a", &query), Err(Fault::BadQuery { name: "id", .. })), "two assets");
+        let query = Query::default();
         assert_eq!(asset_id("%7E", &query).unwrap().as_str(), "~", "an id may be a tilde, escaped");
-        assert!(asset_id("~", &Query::default()).is_err());
+        assert!(asset_id("~", &query).is_err());
         assert!(asset_id("a%00b", &query).is_err());
         for placeholder in ["undefined", "null", "NaN", "%5Bobject%20Object%5D"] {
             let refused = asset_id(placeholder, &query);

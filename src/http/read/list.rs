@@ -18,6 +18,8 @@ use std::sync::Arc;
 const LIMIT_DEFAULT: u64 = 100;
 /// Ids in one call for prices.
 const IDS_MAX: usize = 500;
+/// What says which assets a list shows, and how many; those that are named by their ids are not a list.
+const OF_LISTS: [&str; 5] = ["status", "class", "changed_since", "limit", "cursor"];
 /// Rows read at once, and their bytes: what one short transaction holds in memory.
 const BATCH_ROWS: usize = 100;
 const BATCH_BYTES: usize = 1 << 20;
@@ -72,12 +74,18 @@ pub async fn prices(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let quote = call.quote_name()?;
     let ids =
         call.query.all("id").map(AssetId::named).collect::<Result<Vec<_>, _>>().map_err(Fault::BadId)?;
+    // what is wrong with a parameter is said first
     let filter = filter(call)?;
+    place(call)?;
     match ids.len() {
         0 => page(call, filter, Show::Price(quote)).await,
         1..=IDS_MAX => {
-            // there is one page, but what is wrong with a parameter is said all the same
-            place(call)?;
+            if let Some(name) = OF_LISTS.into_iter().find(|name| call.query.all(name).next().is_some()) {
+                return Err(Fault::query(
+                    name,
+                    "is for lists: with `id`, the assets that are named are read",
+                ));
+            }
             prices_of(call, ids, quote).await
         }
         _ => Err(Fault::query("id", "is given more than 500 times")),

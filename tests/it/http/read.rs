@@ -194,13 +194,14 @@ async fn callers_learn_who_they_are_and_what_they_may() {
 }
 
 #[tokio::test]
-async fn a_number_out_of_its_bounds_is_refused_also_where_there_is_no_use_for_it() {
+async fn a_parameter_out_of_its_bounds_or_without_a_use_where_it_stands_is_refused() {
     let house = stocked().await;
     for (path, accept) in [
         ("/api/assets/a%2F1?wait=31", "*/*"),
         ("/api/me?wait=-1", "*/*"),
-        ("/api/prices?id=a%2F1&limit=0", "*/*"),
-        ("/api/prices?id=a%2F1&limit=1001", "*/*"),
+        ("/api/prices?id=a%2F1&limit=100", "*/*"),
+        ("/api/prices?id=a%2F1&status=any", "*/*"),
+        ("/api/assets/a%2F1?id=a%2F2", "*/*"),
         ("/api/changes?wait=31", "text/event-stream"),
         ("/api/changes?limit=0", "text/event-stream"),
     ] {
