@@ -3,10 +3,6 @@
 //! Mailboxes are unbounded, so the bound is here: a permit over the request's bytes, of the
 //! partner and of the daemon, travels with the message and falls when the reply has left.
 
-use crate::config::LimitSettings;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -31,6 +27,11 @@ pub enum Shed {
         /// When the partner may ask again.
         retry_after: Duration,
     },
+    /// Too many calls from this address have not proven who sends them (429).
+    Strangers {
+        /// When one may fail again.
+        retry_after: Duration,
+    },
     /// The partner has too many bytes in flight (429).
     PartnerBytes,
     /// The daemon is full (503).
@@ -38,7 +39,12 @@ pub enum Shed {
     /// More items at once than the quota's burst can ever hold (413).
     BeyondBurst {
         /// How many may come at once.
-        burst: u32,
+        burst: u64,
+    },
+    /// The same of bytes (413).
+    BeyondByteBurst {
+        /// How many may come at once.
+        bytes_max: u64,
     },
     /// The documents of the assets that a push is about hold more bytes than the partner may ever have
     /// worked on at once (413).
@@ -57,9 +63,11 @@ impl Shed {
     pub fn as_str(self) -> &'static str {
         match self {
             Shed::PartnerRate { .. } => "partner_rate",
+            Shed::Strangers { .. } => "too_many_failures",
             Shed::PartnerBytes => "partner_bytes",
             Shed::DaemonBytes => "daemon_bytes",
             Shed::BeyondBurst { .. } => "beyond_burst",
+            Shed::BeyondByteBurst { .. } => "beyond_byte_burst",
             Shed::BeyondDocuments { .. } => "beyond_documents",
             Shed::Reads => "reads_busy",
             Shed::Storage => "storage",
@@ -237,61 +245,6 @@ impl Budget {
     }
 }
 
-/// A partner's rate limits, one bucket per kind of work.
-#[derive(Debug)]
-pub struct Limits {
-    /// Prices, singly or in batches.
-    pub prices: Bucket,
-    /// Writes of assets.
-    pub asset_writes: Bucket,
-    /// Reads of any kind.
-    pub reads: Bucket,
-}
-
-impl Limits {
-    /// Full buckets, as the settings size them.
-    pub fn new(settings: &LimitSettings) -> Limits {
-        let bucket = |rate| Bucket::new(rate, settings.burst);
-        Limits {
-            prices: bucket(settings.prices_per_second),
-            asset_writes: bucket(settings.asset_writes_per_second),
-            reads: bucket(settings.reads_per_second),
-        }
-    }
-}
-
-/// One token bucket: `rate` a second, holding at most `burst`.
-#[derive(Debug)]
-pub struct Bucket {
-    limiter: DefaultDirectRateLimiter,
-    /// So many are filled in each second.
-    pub rate: u32,
-    /// It holds so many.
-    pub burst: u32,
-}
-
-impl Bucket {
-    fn new(rate: u32, burst: Duration) -> Bucket {
-        let rate = NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN);
-        let burst = (f64::from(rate.get()) * burst.as_secs_f64()).clamp(1.0, f64::from(u32::MAX)) as u32;
-        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-        let limiter = RateLimiter::direct(Quota::per_second(rate).allow_burst(burst));
-        Bucket { limiter, rate: rate.get(), burst: burst.get() }
-    }
-
-    /// Takes `n` tokens, or says when they will be there.
-    pub fn take(&self, n: usize) -> Result<(), Shed> {
-        let Some(n) = NonZeroU32::new(u32::try_from(n).unwrap_or(u32::MAX)) else { return Ok(()) };
-        match self.limiter.check_n(n) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(not_until)) => Err(Shed::PartnerRate {
-                retry_after: not_until.wait_time_from(DefaultClock::default().now()),
-            }),
-            Err(_) => Err(Shed::BeyondBurst { burst: self.burst }),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,14 +306,5 @@ mod tests {
         let mut large = reply(&partner, 1_000_000).unwrap();
         assert_eq!(taken(&large), 256 << 10, "one that is alone has room");
         assert!(!large.fit(100) && taken(&large) == 0);
-    }
-
-    #[test]
-    fn more_than_the_burst_can_never_pass() {
-        let bucket = Bucket::new(10, Duration::from_secs(2));
-        assert_eq!(bucket.take(21), Err(Shed::BeyondBurst { burst: 20 }));
-        assert_eq!(bucket.take(20), Ok(()));
-        assert!(matches!(bucket.take(5), Err(Shed::PartnerRate { .. })));
-        assert_eq!(bucket.take(0), Ok(()));
     }
 }

@@ -4,6 +4,7 @@
 mod admission;
 mod delivery;
 mod gates;
+mod limits;
 mod numbers;
 mod partner;
 mod poison;
@@ -11,12 +12,14 @@ mod purge;
 mod push;
 mod registry;
 mod storage;
+mod strangers;
 mod supervisor;
 mod tasks;
 
-pub use admission::{Admission, Bucket, Limits, Permit, Shed};
+pub use admission::{Admission, Permit, Shed};
 pub use delivery::{Delivery, Repeats};
 pub use gates::FeedGates;
+pub use limits::{Bucket, Limits, RateLane, Short};
 pub use numbers::partner_numbers;
 pub use partner::{Mending, Operated, Order, OrderKind, ParkedPlace, ParkedPrice, ReleaseRefused};
 pub use partner::{
@@ -30,4 +33,5 @@ pub use registry::Registry;
 pub use registry::entry::PartnerEntry;
 pub use registry::quarantine::{Release, RowError};
 pub use storage::{StorageArguments, StorageHandle, StorageState, start as start_storage};
+pub use strangers::{Failure, Strangers};
 pub use supervisor::{ConfigureError, SupervisorArguments, SupervisorHandle};

@@ -2,9 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::private::{create_directory, create_file};
-use crate::config::{
-    Credentials, FeedSettings, KeyHash, PartnerSettings, ReaderSettings, SecretSource, Settings,
-};
+use crate::config::{Credentials, FeedSettings, PartnerSettings, ReaderSettings, SecretSource, Settings};
 use crate::daemon::{Daemon, Signals};
 use crate::demo::{DEFAULT_CURRENCY, DemoPlan, SimulatedPartner, Simulation};
 use crate::domain::Currency;
@@ -98,7 +96,7 @@ impl Demo {
         let mut settings = Settings::minimal(directory.to_owned());
         settings.server.listen = self.listen;
         settings.server.admin_listen = self.admin_listen;
-        settings.readers = vec![ReaderSettings { name: "demo".into(), keys: vec![KeyHash::of(reader_key)] }];
+        settings.readers = vec![ReaderSettings::named("demo", reader_key)];
         let made: Result<Vec<_>, _> =
             partners.iter().map(|partner| partner_settings(directory, partner)).collect();
         settings.partners = made?;

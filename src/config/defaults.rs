@@ -2,8 +2,8 @@
 //! the same with their reasons; a test compares them.
 
 use super::{
-    FeedSettings, KeyHash, LimitSettings, NextPage, PageSettings, PartnerSettings, ServerSettings, Settings,
-    StoreSettings,
+    FeedSettings, KeyHash, LimitSettings, NextPage, PageSettings, PartnerSettings, ReaderLimitSettings,
+    ReaderSettings, ServerSettings, Settings, StoreSettings,
 };
 use crate::domain::{Mapping, PartnerName};
 use crate::rules::policy::Policy;
@@ -33,6 +33,7 @@ impl Default for ServerSettings {
             keep_alive_timeout: Duration::from_secs(130),
             connections_max: 4096,
             connections_per_address_max: 1024,
+            failed_calls_per_minute: 120,
             bytes_in_flight_max: 256 * MIB,
             shutdown_timeout: Duration::from_secs(10),
             streams_max: 1024,
@@ -61,10 +62,34 @@ impl Default for LimitSettings {
     fn default() -> LimitSettings {
         LimitSettings {
             prices_per_second: 100_000,
+            price_bytes_per_second: 24 * MIB as u64,
             asset_writes_per_second: 2_000,
+            asset_write_bytes_per_second: 16 * MIB as u64,
             reads_per_second: 100,
+            read_bytes_per_second: 32 * MIB as u64,
             burst: Duration::from_secs(2),
             bytes_in_flight_max: 64 * MIB,
+        }
+    }
+}
+
+impl Default for ReaderLimitSettings {
+    fn default() -> ReaderLimitSettings {
+        ReaderLimitSettings {
+            reads_per_second: 1_000,
+            read_bytes_per_second: 128 * MIB as u64,
+            burst: Duration::from_secs(2),
+        }
+    }
+}
+
+impl ReaderSettings {
+    /// A reader that reads with `key`, all else at its default.
+    pub fn named(name: &str, key: &str) -> ReaderSettings {
+        ReaderSettings {
+            name: name.to_owned(),
+            keys: vec![KeyHash::of(key)],
+            limits: ReaderLimitSettings::default(),
         }
     }
 }

@@ -26,6 +26,7 @@ pub use load::{MAIN_FILE, PARTNERS_DIRECTORY, load, read_partner};
 pub use secret::SecretError;
 pub use settings::{
     Credentials, CursorPlace, FeedSettings, HookProof, HookSettings, LimitSettings, NextPage, PageSettings,
-    PartnerSettings, ReaderSettings, SecretSource, ServerSettings, Settings, StoreSettings,
+    PartnerSettings, ReaderLimitSettings, ReaderSettings, SecretSource, ServerSettings, Settings,
+    StoreSettings,
 };
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};

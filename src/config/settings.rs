@@ -169,15 +169,22 @@ pub struct FeedSettings {
     pub whole_timeout: Duration,
 }
 
-/// What one partner may do. Rates are per second, each with a burst of `burst` seconds.
+/// What one partner may do. Rates are per second, each with a burst of `burst` seconds. Bytes are those
+/// of bodies as they come, and of answers before they are compressed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitSettings {
     /// Prices, singly or in batches.
     pub prices_per_second: u32,
+    /// Bytes of pushes of prices, and of those whose items may be of either kind.
+    pub price_bytes_per_second: u64,
     /// Upserts, replacements and deletes of assets.
     pub asset_writes_per_second: u32,
+    /// Bytes of pushes of assets.
+    pub asset_write_bytes_per_second: u64,
     /// Reads of any kind.
     pub reads_per_second: u32,
+    /// Bytes of answers to reads.
+    pub read_bytes_per_second: u64,
     /// How many seconds of each rate may come at once.
     pub burst: Duration,
     /// Bytes of requests taken in and not yet answered.
@@ -208,6 +215,19 @@ pub struct ReaderSettings {
     pub name: String,
     /// Hashes of the keys that it may present.
     pub keys: Vec<KeyHash>,
+    /// How much it may read.
+    pub limits: ReaderLimitSettings,
+}
+
+/// What one reader may do. Rates are per second, each with a burst of `burst` seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReaderLimitSettings {
+    /// Reads of any kind.
+    pub reads_per_second: u32,
+    /// Bytes of answers, before they are compressed.
+    pub read_bytes_per_second: u64,
+    /// How many seconds of each rate may come at once.
+    pub burst: Duration,
 }
 
 /// The two listeners, and the bounds of what they take in.
@@ -239,6 +259,8 @@ pub struct ServerSettings {
     pub connections_max: usize,
     /// Connections open at once from one address.
     pub connections_per_address_max: usize,
+    /// Calls a minute from one address that may fail to prove who sends them.
+    pub failed_calls_per_minute: u32,
     /// Bytes of requests taken in and not yet answered, all partners together.
     pub bytes_in_flight_max: usize,
     /// How long running requests and feeds may take to end when the daemon stops.
@@ -328,6 +350,7 @@ impl Settings {
                 "server.connections_per_address_max",
                 a.connections_per_address_max != b.connections_per_address_max,
             ),
+            ("server.failed_calls_per_minute", a.failed_calls_per_minute != b.failed_calls_per_minute),
             ("server.bytes_in_flight_max", a.bytes_in_flight_max != b.bytes_in_flight_max),
             ("server.streams_max", a.streams_max != b.streams_max),
             ("store.directory", c.directory != d.directory),

@@ -8,16 +8,23 @@ use super::feed;
 use super::hooks::hooks;
 use super::raw::{Section, duration_of, text_of};
 use super::units::{GIB, KIB, MIB, seconds};
-use super::{LimitSettings, PartnerSettings, ReaderSettings, ServerSettings, StoreSettings};
+use super::{
+    LimitSettings, PartnerSettings, ReaderLimitSettings, ReaderSettings, ServerSettings, StoreSettings,
+};
 use crate::domain::{Currency, PartnerName, iso4217};
 use crate::rules::policy::{Absent, Policy};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::de::DeValue;
 
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
+/// What a rate may be, and what a burst of it. Buckets count in 32 bits.
+const PER_SECOND: RangeInclusive<u32> = 1..=10_000_000;
+const BYTES_PER_SECOND: RangeInclusive<u64> = KIB..=4 * GIB;
+const BURST: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
 /// Items of a list of words: more would be a mistake, not a configuration.
 const WORDS_MAX: usize = 1_000;
 
@@ -56,6 +63,11 @@ fn server(mut section: Section<'_>) -> ServerSettings {
             "connections_per_address_max",
             default.connections_per_address_max,
             1..=1_000_000,
+        ),
+        failed_calls_per_minute: s.number(
+            "failed_calls_per_minute",
+            default.failed_calls_per_minute,
+            1..=1_000_000_000,
         ),
         bytes_in_flight_max: s.bytes("bytes_in_flight_max", default.bytes_in_flight_max, MIB..=64 * GIB),
         shutdown_timeout: s.duration("shutdown_timeout", default.shutdown_timeout, seconds(1, HOUR)),
@@ -115,8 +127,19 @@ fn reader(mut section: Section<'_>) -> Option<ReaderSettings> {
     if section.lacks_items("keys") {
         section.refuse("keys", Wrong::rule("a reader needs at least one key"));
     }
+    let default = ReaderLimitSettings::default();
+    let s = &mut section;
+    let limits = ReaderLimitSettings {
+        reads_per_second: s.number("reads_per_second", default.reads_per_second, PER_SECOND),
+        read_bytes_per_second: s.bytes(
+            "read_bytes_per_second",
+            default.read_bytes_per_second,
+            BYTES_PER_SECOND,
+        ),
+        burst: s.duration("burst", default.burst, BURST),
+    };
     section.finish();
-    Some(ReaderSettings { name: name?, keys })
+    Some(ReaderSettings { name: name?, keys, limits })
 }
 
 /// One partner's file. `server` is what its limits must fit to.
@@ -193,16 +216,36 @@ fn status(value: &DeValue<'_>) -> Result<String, Wrong> {
 fn limits(mut section: Section<'_>, server: &ServerSettings) -> LimitSettings {
     let default = LimitSettings::default();
     let s = &mut section;
-    let per_second = 1..=10_000_000;
+    let prices_per_second = s.number("prices_per_second", default.prices_per_second, PER_SECOND);
+    let asset_writes_per_second =
+        s.number("asset_writes_per_second", default.asset_writes_per_second, PER_SECOND);
+    let reads_per_second = s.number("reads_per_second", default.reads_per_second, PER_SECOND);
+    let mut bytes = |key, (default, default_items): (u64, u32), items: u32| {
+        // who may send more items may send their bytes, unless it is said otherwise
+        let in_proportion = u128::from(default) * u128::from(items) / u128::from(default_items);
+        let in_proportion = u64::try_from(in_proportion).unwrap_or(u64::MAX);
+        s.bytes(key, in_proportion.clamp(KIB, *BYTES_PER_SECOND.end()), BYTES_PER_SECOND)
+    };
     let limits = LimitSettings {
-        prices_per_second: s.number("prices_per_second", default.prices_per_second, per_second.clone()),
-        asset_writes_per_second: s.number(
-            "asset_writes_per_second",
-            default.asset_writes_per_second,
-            per_second.clone(),
+        price_bytes_per_second: bytes(
+            "price_bytes_per_second",
+            (default.price_bytes_per_second, default.prices_per_second),
+            prices_per_second,
         ),
-        reads_per_second: s.number("reads_per_second", default.reads_per_second, per_second),
-        burst: s.duration("burst", default.burst, Duration::from_millis(100)..=Duration::from_secs(60)),
+        asset_write_bytes_per_second: bytes(
+            "asset_write_bytes_per_second",
+            (default.asset_write_bytes_per_second, default.asset_writes_per_second),
+            asset_writes_per_second,
+        ),
+        read_bytes_per_second: bytes(
+            "read_bytes_per_second",
+            (default.read_bytes_per_second, default.reads_per_second),
+            reads_per_second,
+        ),
+        prices_per_second,
+        asset_writes_per_second,
+        reads_per_second,
+        burst: s.duration("burst", default.burst, BURST),
         bytes_in_flight_max: s.bytes("bytes_in_flight_max", default.bytes_in_flight_max, KIB..=64 * GIB),
     };
     if limits.bytes_in_flight_max < server.body_bytes_max {

@@ -3,7 +3,7 @@
 use super::gate::auth::Keys;
 use super::gate::shares::Shares;
 use super::reply::Fault;
-use crate::actors::{Admission, PartnerEntry, Registry, Shed};
+use crate::actors::{Admission, PartnerEntry, Registry, Shed, Strangers};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::Micros;
@@ -98,6 +98,8 @@ pub struct App {
     /// What calls may take together whose senders cannot be known before their bodies have come: a
     /// stranger takes up nobody's own room.
     pub(super) unproven: Admission,
+    /// Calls that could not be known.
+    pub(super) strangers: Strangers,
     /// What reads may take.
     pub(super) shares: Shares,
     /// ConnectionSlots for change streams.
@@ -118,14 +120,15 @@ impl Deref for App {
 impl App {
     /// Takes what is bound at start, such as the number of streams, from the settings of this moment.
     pub fn new(parts: AppParts) -> Arc<App> {
-        let (streams_max, bytes_max) = {
+        let (streams_max, bytes_max, failed_calls_per_minute) = {
             let server = &parts.settings.load().server;
-            (server.streams_max, server.bytes_in_flight_max)
+            (server.streams_max, server.bytes_in_flight_max, server.failed_calls_per_minute)
         };
         Arc::new(App {
             keys: Keys::new(Arc::clone(&parts.settings), parts.metrics.clone()),
             started_at: parts.clock.now(),
             unproven: Admission::new(bytes_max / UNPROVEN_SHARE),
+            strangers: Strangers::new(failed_calls_per_minute),
             shares: Shares::new(streams_max),
             streams: Arc::new(Semaphore::new(streams_max)),
             streams_max,

@@ -3,7 +3,7 @@
 use super::app::{App, AppParts, Health};
 use crate::actors::{Admission, Registry};
 use crate::clock::Clock;
-use crate::config::{KeyHash, PartnerSettings, ReaderSettings, Settings};
+use crate::config::{PartnerSettings, ReaderSettings, Settings};
 use crate::domain::Micros;
 use crate::store::{self, StoreOptions};
 use crate::telemetry::Metrics;
@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 pub fn settings() -> Arc<ArcSwap<Settings>> {
     let mut settings = Settings::minimal("unused".into());
     settings.partners.push(PartnerSettings::named("acme", "acme-key"));
-    settings.readers.push(ReaderSettings { name: "portal".into(), keys: vec![KeyHash::of("portal-token")] });
+    settings.readers.push(ReaderSettings::named("portal", "portal-token"));
     Arc::new(ArcSwap::from_pointee(settings))
 }
 

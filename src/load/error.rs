@@ -4,7 +4,7 @@ use std::io;
 
 /// What to do about refusals by rate.
 pub const RATE_HINT: &str = "the partner's rate limit refuses (429): raise prices_per_second, \
-                         asset_writes_per_second and reads_per_second in its file";
+                         asset_writes_per_second and reads_per_second in its file, and their bytes where it sets them";
 
 /// Why a load run ends without a report.
 #[derive(Debug, thiserror::Error)]

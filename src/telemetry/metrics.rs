@@ -16,11 +16,11 @@ pub use pushes::{DeliveryMetrics, GapMetrics};
 
 use crate::domain::{Outcome, PartnerName};
 use catalogue::{
-    ACTOR_RESTARTS, AMBIGUOUS, BUILD_INFO, CHECKPOINT_SECONDS, CLOCK_BEHIND, COMMIT_CHANGES, COMMIT_FAILURES,
-    COMMIT_SECONDS, COMMIT_SETS, HTTP_REQUESTS, LOG_DROPPED, OVERLAY_BYTES, PARKED_PRICES, PARTNER_UP,
-    PUSH_DURABLE, PUSH_ITEMS, PUSH_REQUESTS, QUARANTINE_CLOSED, QUARANTINE_DROPPED, QUARANTINE_ROWS,
-    QUEUE_BYTES, RECOVERY_CHANGES, RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_RESETS, SSE_STREAMS,
-    STORE_DAMAGED,
+    ACTOR_RESTARTS, AMBIGUOUS, AUTH_FAILURES, BUILD_INFO, CHECKPOINT_SECONDS, CLOCK_BEHIND, COMMIT_CHANGES,
+    COMMIT_FAILURES, COMMIT_SECONDS, COMMIT_SETS, HTTP_REQUESTS, LOG_DROPPED, OVERLAY_BYTES, PARKED_PRICES,
+    PARTNER_UP, PUSH_DURABLE, PUSH_ITEMS, PUSH_REQUESTS, QUARANTINE_CLOSED, QUARANTINE_DROPPED,
+    QUARANTINE_ROWS, QUEUE_BYTES, RECOVERY_CHANGES, RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_RESETS,
+    SSE_STREAMS, STORE_DAMAGED,
 };
 use metrics::{Counter, Gauge, Histogram, Recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
@@ -32,11 +32,13 @@ use std::time::Duration;
 /// Classes of status codes, from 1xx.
 const CODES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Reasons known from the start. Others that the program names are added when they first occur.
-const SHED_REASONS: [&str; 9] = [
+const SHED_REASONS: [&str; 11] = [
     "partner_rate",
+    "too_many_failures",
     "partner_bytes",
     "daemon_bytes",
     "beyond_burst",
+    "beyond_byte_burst",
     "beyond_documents",
     "reads_busy",
     "storage",
@@ -76,6 +78,7 @@ struct Inner {
     clock_behind: Gauge,
     actor_restarts: ByReason,
     shed: ByReason,
+    auth_failures: ByReason,
     sse_streams: Gauge,
     sse_disconnects: ByReason,
     sse_resets: Counter,
@@ -106,6 +109,7 @@ impl Metrics {
             clock_behind: new_gauge(&recorder, CLOCK_BEHIND, &[]),
             actor_restarts: by(ACTOR_RESTARTS, "actor", &ACTORS),
             shed: by(SHED, "reason", &SHED_REASONS),
+            auth_failures: by(AUTH_FAILURES, "reason", &["key", "hook", "operator"]),
             sse_streams: new_gauge(&recorder, SSE_STREAMS, &[]),
             sse_disconnects: by(SSE_DISCONNECTS, "reason", &SSE_REASONS),
             sse_resets: new_counter(&recorder, SSE_RESETS, &[]),
@@ -165,6 +169,11 @@ impl Metrics {
     /// A request was refused before its body was read, e.g. by `Shed::as_str`.
     pub fn shed(&self, reason: &'static str) {
         self.0.shed.of(&self.0.recorder, reason).increment(1);
+    }
+
+    /// A caller was not known, e.g. by `Failure::as_str`.
+    pub fn caller_not_known(&self, reason: &'static str) {
+        self.0.auth_failures.of(&self.0.recorder, reason).increment(1);
     }
 
     /// A reader began to follow the changes.

@@ -1,6 +1,7 @@
 //! What the edge holds of the actors: a registry by partner, and typed calls.
 
-use crate::actors::admission::{Admission, Limits};
+use crate::actors::admission::Admission;
+use crate::actors::limits::Limits;
 use crate::actors::partner::{
     Blamed, OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched,
     RebuildFrom, RebuildRefused,
@@ -341,7 +342,8 @@ impl PartnerEntry {
         let settings = Arc::new(settings);
         self.settings.store(settings.clone());
         if before != settings.limits {
-            self.limits.store(Arc::new(Limits::new(&settings.limits)));
+            let limits = self.limits.load().resized(&settings.limits);
+            self.limits.store(Arc::new(limits));
         }
         if before.bytes_in_flight_max != settings.limits.bytes_in_flight_max {
             // what has been taken in holds its right of the budget before, and ends with it

@@ -10,6 +10,7 @@ mod rows;
 mod status;
 mod texts;
 
+use crate::actors::Failure;
 use crate::http::app::App;
 use crate::http::client::Client;
 use crate::http::gate::path::{self, Query};
@@ -37,7 +38,8 @@ pub async fn answer(client: &Client, routes: &AdminRoutes, request: Request<Inco
         Ok(found) => found,
         Err(fault) => return fault.into_response(),
     };
-    let reply = dispatch(client, &head, &found, body).await.unwrap_or_else(Fault::into_response);
+    let reply = dispatch(client, &head, &found, body).await;
+    let reply = reply.unwrap_or_else(|fault| client.refused(client.judged(fault, Failure::Operator)));
     found.metrics.answered(reply.status().as_u16());
     reply
 }

@@ -1,6 +1,7 @@
 //! Who calls: bearer keys of partners, tokens of readers. Looked up by their SHA-256, so that the
 //! time of a look-up says nothing about a key.
 
+use crate::actors::RateLane;
 use crate::config::{KeyHash, Settings};
 use crate::domain::PartnerName;
 use crate::http::reply::Fault;
@@ -17,7 +18,7 @@ pub enum Caller {
     /// May read and write its own.
     Partner { name: PartnerName, metrics: Arc<PartnerMetrics> },
     /// May read all partners, and write nothing.
-    Reader { name: Arc<str> },
+    Reader { name: Arc<str>, reads: Arc<RateLane> },
 }
 
 /// Keys by their hash, rebuilt when the settings have been replaced.
@@ -37,12 +38,14 @@ struct Table {
     built_from: Arc<Settings>,
     callers: HashMap<[u8; 32], Caller>,
     partners: HashMap<PartnerName, Caller>,
+    /// What each reader has left: a table that is built again goes on with it.
+    readers: HashMap<Arc<str>, Arc<RateLane>>,
 }
 
 impl Keys {
     /// Keys of the settings as they are, and as they are replaced later.
     pub fn new(settings: Arc<ArcSwap<Settings>>, metrics: Metrics) -> Keys {
-        let table = ArcSwap::from_pointee(Table::build(settings.load_full(), &metrics));
+        let table = ArcSwap::from_pointee(Table::build(settings.load_full(), &metrics, &HashMap::new()));
         Keys { settings, metrics, table }
     }
 
@@ -78,17 +81,30 @@ impl Keys {
 
     fn refresh(&self) {
         if !Arc::ptr_eq(&self.table.load().built_from, &self.settings.load()) {
-            self.table.store(Arc::new(Table::build(self.settings.load_full(), &self.metrics)));
+            let before = self.table.load();
+            let table = Table::build(self.settings.load_full(), &self.metrics, &before.readers);
+            self.table.store(Arc::new(table));
         }
     }
 }
 
 impl Table {
-    fn build(settings: Arc<Settings>, metrics: &Metrics) -> Table {
+    fn build(
+        settings: Arc<Settings>,
+        metrics: &Metrics,
+        readers_before: &HashMap<Arc<str>, Arc<RateLane>>,
+    ) -> Table {
         let (mut callers, mut partners) = (HashMap::new(), HashMap::new());
+        let mut readers = HashMap::new();
         for reader in &settings.readers {
             let name: Arc<str> = Arc::from(reader.name.as_str());
-            callers.extend(reader.keys.iter().map(|key| (key.0, Caller::Reader { name: Arc::clone(&name) })));
+            let reads = match readers_before.get(&name) {
+                Some(reads) => reads.resized_for_reader(&reader.limits),
+                None => Arc::new(RateLane::of_reader(&reader.limits)),
+            };
+            let caller = || Caller::Reader { name: Arc::clone(&name), reads: Arc::clone(&reads) };
+            callers.extend(reader.keys.iter().map(|key| (key.0, caller())));
+            readers.insert(Arc::clone(&name), reads);
         }
         for partner in &settings.partners {
             let metrics = metrics.partner(&partner.name);
@@ -96,7 +112,7 @@ impl Table {
             callers.extend(partner.keys.iter().map(|key| (key.0, caller())));
             partners.insert(partner.name.clone(), caller());
         }
-        Table { built_from: settings, callers, partners }
+        Table { built_from: settings, callers, partners, readers }
     }
 }
 
@@ -131,7 +147,7 @@ mod tests {
     fn name(keys: &Keys, values: &[&str]) -> Option<String> {
         match keys.caller(&headers(values)) {
             Ok(Caller::Partner { name, .. }) => Some(name.to_string()),
-            Ok(Caller::Reader { name }) => Some(format!("reader {name}")),
+            Ok(Caller::Reader { name, .. }) => Some(format!("reader {name}")),
             Err(Fault::Unauthorized) => None,
             Err(other) => panic!("{other:?}"),
         }

@@ -151,7 +151,8 @@ impl Server {
         };
         // without it small replies may wait for an acknowledgement; a socket that refuses is dying
         let _ = socket.set_nodelay(true);
-        let client = Client { app: Arc::clone(&self.app), pulse: Arc::new(Pulse::default()) };
+        let pulse = Arc::new(Pulse::default());
+        let client = Client { app: Arc::clone(&self.app), pulse, address: from.ip() };
         let desk = self.desk.clone();
         let terms = Arc::clone(&self.terms);
         let (stop, stopped) = oneshot::channel();

@@ -199,7 +199,7 @@ pub fn run_now(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     if call.app().health.is_draining() {
         return Err(Fault::Draining);
     }
-    Rate::Reads.charge_first(&partner.limits.load())?;
+    call.meter.take_first(Rate::Reads)?;
     if partner.settings.load().feed.is_none() {
         return Err(Fault::NoFeed);
     }

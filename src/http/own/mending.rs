@@ -16,7 +16,7 @@ use crate::http::pulse::Pulse;
 use crate::http::reply::stored::unless_damaged;
 use crate::http::reply::{self, Fault, view};
 use crate::http::request::call::Call;
-use crate::http::request::intake::{self, Accept};
+use crate::http::request::intake::{self, Accept, Charge};
 use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
 use hyper::http::request::Parts;
@@ -35,8 +35,9 @@ pub async fn release_own(call: &Call<'_>, mut body: Incoming) -> Answer {
     let bytes_max = app.settings.load().server.body_bytes_max;
     let announced = intake::announced(&call.head.headers, Accept::Object, bytes_max)?;
     let _permit = Admission::admit(&app.admission, &partner.admission.load(), announced.bytes)?;
-    Rate::AssetWrites.charge_first(&partner.limits.load_full())?;
-    let bytes = intake::collect(&mut body, bytes_max, &call.client.pulse).await?;
+    call.meter.take_first(Rate::AssetWrites)?;
+    let charge = Charge { meter: call.meter, rate: Rate::AssetWrites, announced };
+    let bytes = intake::collect_charged(&mut body, bytes_max, charge, &call.client.pulse).await?;
     let Some(text) = text_of(&bytes)? else {
         let detail = "send the mended text; only an operator releases a row as it is";
         return Err(bad("empty_body", detail));

@@ -5,7 +5,7 @@ use crate::http::gate::limit::Rate;
 use crate::http::reply::stored::json;
 use crate::http::reply::{Body, Fault, PreviewFault};
 use crate::http::request::call::Call;
-use crate::http::request::intake::{self, Accept};
+use crate::http::request::intake::{self, Accept, Charge};
 use hyper::Response;
 use hyper::body::Incoming;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 const SHOWN_DEFAULT: u64 = 3;
 const SHOWN_MAX: u64 = 100;
 
-/// What the document is read as, and what would become of it. Charged as a read; changes nothing, and is
+/// What the document is read as, and what would become of it. Charged as a read, its bytes too; changes nothing, and is
 /// no run.
 pub async fn answer(call: &Call<'_>, mut body: Incoming) -> Result<Response<Body>, Fault> {
     let partner = Arc::clone(call.writer()?);
@@ -22,7 +22,7 @@ pub async fn answer(call: &Call<'_>, mut body: Incoming) -> Result<Response<Body
     if app.health.is_draining() {
         return Err(Fault::Draining);
     }
-    Rate::Reads.charge_first(&partner.limits.load())?;
+    call.meter.take_first(Rate::Reads)?;
     let settings = partner.settings.load_full();
     let feed = settings.feed.as_ref().ok_or(Fault::NoFeed)?;
     let records_shown = call.query.number("limit", SHOWN_MAX)?.unwrap_or(SHOWN_DEFAULT) as usize;
@@ -38,7 +38,9 @@ pub async fn answer(call: &Call<'_>, mut body: Incoming) -> Result<Response<Body
     let announced = intake::announced(&call.head.headers, Accept::Items, bytes_max).map_err(too_large)?;
     let _turn = partner.begin_preview().ok_or(Fault::Preview(PreviewFault::Running))?;
     let _permit = Admission::admit(&app.admission, &partner.admission.load(), announced.bytes)?;
-    let bytes = intake::collect(&mut body, bytes_max, &call.client.pulse).await.map_err(too_large)?;
+    let charge = Charge { meter: call.meter, rate: Rate::Reads, announced };
+    let bytes = intake::collect_charged(&mut body, bytes_max, charge, &call.client.pulse).await;
+    let bytes = bytes.map_err(too_large)?;
     let terms =
         PreviewTerms { as_lines: announced.ndjson, records_shown, now: app.clock.now(), is_alone: false };
     match partner.preview(bytes, terms).await {

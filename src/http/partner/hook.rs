@@ -4,6 +4,7 @@ use crate::actors::PartnerEntry;
 use crate::codec::hook::is_ping;
 use crate::config::HookSettings;
 use crate::http::client::Client;
+use crate::http::gate::limit::Meter;
 use crate::http::gate::path::{self, Query};
 use crate::http::gate::proof;
 use crate::http::gate::route::{Answer, Route};
@@ -43,11 +44,25 @@ pub async fn answer(
     let (partner, settings) = named.ok_or(Fault::NotTheHooksSender)?;
     let proven = proof::prove(&settings, &texts, app.clock.now()).await?;
     let caller = app.keys.partner(&partner.name).ok_or(Fault::PartnerStarting)?;
-    let query = Query::parse(head.uri.query())?;
-    let headers = texts.only(&settings.hook.headers());
-    let call = Call { client, head, route, query, caller, partner: Some(partner) };
-    let task = HookTask { settings, headers, announced, proven };
-    push::answer_hook(&call, ask, parameters, task, body).await
+    let meter = Meter::of(&caller, Some(&partner));
+    let needs_body = proven.needs_body();
+    let reply = match Query::parse(head.uri.query()) {
+        Ok(query) => {
+            let headers = texts.only(&settings.hook.headers());
+            let call = Call { client, head, route, query, caller, meter: &meter, partner: Some(partner) };
+            let task = HookTask { settings, headers, announced, proven };
+            push::answer_hook(&call, ask, parameters, task, body).await
+        }
+        Err(fault) => Err(fault),
+    };
+    match reply {
+        // a sender who is not known after all, or not yet, learns nothing of the partner's rates
+        Err(fault) if needs_body && !meter.is_touched() => Err(fault),
+        reply => {
+            let reply = reply.unwrap_or_else(|fault| client.refused(fault));
+            Ok(meter.settle(ask.items.rate_of_first(), reply))
+        }
+    }
 }
 
 type Named = (Arc<PartnerEntry>, HookSettings);

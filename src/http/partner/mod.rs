@@ -3,13 +3,13 @@
 mod hook;
 mod rows;
 
-use crate::actors::PartnerEntry;
+use crate::actors::{Failure, PartnerEntry};
 use crate::http::app::App;
 use crate::http::client::Client;
 use crate::http::gate::auth::Caller;
-use crate::http::gate::limit::Rate;
+use crate::http::gate::limit::{Meter, Rate};
 use crate::http::gate::path::{self, Query};
-use crate::http::gate::route::{Answer, Route, Routes, Row};
+use crate::http::gate::route::{Answer, Found, Route, Routes, Row};
 use crate::http::push;
 use crate::http::reply::{Body, Fault};
 use crate::http::request::call::Call;
@@ -49,25 +49,33 @@ pub async fn answer(client: &Client, routes: &PartnerRoutes, request: Request<In
         PartnerHandler::Hook(ask) => {
             hook::answer(client, &head, &found.route, (ask, found.row.parameters), body).await
         }
-        _ => match identify(client, &head, &found.route) {
-            Ok(call) => dispatch(&call, found.row, body).await,
-            Err(fault) => Err(fault),
-        },
+        _ => keyed(client, &head, &found, body).await,
     };
-    if let Some(reason) = reply.as_ref().err().and_then(Fault::shed_reason) {
-        client.app.metrics.shed(reason);
-    }
-    let reply = reply.unwrap_or_else(Fault::into_response);
+    let reply = reply.unwrap_or_else(|fault| client.refused(client.judged(fault, Failure::Key)));
     found.metrics.answered(reply.status().as_u16());
     reply
 }
 
-fn identify<'a>(client: &'a Client, head: &'a Parts, route: &'a Route<'a>) -> Result<Call<'a>, Fault> {
+/// A call of a known caller, from the first moment of which it is metered.
+async fn keyed(
+    client: &Client,
+    head: &Parts,
+    found: &Found<'_, '_, PartnerHandler>,
+    body: Incoming,
+) -> Answer {
     let app = &client.app;
     let caller = app.keys.caller(&head.headers)?;
-    let partner = partner_of(app, &caller, route)?;
-    let query = Query::parse(head.uri.query())?;
-    Ok(Call { client, head, route, query, caller, partner })
+    let partner = partner_of(app, &caller, &found.route)?;
+    let (row, route) = (found.row, &found.route);
+    let meter = Meter::of(&caller, partner.as_deref());
+    let reply = match Query::parse(head.uri.query()) {
+        Ok(query) => {
+            let call = Call { client, head, route, query, caller, meter: &meter, partner };
+            dispatch(&call, row, body).await
+        }
+        Err(fault) => Err(fault),
+    };
+    Ok(meter.settle(row.handler.rate(), reply.unwrap_or_else(|fault| client.refused(fault))))
 }
 
 /// A partner sees its own only; of another it is not even told whether it exists.
@@ -112,17 +120,11 @@ async fn dispatch(call: &Call<'_>, row: &Row<PartnerHandler>, body: Incoming) ->
 }
 
 async fn admit_read(call: &Call<'_>, is_private: bool, parameters: &[&str]) -> Result<(), Fault> {
-    charge_read(call)?;
+    call.meter.take_first(Rate::Reads)?;
+    call.meter.take_bytes(Rate::Reads, 1)?;
     if is_private && !call.is_partner() {
         return Err(Fault::PartnerOnly);
     }
     position::reach(call).await?;
     position::refuse_unknown(call, parameters)
-}
-
-fn charge_read(call: &Call<'_>) -> Result<(), Fault> {
-    match call.caller {
-        Caller::Partner { .. } => Rate::Reads.charge_first(&call.partner()?.limits.load()),
-        Caller::Reader { .. } => Ok(()),
-    }
 }

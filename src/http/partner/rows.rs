@@ -3,6 +3,7 @@
 use crate::codec::request;
 use crate::domain::{RefusedKind, Verb};
 use crate::http::docs::{self, DocsPage};
+use crate::http::gate::limit::Rate;
 use crate::http::gate::route::{Answer, Later, Row};
 use crate::http::own::mending::{self, DROP_PARAMETERS};
 use crate::http::own::{feed, plans, preview, quarantine, receipt};
@@ -30,6 +31,16 @@ pub enum PartnerHandler {
     WithBody(for<'c> fn(&'c Call<'c>, Incoming) -> Later<'c>),
     /// What we say of ourselves, to everybody. Nothing is read of a query.
     Document(DocsPage),
+}
+
+impl PartnerHandler {
+    /// The lane that a call is told of, and charged to where it is refused before its handler charges it.
+    pub fn rate(&self) -> Rate {
+        match self {
+            PartnerHandler::Push(ask) | PartnerHandler::Hook(ask) => ask.items.rate_of_first(),
+            _ => Rate::Reads,
+        }
+    }
 }
 
 /// Paths are the shorthand `/api/…`. Reads also know the parameters of

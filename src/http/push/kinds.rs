@@ -1,9 +1,9 @@
 //! What the items of a push speak of: assets or prices, charged and counted apart.
 
-use crate::actors::{Limits, PushEffect};
+use crate::actors::PushEffect;
 use crate::domain::{ItemOutcome, Outcome, Write};
 use crate::http::gate::auth::Caller;
-use crate::http::gate::limit::Rate;
+use crate::http::gate::limit::{Meter, Rate};
 use crate::http::reply::Fault;
 use crate::http::request::call::Call;
 use crate::telemetry::ItemKind;
@@ -20,8 +20,8 @@ pub enum Items {
 }
 
 impl Items {
-    /// The rate that a push is charged before its body is read. An item that says later what it speaks
-    /// of is taken for a price.
+    /// The rate that a push is charged before its body is read, and that its bytes are charged to. An item
+    /// that says later what it speaks of is taken for a price.
     pub fn rate_of_first(self) -> Rate {
         match self {
             Items::Prices | Items::Mixed => Rate::Prices,
@@ -60,16 +60,16 @@ impl ItemKinds {
     }
 
     /// Charges what has not been charged before the body was read: one item.
-    pub fn charge_rest(&self, limits: &Limits) -> Result<(), Fault> {
+    pub fn charge_rest(&self, meter: &Meter) -> Result<(), Fault> {
         match self {
-            ItemKinds::All(kind, count) => rate_of(*kind).charge_rest(limits, *count),
+            ItemKinds::All(kind, count) => meter.take_rest(rate_of(*kind), *count),
             ItemKinds::Each(kinds) => {
                 let assets = kinds.iter().filter(|kind| **kind == ItemKind::Asset).count();
                 if assets > 0 {
-                    Rate::AssetWrites.charge_first(limits)?;
-                    Rate::AssetWrites.charge_rest(limits, assets)?;
+                    meter.take_first(Rate::AssetWrites)?;
+                    meter.take_rest(Rate::AssetWrites, assets)?;
                 }
-                Rate::Prices.charge_rest(limits, kinds.len() - assets)
+                meter.take_rest(Rate::Prices, kinds.len() - assets)
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::domain::Write;
 use crate::http::reply::Fault;
 use crate::http::request::call::Call;
 use crate::http::request::delivery_id::{self, DeliveryId};
-use crate::http::request::intake::{self, Accept};
+use crate::http::request::intake::{self, Accept, Charge};
 use crate::rules::push::deliveries::IdHeader;
 use bytes::Bytes;
 use compact_str::CompactString;
@@ -58,9 +58,9 @@ async fn take_hook(
     body: Incoming,
 ) -> Result<TakenPush, Fault> {
     let partner = call.writer()?;
-    let app = call.app();
+    let (app, rate) = (call.app(), items.rate_of_first());
     let (bytes, permit, received) = if hook.is_unproven() {
-        let taken = admit(call, &app.unproven, hook.announced.bytes, || Ok(()), body).await;
+        let taken = admit(call, &app.unproven, hook.announced.bytes, None, body).await;
         let (bytes, unproven, received) = taken.map_err(|fault| match fault {
             Fault::Shed(Shed::PartnerBytes) => Fault::Shed(Shed::DaemonBytes),
             fault => fault,
@@ -68,18 +68,19 @@ async fn take_hook(
         hook.covers(&bytes)?;
         drop(unproven);
         let permit = Admission::admit(&app.admission, &partner.admission.load(), bytes.len())?;
+        // charged once it is known who sends: a stranger uses up nobody's rate
+        call.meter.take_first(rate)?;
+        call.meter.take_bytes(rate, bytes.len())?;
         (bytes, permit, received)
     } else {
-        admit(call, &partner.admission.load(), hook.announced.bytes, || Ok(()), body).await?
+        let charge = Charge { meter: call.meter, rate, announced: hook.announced };
+        admit(call, &partner.admission.load(), hook.announced.bytes, Some(charge), body).await?
     };
-    let limits = partner.limits.load_full();
-    // charged once it is known who sends: a stranger uses up nobody's rate
-    items.rate_of_first().charge_first(&limits)?;
     let items_max = app.settings.load().server.items_max;
     let read = hook.reading(partner, items_max, bytes.clone());
     let in_place = bytes.len() <= DECODED_IN_PLACE_MAX;
     let read = if in_place { read() } else { Box::pin(partner.beside(read)).await? }?;
-    ItemKinds::of(items, &read.decoded.writes).charge_rest(&limits)?;
+    ItemKinds::of(items, &read.decoded.writes).charge_rest(call.meter)?;
     let claim = read.delivery.map(|id| {
         let id = format!("hook:{}:{id}", hook.settings.name);
         delivery::claim(call, &(IdHeader::WebhookId, id.into()), &bytes)
@@ -101,10 +102,9 @@ async fn take_in(
         (settings.server.body_bytes_max, settings.server.items_max)
     };
     let announced = intake::announced(&call.head.headers, accept, bytes_max)?;
-    let limits = partner.limits.load_full();
-    let charge = || items.rate_of_first().charge_first(&limits);
+    let charge = Charge { meter: call.meter, rate: items.rate_of_first(), announced };
     let (bytes, permit, received) =
-        admit(call, &partner.admission.load(), announced.bytes, charge, body).await?;
+        admit(call, &partner.admission.load(), announced.bytes, Some(charge), body).await?;
     let mut decoded = if bytes.len() <= DECODED_IN_PLACE_MAX {
         decoder.decode(&bytes, announced.ndjson, partner, items_max)?
     } else {
@@ -115,25 +115,31 @@ async fn take_in(
     if announced.merge_patch {
         merge_patch::refuse_nested(&mut decoded);
     }
-    ItemKinds::of(items, &decoded.writes).charge_rest(&limits)?;
+    ItemKinds::of(items, &decoded.writes).charge_rest(call.meter)?;
     let claim = id.map(|id| delivery::claim(call, id, &bytes));
     Ok(TakenPush { decoded, bytes, ndjson: announced.ndjson, permit, received, claim })
 }
 
 /// Takes a body in that is announced with so many bytes: a permit of `own` and of the daemon first, then
-/// what `charge` asks for, then the body.
+/// what it is charged, then the body.
 async fn admit(
     call: &Call<'_>,
     own: &Admission,
     bytes: usize,
-    charge: impl FnOnce() -> Result<(), Fault>,
+    charge: Option<Charge<'_>>,
     mut body: Incoming,
 ) -> Result<(Bytes, Permit, Mark), Fault> {
     let app = call.app();
     let bytes_max = app.settings.load().server.body_bytes_max;
     let mut permit = Admission::admit(&app.admission, own, bytes)?;
-    charge()?;
-    let whole = intake::collect(&mut body, bytes_max, &call.client.pulse).await?;
+    let pulse = &call.client.pulse;
+    let whole = match charge {
+        None => intake::collect(&mut body, bytes_max, pulse).await?,
+        Some(charge) => {
+            call.meter.take_first(charge.rate)?;
+            intake::collect_charged(&mut body, bytes_max, charge, pulse).await?
+        }
+    };
     let received = Mark::now();
     if bytes > whole.len() {
         // it came without a length and was charged for the most it might be
@@ -152,7 +158,9 @@ fn take_query(
     id: Option<&DeliveryId>,
 ) -> Result<TakenPush, Fault> {
     let permit = Admission::admit(&call.app().admission, &partner.admission.load(), 1)?;
-    items.rate_of_first().charge_first(&partner.limits.load())?;
+    let rate = items.rate_of_first();
+    call.meter.take_first(rate)?;
+    call.meter.take_bytes(rate, 1)?;
     let write = write()?;
     let ids = vec![CompactString::from(write.id().as_str())];
     let decoded = Decoded { shape: Shape::Single, writes: vec![Ok(write)], ids };

@@ -4,25 +4,27 @@ use crate::actors::PartnerEntry;
 use crate::codec::{cursor, json, time};
 use crate::domain::Micros;
 use crate::http::gate::auth::Caller;
-use crate::http::gate::limit::Rate;
+use crate::http::gate::limit::{Meter, Rate};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use hyper::{Response, StatusCode};
-use serde_json::{Map, json as value};
+use serde_json::{Map, Value, json as value};
 
 /// Who the caller is, what it may do, and where we stand: what an integrator asks first.
 pub fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let app = call.app();
     let mut out = Vec::with_capacity(512);
     match &call.caller {
-        Caller::Reader { name } => {
+        Caller::Reader { name, .. } => {
             out.extend_from_slice(b"{\"reader\":");
             json::quote(&mut out, name);
+            let lane = lane_of(call.meter, Rate::Reads, usize::MAX);
+            out.extend_from_slice(format!(",\"lanes\":{}", value!({ "reads": lane })).as_bytes());
         }
         Caller::Partner { name, .. } => {
             out.extend_from_slice(b"{\"partner\":");
             json::quote(&mut out, name.as_str());
-            limits(&mut out, call.partner()?, app.settings.load().server.items_max);
+            limits(&mut out, call.partner()?, call.meter, app.settings.load().server.items_max);
         }
     }
     let server = &app.settings.load().server;
@@ -40,7 +42,7 @@ pub fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 
 /// What holds for a partner: its rates by lane, with how many items one call may have (U13), and the
 /// words that mean something.
-fn limits(out: &mut Vec<u8>, partner: &PartnerEntry, items_max: usize) {
+fn limits(out: &mut Vec<u8>, partner: &PartnerEntry, meter: &Meter, items_max: usize) {
     let settings = partner.settings.load();
     let limits = &settings.limits;
     let text = format!(
@@ -54,14 +56,7 @@ fn limits(out: &mut Vec<u8>, partner: &PartnerEntry, items_max: usize) {
         settings.feed.is_some(),
     );
     out.extend_from_slice(text.as_bytes());
-    let rates = partner.limits.load();
-    let lanes = [Rate::Prices, Rate::AssetWrites, Rate::Reads].map(|rate| {
-        let (per_second, burst) = rate.quota(&rates);
-        (
-            rate.as_str(),
-            value!({ "per_second": per_second, "burst": burst, "items_max": items_max.min(burst as usize) }),
-        )
-    });
+    let lanes = Rate::ALL.map(|rate| (meter.lane(rate).name, lane_of(meter, rate, items_max)));
     let policy = &settings.policy;
     let heartbeats =
         policy.heartbeats.iter().map(|(class, every)| (class.clone(), value!(every / Micros::SECOND)));
@@ -74,4 +69,20 @@ fn limits(out: &mut Vec<u8>, partner: &PartnerEntry, items_max: usize) {
     for (name, value) in known.as_object().into_iter().flatten() {
         out.extend_from_slice(format!(",\"{name}\":{value}").as_bytes());
     }
+}
+
+/// A lane's two buckets, and what is left in them: this call costs one of each.
+fn lane_of(meter: &Meter, rate: Rate, items_max: usize) -> Value {
+    let lane = meter.lane(rate);
+    let (remaining, bytes_remaining) = meter.remaining(rate);
+    let burst = lane.items.burst();
+    value!({
+        "per_second": lane.items.per_second(),
+        "burst": burst,
+        "items_max": burst.min(items_max as u64),
+        "remaining": remaining,
+        "bytes_per_second": lane.bytes.per_second(),
+        "bytes_burst": lane.bytes.burst(),
+        "bytes_remaining": bytes_remaining,
+    })
 }

@@ -130,28 +130,12 @@ pub enum PreviewFault {
 /// A bucket that is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Used {
-    /// The bucket's name, as the partner knows it.
-    pub rate: &'static str,
-    /// Items that the bucket holds when it is full.
-    pub burst: u32,
-    /// Items that it gains.
-    pub per_second: u32,
+    /// The lane's name, as the caller knows it.
+    pub lane: &'static str,
+    /// What its bucket of bytes has behind that.
+    pub suffix: &'static str,
     /// After how long there is room for what was asked.
     pub retry_after: Duration,
-}
-
-impl Used {
-    /// The values of `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
-    pub fn headers(&self) -> [(&'static str, String); 2] {
-        let name = self.rate;
-        let seconds = self.retry_after.as_secs() + 1;
-        // what a full bucket holds, and how long an empty one takes to fill
-        let window = self.burst.div_ceil(self.per_second.max(1));
-        [
-            ("ratelimit-policy", format!("\"{name}\";q={};w={window}", self.burst)),
-            ("ratelimit", format!("\"{name}\";r=0;t={seconds}")),
-        ]
-    }
 }
 
 impl Fault {

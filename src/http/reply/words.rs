@@ -2,7 +2,7 @@
 //! one place. Nothing here echoes what the client sent, nor what the store said.
 
 use super::body::Body;
-use super::fault::{Fault, PreviewFault};
+use super::fault::{Fault, PreviewFault, Used};
 use crate::actors::{PlanRefused, RebuildRefused, ReleaseRefused, Shed};
 use crate::codec::json;
 use crate::codec::problem::{self, Problem};
@@ -122,7 +122,9 @@ impl Fault {
             }
             Fault::Preview(PreviewFault::Unread(why)) => why.detail.clone(),
             Fault::Body(error) => error.detail.clone(),
+            Fault::RateLimited(Used { lane, suffix, .. }) => format!("`{lane}{suffix}` is used up"),
             Fault::Shed(Shed::BeyondBurst { burst }) => format!("at most {burst} items"),
+            Fault::Shed(Shed::BeyondByteBurst { bytes_max }) => format!("at most {bytes_max} bytes"),
             Fault::Shed(Shed::BeyondDocuments { bytes_max }) => {
                 format!("at most {bytes_max} bytes of documents that are stored already")
             }
@@ -138,8 +140,12 @@ impl Fault {
         match self {
             Fault::RateLimited(used) => Some(used.retry_after),
             Fault::RunAskedLately { retry_after } => Some(*retry_after),
-            Fault::Shed(Shed::PartnerRate { retry_after }) => Some(*retry_after),
-            Fault::Shed(Shed::BeyondBurst { .. } | Shed::BeyondDocuments { .. }) => None,
+            Fault::Shed(Shed::PartnerRate { retry_after } | Shed::Strangers { retry_after }) => {
+                Some(*retry_after)
+            }
+            Fault::Shed(
+                Shed::BeyondBurst { .. } | Shed::BeyondByteBurst { .. } | Shed::BeyondDocuments { .. },
+            ) => None,
             Fault::Draining => Some(Duration::from_secs(5)),
             Fault::Shed(_)
             | Fault::PartnerStarting
@@ -180,6 +186,7 @@ impl Fault {
             }
             Fault::Shed(Shed::BeyondBurst { burst }) => Some(("items_max", burst.to_string())),
             Fault::Shed(Shed::BeyondDocuments { bytes_max }) => Some(("bytes_max", bytes_max.to_string())),
+            Fault::Shed(Shed::BeyondByteBurst { bytes_max }) => Some(("bytes_max", bytes_max.to_string())),
             Fault::PriceTooOld { age_seconds, .. } => Some(("age_seconds", age_seconds.to_string())),
             Fault::CursorGone { oldest } => Some(("oldest_cursor", json::quoted(oldest))),
             _ => None,
@@ -222,11 +229,6 @@ impl Fault {
         }
         if let Some((name, value)) = self.extra_header() {
             headers.insert(name, value);
-        }
-        if let Fault::RateLimited(used) = self {
-            for (name, value) in used.headers() {
-                headers.insert(name, HeaderValue::try_from(value).expect("a name and numbers"));
-            }
         }
         response
     }
@@ -299,6 +301,12 @@ fn shed_words(shed: &Shed) -> Words {
         Shed::BeyondBurst { .. } =>
             words(S::PAYLOAD_TOO_LARGE, shed.as_str(), "More items at once than your rate limit can ever hold")
                 .hint("Send fewer items at once."),
+        Shed::BeyondByteBurst { .. } =>
+            words(S::PAYLOAD_TOO_LARGE, shed.as_str(), "More bytes at once than your rate limit can ever hold")
+                .hint("Send fewer items at once."),
+        Shed::Strangers { .. } =>
+            words(S::TOO_MANY_REQUESTS, shed.as_str(), "Too many calls from your address do not prove who sends them")
+                .hint("Check the key or the secret; a call with a right one is answered at any time."),
         Shed::BeyondDocuments { .. } =>
             words(S::PAYLOAD_TOO_LARGE, shed.as_str(), "The assets named hold more than can be worked on at once")
                 .hint("Send fewer items at once."),

@@ -5,6 +5,7 @@ use crate::domain::{AssetId, AssetIdError, QuoteName};
 use crate::http::app::App;
 use crate::http::client::Client;
 use crate::http::gate::auth::Caller;
+use crate::http::gate::limit::Meter;
 use crate::http::gate::path::{self, Query};
 use crate::http::gate::route::Route;
 use crate::http::gate::shares::{self, ReadingParty, Share};
@@ -28,6 +29,8 @@ pub struct Call<'a> {
     pub query: Query<'a>,
     /// Whom its key belongs to.
     pub caller: Caller,
+    /// What it has been charged so far.
+    pub meter: &'a Meter,
     /// The partner that the call is about; `None` for all of them, which only readers may ask.
     pub partner: Option<Arc<PartnerEntry>>,
 }
@@ -66,7 +69,7 @@ impl Call<'_> {
     pub fn share(&self) -> Arc<Share> {
         let reading = match &self.caller {
             Caller::Partner { name, .. } => ReadingParty::Partner(name.clone()),
-            Caller::Reader { name } => ReadingParty::Reader(Arc::clone(name)),
+            Caller::Reader { name, .. } => ReadingParty::Reader(Arc::clone(name)),
         };
         self.app().shares.of(&reading)
     }

@@ -1,6 +1,7 @@
 //! Taking in the body of a push: what its headers promise is judged, and paid for with a permit,
 //! before the first byte of it is read.
 
+use crate::http::gate::limit::{Meter, Rate};
 use crate::http::pulse::{Phase, Pulse};
 use crate::http::reply::Fault;
 use bytes::{Bytes, BytesMut};
@@ -46,6 +47,18 @@ pub struct Announced {
     pub merge_patch: bool,
     /// Bytes to take a permit for: the length where it is given, else the most it may be.
     pub bytes: usize,
+    /// Whether the length is given.
+    pub has_length: bool,
+}
+
+/// What a body's bytes are charged to.
+pub struct Charge<'m> {
+    /// What the call has been charged so far.
+    pub meter: &'m Meter,
+    /// The lane whose bytes they are.
+    pub rate: Rate,
+    /// What the headers say.
+    pub announced: Announced,
 }
 
 /// Judges the headers of a request that has a body.
@@ -66,8 +79,8 @@ pub fn announced(headers: &HeaderMap, accept: Accept, bytes_max: usize) -> Resul
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     match length {
         Some(bytes) if bytes > bytes_max => Err(Fault::BodyTooLarge { bytes_max }),
-        Some(bytes) => Ok(Announced { ndjson, merge_patch, bytes }),
-        None => Ok(Announced { ndjson, merge_patch, bytes: bytes_max }),
+        Some(bytes) => Ok(Announced { ndjson, merge_patch, bytes, has_length: true }),
+        None => Ok(Announced { ndjson, merge_patch, bytes: bytes_max, has_length: is_empty }),
     }
 }
 
@@ -115,8 +128,39 @@ fn is_utf8_or_blank(parameter: &str) -> bool {
 
 /// Reads the body whole, up to `bytes_max`. The pulse says when it has used up its time.
 pub async fn collect(body: &mut Incoming, bytes_max: usize, pulse: &Pulse) -> Result<Bytes, Fault> {
+    collect_each(body, bytes_max, pulse, |_| Ok(())).await
+}
+
+/// The same, charged: by the length that is announced before the body is read, or piece by piece as it
+/// comes.
+pub async fn collect_charged(
+    body: &mut Incoming,
+    bytes_max: usize,
+    charge: Charge<'_>,
+    pulse: &Pulse,
+) -> Result<Bytes, Fault> {
+    let Charge { meter, rate, announced } = charge;
+    if announced.has_length {
+        meter.take_bytes(rate, announced.bytes)?;
+        return collect(body, bytes_max, pulse).await;
+    }
+    let mut total = 0;
+    let each = |bytes| {
+        total += bytes;
+        meter.may_hold(rate, total)?;
+        meter.take_bytes(rate, bytes)
+    };
+    collect_each(body, bytes_max, pulse, each).await
+}
+
+async fn collect_each(
+    body: &mut Incoming,
+    bytes_max: usize,
+    pulse: &Pulse,
+    each: impl FnMut(usize) -> Result<(), Fault>,
+) -> Result<Bytes, Fault> {
     pulse.enter(Phase::Body);
-    let whole = read_whole(body, bytes_max, pulse).await;
+    let whole = read_whole(body, bytes_max, pulse, each).await;
     pulse.enter(Phase::Work);
     if whole.is_ok() {
         pulse.body_was_read();
@@ -124,11 +168,17 @@ pub async fn collect(body: &mut Incoming, bytes_max: usize, pulse: &Pulse) -> Re
     whole
 }
 
-async fn read_whole(body: &mut Incoming, bytes_max: usize, pulse: &Pulse) -> Result<Bytes, Fault> {
+async fn read_whole(
+    body: &mut Incoming,
+    bytes_max: usize,
+    pulse: &Pulse,
+    mut each: impl FnMut(usize) -> Result<(), Fault>,
+) -> Result<Bytes, Fault> {
     let Some(first) = next_bytes(body, pulse).await? else { return Ok(Bytes::new()) };
     if first.len() > bytes_max {
         return Err(Fault::BodyTooLarge { bytes_max });
     }
+    each(first.len())?;
     if body.is_end_stream() {
         return Ok(first); // all that most pushes need: no copy
     }
@@ -139,6 +189,7 @@ async fn read_whole(body: &mut Incoming, bytes_max: usize, pulse: &Pulse) -> Res
         if whole.len() + more.len() > bytes_max {
             return Err(Fault::BodyTooLarge { bytes_max });
         }
+        each(more.len())?;
         whole.extend_from_slice(&more);
     }
     Ok(whole.freeze())

@@ -62,6 +62,7 @@ pub(super) const PLANS: &str = "tidegate_plans_total";
 pub(super) const PARTNER_UP: &str = "tidegate_partner_up";
 pub(super) const ACTOR_RESTARTS: &str = "tidegate_actor_restarts_total";
 pub(super) const SHED: &str = "tidegate_shed_total";
+pub(super) const AUTH_FAILURES: &str = "tidegate_auth_failures_total";
 pub(super) const HTTP_REQUESTS: &str = "tidegate_http_requests_total";
 pub(super) const SSE_STREAMS: &str = "tidegate_sse_streams";
 pub(super) const SSE_DISCONNECTS: &str = "tidegate_sse_disconnects_total";
@@ -82,7 +83,7 @@ pub(super) const BUILD_INFO: &str = "tidegate_build_info";
 
 /// Every metric of the daemon.
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 45] = [
+pub const CATALOGUE: [Metric; 46] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -111,6 +112,7 @@ pub const CATALOGUE: [Metric; 45] = [
     gauge(PARTNER_UP, &["partner"], "1 while the partner's actor runs, 0 while it is down, NaN for one no longer configured."),
     counter(ACTOR_RESTARTS, &["actor"], "Actors that died and were started again."),
     counter(SHED, &["reason"], "Requests refused before their body was read."),
+    counter(AUTH_FAILURES, &["reason"], "Calls whose callers were not known, by what they did not prove."),
     counter(HTTP_REQUESTS, &["route", "method", "code"], "Requests answered, by class of status code."),
     metric(SSE_STREAMS, MetricKind::Gauge, "Change streams open now."),
     counter(SSE_DISCONNECTS, &["reason"], "Change streams that ended, by reason."),

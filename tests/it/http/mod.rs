@@ -9,6 +9,7 @@ mod events;
 pub mod explain;
 mod export;
 mod gaps;
+mod limits;
 mod on_top;
 mod parked;
 mod push;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 use tidegate::clock::{self, Clock, Mark};
-use tidegate::config::{FeedSettings, KeyHash, PartnerSettings, ReaderSettings, Settings};
+use tidegate::config::{FeedSettings, PartnerSettings, ReaderSettings, Settings};
 use tidegate::daemon::{Daemon, StartError};
 use tidegate::domain::Micros;
 use tidegate::store::StoreError;
@@ -32,6 +32,13 @@ pub fn partner(name: &str) -> PartnerSettings {
     settings.limits.prices_per_second = 10_000_000;
     settings.limits.asset_writes_per_second = 10_000_000;
     settings.limits.reads_per_second = 10_000_000;
+    for bytes in [
+        &mut settings.limits.price_bytes_per_second,
+        &mut settings.limits.asset_write_bytes_per_second,
+        &mut settings.limits.read_bytes_per_second,
+    ] {
+        *bytes = 4 << 30;
+    }
     settings.policy.default_currency = tidegate::domain::Currency::new("EUR").ok();
     settings
 }
@@ -69,7 +76,11 @@ impl House {
     pub async fn start_as(directory: PathBuf, clock: Clock, change: impl FnOnce(&mut Settings)) -> House {
         let mut settings = Settings::minimal(directory);
         settings.store.disk_free_bytes_min = 0;
-        settings.readers = vec![ReaderSettings { name: "test".into(), keys: vec![KeyHash::of(READER)] }];
+        settings.server.failed_calls_per_minute = 1_000_000_000;
+        let mut reader = ReaderSettings::named("test", READER);
+        reader.limits.reads_per_second = 10_000_000;
+        reader.limits.read_bytes_per_second = 4 << 30;
+        settings.readers = vec![reader];
         change(&mut settings);
         let daemon = Daemon::start(settings.clone(), clock.clone()).await.expect("the daemon starts");
         let client = Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
