@@ -4,6 +4,8 @@
 //! connection's task and the handler leave marks in a few atomics, and a slow tick judges them:
 //! the hot path reads no clock and sets no timer. A deadline is met to within one tick.
 
+use super::reply::HeadFault;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -35,6 +37,11 @@ pub struct Pulse {
     body_overdue: AtomicBool,
     body_unread: AtomicBool,
     consumer_slow: AtomicBool,
+    head_begun: AtomicBool,
+    head_overdue: AtomicBool,
+    body_broken: AtomicBool,
+    requests: AtomicU64,
+    refused: OnceLock<(u64, HeadFault)>,
 }
 
 impl Pulse {
@@ -59,6 +66,47 @@ impl Pulse {
     /// The client takes nothing at the moment.
     pub fn block_write(&self) {
         self.write_blocked.store(true, Relaxed);
+    }
+
+    /// Whether a head has begun that is not complete.
+    pub fn head_stands(&self, begun: bool) {
+        self.head_begun.store(begun, Relaxed);
+    }
+
+    /// The head has used up its time: the wire refuses it.
+    pub fn expire_head(&self) {
+        self.head_overdue.store(true, Relaxed);
+    }
+
+    /// Whether the head has used up its time.
+    pub fn is_head_overdue(&self) -> bool {
+        self.head_overdue.load(Relaxed)
+    }
+
+    /// The head that comes after so many others is not read; hyper gets another request in its place,
+    /// which is the last.
+    pub fn refuse_head(&self, after: u64, why: HeadFault) {
+        // nothing is read after the first
+        let _ = self.refused.set((after, why));
+        self.head_stands(false);
+    }
+
+    /// Counts a request that hyper has read; gives why its head was refused, if it stands for one. The
+    /// number tells: nothing that a client can send looks like it.
+    pub fn next_request(&self) -> Option<HeadFault> {
+        let number = self.requests.fetch_add(1, Relaxed);
+        let (after, why) = self.refused.get()?;
+        (*after == number).then_some(*why)
+    }
+
+    /// What comes of the body cannot be read as chunks.
+    pub fn break_body(&self) {
+        self.body_broken.store(true, Relaxed);
+    }
+
+    /// Whether the body ended because it could not be read as chunks.
+    pub fn is_body_broken(&self) -> bool {
+        self.body_broken.load(Relaxed)
     }
 
     /// Whether the body has used up its time: the handler answers 408.
@@ -112,6 +160,7 @@ impl Pulse {
             read,
             written: self.written.load(Relaxed),
             write_blocked: self.write_blocked.load(Relaxed),
+            head_begun: self.head_begun.load(Relaxed),
         }
     }
 }
@@ -124,6 +173,7 @@ struct Sample {
     read: u64,
     written: u64,
     write_blocked: bool,
+    head_begun: bool,
 }
 
 /// How long a connection may take for what.
@@ -162,6 +212,8 @@ pub enum PulseState {
     Sound,
     /// Tell the handler, which answers 408.
     BodyOverdue,
+    /// Tell the wire, which has 408 answered.
+    HeadOverdue,
     /// Close it.
     Close(Reason),
 }
@@ -169,8 +221,8 @@ pub enum PulseState {
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The headers did not come in time.
-    SlowHeader,
+    /// Not a byte came of the first request.
+    NoHeader,
     /// No request came.
     Idle,
     /// The client took nothing of what waits for it.
@@ -234,15 +286,15 @@ impl Watch {
         self.in_turn = step(turned || (now.phase == Phase::Head && wrote), self.in_turn);
         self.without_read = step(turned || now.read != self.last.read, self.without_read);
         self.without_write = step(wrote, self.without_write);
-        let in_header = now.phase == Phase::Head && (self.first_head || now.read_in_turn > 0);
+        let in_header = now.phase == Phase::Head && (self.first_head || now.head_begun);
         self.in_header = step(turned || !in_header, self.in_header);
         self.last = now;
     }
 
     fn judge_head(&self, now: Sample) -> PulseState {
         if self.in_header >= self.deadlines.header {
-            PulseState::Close(Reason::SlowHeader)
-        } else if now.read_in_turn == 0 && self.in_turn >= self.deadlines.keep_alive {
+            if now.head_begun { PulseState::HeadOverdue } else { PulseState::Close(Reason::NoHeader) }
+        } else if !now.head_begun && self.in_turn >= self.deadlines.keep_alive {
             PulseState::Close(Reason::Idle)
         } else {
             PulseState::Sound
@@ -284,6 +336,12 @@ mod tests {
         (100, PulseState::Sound)
     }
 
+    /// A byte of a head comes.
+    fn drip(pulse: &Pulse) {
+        pulse.add_read(1);
+        pulse.head_stands(true);
+    }
+
     fn watched() -> (Pulse, Watch) {
         let pulse = Pulse::default();
         let watch = Watch::new(DEADLINES, &pulse);
@@ -293,10 +351,10 @@ mod tests {
     #[test]
     fn the_first_head_has_the_header_time_whether_bytes_come_or_not() {
         let (pulse, mut watch) = watched();
-        assert_eq!(until_judged(&mut watch, &pulse, |_| ()), (10, PulseState::Close(Reason::SlowHeader)));
+        assert_eq!(until_judged(&mut watch, &pulse, |_| ()), (10, PulseState::Close(Reason::NoHeader)));
         let (pulse, mut watch) = watched();
-        let drip = until_judged(&mut watch, &pulse, |p| p.add_read(1));
-        assert_eq!(drip, (10, PulseState::Close(Reason::SlowHeader)));
+        let drip = until_judged(&mut watch, &pulse, drip);
+        assert_eq!(drip, (10, PulseState::HeadOverdue));
     }
 
     #[test]
@@ -308,8 +366,17 @@ mod tests {
         let (pulse, mut watch) = watched();
         pulse.enter(Phase::Head);
         watch.judge(&pulse);
-        let drip = until_judged(&mut watch, &pulse, |p| p.add_read(1));
-        assert_eq!(drip, (10, PulseState::Close(Reason::SlowHeader)));
+        let drip = until_judged(&mut watch, &pulse, drip);
+        assert_eq!(drip, (10, PulseState::HeadOverdue));
+    }
+
+    #[test]
+    fn only_the_request_in_the_place_of_a_refused_head_stands_for_it() {
+        let pulse = Pulse::default();
+        assert_eq!(pulse.next_request(), None);
+        pulse.refuse_head(2, HeadFault::Host);
+        let stands_for: Vec<_> = (0..3).map(|_| pulse.next_request()).collect();
+        assert_eq!(stands_for, [None, Some(HeadFault::Host), None]);
     }
 
     #[test]

@@ -32,7 +32,7 @@ use std::time::Duration;
 /// Classes of status codes, from 1xx.
 const CODES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Reasons known from the start. Others that the program names are added when they first occur.
-const SHED_REASONS: [&str; 11] = [
+const SHED_REASONS: [&str; 12] = [
     "partner_rate",
     "too_many_failures",
     "partner_bytes",
@@ -43,6 +43,7 @@ const SHED_REASONS: [&str; 11] = [
     "reads_busy",
     "storage",
     "connections",
+    "request_head",
     "streams",
 ];
 const COMMIT_FAILURE_REASONS: [&str; 1] = ["store"];

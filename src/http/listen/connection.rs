@@ -1,5 +1,6 @@
 //! One connection: hyper, a slow tick that takes its pulse, and the order to stop.
 
+use super::framing::HeadBounds;
 use super::request_id;
 use super::wire::Wire;
 use crate::clock::sleep;
@@ -7,9 +8,9 @@ use crate::http::admin::{self, AdminRoutes};
 use crate::http::client::Client;
 use crate::http::partner::{self, PartnerRoutes};
 use crate::http::pulse::{Deadlines, Phase, Pulse, PulseState, Reason, Watch};
-use crate::http::reply::{Body, body};
+use crate::http::reply::{Body, Fault, HeadFault, body};
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONNECTION, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -36,6 +37,8 @@ pub enum Desk {
 pub struct Terms {
     /// hyper, with its bounds set.
     pub http: http1::Builder,
+    /// What a head may hold.
+    pub heads: HeadBounds,
     /// How long a connection may take for what.
     pub deadlines: Deadlines,
 }
@@ -69,16 +72,23 @@ pub async fn serve(
     drive(socket, &pulse, answer, terms, stop).await;
 }
 
-/// `keep_alive`: what a client that heeds it is told of the time that we wait for its next request.
+/// `request` is one, or why the head in whose place it stands is not read. `keep_alive`: what a client
+/// that heeds it is told of the time that we wait for its next request.
 async fn answer(
     client: &Client,
     desk: &Desk,
-    request: Request<Incoming>,
+    request: Result<Request<Incoming>, HeadFault>,
     keep_alive: &HeaderValue,
 ) -> Response<Body> {
+    let request = match request {
+        Ok(request) => request,
+        Err(why) => {
+            client.app.metrics.shed("request_head");
+            return refuse(&client.pulse, why).await;
+        }
+    };
     client.pulse.enter(Phase::Work);
     client.pulse.body_awaits(!request.body().is_end_stream());
-    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let is_last = request.headers().get(CONNECTION).is_some_and(|value| value == "close");
     let id = request_id::of(request.headers());
     let response = match desk {
@@ -88,14 +98,18 @@ async fn answer(
     };
     let is_stream = body::is_stream(response.body());
     let mut response = request_id::put(response, id).await;
-    if is_chunked {
-        // hyper drops a Content-Length that stood beside it, and we cannot know whether there
-        // was one: a proxy that believed it would see another end of this request than we did
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    } else if !is_stream && !is_last {
+    if !is_stream && !is_last && !response.headers().contains_key(CONNECTION) {
         response.headers_mut().insert(KEEP_ALIVE, keep_alive.clone());
     }
     client.pulse.enter(if is_stream { Phase::Stream } else { Phase::Head });
+    response
+}
+
+/// Answers the request that stands in the place of a head that is not read.
+async fn refuse(pulse: &Pulse, why: HeadFault) -> Response<Body> {
+    pulse.enter(Phase::Work);
+    let response = request_id::put(Fault::Head(why).into_response(), request_id::fresh()).await;
+    pulse.enter(Phase::Head);
     response
 }
 
@@ -106,14 +120,14 @@ async fn drive<A, F>(
     terms: &Terms,
     stop: oneshot::Receiver<()>,
 ) where
-    A: Fn(Request<Incoming>) -> F,
+    A: Fn(Result<Request<Incoming>, HeadFault>) -> F,
     F: Future<Output = Response<Body>>,
 {
     let service = service_fn(|request| {
-        let answered = answer(request);
+        let answered = answer(pulse.next_request().map_or(Ok(request), Err));
         async { Ok::<_, Infallible>(answered.await) }
     });
-    let io = TokioIo::new(Wire::new(socket, Arc::clone(pulse)));
+    let io = TokioIo::new(Wire::new(socket, Arc::clone(pulse), terms.heads));
     let mut connection = pin!(terms.http.serve_connection(io, service));
     let mut watch = Watch::new(terms.deadlines, pulse);
     let mut tick = pin!(sleep(watch.tick()));
@@ -133,6 +147,9 @@ async fn drive<A, F>(
                 match watch.judge(pulse) {
                     PulseState::Sound => {}
                     PulseState::BodyOverdue => pulse.expire_body(),
+                    // told once already, and nothing reads
+                    PulseState::HeadOverdue if pulse.is_head_overdue() => return,
+                    PulseState::HeadOverdue => pulse.expire_head(),
                     PulseState::Close(reason) => {
                         if reason == Reason::SlowConsumer {
                             pulse.mark_consumer_slow();
@@ -148,3 +165,7 @@ async fn drive<A, F>(
 #[cfg(test)]
 #[path = "connection_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "passing_tests.rs"]
+mod passing_tests;

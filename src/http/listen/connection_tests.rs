@@ -18,7 +18,7 @@ const BYTES_MAX: usize = 64 * 1024;
 const JSON: &str = "content-type: application/json\r\n";
 
 /// For exchanges that must succeed, however busy the machine is.
-fn usual() -> Terms {
+pub fn usual() -> Terms {
     server::terms(&ServerSettings::default())
 }
 
@@ -58,15 +58,19 @@ fn endless(pulse: &Pulse) -> Response<Body> {
     reply::with_body(StatusCode::OK, "text/plain".parse().unwrap(), body::stream(frames))
 }
 
-struct Served {
-    socket: TcpStream,
+pub struct Served {
+    pub socket: TcpStream,
     pulse: Arc<Pulse>,
-    stop: oneshot::Sender<()>,
-    serving: JoinHandle<()>,
+    pub stop: oneshot::Sender<()>,
+    pub serving: JoinHandle<()>,
 }
 
-/// One connection that is served on these terms.
-async fn served(terms: Terms) -> Served {
+/// One connection that is served on these terms, by `answer`.
+pub async fn served_by<A, F>(terms: Terms, answer: A) -> Served
+where
+    A: Fn(Arc<Pulse>, Result<Request<Incoming>, HeadFault>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<Body>> + Send,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (accepted, _) = listener.accept().await.unwrap();
@@ -75,19 +79,23 @@ async fn served(terms: Terms) -> Served {
     let serving = tokio::spawn({
         let pulse = Arc::clone(&pulse);
         async move {
-            let answer = |request: Request<Incoming>| {
-                let pulse = Arc::clone(&pulse);
-                async move {
-                    match request.uri().path() {
-                        "/endless" => endless(&pulse),
-                        _ => measure(&pulse, request).await,
-                    }
-                }
-            };
+            let answer = |request| answer(Arc::clone(&pulse), request);
             drive(accepted, &pulse, answer, &terms, stopped).await;
         }
     });
     Served { socket, pulse, stop, serving }
+}
+
+/// One connection that is served on these terms.
+async fn served(terms: Terms) -> Served {
+    served_by(terms, |pulse, request| async move {
+        match request {
+            Err(why) => refuse(&pulse, why).await,
+            Ok(request) if request.uri().path() == "/endless" => endless(&pulse),
+            Ok(request) => measure(&pulse, request).await,
+        }
+    })
+    .await
 }
 
 async fn exchange(request: &str) -> String {
@@ -101,9 +109,58 @@ async fn exchange_on(terms: Terms, request: &str) -> String {
 }
 
 #[tokio::test]
-async fn b16_who_sends_no_head_or_half_of_one_is_closed() {
-    assert_eq!(exchange("").await, "");
-    assert_eq!(exchange("GET / HTTP/1.1\r\nhost: a\r\nx-half").await, "");
+async fn b16_who_sends_no_head_is_closed_and_who_sends_half_of_one_gets_408() {
+    for nothing in ["", "\r\n"] {
+        assert_eq!(exchange(nothing).await, "");
+    }
+    for half in ["G", "GET / HTTP/1.1\r\nhost: a\r\nx-half", "\r\nGET / HTTP/1.1\r\n"] {
+        let reply = exchange(half).await;
+        assert!(reply.starts_with("HTTP/1.1 408 "), "{half:?}: {reply}");
+        assert!(reply.contains("\"code\":\"head_too_slow\""), "{half:?}: {reply}");
+        assert!(reply.contains("connection: close\r\n") && reply.contains("x-request-id: "), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn b16_half_a_head_after_a_request_gets_408_after_its_reply() {
+    let request = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}content-length: 2\r\n\r\n[]GET / HT");
+    let replies = exchange(&request).await;
+    let (first, second) = replies.split_once("{\"length\":2}").expect("the first is answered");
+    assert!(first.starts_with("HTTP/1.1 200 ") && second.starts_with("HTTP/1.1 408 "), "{replies}");
+}
+
+#[tokio::test]
+async fn b27_chunks_that_cannot_be_told_apart_get_400_and_what_follows_is_not_read() {
+    for chunks in ["zz\r\n", "2\r\n[]\n0\r\n\r\n", "2\n[]\r\n0\r\n\r\n", "2\r\n[]0\r\n\r\n"] {
+        let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}transfer-encoding: chunked\r\n\r\n");
+        let request = format!("{head}{chunks}GET /endless HTTP/1.1\r\nhost: a\r\n\r\n");
+        let reply = exchange_on(usual(), &request).await;
+        assert!(reply.starts_with("HTTP/1.1 400 ") && reply.matches("HTTP/1.1 ").count() == 1, "{reply}");
+        assert!(reply.contains("\"code\":\"body_chunks\""), "{chunks:?}: {reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_goes_on_after_a_body_in_chunks() {
+    let mut served = served(usual()).await;
+    let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{JSON}transfer-encoding: chunked\r\n\r\n");
+    for _ in 0..3 {
+        served.socket.write_all(format!("{head}2\r\n[]\r\n0\r\n\r\n").as_bytes()).await.unwrap();
+        let reply = until(&mut served.socket, "{\"length\":2}").await;
+        assert!(!reply.contains("connection: close"), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn what_stands_in_the_place_of_a_refused_head_is_nothing_that_a_client_can_send() {
+    let own = "GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+    let reply = exchange_on(usual(), own).await;
+    assert!(!reply.contains("request_head") && reply.contains("media_type"), "{reply}");
+    // before a head that is refused, too
+    let first = own.replace("close", "keep-alive");
+    let replies = exchange_on(usual(), &format!("{first}{first}GET /\r\n\r\n")).await;
+    assert_eq!(replies.matches("\"code\":\"media_type\"").count(), 2, "{replies}");
+    assert_eq!(replies.matches("\"code\":\"request_head\"").count(), 1, "{replies}");
 }
 
 #[tokio::test]

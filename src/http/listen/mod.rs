@@ -1,7 +1,9 @@
-//! Listeners and their connections: how many, for how long, and how they end.
+//! Listeners and their connections: how many, for how long, how they end, and where their requests do.
 
 mod connection;
 mod files;
+mod framing;
+mod full;
 mod request_id;
 mod server;
 mod slots;

@@ -27,18 +27,15 @@ fn is_plain(id: &[u8]) -> bool {
     (1..=LENGTH_MAX).contains(&id.len()) && id.iter().all(plain)
 }
 
-/// 64 random bits: enough to find one line among many, and no secret.
-fn fresh() -> HeaderValue {
+/// A new one, of 64 random bits: enough to find one line among many, and no secret.
+pub fn fresh() -> HeaderValue {
     let mut id = [0; 16];
     hex::encode_to_slice(fastrand::u64(..).to_be_bytes(), &mut id).expect("two digits a byte");
     HeaderValue::from_bytes(&id).expect("hexadecimal digits")
 }
 
-/// Puts the id into the reply.
+/// Puts the id into the reply, and into the log where it is our fault.
 pub async fn put(response: Response<Body>, id: HeaderValue) -> Response<Body> {
-    // all that is not let in gets one body, whatever the reason
-    let is_problem = response.status() != StatusCode::UNAUTHORIZED
-        && response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
     if response.status().is_server_error() {
         tracing::warn!(
             request_id = id.to_str().unwrap_or_default(),
@@ -46,6 +43,14 @@ pub async fn put(response: Response<Body>, id: HeaderValue) -> Response<Body> {
             "answered"
         );
     }
+    bear(response, id).await
+}
+
+/// Puts the id into the reply.
+pub async fn bear(response: Response<Body>, id: HeaderValue) -> Response<Body> {
+    // all that is not let in gets one body, whatever the reason
+    let is_problem = response.status() != StatusCode::UNAUTHORIZED
+        && response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
     let mut response = if is_problem { told(response, &id).await } else { response };
     response.headers_mut().insert(X_REQUEST_ID, id);
     response

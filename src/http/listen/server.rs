@@ -2,6 +2,8 @@
 
 use super::connection::{self, Desk, Terms};
 use super::files;
+use super::framing::HeadBounds;
+use super::full;
 use super::slots::ConnectionSlots;
 use crate::clock::sleep;
 use crate::config::ServerSettings;
@@ -27,10 +29,6 @@ const WRITE_STALL: Duration = Duration::from_secs(30);
 const BUFFER_BYTES: usize = 256 * 1024;
 /// hyper's own bound, which costs nothing; another needs an allocation for each request.
 const HYPER_HEADERS_MAX: usize = 100;
-/// For who is one too many: better than a connection that just closes.
-const FULL: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-
 /// Which of the two listeners it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Face {
@@ -145,8 +143,7 @@ impl Server {
     fn take(&mut self, socket: TcpStream, from: SocketAddr) {
         let Some(place) = self.places.take(from.ip()) else {
             self.app.metrics.shed("connections");
-            // best effort: whoever floods us gets no place to wait in
-            let _ = socket.try_write(FULL);
+            full::turn_away(&socket);
             return;
         };
         // without it small replies may wait for an acknowledgement; a socket that refuses is dying
@@ -225,7 +222,8 @@ pub fn terms(server: &ServerSettings) -> Terms {
         body_idle: server.body_idle_timeout,
         write_stall: WRITE_STALL,
     };
-    Terms { http, deadlines }
+    let heads = HeadBounds { bytes_max: server.header_bytes_max, headers_max: server.headers_max };
+    Terms { http, heads, deadlines }
 }
 
 fn is_of_the_peer(error: &io::Error) -> bool {

@@ -99,47 +99,107 @@ async fn b13_b18_unknown_paths_methods_and_keys_get_their_answers() {
     assert!(status(&patch) == "405" && patch.contains("allow: GET, HEAD, POST\r\n"), "{patch}");
 }
 
+/// The refusal is a problem, has an id, and is the connection's last word.
+fn is_last_word(what: &str, reply: &str, status_wanted: &str, code: &str) {
+    assert!(status(reply) == status_wanted && reply.matches("HTTP/1.1 ").count() == 1, "{what:?}: {reply}");
+    for part in [
+        "content-type: application/problem+json\r\n",
+        "connection: close\r\n",
+        "x-request-id: ",
+        &format!("\"code\":\"{code}\""),
+        "\"hint\":",
+        "\"request_id\":",
+    ] {
+        assert!(reply.contains(part), "{what:?}: {part} in {reply}");
+    }
+}
+
 #[tokio::test]
 async fn b29_too_many_headers_and_too_large_ones_get_431() {
-    let (_app, server) = listening(Face::Admin, |_| ()).await;
-    let at = server.local_addr();
-    let many = |n| (0..n).map(|i| format!("x-{i}: 1\r\n")).collect::<String>();
-    assert_eq!(status(&raw(at, &get("/livez", &many(98))).await), "200");
-    assert_eq!(status(&raw(at, &get("/livez", &many(99))).await), "431");
-    let large = |n| format!("x: {}\r\n", "a".repeat(n));
-    assert_eq!(status(&raw(at, &get("/livez", &large(15 * 1024))).await), "200");
-    assert_eq!(status(&raw(at, &get("/livez", &large(17 * 1024))).await), "431");
+    for face in [Face::Partner, Face::Admin] {
+        let (_app, server) = listening(face, |_| ()).await;
+        let at = server.local_addr();
+        let many = |n| (0..n).map(|i| format!("x-{i}: 1\r\n")).collect::<String>();
+        let large = |n| format!("x: {}\r\n", "a".repeat(n));
+        for taken in [many(98), large(15 * 1024)] {
+            assert_eq!(status(&raw(at, &get("/docs/nothing", &taken)).await), "404");
+        }
+        for beyond in [many(99), large(17 * 1024), large(1 << 20)] {
+            let reply = raw(at, &get("/docs/nothing", &beyond)).await;
+            is_last_word("headers", &reply, "431", "headers_too_large");
+            assert!(reply.contains("at most 16384 bytes and 100 headers"), "{reply}");
+        }
+    }
 }
 
 #[tokio::test]
 async fn b27_what_two_servers_might_read_differently_is_refused() {
-    let (_app, server) = listening(Face::Partner, |_| ()).await;
-    for request in [
-        "POST /api/prices HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcdef",
-        "POST /api/prices HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
-        "POST /api/prices HTTP/1.1\r\nhost: a\r\ncontent-length: +5\r\n\r\nabcde",
-        "GET /api/me HTTP/1.1\r\nhost : a\r\n\r\n",
-        "GET /api/me HTTP/1.1\r\nhost: a\r\nx: 1\r\n folded\r\n\r\n",
-        "GET /api/me HTTP/2.9\r\nhost: a\r\n\r\n",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    ] {
-        let reply = raw(server.local_addr(), request.as_bytes()).await;
-        assert!(matches!(status(&reply), "400" | ""), "{request:?} {reply}");
+    let post = "POST /api/prices HTTP/1.1\r\nhost: a\r\n";
+    let smuggled = "0\r\n\r\nGET /api/nothing HTTP/1.1\r\nhost: a\r\n\r\n";
+    let cases = [
+        (format!("{post}content-length: 5\r\ncontent-length: 6\r\n\r\nabcdef"), "body_length"),
+        (format!("{post}content-length: 5\r\ncontent-length: 5\r\n\r\nabcde"), "body_length"),
+        (format!("{post}content-length: 5, 5\r\n\r\nabcde"), "body_length"),
+        (format!("{post}content-length: +5\r\n\r\nabcde"), "body_length"),
+        (format!("{post}transfer-encoding: xchunked\r\n\r\n{smuggled}"), "body_length"),
+        (format!("{post}transfer-encoding: gzip, chunked\r\n\r\n{smuggled}"), "body_length"),
+        // CL.TE, TE.CL, TE.TE
+        (format!("{post}content-length: 60\r\ntransfer-encoding: chunked\r\n\r\n{smuggled}"), "body_length"),
+        (format!("{post}transfer-encoding: chunked\r\ncontent-length: 60\r\n\r\n{smuggled}"), "body_length"),
+        (
+            format!("{post}transfer-encoding: chunked\r\ntransfer-encoding: x\r\n\r\n{smuggled}"),
+            "body_length",
+        ),
+        ("GET /api/me HTTP/1.1\r\nhost : a\r\n\r\n".into(), "request_head"),
+        ("GET /api/me HTTP/1.1\r\nhost: a\r\nx: 1\r\n folded\r\n\r\n".into(), "request_head"),
+        ("GET /api/me HTTP/1.1\nhost: a\n\n".into(), "request_head"),
+        ("GET /api/me HTTP/1.1\r\nhost: a\r\n\n".into(), "request_head"),
+        ("GET /api/me\r\n\r\n".into(), "request_head"),
+        ("\u{16}\u{3}\u{1}\u{2}\0".into(), "request_head"),
+        ("GET /api/me HTTP/1.1\r\n\r\n".into(), "host_header"),
+        ("GET http://a/api/me HTTP/1.1\r\n\r\n".into(), "host_header"),
+        ("GET /api/me HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n".into(), "host_header"),
+        ("GET /api/me HTTP/2.9\r\nhost: a\r\n\r\n".into(), "http_version"),
+    ];
+    for face in [Face::Partner, Face::Admin] {
+        let (_app, server) = listening(face, |_| ()).await;
+        for (request, code) in &cases {
+            let reply = raw(server.local_addr(), request.as_bytes()).await;
+            is_last_word(request, &reply, "400", code);
+        }
     }
 }
 
 #[tokio::test]
-async fn b27_what_follows_a_chunked_body_is_never_taken_for_a_request() {
+async fn b28_http_2_without_tls_is_refused_in_words_of_http_1() {
     let (_app, server) = listening(Face::Partner, |_| ()).await;
-    for lengths in [
-        "content-length: 60\r\ntransfer-encoding: chunked",
-        "transfer-encoding: chunked\r\ncontent-length: 60",
-    ] {
-        let smuggled = "GET /api/nothing HTTP/1.1\r\nhost: a\r\n\r\n";
-        let request = format!("POST /api/prices HTTP/1.1\r\nhost: a\r\n{lengths}\r\n\r\n0\r\n\r\n{smuggled}");
-        let replies = raw(server.local_addr(), request.as_bytes()).await;
-        assert!(replies.matches("HTTP/1.1 ").count() <= 1 && !replies.contains("404"), "{replies}");
-    }
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    is_last_word("preface", &raw(server.local_addr(), preface).await, "400", "http_version");
+    // who offers it beside HTTP/1.1 is answered in that
+    let upgrade =
+        "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n";
+    let request = format!("GET /api/nothing HTTP/1.1\r\nhost: a\r\n{upgrade}\r\n");
+    let mut socket = TcpStream::connect(server.local_addr()).await.unwrap();
+    socket.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(status(&until(&mut socket, "no_such_path").await), "404");
+}
+
+#[tokio::test]
+async fn b27_a_refused_head_is_answered_after_the_requests_before_it_and_ends_the_connection() {
+    let (app, server) = listening(Face::Partner, |_| ()).await;
+    let ask = "GET /api/nothing HTTP/1.1\r\nhost: a\r\n\r\n";
+    let requests = format!("{ask}{ask}GET /api/nothing HTTP/1.1\r\n\r\n{ask}");
+    let replies = raw(server.local_addr(), requests.as_bytes()).await;
+    let codes: Vec<&str> = replies.match_indices("HTTP/1.1 ").map(|(at, _)| status(&replies[at..])).collect();
+    assert_eq!(codes, ["404", "404", "400"], "{replies}");
+    assert!(app.metrics.render().contains("tidegate_shed_total{reason=\"request_head\"} 1\n"));
+}
+
+#[tokio::test]
+async fn a_request_of_http_1_0_needs_no_host() {
+    let (_app, server) = listening(Face::Admin, |_| ()).await;
+    let reply = raw(server.local_addr(), b"GET /livez HTTP/1.0\r\n\r\n").await;
+    assert!(status(&reply) == "200" && reply.ends_with("alive\n"), "{reply}");
 }
 
 #[tokio::test]
@@ -151,7 +211,8 @@ async fn b29_who_is_one_too_many_is_told_so_and_a_place_that_is_left_is_given_ag
     until(&mut first, "alive").await;
     let mut second = TcpStream::connect(at).await.unwrap();
     let refusal = until_closed(&mut second).await;
-    assert!(status(&refusal) == "503" && refusal.contains("retry-after: 1"), "{refusal}");
+    is_last_word("one too many", &refusal, "503", "too_many_connections");
+    assert!(refusal.contains("retry-after: 1\r\n"), "{refusal}");
     drop(first);
     let answered = async { while status(&raw(at, &get("/livez", "")).await) != "200" {} };
     tokio::time::timeout(Duration::from_secs(20), answered).await.expect("the place is free again");

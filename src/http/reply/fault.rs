@@ -9,9 +9,30 @@ use crate::store::ReadError;
 use std::borrow::Cow;
 use std::time::Duration;
 
+/// Why the head of a request is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadFault {
+    /// A line that is none of HTTP.
+    Line,
+    /// Another version of HTTP.
+    Version,
+    /// No `Host`, several, or one that is none.
+    Host,
+    /// A length that can be read in two ways, or in none.
+    BodyLength,
+    /// More bytes or headers than a head may have.
+    TooLarge { bytes_max: usize, headers_max: usize },
+    /// It was begun, and did not end in time.
+    TooSlow,
+}
+
 /// Why a request is refused.
 #[derive(Debug)]
 pub enum Fault {
+    /// A head that is not read; nothing after it is either.
+    Head(HeadFault),
+    /// A connection more than may be open.
+    TooManyConnections,
     /// No route.
     NoSuchPath,
     /// A route, with other methods.
@@ -60,6 +81,8 @@ pub enum Fault {
     BodyTooSlow,
     /// A connection that ended within a body.
     BodyCutOff,
+    /// Chunks of which one cannot be told from the next.
+    BodyChunks,
     /// A body that cannot be read as what the route takes.
     Body(BodyError),
     /// No room for the work at this moment, or ever.

@@ -2,7 +2,7 @@
 //! one place. Nothing here echoes what the client sent, nor what the store said.
 
 use super::body::Body;
-use super::fault::{Fault, PreviewFault, Used};
+use super::fault::{Fault, HeadFault, PreviewFault, Used};
 use crate::actors::{PlanRefused, RebuildRefused, ReleaseRefused, Shed};
 use crate::codec::json;
 use crate::codec::problem::{self, Problem};
@@ -39,6 +39,9 @@ impl Fault {
     fn words(&self) -> Words {
         use StatusCode as S;
         match self {
+            Fault::Head(why) => head_words(*why),
+            Fault::TooManyConnections => words(S::SERVICE_UNAVAILABLE, "too_many_connections", "No more connections are taken at this moment")
+                .hint("Keep connections open and use them again, and open fewer at once."),
             Fault::NoSuchPath => words(S::NOT_FOUND, "no_such_path", "There is nothing at this path").hint(PATH_HINT),
             Fault::MethodNotAllowed { .. } => words(S::METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed here"),
             Fault::Unauthorized | Fault::NotTheHooksSender => unproven_words(matches!(self, Fault::NotTheHooksSender)),
@@ -61,11 +64,8 @@ impl Fault {
                 words(S::UNSUPPORTED_MEDIA_TYPE, "media_type", "The content type is not accepted here"),
             Fault::ContentEncoding => words(S::UNSUPPORTED_MEDIA_TYPE, "content_encoding", "Bodies must not be encoded")
                 .hint("Send the body as it is, without Content-Encoding."),
-            Fault::BodyTooLarge { .. } => words(S::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large")
-                .hint("Send fewer items at once."),
+            Fault::BodyTooLarge { .. } | Fault::BodyTooSlow | Fault::BodyCutOff | Fault::BodyChunks => body_words(self),
             Fault::Preview(why) => preview_words(why),
-            Fault::BodyTooSlow => words(S::REQUEST_TIMEOUT, "body_too_slow", "The body did not come in time"),
-            Fault::BodyCutOff => words(S::BAD_REQUEST, "body_cut_off", "The body was shorter than announced"),
             Fault::Body(error) => words(
                 if error.status_hint == 413 { S::PAYLOAD_TOO_LARGE } else { S::BAD_REQUEST },
                 error.code, "The body cannot be read"),
@@ -108,6 +108,9 @@ impl Fault {
     fn detail(&self) -> String {
         match self {
             Fault::MethodNotAllowed { allow } => format!("allowed: {allow}"),
+            Fault::Head(HeadFault::TooLarge { bytes_max, headers_max }) => {
+                format!("at most {bytes_max} bytes and {headers_max} headers")
+            }
             Fault::BadId(error) => error.to_string(),
             Fault::BadQuery { name: "", fault } => format!("the query {fault}"),
             Fault::BadQuery { name, fault } => format!("`{name}` {fault}"),
@@ -148,6 +151,7 @@ impl Fault {
             ) => None,
             Fault::Draining => Some(Duration::from_secs(5)),
             Fault::Shed(_)
+            | Fault::TooManyConnections
             | Fault::PartnerStarting
             | Fault::OutcomeUnknown
             | Fault::DeliveryRunning
@@ -170,9 +174,11 @@ impl Fault {
             }
             Fault::MediaType { accept } => Some((header::ACCEPT, HeaderValue::from_static(accept))),
             Fault::ContentEncoding => Some((header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))),
-            Fault::BodyTooSlow | Fault::BodyCutOff => {
-                Some((header::CONNECTION, HeaderValue::from_static("close")))
-            }
+            Fault::BodyTooSlow
+            | Fault::BodyCutOff
+            | Fault::BodyChunks
+            | Fault::Head(_)
+            | Fault::TooManyConnections => Some((header::CONNECTION, HeaderValue::from_static("close"))),
             _ => None,
         }
     }
@@ -231,6 +237,38 @@ impl Fault {
             headers.insert(name, value);
         }
         response
+    }
+}
+
+#[rustfmt::skip]
+fn head_words(why: HeadFault) -> Words {
+    use StatusCode as S;
+    match why {
+        HeadFault::Line => words(S::BAD_REQUEST, "request_head", "The head of the request cannot be read")
+            .hint("Lines end with CR LF, a name is followed by its colon at once, and no header goes on in a second line (RFC 9112)."),
+        HeadFault::Version => words(S::BAD_REQUEST, "http_version", "This version of HTTP is not spoken here")
+            .hint("Use HTTP/1.1; HTTP/2 only over TLS, where both sides agree on it."),
+        HeadFault::Host => words(S::BAD_REQUEST, "host_header", "A request has one `Host`, with a name or an address")
+            .hint("Send the header `Host` once, with the host and port that you call."),
+        HeadFault::BodyLength => words(S::BAD_REQUEST, "body_length", "The length of the body cannot be known for certain")
+            .hint("Send one `Content-Length` in digits, or else `Transfer-Encoding: chunked`: never both, nor one of them twice."),
+        HeadFault::TooLarge { .. } => words(S::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The head of the request is too large")
+            .hint("Send fewer and shorter headers, and a shorter address."),
+        HeadFault::TooSlow => words(S::REQUEST_TIMEOUT, "head_too_slow", "The head of the request did not come in time"),
+    }
+}
+
+/// Of a body that did not come as it was to be.
+#[rustfmt::skip]
+fn body_words(fault: &Fault) -> Words {
+    use StatusCode as S;
+    match fault {
+        Fault::BodyTooLarge { .. } => words(S::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large")
+            .hint("Send fewer items at once."),
+        Fault::BodyTooSlow => words(S::REQUEST_TIMEOUT, "body_too_slow", "The body did not come in time"),
+        Fault::BodyChunks => words(S::BAD_REQUEST, "body_chunks", "The body's chunks cannot be told from each other")
+            .hint("Each chunk is its size in hexadecimal, CR LF, so many bytes, CR LF; the last has the size 0."),
+        _ => words(S::BAD_REQUEST, "body_cut_off", "The body was shorter than announced"),
     }
 }
 

@@ -206,6 +206,7 @@ async fn next_bytes(body: &mut Incoming, pulse: &Pulse) -> Result<Option<Bytes>,
         });
         match frame.await? {
             None => return Ok(None),
+            Some(Err(_)) if pulse.is_body_broken() => return Err(Fault::BodyChunks),
             Some(Err(_)) => return Err(Fault::BodyCutOff),
             Some(Ok(frame)) => {
                 if let Ok(bytes) = Frame::into_data(frame) {
