@@ -116,7 +116,7 @@ impl Add {
 
 /// 32 bytes that nobody can guess, in hexadecimal behind a prefix that scanners of leaked secrets
 /// can look for.
-fn fresh_key() -> anyhow::Result<String> {
+pub fn fresh_key() -> anyhow::Result<String> {
     let mut bytes = [0u8; 32];
     getrandom::fill(&mut bytes).context("the system gives no random bytes")?;
     Ok(format!("tg_{}", hex::encode(bytes)))

@@ -88,7 +88,7 @@ impl ReaderSettings {
     pub fn named(name: &str, key: &str) -> ReaderSettings {
         ReaderSettings {
             name: name.to_owned(),
-            keys: vec![KeyHash::of(key)],
+            keys: vec![KeyHash::of(key).into()],
             limits: ReaderLimitSettings::default(),
         }
     }
@@ -140,7 +140,8 @@ impl PartnerSettings {
     pub fn named(name: &str, key: &str) -> PartnerSettings {
         PartnerSettings {
             name: PartnerName::new(name).expect("the caller writes the name down"),
-            keys: vec![KeyHash::of(key)],
+            keys: vec![KeyHash::of(key).into()],
+            signing: Vec::new(),
             policy: Policy::default(),
             limits: LimitSettings::default(),
             feed: None,
@@ -153,6 +154,7 @@ impl PartnerSettings {
         PartnerSettings {
             name,
             keys: Vec::new(),
+            signing: Vec::new(),
             policy: Policy::default(),
             limits: LimitSettings::default(),
             feed: None,

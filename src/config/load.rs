@@ -3,7 +3,7 @@
 use super::fault::{Faults, Wrong};
 use super::raw::{Findings, Section, Source};
 use super::validate::{House, house, partner};
-use super::{PartnerSettings, ServerSettings, Settings};
+use super::{PartnerSettings, ReaderSettings, ServerSettings, Settings};
 use crate::domain::PartnerName;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ pub const PARTNERS_DIRECTORY: &str = "partners";
 
 /// A file of configuration beyond this is something else.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+const MAIN_OWNER: &str = "the daemon's own file";
 const PARTNERS_MAX: usize = 100_000;
 
 /// Reads and validates the configuration in `directory`: the settings, or all that is wrong.
@@ -41,6 +42,19 @@ pub fn read_partner(directory: &Path, name: &PartnerName, text: &str) -> Result<
     }
 }
 
+/// Validates the daemon's own text by itself, before it becomes a file; gives the readers of it.
+pub fn read_main(directory: &Path, text: &str) -> Result<Vec<ReaderSettings>, Faults> {
+    let findings = Findings::default();
+    let (file, owner) = (directory.join(MAIN_FILE), MAIN_OWNER.to_owned());
+    let source = Source { file, text, owner, directory, findings: &findings };
+    let readers = source.parse().map(|table| house(Section::whole(&source, table.get_ref())).readers);
+    let faults = findings.faults.into_inner();
+    match readers {
+        Some(readers) if faults.is_empty() => Ok(readers),
+        _ => Err(Faults(faults)),
+    }
+}
+
 fn main_file(directory: &Path, findings: &Findings) -> House {
     let file = directory.join(MAIN_FILE);
     let text = read(&file).unwrap_or_else(|cause| {
@@ -51,7 +65,7 @@ fn main_file(directory: &Path, findings: &Findings) -> House {
         findings.report_file(file.clone(), Wrong::rule(format!("cannot be read: {cause}")).hint(hint));
         String::new()
     });
-    let owner = "the daemon's own file".to_owned();
+    let owner = MAIN_OWNER.to_owned();
     let source = Source { file, text: &text, owner, directory, findings };
     let table = source.parse();
     match &table {

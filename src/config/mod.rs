@@ -3,7 +3,7 @@
 //!
 //! `tidegate.toml` speaks of the daemon, `partners/NAME.toml` of one partner each. What the rest
 //! of the daemon sees is [`Settings`]; nothing of TOML leaves this room. Secrets are named by
-//! reference, never read here.
+//! reference and read where they are needed, but for those that sign a partner's calls.
 
 mod defaults;
 mod fault;
@@ -17,12 +17,14 @@ pub mod private;
 mod raw;
 mod secret;
 mod settings;
+mod signing;
 mod units;
 mod validate;
+mod validity;
 
 pub use fault::{ConfigFault, Faults};
 pub use key::KeyHash;
-pub use load::{MAIN_FILE, PARTNERS_DIRECTORY, load, read_partner};
+pub use load::{MAIN_FILE, PARTNERS_DIRECTORY, load, read_main, read_partner};
 pub use secret::SecretError;
 pub use settings::{
     Credentials, CursorPlace, FeedSettings, HookProof, HookSettings, LimitSettings, NextPage, PageSettings,
@@ -30,3 +32,4 @@ pub use settings::{
     StoreSettings,
 };
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};
+pub use validity::{BearerKey, SigningKey, Validity};

@@ -73,6 +73,26 @@ impl<'a> Source<'a> {
     }
 }
 
+impl Source<'_> {
+    /// The hash of a key, which is held from here on.
+    pub fn key(&self, value: &DeValue<'_>) -> Result<KeyHash, Wrong> {
+        let hash = value.as_str().and_then(KeyHash::parse).ok_or_else(|| {
+            Wrong::rule("must be the hash of a key, \"sha256:\" and 64 hexadecimal digits")
+                .hint("never the key itself; make the hash with: printf %s KEY | sha256sum")
+        })?;
+        self.hold(hash).map(|()| hash)
+    }
+
+    /// A key, or what signs, has one holder.
+    pub fn hold(&self, hash: KeyHash) -> Result<(), Wrong> {
+        match self.findings.keys.borrow_mut().insert(hash, self.owner.clone()) {
+            None => Ok(()),
+            Some(holder) => Err(Wrong::rule(format!("this key is already held by {holder}"))
+                .hint("a key names one partner or reader: give each its own")),
+        }
+    }
+}
+
 /// A table of a file, or the absence of one: then every key has its default.
 pub(super) struct Section<'a> {
     pub source: &'a Source<'a>,
@@ -209,18 +229,32 @@ impl<'a> Section<'a> {
         self.items(key, items_max, false, read)
     }
 
-    /// Hashes of keys; each may be held by one owner only.
-    pub fn keys(&mut self, key: &'static str) -> Vec<KeyHash> {
-        /// Two live keys are a rotation; more than a few are a mistake.
-        const KEYS_MAX: usize = 16;
-        let source = self.source;
-        self.items(key, KEYS_MAX, true, |value| key_of(source, value)).unwrap_or_default()
+    /// The items of a list, as they are read one by one where they are sections, and by `plain` where not.
+    pub fn items_or_sections<T>(
+        &mut self,
+        key: &'static str,
+        items_max: usize,
+        plain: impl Fn(&DeValue<'a>) -> Result<T, Wrong>,
+        of_section: impl Fn(Section<'a>) -> Option<T>,
+    ) -> Vec<T> {
+        let items = self.items(key, items_max, true, |value| match value.is_table() {
+            true => Ok(None),
+            false => plain(value).map(Some),
+        });
+        let tables = self.table.and_then(|table| table.get(key)?.get_ref().as_array());
+        let tables = tables.into_iter().flat_map(|array| array.iter().enumerate());
+        let mut tables = tables.filter(|(_, item)| item.get_ref().is_table());
+        let mut sections = || {
+            let (place, item) = tables.next()?;
+            self.subsection(format!("{}[{place}]", self.path_of(key)), item).and_then(&of_section)
+        };
+        items.into_iter().flatten().filter_map(|item| item.or_else(&mut sections)).collect()
     }
 
-    /// The hash of one key, where it is given.
+    /// The hash of one key, where it is given; it may be held by one owner only.
     pub fn key(&mut self, key: &'static str) -> Option<KeyHash> {
         let source = self.source;
-        self.read_masked(key, |value| key_of(source, value))
+        self.read_masked(key, |value| source.key(value))
     }
 
     /// A section below this one, present or not.
@@ -399,16 +433,4 @@ pub(super) fn duration_of(value: &DeValue<'_>, range: &RangeInclusive<Duration>)
 fn whole_number(value: &DeValue<'_>) -> Option<u64> {
     let integer = value.as_integer()?;
     u64::from_str_radix(integer.as_str(), integer.radix()).ok()
-}
-
-fn key_of(source: &Source<'_>, value: &DeValue<'_>) -> Result<KeyHash, Wrong> {
-    let hash = value.as_str().and_then(KeyHash::parse).ok_or_else(|| {
-        Wrong::rule("must be the hash of a key, \"sha256:\" and 64 hexadecimal digits")
-            .hint("never the key itself; make the hash with: printf %s KEY | sha256sum")
-    })?;
-    match source.findings.keys.borrow_mut().insert(hash, source.owner.clone()) {
-        None => Ok(hash),
-        Some(holder) => Err(Wrong::rule(format!("this key is already held by {holder}"))
-            .hint("a key names one partner or reader: give each its own")),
-    }
 }

@@ -1,6 +1,6 @@
 //! What the rest of the daemon sees of the configuration: validated, with units.
 
-use super::KeyHash;
+use super::{BearerKey, KeyHash, SigningKey};
 use crate::domain::hook::{Hook, SignatureScheme};
 use crate::domain::{Mapping, PartnerName, Pointer};
 use crate::rules::policy::{FeedKind, Policy};
@@ -197,7 +197,9 @@ pub struct PartnerSettings {
     /// The name of its file, and of its part of the API.
     pub name: PartnerName,
     /// Hashes of the keys that it may present; two while one is rotated.
-    pub keys: Vec<KeyHash>,
+    pub keys: Vec<BearerKey>,
+    /// What its calls may be signed with in place of a key; two that hold while one is rotated.
+    pub signing: Vec<SigningKey>,
     /// What the rules need to know of it.
     pub policy: Policy,
     /// How much it may send.
@@ -214,7 +216,7 @@ pub struct ReaderSettings {
     /// Its name in logs and metrics.
     pub name: String,
     /// Hashes of the keys that it may present.
-    pub keys: Vec<KeyHash>,
+    pub keys: Vec<BearerKey>,
     /// How much it may read.
     pub limits: ReaderLimitSettings,
 }

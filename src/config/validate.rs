@@ -7,6 +7,7 @@ use super::fault::Wrong;
 use super::feed;
 use super::hooks::hooks;
 use super::raw::{Section, duration_of, text_of};
+use super::signing;
 use super::units::{GIB, KIB, MIB, seconds};
 use super::{
     LimitSettings, PartnerSettings, ReaderLimitSettings, ReaderSettings, ServerSettings, StoreSettings,
@@ -120,7 +121,7 @@ fn store(mut section: Section<'_>) -> StoreSettings {
 
 fn reader(mut section: Section<'_>) -> Option<ReaderSettings> {
     let name = section.text("name");
-    let keys = section.keys("keys");
+    let keys = signing::keys(&mut section);
     if name.is_none() {
         section.refuse("name", Wrong::rule("a reader needs a name, for logs and limits"));
     }
@@ -149,18 +150,19 @@ pub(super) fn partner(
     server: &ServerSettings,
 ) -> PartnerSettings {
     let s = &mut section;
-    let keys = s.keys("keys");
+    let keys = signing::keys(s);
+    let signing = signing::signing(s);
     let mut policy = policy(s);
     let limits = limits(s.section("limits"), server);
     let feed_section = s.optional_section("feed");
-    if s.lacks_items("keys") && feed_section.is_none() && s.lacks_items("hooks") {
+    if s.lacks_items("keys") && feed_section.is_none() && s.lacks_items("hooks") && s.lacks_items("signing") {
         let rule = Wrong::rule("a partner needs a key to push with, a feed, or a hook");
         s.refuse("keys", rule.hint(format!("tidegate partner add {name} writes a file with a key")));
     }
     let feed = feed_section.and_then(|feed| feed::feed(feed, &mut policy));
     let hooks = hooks(s.sections("hooks"));
     section.finish();
-    let partner = PartnerSettings { name, keys, policy, limits, feed: None, hooks };
+    let partner = PartnerSettings { name, keys, signing, policy, limits, feed: None, hooks };
     match feed {
         Some(feed) => partner.with_feed(feed),
         None => partner,

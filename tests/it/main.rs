@@ -13,6 +13,7 @@ mod operate;
 mod oracle;
 mod proofs;
 mod properties;
+mod signed;
 mod store;
 mod support;
 mod tools;

@@ -11,7 +11,8 @@ const ROOMS: [(&str, &[&str]); 17] = [
     // a decoder has to know what a partner's policy lets through, and a reply how a register reads;
     // of all other decisions it knows nothing
     ("codec", &["domain", "rules::policy", "rules::price::reading"]),
-    ("config", &["domain", "rules"]),
+    // what signs is read, and checked, once for each reload
+    ("config", &["domain", "rules", "codec::signature", "codec::time"]),
     ("telemetry", &["domain"]),
     ("clock", &["domain"]),
     ("store", &["domain", "rules", "codec", "config", "telemetry", "clock"]),
@@ -36,7 +37,7 @@ struct Fence {
 }
 
 #[rustfmt::skip]
-const FENCES: [Fence; 26] = [
+const FENCES: [Fence; 28] = [
     Fence { path: "redb", rooms: &["store"] },
     Fence { path: "ractor", rooms: &["actors", "daemon"] },
     Fence { path: "hyper", rooms: &["http", "demo", "load"] },
@@ -50,6 +51,8 @@ const FENCES: [Fence; 26] = [
     Fence { path: "simd_json", rooms: &["codec"] },
     // who signs is judged in one room
     Fence { path: "hmac", rooms: &["codec"] },
+    Fence { path: "aws_lc_rs", rooms: &["codec"] },
+    Fence { path: "toml_edit", rooms: &["cli"] },
     Fence { path: "base64", rooms: &["codec"] },
     // what is kept as JSON is read and written by the codec alone
     Fence { path: "serde_json", rooms: &["domain", "codec", "config", "http", "demo", "load", "cli"] },

@@ -5,17 +5,21 @@
 //! secrets one must fit: there are two while one is rotated.
 
 mod claim;
+mod encoding;
+mod key;
 mod plain;
 mod timestamped;
 mod webhook;
 
 pub use claim::{Claimed, NotSigned};
+pub use key::{WebhookKey, secret_text};
 pub use plain::{basic, bearer, fits};
+pub use webhook::{LIVE_KEYS_MAX, WebhookClaim, is_webhook_id};
 
 use crate::domain::Micros;
 use crate::domain::hook::{HookHeaders, SignatureScheme, SignatureText};
 use base64::Engine;
-use claim::BASE64;
+use encoding::BASE64;
 
 /// Reads the signature of a call; `now` is when it came.
 pub fn claimed(scheme: &SignatureScheme, headers: &HookHeaders, now: Micros) -> Result<Claimed, NotSigned> {
@@ -36,7 +40,7 @@ pub fn claimed(scheme: &SignatureScheme, headers: &HookHeaders, now: Micros) -> 
 /// Whether the secret can be one of the scheme's: to be asked before calls come.
 pub fn is_usable(scheme: &SignatureScheme, secret: &str) -> bool {
     match scheme {
-        SignatureScheme::StandardWebhooks => claim::webhook_key(secret).is_some(),
+        SignatureScheme::StandardWebhooks => key::secret_bytes(secret).is_some(),
         _ => !secret.is_empty(),
     }
 }

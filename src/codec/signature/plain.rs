@@ -1,6 +1,6 @@
 //! Secrets that a call carries itself: they say who sends, and nothing of the body.
 
-use super::claim::BASE64;
+use super::encoding::BASE64;
 use base64::Engine;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;

@@ -2,8 +2,10 @@
 //! time of a look-up says nothing about a key.
 
 use crate::actors::RateLane;
-use crate::config::{KeyHash, Settings};
-use crate::domain::PartnerName;
+use crate::clock::Clock;
+use crate::codec::signature::{NotSigned, WebhookClaim};
+use crate::config::{BearerKey, KeyHash, Settings, SigningKey, Validity};
+use crate::domain::{Micros, PartnerName};
 use crate::http::reply::Fault;
 use crate::telemetry::{Metrics, PartnerMetrics};
 use arc_swap::ArcSwap;
@@ -31,15 +33,42 @@ pub struct Keys {
 /// The key that a long reply was begun with.
 pub struct Pass {
     key: KeyHash,
+    validity: Validity,
     checked: Arc<Settings>,
 }
 
 struct Table {
     built_from: Arc<Settings>,
-    callers: HashMap<[u8; 32], Caller>,
-    partners: HashMap<PartnerName, Caller>,
+    callers: HashMap<[u8; 32], Keyholder>,
+    partners: HashMap<PartnerName, Signer>,
     /// What each reader has left: a table that is built again goes on with it.
     readers: HashMap<Arc<str>, Arc<RateLane>>,
+}
+
+struct Keyholder {
+    caller: Caller,
+    validity: Validity,
+}
+
+/// A partner as its calls name it that carry no key.
+#[derive(Clone)]
+pub struct Signer {
+    /// Whom a call is from that proves itself.
+    pub caller: Caller,
+    keys: Arc<[SigningKey]>,
+}
+
+impl Signer {
+    /// Whether a call of this moment is signed by it. For nobody's call the same work is done.
+    pub fn verify(
+        signer: Option<&Signer>,
+        claim: &WebhookClaim,
+        body: &[u8],
+        now: Micros,
+    ) -> Result<(), NotSigned> {
+        let keys = signer.into_iter().flat_map(|signer| signer.keys.iter());
+        claim.verify(keys.filter(|key| key.validity.holds(now)).map(|key| &*key.key), body)
+    }
 }
 
 impl Keys {
@@ -50,33 +79,46 @@ impl Keys {
     }
 
     /// Whom the request's key belongs to; 401 where it has none that is known.
-    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Fault> {
+    pub fn caller(&self, headers: &HeaderMap, clock: &Clock) -> Result<Caller, Fault> {
         let key = bearer(headers).ok_or(Fault::Unauthorized)?;
         self.refresh();
-        self.table.load().callers.get(&KeyHash::of(key).0).cloned().ok_or(Fault::Unauthorized)
+        let table = self.table.load();
+        let holder = table.callers.get(&KeyHash::of(key).0).ok_or(Fault::Unauthorized)?;
+        match holder.validity.is_always() || holder.validity.holds(clock.now()) {
+            true => Ok(holder.caller.clone()),
+            false => Err(Fault::Unauthorized),
+        }
     }
 
     /// A partner as the caller of a hook, which has proven so by other means than a key.
     pub fn partner(&self, name: &PartnerName) -> Option<Caller> {
+        self.signer(name.as_str()).map(|signer| signer.caller)
+    }
+
+    /// A partner as the one who has signed a call; `None` where there is no such partner.
+    pub fn signer(&self, name: &str) -> Option<Signer> {
         self.refresh();
-        self.table.load().partners.get(name).cloned()
+        self.table.load().partners.get(&PartnerName::new(name).ok()?).cloned()
     }
 
     /// What to ask again later whether the caller of a long reply is still let in.
     pub fn pass(&self, headers: &HeaderMap) -> Option<Pass> {
         let key = KeyHash::of(bearer(headers)?);
-        Some(Pass { key, checked: Arc::clone(&self.table.load().built_from) })
+        let table = self.table.load();
+        let validity = table.callers.get(&key.0)?.validity;
+        Some(Pass { key, validity, checked: Arc::clone(&table.built_from) })
     }
 
-    /// Looks only where the settings have been replaced since the last look.
-    pub fn still_admits(&self, pass: &mut Pass) -> bool {
-        let now = self.settings.load();
-        if Arc::ptr_eq(&pass.checked, &now) {
-            return true;
+    /// Looks the key up only where the settings have been replaced since the last look.
+    pub fn still_admits(&self, pass: &mut Pass, clock: &Clock) -> bool {
+        let settings = self.settings.load();
+        if !Arc::ptr_eq(&pass.checked, &settings) {
+            self.refresh();
+            let table = self.table.load();
+            let Some(holder) = table.callers.get(&pass.key.0) else { return false };
+            (pass.checked, pass.validity) = (Arc::clone(&settings), holder.validity);
         }
-        self.refresh();
-        pass.checked = Arc::clone(&now);
-        self.table.load().callers.contains_key(&pass.key.0)
+        pass.validity.is_always() || pass.validity.holds(clock.now())
     }
 
     fn refresh(&self) {
@@ -96,21 +138,28 @@ impl Table {
     ) -> Table {
         let (mut callers, mut partners) = (HashMap::new(), HashMap::new());
         let mut readers = HashMap::new();
+        let held = |keys: &[BearerKey], caller: &Caller| {
+            let held = keys
+                .iter()
+                .map(|key| (key.hash.0, Keyholder { caller: caller.clone(), validity: key.validity }));
+            held.collect::<Vec<_>>()
+        };
         for reader in &settings.readers {
             let name: Arc<str> = Arc::from(reader.name.as_str());
             let reads = match readers_before.get(&name) {
                 Some(reads) => reads.resized_for_reader(&reader.limits),
                 None => Arc::new(RateLane::of_reader(&reader.limits)),
             };
-            let caller = || Caller::Reader { name: Arc::clone(&name), reads: Arc::clone(&reads) };
-            callers.extend(reader.keys.iter().map(|key| (key.0, caller())));
+            let caller = Caller::Reader { name: Arc::clone(&name), reads: Arc::clone(&reads) };
+            callers.extend(held(&reader.keys, &caller));
             readers.insert(Arc::clone(&name), reads);
         }
         for partner in &settings.partners {
             let metrics = metrics.partner(&partner.name);
-            let caller = || Caller::Partner { name: partner.name.clone(), metrics: Arc::clone(&metrics) };
-            callers.extend(partner.keys.iter().map(|key| (key.0, caller())));
-            partners.insert(partner.name.clone(), caller());
+            let caller = Caller::Partner { name: partner.name.clone(), metrics };
+            callers.extend(held(&partner.keys, &caller));
+            let keys = partner.signing.iter().cloned().collect();
+            partners.insert(partner.name.clone(), Signer { caller, keys });
         }
         Table { built_from: settings, callers, partners, readers }
     }
@@ -145,7 +194,7 @@ mod tests {
     }
 
     fn name(keys: &Keys, values: &[&str]) -> Option<String> {
-        match keys.caller(&headers(values)) {
+        match keys.caller(&headers(values), &Clock::manual(Micros(0))) {
             Ok(Caller::Partner { name, .. }) => Some(name.to_string()),
             Ok(Caller::Reader { name, .. }) => Some(format!("reader {name}")),
             Err(Fault::Unauthorized) => None,
@@ -181,6 +230,24 @@ mod tests {
         settings.store(Arc::new(without));
         assert_eq!(name(&keys, &["Bearer acme-key"]), None);
         assert_eq!(name(&keys, &["Bearer portal-token"]).as_deref(), Some("reader portal"));
+    }
+
+    #[test]
+    fn a_key_holds_in_its_own_time_alone() {
+        let settings = testing::settings();
+        let mut timed = Settings::clone(&settings.load());
+        timed.partners[0].keys[0].validity = Validity { from: Some(Micros(5)), until: Some(Micros(9)) };
+        settings.store(Arc::new(timed));
+        let (keys, clock) = (Keys::new(settings, Metrics::install()), Clock::manual(Micros(5)));
+        let key = headers(&["Bearer acme-key"]);
+        let mut pass = keys.pass(&key).unwrap();
+        for (at, holds) in [(4, false), (5, true), (8, true), (9, false)] {
+            clock.set(Micros(at));
+            assert_eq!(
+                (keys.caller(&key, &clock).is_ok(), keys.still_admits(&mut pass, &clock)),
+                (holds, holds)
+            );
+        }
     }
 
     #[test]

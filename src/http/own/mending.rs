@@ -38,6 +38,7 @@ pub async fn release_own(call: &Call<'_>, mut body: Incoming) -> Answer {
     call.meter.take_first(Rate::AssetWrites)?;
     let charge = Charge { meter: call.meter, rate: Rate::AssetWrites, announced };
     let bytes = intake::collect_charged(&mut body, bytes_max, charge, &call.client.pulse).await?;
+    call.covers(&bytes)?;
     let Some(text) = text_of(&bytes)? else {
         let detail = "send the mended text; only an operator releases a row as it is";
         return Err(bad("empty_body", detail));

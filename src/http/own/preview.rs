@@ -41,6 +41,7 @@ pub async fn answer(call: &Call<'_>, mut body: Incoming) -> Result<Response<Body
     let charge = Charge { meter: call.meter, rate: Rate::Reads, announced };
     let bytes = intake::collect_charged(&mut body, bytes_max, charge, &call.client.pulse).await;
     let bytes = bytes.map_err(too_large)?;
+    call.covers(&bytes)?;
     let terms =
         PreviewTerms { as_lines: announced.ndjson, records_shown, now: app.clock.now(), is_alone: false };
     match partner.preview(bytes, terms).await {

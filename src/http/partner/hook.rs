@@ -10,7 +10,7 @@ use crate::http::gate::proof;
 use crate::http::gate::route::{Answer, Route};
 use crate::http::push::{self, Ask, HookTask};
 use crate::http::reply::{self, Fault};
-use crate::http::request::call::Call;
+use crate::http::request::call::{Call, Signature};
 use crate::http::request::intake::{self, Accept};
 use hyper::StatusCode;
 use hyper::body::Incoming;
@@ -49,7 +49,8 @@ pub async fn answer(
     let reply = match Query::parse(head.uri.query()) {
         Ok(query) => {
             let headers = texts.only(&settings.hook.headers());
-            let call = Call { client, head, route, query, caller, meter: &meter, partner: Some(partner) };
+            let (partner, signature) = (Some(partner), Signature::None);
+            let call = Call { client, head, route, query, caller, meter: &meter, partner, signature };
             let task = HookTask { settings, headers, announced, proven };
             push::answer_hook(&call, ask, parameters, task, body).await
         }

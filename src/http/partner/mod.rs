@@ -4,6 +4,7 @@ mod hook;
 mod rows;
 
 use crate::actors::{Failure, PartnerEntry};
+use crate::codec::signature::WebhookClaim;
 use crate::http::app::App;
 use crate::http::client::Client;
 use crate::http::gate::auth::Caller;
@@ -12,10 +13,12 @@ use crate::http::gate::path::{self, Query};
 use crate::http::gate::route::{Answer, Found, Route, Routes, Row};
 use crate::http::push;
 use crate::http::reply::{Body, Fault};
-use crate::http::request::call::Call;
+use crate::http::request::call::{Call, Signature};
 use crate::http::request::position;
+use crate::http::request::signed::{self, CallBody};
 use crate::telemetry::Metrics;
 use hyper::body::Incoming;
+use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use rows::{PartnerHandler, ROWS};
@@ -49,28 +52,64 @@ pub async fn answer(client: &Client, routes: &PartnerRoutes, request: Request<In
         PartnerHandler::Hook(ask) => {
             hook::answer(client, &head, &found.route, (ask, found.row.parameters), body).await
         }
-        _ => keyed(client, &head, &found, body).await,
+        _ => admitted(client, &head, &found, body).await,
     };
     let reply = reply.unwrap_or_else(|fault| client.refused(client.judged(fault, Failure::Key)));
     found.metrics.answered(reply.status().as_u16());
     reply
 }
 
-/// A call of a known caller, from the first moment of which it is metered.
-async fn keyed(
+/// A call whose key proves it, or its signature where it has no key.
+async fn admitted(
     client: &Client,
     head: &Parts,
     found: &Found<'_, '_, PartnerHandler>,
     body: Incoming,
 ) -> Answer {
-    let app = &client.app;
-    let caller = app.keys.caller(&head.headers)?;
-    let partner = partner_of(app, &caller, &found.route)?;
+    match signed::claim(&head.headers, &client.app.clock)? {
+        Some(claim) if !head.headers.contains_key(AUTHORIZATION) => {
+            Box::pin(by_signature(client, head, found, claim, body)).await
+        }
+        claim => {
+            let caller = client.app.keys.caller(&head.headers, &client.app.clock)?;
+            let signature = claim.map_or(Signature::None, Signature::Beside);
+            known(client, head, found, (caller, signature), CallBody::Coming(body)).await
+        }
+    }
+}
+
+/// A call without a key: its body is read first, because nothing else says whom it is from.
+async fn by_signature(
+    client: &Client,
+    head: &Parts,
+    found: &Found<'_, '_, PartnerHandler>,
+    claim: Box<WebhookClaim>,
+    body: Incoming,
+) -> Answer {
+    let PartnerHandler::Push(ask) = &found.row.handler else { return Err(Fault::Unauthorized) };
+    let (Some(named), Some(accept)) = (found.route.partner, ask.accept()) else {
+        return Err(Fault::Unauthorized);
+    };
+    let named = path::decode(named);
+    let proven = signed::prove(client, head, named.as_deref(), accept, claim, body).await?;
+    let caller = (proven.caller.clone(), Signature::Proven);
+    known(client, head, found, caller, CallBody::Came(Box::new(proven))).await
+}
+
+/// A call of a known caller, from the first moment of which it is metered.
+async fn known(
+    client: &Client,
+    head: &Parts,
+    found: &Found<'_, '_, PartnerHandler>,
+    (caller, signature): (Caller, Signature),
+    body: CallBody,
+) -> Answer {
+    let partner = partner_of(&client.app, &caller, &found.route)?;
     let (row, route) = (found.row, &found.route);
     let meter = Meter::of(&caller, partner.as_deref());
     let reply = match Query::parse(head.uri.query()) {
         Ok(query) => {
-            let call = Call { client, head, route, query, caller, meter: &meter, partner };
+            let call = Call { client, head, route, query, caller, meter: &meter, partner, signature };
             dispatch(&call, row, body).await
         }
         Err(fault) => Err(fault),
@@ -93,8 +132,11 @@ fn partner_of(app: &App, caller: &Caller, route: &Route<'_>) -> Result<Option<Ar
     }
 }
 
-async fn dispatch(call: &Call<'_>, row: &Row<PartnerHandler>, body: Incoming) -> Answer {
+async fn dispatch(call: &Call<'_>, row: &Row<PartnerHandler>, body: CallBody) -> Answer {
     let parameters = row.parameters;
+    if !row.handler.takes_a_body() {
+        call.covers(b"")?;
+    }
     match &row.handler {
         PartnerHandler::Document(document) => document(call.route.id),
         PartnerHandler::Push(ask) | PartnerHandler::Hook(ask) => {
@@ -106,6 +148,8 @@ async fn dispatch(call: &Call<'_>, row: &Row<PartnerHandler>, body: Incoming) ->
         }
         PartnerHandler::WithBody(order) => {
             call.query.only(parameters)?;
+            // nobody has signed what is asked here
+            let CallBody::Coming(body) = body else { return Err(Fault::Unauthorized) };
             order(call, body).await
         }
         PartnerHandler::Read { is_private, read } => {

@@ -41,6 +41,18 @@ impl PartnerHandler {
             _ => Rate::Reads,
         }
     }
+
+    /// Whether its handler reads a body, and has it compared with what was signed.
+    pub fn takes_a_body(&self) -> bool {
+        match self {
+            PartnerHandler::Push(ask) | PartnerHandler::Hook(ask) => ask.accept().is_some(),
+            PartnerHandler::WithBody(_) => true,
+            PartnerHandler::Read { .. }
+            | PartnerHandler::Page { .. }
+            | PartnerHandler::Order(_)
+            | PartnerHandler::Document(_) => false,
+        }
+    }
 }
 
 /// Paths are the shorthand `/api/…`. Reads also know the parameters of

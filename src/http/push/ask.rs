@@ -21,6 +21,16 @@ pub struct Ask {
     pub source: Source,
 }
 
+impl Ask {
+    /// What its body may be; `None` where it takes none, or one of its sender's own shape.
+    pub fn accept(&self) -> Option<Accept> {
+        match self.source {
+            Source::Items { accept, .. } | Source::Asset { accept, .. } => Some(accept),
+            Source::Query(_) | Source::Hook => None,
+        }
+    }
+}
+
 /// Where the writes stand.
 pub enum Source {
     /// In a body whose items name their assets.

@@ -5,9 +5,9 @@ use crate::actors::{Delivery, PushAnswer, Repeats};
 use crate::clock::sleep;
 use crate::domain::DeliveryKey;
 use crate::http::reply::Fault;
-use crate::http::request::call::Call;
+use crate::http::request::call::{Call, Signature};
 use crate::http::request::delivery_id::DeliveryId;
-use crate::rules::push::deliveries::IdHeader;
+use crate::rules::push::deliveries::{self, IdHeader};
 use compact_str::CompactString;
 use hyper::header::CONTENT_TYPE;
 use sha2::{Digest, Sha256};
@@ -42,8 +42,13 @@ pub fn claim(call: &Call<'_>, (header, id): &DeliveryId, body: &[u8]) -> Claim {
         hash.update(part);
         hash.update([0]);
     }
+    let place = matches!(call.signature, Signature::Proven).then(|| hash.clone().finalize());
     hash.update(body);
-    Claim { key: DeliveryKey::of(id), header: *header, fingerprint: hex::encode(hash.finalize()) }
+    let mut fingerprint = hex::encode(hash.finalize());
+    if let Some(place) = place {
+        fingerprint = deliveries::signed_fingerprint(&hex::encode(place), &fingerprint);
+    }
+    Claim { key: DeliveryKey::of(id), header: *header, fingerprint }
 }
 
 impl Claim {

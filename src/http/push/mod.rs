@@ -24,6 +24,7 @@ use crate::http::gate::auth::Caller;
 use crate::http::reply::{self, Body, Fault, body, view};
 use crate::http::request::call::Call;
 use crate::http::request::condition;
+use crate::http::request::signed::CallBody;
 use crate::rules::push::condition::Condition;
 use ask::Task;
 use bytes::Bytes;
@@ -49,7 +50,7 @@ pub async fn answer(
     call: &Call<'_>,
     ask: &Ask,
     parameters: &[&str],
-    body: Incoming,
+    body: CallBody,
 ) -> Result<Response<Body>, Fault> {
     let task = Task::of(ask, call, parameters);
     counted(call, async { push(call, ask, parameters, task?, body).await }).await
@@ -63,7 +64,7 @@ pub async fn answer_hook(
     task: HookTask,
     body: Incoming,
 ) -> Result<Response<Body>, Fault> {
-    counted(call, push(call, ask, parameters, Task::Hook(Box::new(task)), body)).await
+    counted(call, push(call, ask, parameters, Task::Hook(Box::new(task)), CallBody::Coming(body))).await
 }
 
 /// Counts the answer by its status.
@@ -88,7 +89,7 @@ async fn push(
     ask: &Ask,
     parameters: &[&str],
     task: Task,
-    body: Incoming,
+    body: CallBody,
 ) -> Result<Response<Body>, Fault> {
     let partner = call.writer()?;
     let PushOptions { atomic, dry_run, minimal } = PushOptions::of(call, parameters)?;

@@ -13,6 +13,7 @@ use crate::http::reply::Fault;
 use crate::http::request::call::Call;
 use crate::http::request::delivery_id::{self, DeliveryId};
 use crate::http::request::intake::{self, Accept, Charge};
+use crate::http::request::signed::{CallBody, ProvenBody};
 use crate::rules::push::deliveries::IdHeader;
 use bytes::Bytes;
 use compact_str::CompactString;
@@ -36,11 +37,14 @@ pub struct TakenPush {
 }
 
 /// Takes in what a task asks for. A delivery id in a header is none of a hook's, whose own place names it.
-pub async fn take(call: &Call<'_>, ask: &Ask, task: &Task, body: Incoming) -> Result<TakenPush, Fault> {
+pub async fn take(call: &Call<'_>, ask: &Ask, task: &Task, body: CallBody) -> Result<TakenPush, Fault> {
     let partner = call.writer()?;
     let id = || delivery_id::id_of(&call.head.headers);
     match task {
-        Task::Hook(hook) => take_hook(call, ask.items, hook, body).await,
+        Task::Hook(hook) => match body {
+            CallBody::Coming(body) => take_hook(call, ask.items, hook, body).await,
+            CallBody::Came(_) => Err(Fault::NotTheHooksSender),
+        },
         Task::Body(accept, decoder) => {
             take_in(call, partner, ask.items, *accept, decoder, id()?.as_ref(), body).await
         }
@@ -95,16 +99,30 @@ async fn take_in(
     accept: Accept,
     decoder: &Decoder,
     id: Option<&DeliveryId>,
-    body: Incoming,
+    body: CallBody,
 ) -> Result<TakenPush, Fault> {
     let (bytes_max, items_max) = {
         let settings = call.app().settings.load();
         (settings.server.body_bytes_max, settings.server.items_max)
     };
     let announced = intake::announced(&call.head.headers, accept, bytes_max)?;
-    let charge = Charge { meter: call.meter, rate: items.rate_of_first(), announced };
-    let (bytes, permit, received) =
-        admit(call, &partner.admission.load(), announced.bytes, Some(charge), body).await?;
+    let rate = items.rate_of_first();
+    let (bytes, permit, received) = match body {
+        CallBody::Coming(body) => {
+            let charge = Charge { meter: call.meter, rate, announced };
+            admit(call, &partner.admission.load(), announced.bytes, Some(charge), body).await?
+        }
+        CallBody::Came(proven) => {
+            let ProvenBody { bytes, received, room, .. } = *proven;
+            drop(room);
+            let permit = Admission::admit(&call.app().admission, &partner.admission.load(), bytes.len())?;
+            // charged once it is known who sends: a stranger uses up nobody's rate
+            call.meter.take_first(rate)?;
+            call.meter.take_bytes(rate, bytes.len())?;
+            (bytes, permit, received)
+        }
+    };
+    call.covers(&bytes)?;
     let mut decoded = if bytes.len() <= DECODED_IN_PLACE_MAX {
         decoder.decode(&bytes, announced.ndjson, partner, items_max)?
     } else {

@@ -24,7 +24,7 @@ pub fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
         Caller::Partner { name, .. } => {
             out.extend_from_slice(b"{\"partner\":");
             json::quote(&mut out, name.as_str());
-            limits(&mut out, call.partner()?, call.meter, app.settings.load().server.items_max);
+            limits(&mut out, call.partner()?, call, app.settings.load().server.items_max);
         }
     }
     let server = &app.settings.load().server;
@@ -41,8 +41,9 @@ pub fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
 }
 
 /// What holds for a partner: its rates by lane, with how many items one call may have (U13), and the
-/// words that mean something.
-fn limits(out: &mut Vec<u8>, partner: &PartnerEntry, meter: &Meter, items_max: usize) {
+/// words that mean something, and what its calls may be signed with.
+fn limits(out: &mut Vec<u8>, partner: &PartnerEntry, call: &Call<'_>, items_max: usize) {
+    let (meter, now) = (call.meter, call.app().clock.now());
     let settings = partner.settings.load();
     let limits = &settings.limits;
     let text = format!(
@@ -57,6 +58,11 @@ fn limits(out: &mut Vec<u8>, partner: &PartnerEntry, meter: &Meter, items_max: u
     );
     out.extend_from_slice(text.as_bytes());
     let lanes = Rate::ALL.map(|rate| (meter.lane(rate).name, lane_of(meter, rate, items_max)));
+    let live = settings.signing.iter().filter(|signing| signing.validity.holds(now));
+    let signing = live.map(|signing| {
+        let until = signing.validity.until.map(time::format);
+        value!({ "id": signing.key.id(), "version": signing.key.version(), "until": until })
+    });
     let policy = &settings.policy;
     let heartbeats =
         policy.heartbeats.iter().map(|(class, every)| (class.clone(), value!(every / Micros::SECOND)));
@@ -64,6 +70,7 @@ fn limits(out: &mut Vec<u8>, partner: &PartnerEntry, meter: &Meter, items_max: u
     let known = value!({
         "lanes": lanes.into_iter().map(|(name, lane)| (name.to_owned(), lane)).collect::<Map<_, _>>(),
         "classes": heartbeats.collect::<Map<_, _>>(),
+        "signing": signing.collect::<Vec<_>>(),
         "statuses": statuses.collect::<Vec<&str>>(),
     });
     for (name, value) in known.as_object().into_iter().flatten() {

@@ -202,7 +202,8 @@ impl Follower {
             if *self.end.borrow_and_update() {
                 return self.farewell(at, "shutdown").into();
             }
-            if !self.attendance.app.keys.still_admits(&mut self.pass) {
+            let app = &self.attendance.app;
+            if !app.keys.still_admits(&mut self.pass, &app.clock) {
                 return self.farewell(at, "key_revoked").into();
             }
             let durable = *self.durable.borrow_and_update();

@@ -278,8 +278,10 @@ fn unproven_words(is_hook: bool) -> Words {
         return words(StatusCode::UNAUTHORIZED, "unauthorized", title)
             .hint("Check the hook's name in the path, the secret on both sides, and the sender's clock.");
     }
-    words(StatusCode::UNAUTHORIZED, "unauthorized", "A valid bearer key is needed")
-        .hint("Send the header `Authorization: Bearer KEY` with the key that you were given.")
+    words(StatusCode::UNAUTHORIZED, "unauthorized", "A valid bearer key is needed, or a push that is signed").hint(
+        "Send the header `Authorization: Bearer KEY` with the key that you were given. A signature has to fit the \
+         secret on both sides, the body as it is sent, and our clock; beside a key too.",
+    )
 }
 
 fn id_words(why: AssetIdError) -> Words {

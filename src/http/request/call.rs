@@ -1,10 +1,11 @@
 //! A request whose caller is known: what its handler may ask of it.
 
 use crate::actors::PartnerEntry;
+use crate::codec::signature::WebhookClaim;
 use crate::domain::{AssetId, AssetIdError, QuoteName};
 use crate::http::app::App;
 use crate::http::client::Client;
-use crate::http::gate::auth::Caller;
+use crate::http::gate::auth::{Caller, Signer};
 use crate::http::gate::limit::Meter;
 use crate::http::gate::path::{self, Query};
 use crate::http::gate::route::Route;
@@ -33,6 +34,18 @@ pub struct Call<'a> {
     pub meter: &'a Meter,
     /// The partner that the call is about; `None` for all of them, which only readers may ask.
     pub partner: Option<Arc<PartnerEntry>>,
+    /// Whether it is signed.
+    pub signature: Signature,
+}
+
+/// What a call's signature has come to.
+pub enum Signature {
+    /// It has none, but a key.
+    None,
+    /// It stands beside the key: the body has yet to fit it.
+    Beside(Box<WebhookClaim>),
+    /// It has proven the call, which has no key.
+    Proven,
 }
 
 impl Call<'_> {
@@ -58,6 +71,22 @@ impl Call<'_> {
             Caller::Partner { .. } => self.partner(),
             Caller::Reader { .. } => Err(Fault::ReadOnly),
         }
+    }
+
+    /// Whether the body is the one that was signed, where a signature came beside the key: what is
+    /// bogus is refused, never passed over. Nobody signs for a reader.
+    pub fn covers(&self, body: &[u8]) -> Result<(), Fault> {
+        let Signature::Beside(claim) = &self.signature else { return Ok(()) };
+        let app = self.app();
+        let signer = match &self.caller {
+            Caller::Partner { name, .. } => app.keys.signer(name.as_str()),
+            Caller::Reader { .. } => None,
+        };
+        let fits = Signer::verify(signer.as_ref(), claim, body, app.clock.now());
+        fits.map_err(|why| {
+            tracing::debug!(%why, "signature beside a key refused");
+            Fault::Unauthorized
+        })
     }
 
     /// Whether the caller is the partner itself: it sees its assets also where they are hidden.

@@ -1,5 +1,6 @@
 //! Delivery ids (G2) as headers name them.
 
+use crate::codec::signature::is_webhook_id;
 use crate::domain::{AssetId, AssetIdError};
 use crate::http::reply::Fault;
 use crate::rules::push::deliveries::IdHeader;
@@ -11,30 +12,35 @@ use hyper::header::HeaderName;
 pub const ID_BYTES_MAX: usize = 255;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+/// The same, as the senders of one house spell it.
+const SVIX_ID: HeaderName = HeaderName::from_static("svix-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A delivery's id, and the header that it stood in.
 pub type DeliveryId = (IdHeader, CompactString);
 
-/// The delivery's id: `webhook-id`, else `Idempotency-Key`, else none.
+/// The delivery's id: `webhook-id`, or the same as `svix-id`, else `Idempotency-Key`, else none.
 pub fn id_of(headers: &HeaderMap) -> Result<Option<DeliveryId>, Fault> {
     let webhook_id = one_line(headers, &WEBHOOK_ID, "webhook-id")?;
+    let svix_id = one_line(headers, &SVIX_ID, "svix-id")?;
+    if webhook_id.is_some() && svix_id.is_some() && webhook_id != svix_id {
+        return Err(bad("svix-id", "is another than `webhook-id`"));
+    }
     let idempotency_key = one_line(headers, &IDEMPOTENCY_KEY, "idempotency-key")?;
-    if let Some(text) = webhook_id {
-        // a dot would shift what a signature covers
-        let sound = is_plain(text) && !text.contains('.');
-        let fault = "is 1 to 255 visible ASCII characters without a dot, and no `undefined` or `null`";
-        let sound = sound && !is_placeholder(text);
-        return if sound {
-            Ok(Some((IdHeader::WebhookId, text.into())))
-        } else {
-            Err(bad("webhook-id", fault))
-        };
+    if let Some(text) = webhook_id.or(svix_id) {
+        let sound = is_webhook_id(text) && !is_placeholder(text);
+        return if sound { Ok(Some((IdHeader::WebhookId, text.into()))) } else { Err(bad_webhook_id()) };
     }
     let Some(text) = idempotency_key else { return Ok(None) };
     let fault = "is 1 to 255 visible ASCII characters, in quotes or without, and no `undefined` or `null`";
     let plain = unquoted(text).filter(|text| !is_placeholder(text));
     plain.map(|text| Some((IdHeader::IdempotencyKey, text))).ok_or(bad("idempotency-key", fault))
+}
+
+/// What is said of a `webhook-id` that is none.
+pub fn bad_webhook_id() -> Fault {
+    let fault = "is 1 to 255 visible ASCII characters without a dot, and no `undefined` or `null`";
+    bad("webhook-id", fault)
 }
 
 /// What a program writes where it has no id: as a key, it would make one delivery of all.
@@ -131,5 +137,10 @@ mod tests {
         }
         assert_eq!(id(&[("webhook-id", "a"), ("webhook-id", "a")]), None, "one line only");
         assert_eq!(id(&[("idempotency-key", "a"), ("idempotency-key", "b")]), None);
+        assert_eq!(id(&[("svix-id", "msg_1"), ("webhook-id", "msg_1")]), Some(Some("msg_1".into())));
+        assert_eq!(
+            (id(&[("svix-id", "msg_1"), ("webhook-id", "msg_2")]), id(&[("svix-id", "a.b")])),
+            (None, None)
+        );
     }
 }

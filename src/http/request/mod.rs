@@ -6,3 +6,4 @@ pub mod delivery_id;
 pub mod intake;
 pub mod page;
 pub mod position;
+pub mod signed;

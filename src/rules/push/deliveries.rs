@@ -24,7 +24,7 @@ pub enum DeliveryDecision {
     New,
     /// Same id, same body: the first reply again, nothing applied.
     Replay,
-    /// Same id, other body, under `Idempotency-Key`: 422.
+    /// Same id, other body, under `Idempotency-Key`; or signed, and sent to another place: 422.
     Reused,
     /// Same id, other body, under `webhook-id`: decided like any other, with a warning.
     Rebuilt,
@@ -48,10 +48,29 @@ pub fn decide(
     match known.filter(|record| !is_expired(record.received_at, record.prices_only, now)) {
         None => DeliveryDecision::New,
         Some(record) if record.fingerprint == fingerprint => DeliveryDecision::Replay,
-        Some(_) => match header {
+        Some(record) => match header {
+            IdHeader::WebhookId if is_elsewhere(&record.fingerprint, fingerprint) => DeliveryDecision::Reused,
             IdHeader::WebhookId => DeliveryDecision::Rebuilt,
             IdHeader::IdempotencyKey => DeliveryDecision::Reused,
         },
+    }
+}
+
+/// Digits of a place's hash in a fingerprint.
+const PLACE_DIGITS: usize = 16;
+
+/// The fingerprint of a call that only its signature proves: it covers the id and the body, and not
+/// where they are sent to, so that the place is told apart from the whole. Both are hashes in hexadecimal.
+pub fn signed_fingerprint(place: &str, whole: &str) -> String {
+    format!("{}-{whole}", place.get(..PLACE_DIGITS).unwrap_or(place))
+}
+
+/// Whether both are of signed calls, and to different places: then the later is a copy that somebody
+/// has sent elsewhere, for each delivery of a sender has one place.
+fn is_elsewhere(known: &str, other: &str) -> bool {
+    match (known.split_once('-'), other.split_once('-')) {
+        (Some((known, _)), Some((other, _))) => known != other,
+        _ => false,
     }
 }
 
@@ -72,6 +91,22 @@ mod tests {
             prices_only,
             ..DeliveryRecord::default()
         }
+    }
+
+    #[test]
+    fn g2_a_signed_delivery_that_comes_to_another_place_is_a_reuse() {
+        let place = |place: &str, whole: &str| signed_fingerprint(&place.repeat(32), whole);
+        let known = DeliveryRecord { fingerprint: place("a", "f"), ..record(false) };
+        let decided =
+            |fingerprint: &str| decide(Some(&known), (IdHeader::WebhookId, fingerprint), Micros(2000));
+        assert_eq!(decided(&place("a", "f")), DeliveryDecision::Replay);
+        assert_eq!(decided(&place("a", "g")), DeliveryDecision::Rebuilt);
+        assert_eq!(decided(&place("b", "f")), DeliveryDecision::Reused);
+        assert_eq!(
+            decided("f"),
+            DeliveryDecision::Rebuilt,
+            "with a key, whose caller may send what it likes"
+        );
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn partner_add_makes_a_configuration_whose_key_opens_it() {
     let key = said.lines().find_map(|line| line.strip_prefix("key, shown only this once: ")).unwrap();
     assert!(key.starts_with("tg_") && key.len() == 67, "{key}");
     let settings = load(&directory).unwrap();
-    assert_eq!(settings.partners[0].keys, [KeyHash::of(key)]);
+    assert_eq!(settings.partners[0].keys, [KeyHash::of(key).into()]);
     assert_eq!(settings.partners[0].feed.as_ref().unwrap().url, feed);
     let kept = std::fs::read_to_string(directory.join("partners/acme.toml")).unwrap();
     assert!(!kept.contains(key), "only the hash is kept");

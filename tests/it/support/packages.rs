@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-const NODE: [&str; 6] = [
+const NODE: [&str; 7] = [
     "standardwebhooks@1.1.1",
+    "svix@1.99.1",
     "stripe@23.1.0",
     "@shopify/shopify-api@13.0.0",
     "@redocly/cli@2.77.0",
     "eventsource@4.1.1",
     "eventsource-client@1.2.0",
 ];
-const PYTHON: [&str; 10] = [
+const PYTHON: [&str; 12] = [
     "standardwebhooks==1.1.0",
+    "svix==2.9.1",
+    "cryptography==50.0.2",
     "stripe==16.1.0",
     "schemathesis==4.32.5",
     "httpx-sse==0.4.3",
