@@ -16,6 +16,7 @@ use std::sync::LazyLock;
 
 const QUICKSTART: &str = include_str!("../../../config/QUICKSTART.md");
 const READING: &str = include_str!("../../../config/READING.md");
+const WEBHOOKS: &str = include_str!("../../../config/WEBHOOKS.md");
 const SQLITE: &str = include_str!("../../../tests/it/tools/copy_sqlite.py");
 const POSTGRES: &str = include_str!("../../../tests/it/tools/copy_postgres.py");
 const MAPPING: &str = include_str!("../../MAPPING.md");
@@ -38,6 +39,7 @@ pub fn index(_: Option<&str>) -> Result<Response<Body>, Fault> {
     static PAGE: LazyLock<String> = LazyLock::new(|| {
         let list = "<h1>Tidegate</h1><ul>\
             <li><a href=\"/docs/quickstart\">Quick start</a>: push, publish a feed</li>\
+            <li><a href=\"/docs/webhooks\">Webhooks</a>: events, signed calls, a shop's or a CMS's own</li>\
             <li><a href=\"/docs/reading\">For readers</a>: read the catalogue, keep a copy</li>\
             <li><a href=\"/docs/api\">The API</a>, call by call; for programs: <a href=\"/openapi.json\">openapi.json</a></li>\
             <li><a href=\"/docs/mapping\">The mapping</a>: your JSON as it is</li>\
@@ -51,6 +53,12 @@ pub fn index(_: Option<&str>) -> Result<Response<Body>, Fault> {
 /// The guide for partners.
 pub fn quickstart(_: Option<&str>) -> Result<Response<Body>, Fault> {
     static PAGE: LazyLock<String> = LazyLock::new(|| of_markdown("Quick start", QUICKSTART));
+    Ok(html(&PAGE))
+}
+
+/// The guide for those who send webhooks.
+pub fn webhooks(_: Option<&str>) -> Result<Response<Body>, Fault> {
+    static PAGE: LazyLock<String> = LazyLock::new(|| of_markdown("Webhooks", WEBHOOKS));
     Ok(html(&PAGE))
 }
 

@@ -22,6 +22,7 @@ pub fn of_markdown(title: &str, text: &str) -> String {
 fn page_of(link: CowStr<'_>) -> CowStr<'_> {
     let pages = [
         ("QUICKSTART.md", "/docs/quickstart"),
+        ("WEBHOOKS.md", "/docs/webhooks"),
         ("READING.md", "/docs/reading"),
         ("MAPPING.md", "/docs/mapping"),
         ("RULES.md", "/docs/rules"),
@@ -40,7 +41,7 @@ pub fn framed(title: &str, body: &str) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <title>{title} · Tidegate</title><style>{STYLE}</style></head>\n<body>\
          <nav><a href=\"/docs\">Tidegate</a> <a href=\"/docs/quickstart\">Quick start</a> \
-         <a href=\"/docs/reading\">Readers</a> <a href=\"/docs/api\">API</a> \
+         <a href=\"/docs/webhooks\">Webhooks</a> <a href=\"/docs/reading\">Readers</a> <a href=\"/docs/api\">API</a> \
          <a href=\"/docs/mapping\">Mapping</a> <a href=\"/docs/rules\">Rules</a> <a href=\"/docs/problems\">Problems</a>\
          </nav>\n<main>{body}</main></body></html>\n"
     )

@@ -58,7 +58,7 @@ impl PartnerHandler {
 /// Paths are the shorthand `/api/…`. Reads also know the parameters of
 /// [`crate::http::request::position`].
 #[rustfmt::skip]
-pub static ROWS: [Row<PartnerHandler>; 40] = [
+pub static ROWS: [Row<PartnerHandler>; 41] = [
     page("/api/prices", &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"],
         |call| Box::pin(list::prices(call))),
     push(Method::POST, "/api/prices", &["atomic", "dry_run"], Ask {
@@ -149,6 +149,7 @@ pub static ROWS: [Row<PartnerHandler>; 40] = [
     document("/docs", docs::index),
     document("/docs/api", docs::api),
     document("/docs/quickstart", docs::quickstart),
+    document("/docs/webhooks", docs::webhooks),
     document("/docs/reading", docs::reading),
     document("/docs/mapping", docs::mapping),
     document("/docs/rules", docs::rules),

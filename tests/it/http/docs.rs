@@ -23,6 +23,7 @@ async fn every_page_is_open_and_loads_nothing_from_elsewhere() {
     for (path, word) in [
         ("/docs", "The mapping"),
         ("/docs/quickstart", "Push an asset"),
+        ("/docs/webhooks", "Sign your pushes"),
         ("/docs/reading", "insert or replace into asset"),
         ("/docs/mapping", "time_zone"),
         ("/docs/rules", "Source time"),

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 const QUICKSTART: &str = include_str!("../../../config/QUICKSTART.md");
+const WEBHOOKS: &str = include_str!("../../../config/WEBHOOKS.md");
 const READING: &str = include_str!("../../../config/READING.md");
 
 /// A directory with a partner, what was printed when it was added, and its key.
@@ -181,9 +182,10 @@ async fn the_examples_work(caller: Caller) {
         caller.command(shell, block)
     };
     let written = blocks(QUICKSTART, "sh");
-    let [me, asset, prices, delivery, receipt, event] = written[..] else {
+    let [me, asset, prices, delivery, receipt] = written[..] else {
         panic!("the page has other examples: {written:?}")
     };
+    let event = blocks(WEBHOOKS, "sh")[0];
     let read = blocks(READING, "sh");
     let [list, one, export, changes] = read[..] else { panic!("the page has other examples: {read:?}") };
     // where the caller cannot be run, that has been said

@@ -147,14 +147,14 @@ async fn what_another_ed25519_signs_is_taken_beside_a_shared_secret() {
 
 /// The page's only block of that language.
 fn example(language: &str) -> &'static str {
-    const PAGE: &str = include_str!("../../../../config/QUICKSTART.md");
+    const PAGE: &str = include_str!("../../../../config/WEBHOOKS.md");
     let fence = format!("```{language}\n");
     let after = PAGE.split(&fence).skip(1).find(|block| block.contains("standardwebhooks"));
     after.expect("the page has one").split("```").next().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_examples_of_the_quick_start_sign_as_they_stand_there() {
+async fn the_examples_of_the_page_about_webhooks_sign_as_they_stand_there() {
     let (Some(mut node), Some(mut python)) = (packages::node(), packages::python()) else { return };
     let house = House::start(vec![signer("acme", vec![shared(SECRET)])], Clock::system()).await;
     node.args(["--input-type=module", "--eval", example("js")]);
