@@ -9,6 +9,7 @@ mod configuration;
 mod demo;
 mod feed;
 mod hook;
+mod keys;
 mod load;
 mod partner;
 mod partner_remove;
@@ -44,6 +45,10 @@ enum Verb {
     Check(check::Check),
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
+    #[command(subcommand)]
+    Key(keys::KeyCommand),
+    #[command(subcommand)]
+    Secret(keys::SecretCommand),
     #[command(subcommand)]
     Feed(feed::Feed),
     #[command(subcommand)]
@@ -107,6 +112,8 @@ impl Verb {
             Verb::Check(check) => check.run(out),
             Verb::Partner(partner) => partner.run(out),
             Verb::Feed(feed) => block_on(feed.run(out)),
+            Verb::Key(key) => key.run(out),
+            Verb::Secret(secret) => secret.run(out),
             Verb::Hook(hook) => hook.run(out),
             Verb::Plan(plan) => block_on(plan.run(out)),
             Verb::Quarantine(quarantine) => block_on(quarantine.run(out)),

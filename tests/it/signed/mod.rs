@@ -3,6 +3,7 @@
 mod calls;
 mod flips;
 mod libraries;
+mod verbs;
 
 use crate::support::house::{House, partner};
 use base64::Engine;

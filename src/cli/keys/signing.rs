@@ -1,0 +1,238 @@
+//! `tidegate secret`: what a partner's pushes are signed with.
+
+use super::document::{ConfigDocument, KeyOwner};
+use super::timing::{self, Holds, NEXT, Overlap, confirmed, datetime, now, only, show};
+use crate::cli::configuration::ConfigDirectory;
+use crate::codec::signature::{WebhookKey, secret_text};
+use crate::codec::time;
+use crate::config::Validity;
+use crate::domain::{Micros, PartnerName};
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use std::io::Write;
+use std::process::ExitCode;
+use toml_edit::{ArrayOfTables, InlineTable, Item, Table, Value, value};
+
+/// As many as Standard Webhooks says; more make no signature stronger.
+const SECRET_BYTES: usize = 32;
+
+const EXAMPLES: &str = "Examples:
+  tidegate secret add acme                          a secret for HMAC-SHA256 (v1), shown once
+  tidegate secret add acme --public-key whpk_…      the partner's own ed25519 key (v1a): it keeps the private half
+  tidegate secret rotate acme --overlap 24h         a new secret; what holds now ends in a day
+  tidegate secret list acme
+  tidegate secret revoke acme 3f9a12 --yes          by the beginning of its id";
+
+/// Make, show and take away what a partner's pushes are signed with (Standard Webhooks).
+///
+/// A secret stands in a file of its own beside the configuration, for its owner's eyes only. The
+/// partner's file is changed in place, and its comments stay. At most two hold at the same moment.
+#[derive(Debug, Subcommand)]
+#[command(after_help = EXAMPLES)]
+pub enum SecretCommand {
+    /// Add a secret, and print it once; or a public key of the partner's.
+    #[command(after_help = EXAMPLES)]
+    Add {
+        #[command(flatten)]
+        whose: SignerName,
+        #[command(flatten)]
+        material: Material,
+        #[command(flatten)]
+        holds: Holds,
+    },
+    /// Show them by id, with the time in which each holds: never the secrets themselves.
+    #[command(after_help = EXAMPLES)]
+    List {
+        #[command(flatten)]
+        whose: SignerName,
+    },
+    /// Add one, and let those that hold now end after an overlap.
+    #[command(after_help = EXAMPLES)]
+    Rotate {
+        #[command(flatten)]
+        whose: SignerName,
+        #[command(flatten)]
+        material: Material,
+        #[command(flatten)]
+        overlap: Overlap,
+    },
+    /// Take one away, and its file.
+    #[command(after_help = EXAMPLES)]
+    Revoke {
+        #[command(flatten)]
+        whose: SignerName,
+        /// Its id, or the beginning of it.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Whose.
+#[derive(Debug, Args)]
+pub struct SignerName {
+    /// The partner.
+    #[arg(value_name = "PARTNER", value_parser = PartnerName::new)]
+    partner: PartnerName,
+    #[command(flatten)]
+    config: ConfigDirectory,
+}
+
+/// What signs.
+#[derive(Debug, Args)]
+pub struct Material {
+    /// The public half of an ed25519 key that the partner has made: whpk_ and base64.
+    #[arg(long, value_name = "KEY")]
+    public_key: Option<String>,
+}
+
+type Row = (String, &'static str, Validity);
+
+impl SignerName {
+    fn open(&self) -> anyhow::Result<ConfigDocument> {
+        ConfigDocument::open(&self.config.directory, KeyOwner::Partner(self.partner.clone()))
+    }
+}
+
+impl SecretCommand {
+    pub fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        match self {
+            SecretCommand::Add { whose, material, holds } => {
+                let mut document = whose.open()?;
+                document.partner()?;
+                add(&whose.partner, &mut document, &material, &holds.validity(), out)?;
+            }
+            SecretCommand::List { whose } => show(&rows(&whose.open()?)?, out)?,
+            SecretCommand::Rotate { whose, material, overlap } => {
+                let mut document = whose.open()?;
+                let end = overlap.ends_at();
+                let ended = end_those_that_hold(&mut document, end)?;
+                add(&whose.partner, &mut document, &material, &Validity::default(), out)?;
+                writeln!(out, "{ended} older one(s) hold until {}", time::format(end))?;
+            }
+            SecretCommand::Revoke { whose, id, yes } => revoke(&whose, &id, yes, out)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn rows(document: &ConfigDocument) -> anyhow::Result<Vec<Row>> {
+    let signing = document.partner()?.signing;
+    Ok(signing.iter().map(|one| (one.key.id(), one.key.version(), one.validity)).collect())
+}
+
+fn sections(document: &mut ConfigDocument) -> anyhow::Result<&mut ArrayOfTables> {
+    let place = document.place().to_string();
+    let item = document.toml.entry("signing").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+    item.as_array_of_tables_mut().with_context(|| {
+        format!("`signing` of {place} is not written as [[signing]]: nothing was changed; edit it by hand")
+    })
+}
+
+fn add(
+    partner: &PartnerName,
+    document: &mut ConfigDocument,
+    material: &Material,
+    validity: &Validity,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let mut table = Table::new();
+    let mut made = None;
+    if let Some(public) = &material.public_key {
+        table.insert("public_key", value(public));
+    } else {
+        let mut bytes = [0; SECRET_BYTES];
+        getrandom::fill(&mut bytes).context("the system gives no random bytes")?;
+        let text = secret_text(&bytes);
+        let id = WebhookKey::shared(&text).context("it is as long as one has to be")?.id();
+        let path = document.write_secret(&format!("{partner}-signing-{id}"), &text)?;
+        let mut reference = InlineTable::new();
+        reference.insert("file", Value::from(&path));
+        table.insert("secret", value(reference));
+        made = Some((text, path));
+    }
+    for (name, at) in [("from", validity.from), ("until", validity.until)] {
+        if let Some(at) = at {
+            table.insert(name, value(datetime(at)?));
+        }
+    }
+    let saved = sections(document).map(|sections| sections.push(table)).and_then(|()| document.save());
+    if let (Err(_), Some((_, path))) = (&saved, &made) {
+        document.remove_secret(path)?;
+    }
+    saved?;
+    match made {
+        Some((text, path)) => {
+            writeln!(out, "secret, shown only this once: {text}")?;
+            writeln!(out, "it stands in {}", document.directory().join(path).display())?;
+        }
+        None => writeln!(out, "the partner signs with the private half of its key")?,
+    }
+    writeln!(out, "named in {}; {NEXT}", document.place())?;
+    Ok(())
+}
+
+/// Gives how many.
+fn end_those_that_hold(document: &mut ConfigDocument, end: Micros) -> anyhow::Result<usize> {
+    let signing = document.partner()?.signing;
+    if signing.is_empty() {
+        bail!("there is nothing to rotate: `tidegate secret add` makes the first");
+    }
+    let now = now();
+    let mut ended = 0;
+    for (place, one) in signing.iter().enumerate() {
+        let is_later = one.validity.until.is_none_or(|until| end < until);
+        if timing::state(&one.validity, now) != "live" || !is_later {
+            continue;
+        }
+        let section = sections(document)?.get_mut(place).context("the file has changed while it was read")?;
+        section.insert("until", value(datetime(end)?));
+        ended += 1;
+    }
+    Ok(ended)
+}
+
+fn revoke(whose: &SignerName, id: &str, yes: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut document = whose.open()?;
+    let rows = rows(&document)?;
+    let (place, id) = only(&rows, id)?;
+    if !confirmed(yes, &format!("Take {id} away?"), out)? {
+        writeln!(out, "nothing was changed")?;
+        return Ok(());
+    }
+    let sections = sections(&mut document)?;
+    let section = sections.get(place).context("the file has changed while it was read")?;
+    let path = section.get("secret").and_then(|secret| secret.get("file")?.as_str().map(str::to_owned));
+    let comment = section.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned();
+    sections.remove(place);
+    if sections.is_empty() {
+        document.toml.remove("signing");
+    }
+    keep_comment(&mut document, place, &comment);
+    document.save()?;
+    if let Some(path) = path
+        && !document.remove_secret(&path)?
+    {
+        writeln!(out, "{path} was not made by this program: remove it by hand")?;
+    }
+    writeln!(out, "{id} is taken out of {}; {NEXT}", document.place())?;
+    Ok(())
+}
+
+/// What was written above a section stays, above what follows it or at the end.
+fn keep_comment(document: &mut ConfigDocument, place: usize, comment: &str) {
+    if !comment.contains('#') {
+        return;
+    }
+    let next = document.toml.get_mut("signing").and_then(Item::as_array_of_tables_mut);
+    if let Some(next) = next.and_then(|sections| sections.get_mut(place)) {
+        let own = next.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
+        let both = format!("{comment}{own}");
+        next.decor_mut().set_prefix(both);
+    } else {
+        let end = document.toml.trailing().as_str().unwrap_or_default().to_owned();
+        document.toml.set_trailing(format!("{comment}{end}"));
+    }
+}
