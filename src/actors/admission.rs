@@ -78,8 +78,8 @@ impl Shed {
 /// The right to be worked on. Dropping it gives the bytes back.
 #[derive(Debug)]
 pub struct Permit {
-    _partner: OwnedSemaphorePermit,
-    _daemon: OwnedSemaphorePermit,
+    partner: OwnedSemaphorePermit,
+    daemon: OwnedSemaphorePermit,
     documents: DocumentPermit,
 }
 
@@ -134,7 +134,7 @@ impl Admission {
         let daemon_bytes = take(&daemon.bytes).map_err(|_| Shed::DaemonBytes)?;
         let share = Share::of(&partner.documents, &daemon.documents);
         let documents = DocumentPermit { bytes: 0, share };
-        Ok(Permit { _partner: partner_bytes, _daemon: daemon_bytes, documents })
+        Ok(Permit { partner: partner_bytes, daemon: daemon_bytes, documents })
     }
 
     /// Takes room for the reply to a push of so many items, before it is decided: what is durable is
@@ -211,6 +211,15 @@ impl Share {
 }
 
 impl Permit {
+    /// Takes over the bytes of another permit of the same budgets. Where a reload has replaced the
+    /// partner's meanwhile, they are given back to the budget before, which nobody takes from any more.
+    pub fn merge(&mut self, other: Permit) {
+        if Arc::ptr_eq(self.partner.semaphore(), other.partner.semaphore()) {
+            self.partner.merge(other.partner);
+        }
+        self.daemon.merge(other.daemon);
+    }
+
     /// Takes the right to hold a stored document of so many bytes, beside those before.
     pub fn weigh(&mut self, bytes: usize) -> Result<(), Shed> {
         self.documents.grow(bytes)

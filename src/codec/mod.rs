@@ -1,5 +1,6 @@
 //! Bytes to domain and back: requests, feed documents, replies, log records, SSE frames. Pure.
 
+pub mod compression;
 pub mod cursor;
 pub mod hook;
 pub mod json;

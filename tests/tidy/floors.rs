@@ -37,7 +37,7 @@ struct Fence {
 }
 
 #[rustfmt::skip]
-const FENCES: [Fence; 28] = [
+const FENCES: [Fence; 31] = [
     Fence { path: "redb", rooms: &["store"] },
     Fence { path: "ractor", rooms: &["actors", "daemon"] },
     Fence { path: "hyper", rooms: &["http", "demo", "load"] },
@@ -48,6 +48,9 @@ const FENCES: [Fence; 28] = [
     Fence { path: "pulldown_cmark_escape", rooms: &["http"] },
     Fence { path: "reqwest", rooms: &["feed", "demo", "load", "cli"] },
     Fence { path: "async_compression", rooms: &["feed", "demo"] },
+    Fence { path: "flate2", rooms: &["codec"] },
+    Fence { path: "zstd", rooms: &["codec"] },
+    Fence { path: "brotli", rooms: &["codec"] },
     Fence { path: "simd_json", rooms: &["codec"] },
     // who signs is judged in one room
     Fence { path: "hmac", rooms: &["codec"] },

@@ -50,7 +50,7 @@ async fn show_or_hide(call: &OperatorCall<'_>, body: Incoming, kind: OrderKind) 
 }
 
 async fn take_in(call: &OperatorCall<'_>, mut body: Incoming) -> Result<Bytes, Fault> {
-    intake::announced(&call.head.headers, Accept::Object, BODY_BYTES_MAX)?;
+    intake::announced_plain(&call.head.headers, Accept::Object, BODY_BYTES_MAX)?;
     intake::collect(&mut body, BODY_BYTES_MAX, &call.client.pulse).await
 }
 

@@ -79,7 +79,7 @@ async fn reason(call: &OperatorCall<'_>, mut body: Incoming) -> Result<Option<St
     if body.is_end_stream() {
         return Ok(None);
     }
-    intake::announced(&call.head.headers, Accept::Object, BODY_BYTES_MAX)?;
+    intake::announced_plain(&call.head.headers, Accept::Object, BODY_BYTES_MAX)?;
     let bytes = intake::collect(&mut body, BODY_BYTES_MAX, &call.client.pulse).await?;
     let order: Order = request::object(&bytes)?;
     trimmed(order.reason.as_deref().unwrap_or_default())

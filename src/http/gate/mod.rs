@@ -3,6 +3,7 @@
 
 pub mod auth;
 pub mod limit;
+pub mod pack;
 pub mod path;
 pub mod proof;
 pub mod route;

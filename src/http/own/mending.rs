@@ -17,6 +17,7 @@ use crate::http::reply::stored::unless_damaged;
 use crate::http::reply::{self, Fault, view};
 use crate::http::request::call::Call;
 use crate::http::request::intake::{self, Accept, Charge};
+use crate::http::request::unpack;
 use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
 use hyper::http::request::Parts;
@@ -34,11 +35,12 @@ pub async fn release_own(call: &Call<'_>, mut body: Incoming) -> Answer {
     app.may_order(partner)?;
     let bytes_max = app.settings.load().server.body_bytes_max;
     let announced = intake::announced(&call.head.headers, Accept::Object, bytes_max)?;
-    let _permit = Admission::admit(&app.admission, &partner.admission.load(), announced.bytes)?;
+    let permit = Admission::admit(&app.admission, &partner.admission.load(), announced.bytes)?;
     call.meter.take_first(Rate::AssetWrites)?;
     let charge = Charge { meter: call.meter, rate: Rate::AssetWrites, announced };
     let bytes = intake::collect_charged(&mut body, bytes_max, charge, &call.client.pulse).await?;
     call.covers(&bytes)?;
+    let (bytes, _permit) = unpack::plain(call, (announced.coding, Rate::AssetWrites), bytes, permit).await?;
     let Some(text) = text_of(&bytes)? else {
         let detail = "send the mended text; only an operator releases a row as it is";
         return Err(bad("empty_body", detail));
@@ -58,7 +60,7 @@ pub async fn release_for(
     let mut text = None;
     if !body.is_end_stream() {
         let bytes_max = app.settings.load().server.body_bytes_max;
-        intake::announced(&head.headers, Accept::Object, bytes_max)?;
+        intake::announced_plain(&head.headers, Accept::Object, bytes_max)?;
         text = text_of(&intake::collect(&mut body, bytes_max, pulse).await?)?;
     }
     release(app, partner, row, Mending { text, by_operator: true }).await

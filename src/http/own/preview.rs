@@ -6,6 +6,7 @@ use crate::http::reply::stored::json;
 use crate::http::reply::{Body, Fault, PreviewFault};
 use crate::http::request::call::Call;
 use crate::http::request::intake::{self, Accept, Charge};
+use crate::http::request::unpack;
 use hyper::Response;
 use hyper::body::Incoming;
 use std::sync::Arc;
@@ -37,11 +38,13 @@ pub async fn answer(call: &Call<'_>, mut body: Incoming) -> Result<Response<Body
     let bytes_max = bytes_max.min(feed_bytes_max);
     let announced = intake::announced(&call.head.headers, Accept::Items, bytes_max).map_err(too_large)?;
     let _turn = partner.begin_preview().ok_or(Fault::Preview(PreviewFault::Running))?;
-    let _permit = Admission::admit(&app.admission, &partner.admission.load(), announced.bytes)?;
+    let permit = Admission::admit(&app.admission, &partner.admission.load(), announced.bytes)?;
     let charge = Charge { meter: call.meter, rate: Rate::Reads, announced };
     let bytes = intake::collect_charged(&mut body, bytes_max, charge, &call.client.pulse).await;
     let bytes = bytes.map_err(too_large)?;
     call.covers(&bytes)?;
+    let plain = unpack::plain(call, (announced.coding, Rate::Reads), bytes, permit).await;
+    let (bytes, _permit) = plain.map_err(too_large)?;
     let terms =
         PreviewTerms { as_lines: announced.ndjson, records_shown, now: app.clock.now(), is_alone: false };
     match partner.preview(bytes, terms).await {

@@ -9,6 +9,7 @@ use crate::http::app::App;
 use crate::http::client::Client;
 use crate::http::gate::auth::Caller;
 use crate::http::gate::limit::{Meter, Rate};
+use crate::http::gate::pack;
 use crate::http::gate::path::{self, Query};
 use crate::http::gate::route::{Answer, Found, Route, Routes, Row};
 use crate::http::push;
@@ -17,7 +18,7 @@ use crate::http::request::call::{Call, Signature};
 use crate::http::request::position;
 use crate::http::request::signed::{self, CallBody};
 use crate::telemetry::Metrics;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
@@ -45,6 +46,7 @@ pub async fn answer(client: &Client, routes: &PartnerRoutes, request: Request<In
     };
     if let PartnerHandler::Document(document) = found.row.handler {
         let reply = document(found.route.id).unwrap_or_else(Fault::into_response);
+        let reply = pack::packed_once(reply, &head.headers).await;
         found.metrics.answered(reply.status().as_u16());
         return reply;
     }
@@ -107,14 +109,25 @@ async fn known(
     let partner = partner_of(&client.app, &caller, &found.route)?;
     let (row, route) = (found.row, &found.route);
     let meter = Meter::of(&caller, partner.as_deref());
-    let reply = match Query::parse(head.uri.query()) {
-        Ok(query) => {
-            let call = Call { client, head, route, query, caller, meter: &meter, partner, signature };
-            dispatch(&call, row, body).await
-        }
-        Err(fault) => Err(fault),
+    // a signature beside a key may still turn out to be none
+    let refused = |fault| client.refused(client.judged(fault, Failure::Key));
+    let query = match Query::parse(head.uri.query()) {
+        Ok(query) => query,
+        Err(fault) => return Ok(meter.settle(row.handler.rate(), refused(fault))),
     };
-    Ok(meter.settle(row.handler.rate(), reply.unwrap_or_else(|fault| client.refused(fault))))
+    let call = Call { client, head, route, query, caller, meter: &meter, partner, signature };
+    let reply = dispatch(&call, row, body).await.unwrap_or_else(refused);
+    let reply = meter.settle(row.handler.rate(), reply);
+    match row.handler.packed_from() {
+        // what most pushes come to: nothing more is looked at
+        Some(bytes_min) if reply.body().size_hint().exact().is_some_and(|bytes| bytes < bytes_min) => {
+            Ok(reply)
+        }
+        bytes_min => {
+            let bytes_min = bytes_min.unwrap_or(pack::READ_BYTES_MIN);
+            Ok(Box::pin(pack::packed(reply, &head.headers, bytes_min, || call.share())).await)
+        }
+    }
 }
 
 /// A partner sees its own only; of another it is not even told whether it exists.

@@ -4,6 +4,7 @@ use crate::codec::request;
 use crate::domain::{RefusedKind, Verb};
 use crate::http::docs::{self, DocsPage};
 use crate::http::gate::limit::Rate;
+use crate::http::gate::pack::PUSH_BYTES_MIN;
 use crate::http::gate::route::{Answer, Later, Row};
 use crate::http::own::mending::{self, DROP_PARAMETERS};
 use crate::http::own::{feed, plans, preview, quarantine, receipt};
@@ -52,6 +53,11 @@ impl PartnerHandler {
             | PartnerHandler::Order(_)
             | PartnerHandler::Document(_) => false,
         }
+    }
+
+    /// Of pushes: a smaller answer is not even asked after.
+    pub fn packed_from(&self) -> Option<u64> {
+        matches!(self, PartnerHandler::Push(_)).then_some(PUSH_BYTES_MIN)
     }
 }
 

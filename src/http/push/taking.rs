@@ -14,6 +14,7 @@ use crate::http::request::call::Call;
 use crate::http::request::delivery_id::{self, DeliveryId};
 use crate::http::request::intake::{self, Accept, Charge};
 use crate::http::request::signed::{CallBody, ProvenBody};
+use crate::http::request::unpack;
 use crate::rules::push::deliveries::IdHeader;
 use bytes::Bytes;
 use compact_str::CompactString;
@@ -80,6 +81,9 @@ async fn take_hook(
         let charge = Charge { meter: call.meter, rate, announced: hook.announced };
         admit(call, &partner.admission.load(), hook.announced.bytes, Some(charge), body).await?
     };
+    // signed and remembered are the bytes as they came; read is what they were before
+    let sent = bytes.clone();
+    let (bytes, permit) = unpack::plain(call, (hook.announced.coding, rate), bytes, permit).await?;
     let items_max = app.settings.load().server.items_max;
     let read = hook.reading(partner, items_max, bytes.clone());
     let in_place = bytes.len() <= DECODED_IN_PLACE_MAX;
@@ -87,7 +91,7 @@ async fn take_hook(
     ItemKinds::of(items, &read.decoded.writes).charge_rest(call.meter)?;
     let claim = read.delivery.map(|id| {
         let id = format!("hook:{}:{id}", hook.settings.name);
-        delivery::claim(call, &(IdHeader::WebhookId, id.into()), &bytes)
+        delivery::claim(call, &(IdHeader::WebhookId, id.into()), &sent)
     });
     Ok(TakenPush { decoded: read.decoded, bytes, ndjson: false, permit, received, claim })
 }
@@ -123,6 +127,9 @@ async fn take_in(
         }
     };
     call.covers(&bytes)?;
+    // what is signed and what is remembered are the bytes as they were sent
+    let claim = id.map(|id| delivery::claim(call, id, &bytes));
+    let (bytes, permit) = unpack::plain(call, (announced.coding, rate), bytes, permit).await?;
     let mut decoded = if bytes.len() <= DECODED_IN_PLACE_MAX {
         decoder.decode(&bytes, announced.ndjson, partner, items_max)?
     } else {
@@ -134,7 +141,6 @@ async fn take_in(
         merge_patch::refuse_nested(&mut decoded);
     }
     ItemKinds::of(items, &decoded.writes).charge_rest(call.meter)?;
-    let claim = id.map(|id| delivery::claim(call, id, &bytes));
     Ok(TakenPush { decoded, bytes, ndjson: announced.ndjson, permit, received, claim })
 }
 

@@ -16,7 +16,7 @@ pub fn asset(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let tag = Tag::of(&row, &scene);
     match condition::for_read(&call.head.headers, &tag)? {
         Demanded::Failed => Err(Fault::PreconditionFailed),
-        Demanded::NotModified => Ok(reply::not_modified(tag.header())),
+        Demanded::NotModified { suffix } => Ok(reply::not_modified(tag.header_of(suffix))),
         Demanded::Full => {
             let fields = call.query.one("fields")?;
             let fields: Option<Vec<&str>> = fields.as_deref().map(|text| text.split(',').collect());

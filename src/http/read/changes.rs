@@ -27,7 +27,7 @@ pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let wait = Duration::from_secs(call.query.seconds("wait", WAIT_SECONDS_MAX)?.unwrap_or_default());
     if wants_events(call) {
         let pass = call.app().keys.pass(&call.head.headers).ok_or(Fault::Unauthorized)?;
-        return Ok(stream::open(call.client, call.share(), window, since, pass));
+        return Ok(stream::open(call.client, call.share(), (window, since), pass, &call.head.headers));
     }
     let mut since = window.seq_of(since)?;
     let (asked_at, window) = (Mark::now(), Arc::new(window));

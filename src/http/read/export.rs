@@ -6,8 +6,10 @@
 
 use super::list::partners;
 use crate::actors::{PartnerEntry, Shed};
+use crate::codec::compression::Pieces;
 use crate::codec::{cursor, json, time};
 use crate::domain::{AssetId, Micros, Seq, Stamp};
+use crate::http::gate::pack;
 use crate::http::gate::shares::{Share, ShareLane, counted};
 use crate::http::pulse::{Phase, Pulse};
 use crate::http::reply::view::Scene;
@@ -17,9 +19,9 @@ use crate::http::request::position::{self, Position};
 use crate::store::{AssetRow, Reader, Span};
 use bytes::Bytes;
 use futures_util::stream::unfold;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// What one short transaction holds in memory: a piece of the reply.
@@ -57,14 +59,19 @@ pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
         begun_at,
         now: app.clock.now(),
     };
+    let mut head = HeaderMap::new();
+    let packing = pack::packing(&mut head, &call.head.headers);
     let export = Export {
+        packing: Arc::new(Mutex::new(packing)),
         rows: Arc::new(rows),
         next: Next::Begin(resume.map(|resume| resume.after)),
         counts: Counts::default(),
         share,
         _attendance: Attendance { pulse: Arc::clone(&call.client.pulse), _place: place },
     };
-    Ok(reply::with_body(StatusCode::OK, NDJSON, body::stream(unfold(export, Export::piece))))
+    let mut reply = reply::with_body(StatusCode::OK, NDJSON, body::stream(unfold(export, Export::piece)));
+    reply.headers_mut().extend(head);
+    Ok(reply)
 }
 
 /// What is exported, and as of when.
@@ -84,8 +91,13 @@ struct Export {
     next: Next,
     counts: Counts,
     share: Arc<Share>,
+    /// What its pieces are compressed by, where they are made: off the connection's task.
+    packing: Packing,
     _attendance: Attendance,
 }
+
+/// `None` once it has ended, and where the client takes the lines as they are.
+type Packing = Arc<Mutex<Option<Pieces>>>;
 
 enum Next {
     Begin(Option<Position>),
@@ -136,14 +148,18 @@ impl Export {
         let (after, mut out) = match std::mem::replace(&mut self.next, Next::End) {
             Next::Begin(after) => (after, self.rows.head()),
             Next::After(after) => (after, Vec::new()),
-            Next::End => return None,
+            Next::End => {
+                let mut ended = locked(&self.packing).take()?;
+                return Some((ended.end().into(), self));
+            }
         };
         let (rows, mut counts) = (Arc::clone(&self.rows), self.counts);
+        let packing = Arc::clone(&self.packing);
         let read = async {
             let held = self.share.hold(ShareLane::Pages, HELD_BYTES).await?;
             let work = move || {
                 let next = rows.render(&mut out, after, &mut counts)?;
-                Ok((out, next, counts, held))
+                Ok((pack_piece(&packing, out), next, counts, held))
             };
             self.share.run(ShareLane::Pages, work).await
         };
@@ -156,10 +172,22 @@ impl Export {
             Err(fault) => {
                 // without its last line it is known to be cut off
                 tracing::warn!(?fault, "an export was cut off");
-                Some((Bytes::from_static(b"{\"type\":\"cut_off\",\"retry\":true}\n"), self))
+                let line = pack_piece(&self.packing, b"{\"type\":\"cut_off\",\"retry\":true}\n".to_vec());
+                Some((line.into(), self))
             }
         }
     }
+}
+
+fn pack_piece(packing: &Packing, piece: Vec<u8>) -> Vec<u8> {
+    match &mut *locked(packing) {
+        Some(packing) => packing.next(&piece),
+        None => piece,
+    }
+}
+
+fn locked(packing: &Packing) -> MutexGuard<'_, Option<Pieces>> {
+    packing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Rows {

@@ -6,17 +6,19 @@
 
 use super::window::{FRAME_BYTES_MAX, Piece, Since, Style, Window};
 use crate::clock::{Mark, sleep};
+use crate::codec::compression::Pieces;
 use crate::codec::{cursor, json};
 use crate::domain::Seq;
 use crate::http::app::App;
 use crate::http::client::Client;
 use crate::http::gate::auth::Pass;
+use crate::http::gate::pack;
 use crate::http::gate::shares::{self, Held, Share, ShareLane};
 use crate::http::pulse::{Phase, Pulse};
 use crate::http::reply::{self, Body, Fault, body, view};
 use bytes::Bytes;
 use futures_util::stream::unfold;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,17 +51,28 @@ const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; c
 
 /// A browser gives up for good at any status but 200: where there is no place left, the stream
 /// opens, says when to come back, and ends.
-pub fn open(client: &Client, share: Arc<Share>, window: Window, since: Since, pass: Pass) -> Response<Body> {
+pub fn open(
+    client: &Client,
+    share: Arc<Share>,
+    (window, since): (Window, Since),
+    pass: Pass,
+    request: &HeaderMap,
+) -> Response<Body> {
     let app = &client.app;
+    let mut head = HeaderMap::new();
     let place = share.stream().zip(Arc::clone(&app.streams).try_acquire_owned().ok());
     let body = match place {
-        Some(place) => follow(client, (window, since), pass, (share, place)),
+        Some(place) => {
+            let packing = pack::packing(&mut head, request);
+            follow(client, (window, since), (pass, packing), (share, place))
+        }
         None => {
             app.metrics.shed("streams");
             body::whole(full(app, window.names_events()))
         }
     };
     let mut response = reply::with_body(StatusCode::OK, EVENT_STREAM, body);
+    response.headers_mut().extend(head);
     // a proxy that buffers would hold events back
     response
         .headers_mut()
@@ -70,7 +83,7 @@ pub fn open(client: &Client, share: Arc<Share>, window: Window, since: Since, pa
 fn follow(
     client: &Client,
     (window, since): (Window, Since),
-    pass: Pass,
+    (pass, packing): (Pass, Option<Pieces>),
     (share, place): (Arc<Share>, ConnectionSlot),
 ) -> Body {
     let app = Arc::clone(&client.app);
@@ -81,6 +94,7 @@ fn follow(
         window: Arc::new(window),
         end: app.streams_end(),
         pass,
+        packing,
         frame_bytes: FIRST_FRAME_BYTES,
         read_at: Mark::now(),
         sent_at: Mark::now(),
@@ -147,6 +161,8 @@ struct Follower {
     durable: watch::Receiver<Seq>,
     end: watch::Receiver<bool>,
     pass: Pass,
+    /// What its frames are compressed by: within the connection's task, as one takes a millisecond at most.
+    packing: Option<Pieces>,
     /// What the last frame took, or the next is known to take.
     frame_bytes: usize,
     read_at: Mark,
@@ -175,9 +191,12 @@ impl Follower {
     /// The next bytes for the client, however long they take to come.
     async fn frame(mut self) -> Option<(Bytes, Follower)> {
         let bytes = match self.next {
-            Next::Begin(since) => self.begin(since).into(),
+            Next::Begin(since) => {
+                let begun = self.begin(since);
+                self.packed(begun).into()
+            }
             Next::After(at) => self.after(at).await,
-            Next::End => return None,
+            Next::End => self.packing.take()?.end().into(),
         };
         self.sent_at = Mark::now();
         Some((bytes, self))
@@ -192,6 +211,14 @@ impl Follower {
         out
     }
 
+    /// A frame as the client has it.
+    fn packed(&mut self, frame: Vec<u8>) -> Vec<u8> {
+        match &mut self.packing {
+            Some(packing) => packing.next(&frame),
+            None => frame,
+        }
+    }
+
     fn go_on(&mut self, at: Seq) {
         self.next = Next::After(at);
         self.told = at;
@@ -200,11 +227,11 @@ impl Follower {
     async fn after(&mut self, mut at: Seq) -> Bytes {
         loop {
             if *self.end.borrow_and_update() {
-                return self.farewell(at, "shutdown").into();
+                return self.farewell(at, "shutdown");
             }
             let app = &self.attendance.app;
             if !app.keys.still_admits(&mut self.pass, &app.clock) {
-                return self.farewell(at, "key_revoked").into();
+                return self.farewell(at, "key_revoked");
             }
             let durable = *self.durable.borrow_and_update();
             if durable > at {
@@ -214,7 +241,8 @@ impl Follower {
                         self.next = Next::After(at);
                         if let Some(shown) = piece.shown_to {
                             self.told = shown;
-                            return self.buffered(shares::counted(piece.bytes, held)).await;
+                            let frame = self.packed(piece.bytes);
+                            return self.buffered(shares::counted(frame, held)).await;
                         }
                     }
                     // its frames before are still on their way: the silence is told, then it goes on
@@ -222,16 +250,17 @@ impl Follower {
                     Err(fault) => {
                         let mut out = Vec::new();
                         self.answer_fault(&mut out, &fault);
-                        return out.into();
+                        return self.packed(out).into();
                     }
                 }
             }
             let silence = KEEP_ALIVE.saturating_sub(self.sent_at.elapsed());
             if silence.is_zero() {
-                return self.keep_alive(at).into();
+                let sign = self.keep_alive(at);
+                return self.packed(sign).into();
             }
             if self.wait(at, silence).await.is_err() {
-                return self.farewell(at, "shutdown").into(); // the store has been closed
+                return self.farewell(at, "shutdown"); // the store has been closed
             }
         }
     }
@@ -294,12 +323,12 @@ impl Follower {
         out
     }
 
-    fn farewell(&mut self, at: Seq, reason: &'static str) -> Vec<u8> {
+    fn farewell(&mut self, at: Seq, reason: &'static str) -> Bytes {
         self.next = Next::End;
         self.attendance.reason = reason;
         let mut out = retry(&self.attendance.app, RETRY_MS).into_bytes();
         self.say(&mut out, "end", at, &format!(",\"reason\":\"{reason}\""));
-        out
+        self.packed(out).into()
     }
 
     /// Ends the stream; but where changes are missing it goes on from now: an event tells the client

@@ -71,8 +71,8 @@ pub enum Fault {
     BadHeader { name: &'static str, fault: &'static str },
     /// A content type that the route does not take.
     MediaType { accept: &'static str },
-    /// A body with a content encoding.
-    ContentEncoding,
+    /// A body with a content encoding that is not decoded there, or with more than one.
+    ContentEncoding { accept: &'static str },
     /// More bytes than a body may have.
     BodyTooLarge { bytes_max: usize },
     /// A document that cannot be looked at.

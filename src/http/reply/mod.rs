@@ -65,7 +65,7 @@ fn tag(response: &mut Response<Body>, etag: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag);
     headers.insert(header::CACHE_CONTROL, NO_CACHE);
-    headers.insert(header::VARY, HeaderValue::from_static("authorization"));
+    headers.insert(header::VARY, HeaderValue::from_static("authorization, accept-encoding"));
 }
 
 /// Whole seconds, rounded up, at least one: a client that comes back too early is refused again.

@@ -62,8 +62,8 @@ impl Fault {
             Fault::BadHeader { .. } => words(S::BAD_REQUEST, "bad_header", "A header is not understood"),
             Fault::MediaType { .. } =>
                 words(S::UNSUPPORTED_MEDIA_TYPE, "media_type", "The content type is not accepted here"),
-            Fault::ContentEncoding => words(S::UNSUPPORTED_MEDIA_TYPE, "content_encoding", "Bodies must not be encoded")
-                .hint("Send the body as it is, without Content-Encoding."),
+            Fault::ContentEncoding { .. } => words(S::UNSUPPORTED_MEDIA_TYPE, "content_encoding", "The content encoding is not accepted here")
+                .hint("Send the body as it is, or compressed once by a coding that `Accept-Encoding` of this answer names."),
             Fault::BodyTooLarge { .. } | Fault::BodyTooSlow | Fault::BodyCutOff | Fault::BodyChunks => body_words(self),
             Fault::Preview(why) => preview_words(why),
             Fault::Body(error) => words(
@@ -119,7 +119,7 @@ impl Fault {
             Fault::QueryWord { name, known } => format!("`{name}` is one of: {known}"),
             Fault::BadTime { name, .. } => format!("`{name}` is not a time with an offset"),
             Fault::BadHeader { name, fault } => format!("`{name}` {fault}"),
-            Fault::MediaType { accept } => format!("accepted: {accept}"),
+            Fault::MediaType { accept } | Fault::ContentEncoding { accept } => format!("accepted: {accept}"),
             Fault::BodyTooLarge { bytes_max } | Fault::Preview(PreviewFault::TooLarge { bytes_max }) => {
                 format!("at most {bytes_max} bytes")
             }
@@ -173,7 +173,9 @@ impl Fault {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Signature")))
             }
             Fault::MediaType { accept } => Some((header::ACCEPT, HeaderValue::from_static(accept))),
-            Fault::ContentEncoding => Some((header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))),
+            Fault::ContentEncoding { accept } => {
+                Some((header::ACCEPT_ENCODING, HeaderValue::from_static(accept)))
+            }
             Fault::BodyTooSlow
             | Fault::BodyCutOff
             | Fault::BodyChunks

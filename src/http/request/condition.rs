@@ -39,9 +39,14 @@ impl Tag {
         format!("{}-{:016x}", self.version, self.content)
     }
 
-    /// As `ETag` writes it.
+    /// As `ETag` writes it, of the bytes as they are.
     pub fn header(&self) -> HeaderValue {
-        HeaderValue::try_from(format!("\"{}\"", self.text())).expect("digits and a dash in quotes")
+        self.header_of("")
+    }
+
+    /// The same of those bytes in one of our codings.
+    pub fn header_of(&self, suffix: &'static str) -> HeaderValue {
+        HeaderValue::try_from(format!("\"{}{suffix}\"", self.text())).expect("digits and a word in quotes")
     }
 }
 
@@ -78,13 +83,19 @@ pub fn for_write(headers: &HeaderMap) -> Result<Option<Condition>, Fault> {
     }))
 }
 
+/// What stands behind a tag of bytes that went out compressed: whoever sends it back has that state too.
+const TAG_SUFFIXES: [&str; 4] = ["", "-gzip", "-zstd", "-br"];
+
 /// What a read's conditions demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demanded {
     /// To be answered in full.
     Full,
     /// The client has it already.
-    NotModified,
+    NotModified {
+        /// Of which of our codings the bytes are that it has, as its tag says it: `-gzip`.
+        suffix: &'static str,
+    },
     /// It is not what the client named.
     Failed,
 }
@@ -92,11 +103,11 @@ pub enum Demanded {
 /// Compares the headers with what is there. Errs where one of them is no list of tags.
 pub fn for_read(headers: &HeaderMap, current: &Tag) -> Result<Demanded, Fault> {
     let text = current.text();
-    if Tags::parse(headers, &IF_MATCH)?.is_some_and(|tags| !tags.any(false, |tag| tag == text)) {
+    if Tags::parse(headers, &IF_MATCH)?.is_some_and(|tags| tags.matching(false, &text).is_none()) {
         return Ok(Demanded::Failed);
     }
-    let seen = Tags::parse(headers, &IF_NONE_MATCH)?.is_some_and(|tags| tags.any(true, |tag| tag == text));
-    Ok(if seen { Demanded::NotModified } else { Demanded::Full })
+    let seen = Tags::parse(headers, &IF_NONE_MATCH)?.and_then(|tags| tags.matching(true, &text));
+    Ok(seen.map_or(Demanded::Full, |suffix| Demanded::NotModified { suffix }))
 }
 
 fn is_conditional(headers: &HeaderMap) -> bool {
@@ -155,9 +166,16 @@ impl<'a> Tags<'a> {
         Versions::These(self.tags.into_iter().filter(counts).filter_map(version).collect())
     }
 
-    /// Weak tags count only where the comparison is weak.
-    fn any(&self, weak_comparison: bool, is_it: impl Fn(&str) -> bool) -> bool {
-        self.star || self.tags.iter().any(|&(weak, tag)| (weak_comparison || !weak) && is_it(tag))
+    /// What stands behind `text` in the first tag that names it: a coding of ours, or nothing. Weak tags
+    /// count only where the comparison is weak.
+    fn matching(&self, weak_comparison: bool, text: &str) -> Option<&'static str> {
+        if self.star {
+            return Some("");
+        }
+        let counting = self.tags.iter().filter(|(weak, _)| weak_comparison || !weak);
+        counting
+            .filter_map(|(_, tag)| tag.strip_prefix(text))
+            .find_map(|suffix| TAG_SUFFIXES.into_iter().find(|known| *known == suffix))
     }
 }
 
@@ -167,6 +185,7 @@ mod tests {
 
     const TAG: Tag = Tag { version: 7, content: 0xab };
     const SAME: &str = "\"7-00000000000000ab\"";
+    const SEEN: Demanded = Demanded::NotModified { suffix: "" };
     const TICKED: &str = "\"7-00000000000000cd\"";
     const OLDER: &str = "\"6-00000000000000ab\"";
 
@@ -179,10 +198,13 @@ mod tests {
         let weak = format!("W/{SAME}");
         let list = format!("{OLDER} , {SAME}");
         for (name, value, answer) in [
-            (IF_NONE_MATCH, SAME, Demanded::NotModified),
-            (IF_NONE_MATCH, &weak, Demanded::NotModified),
-            (IF_NONE_MATCH, &list, Demanded::NotModified),
-            (IF_NONE_MATCH, "*", Demanded::NotModified),
+            (IF_NONE_MATCH, SAME, SEEN),
+            (IF_NONE_MATCH, &weak, SEEN),
+            (IF_NONE_MATCH, &list, SEEN),
+            (IF_NONE_MATCH, "*", SEEN),
+            (IF_NONE_MATCH, "\"7-00000000000000ab-gzip\"", Demanded::NotModified { suffix: "-gzip" }),
+            (IF_NONE_MATCH, "\"7-00000000000000ab-lzma\"", Demanded::Full),
+            (IF_MATCH, "\"7-00000000000000ab-br\"", Demanded::Full),
             (IF_NONE_MATCH, TICKED, Demanded::Full),
             (IF_MATCH, SAME, Demanded::Full),
             (IF_MATCH, "*", Demanded::Full),
@@ -203,6 +225,7 @@ mod tests {
         };
         assert!(write(IF_MATCH, SAME, Some(7)) && write(IF_MATCH, "*", Some(7)));
         assert!(write(IF_MATCH, TICKED, Some(7)), "a price has ticked, the document has not");
+        assert!(write(IF_MATCH, "\"7-00000000000000ab-zstd\"", Some(7)), "it was read compressed");
         assert!(!write(IF_MATCH, OLDER, Some(7)) && !write(IF_MATCH, "*", None));
         assert!(!write(IF_NONE_MATCH, "*", Some(7)) && write(IF_NONE_MATCH, "*", None));
         let weak = format!("W/{SAME}");

@@ -1,13 +1,14 @@
 //! Taking in the body of a push: what its headers promise is judged, and paid for with a permit,
 //! before the first byte of it is read.
 
+use crate::codec::compression::Coding;
 use crate::http::gate::limit::{Meter, Rate};
 use crate::http::pulse::{Phase, Pulse};
 use crate::http::reply::Fault;
 use bytes::{Bytes, BytesMut};
 use hyper::HeaderMap;
 use hyper::body::{Body as _, Frame, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
@@ -49,6 +50,8 @@ pub struct Announced {
     pub bytes: usize,
     /// Whether the length is given.
     pub has_length: bool,
+    /// What it is compressed by.
+    pub coding: Option<Coding>,
 }
 
 /// What a body's bytes are charged to.
@@ -63,10 +66,7 @@ pub struct Charge<'m> {
 
 /// Judges the headers of a request that has a body.
 pub fn announced(headers: &HeaderMap, accept: Accept, bytes_max: usize) -> Result<Announced, Fault> {
-    if headers.get(CONTENT_ENCODING).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
-        return Err(Fault::ContentEncoding);
-    }
+    let coding = coding_of(headers)?;
     let is_empty = match headers.get(CONTENT_LENGTH) {
         Some(length) => length.as_bytes() == b"0",
         None => !headers.contains_key(TRANSFER_ENCODING),
@@ -79,8 +79,34 @@ pub fn announced(headers: &HeaderMap, accept: Accept, bytes_max: usize) -> Resul
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     match length {
         Some(bytes) if bytes > bytes_max => Err(Fault::BodyTooLarge { bytes_max }),
-        Some(bytes) => Ok(Announced { ndjson, merge_patch, bytes, has_length: true }),
-        None => Ok(Announced { ndjson, merge_patch, bytes: bytes_max, has_length: is_empty }),
+        Some(bytes) => Ok(Announced { ndjson, merge_patch, bytes, has_length: true, coding }),
+        None => Ok(Announced { ndjson, merge_patch, bytes: bytes_max, has_length: is_empty, coding }),
+    }
+}
+
+/// The same of a body that must come as it is.
+pub fn announced_plain(headers: &HeaderMap, accept: Accept, bytes_max: usize) -> Result<Announced, Fault> {
+    let announced = announced(headers, accept, bytes_max)?;
+    match announced.coding {
+        None => Ok(announced),
+        Some(_) => Err(Fault::ContentEncoding { accept: "identity" }),
+    }
+}
+
+/// One coding at most, of those that we decode.
+fn coding_of(headers: &HeaderMap) -> Result<Option<Coding>, Fault> {
+    let mut lines = headers.get_all(CONTENT_ENCODING).iter();
+    let coding = match (lines.next().map(HeaderValue::as_bytes), lines.next()) {
+        (None, _) => return Ok(None),
+        (Some(name), None) => name.trim_ascii(),
+        (Some(_), Some(_)) => b"several",
+    };
+    let is = |known: &str| coding.eq_ignore_ascii_case(known.as_bytes());
+    match () {
+        () if is("identity") => Ok(None),
+        () if is("gzip") || is("x-gzip") => Ok(Some(Coding::Gzip)),
+        () if is("zstd") => Ok(Some(Coding::Zstd)),
+        () => Err(Fault::ContentEncoding { accept: "gzip, zstd" }),
     }
 }
 
@@ -247,14 +273,36 @@ mod tests {
     }
 
     #[test]
-    fn b17_a_missing_or_doubled_type_and_an_encoded_body_are_refused() {
+    fn b17_a_missing_or_doubled_type_is_refused() {
         let missing = announced(&HeaderMap::new(), Accept::Items, 10);
         assert!(matches!(missing, Err(Fault::MediaType { .. })));
         let json = ("content-type", "application/json");
         assert!(announced(&headers(&[json, json]), Accept::Items, 10).is_err());
-        let gzip = announced(&headers(&[json, ("content-encoding", "gzip")]), Accept::Items, 10);
-        assert!(matches!(gzip, Err(Fault::ContentEncoding)));
-        assert!(announced(&headers(&[json, ("content-encoding", "identity")]), Accept::Items, 10).is_ok());
+    }
+
+    #[test]
+    fn b17_a_body_is_compressed_once_at_most_and_by_a_coding_that_we_decode() {
+        let json = ("content-type", "application/json");
+        let coding = |lines: &[&str]| {
+            let lines = lines.iter().map(|line| ("content-encoding", *line));
+            announced(&headers(&[&[json], &lines.collect::<Vec<_>>()[..]].concat()), Accept::Items, 10)
+        };
+        for (line, named) in [
+            ("identity", None),
+            ("gzip", Some(Coding::Gzip)),
+            ("X-GZip", Some(Coding::Gzip)),
+            (" zstd ", Some(Coding::Zstd)),
+        ] {
+            assert_eq!(coding(&[line]).unwrap().coding, named, "{line}");
+        }
+        for lines in
+            [&["br"][..], &["deflate"], &["gzip, gzip"], &["gzip", "gzip"], &["identity, zstd"], &[""]]
+        {
+            let refused = coding(lines);
+            assert!(matches!(refused, Err(Fault::ContentEncoding { accept: "gzip, zstd" })), "{lines:?}");
+        }
+        let gzip = headers(&[json, ("content-encoding", "gzip")]);
+        assert!(announced_plain(&gzip, Accept::Items, 10).is_err());
     }
 
     #[test]

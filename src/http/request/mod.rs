@@ -7,3 +7,4 @@ pub mod intake;
 pub mod page;
 pub mod position;
 pub mod signed;
+pub mod unpack;

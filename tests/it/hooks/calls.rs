@@ -53,6 +53,22 @@ async fn a_signed_call_is_a_push_and_answered_as_one() {
 }
 
 #[tokio::test]
+async fn a_signature_is_over_a_compressed_body_as_it_was_sent() {
+    let shop = Shop::with(SIGNED, Clock::manual(NEW_YEAR)).await;
+    let made =
+        json!({"event": "made", "at": "2025-12-01T00:00:00Z", "data": {"id": "a", "name": "A"}}).to_string();
+    let packed = zstd::bulk::compress(made.as_bytes(), 3).unwrap();
+    let call = |sign: String| {
+        let request = shop.house.client.post(shop.url("signed")).header("content-type", "application/json");
+        answer(request.header("content-encoding", "zstd").header("x-sign", sign).body(packed.clone()))
+    };
+    assert_eq!(call(hmac_base64(SECRET, &made)).await.0, StatusCode::UNAUTHORIZED, "what it becomes");
+    let (status, said) = call(hmac_base64(SECRET, &packed)).await;
+    assert_eq!((status, &said["outcome"]), (StatusCode::CREATED, &json!("created")), "{said}");
+    shop.stop().await;
+}
+
+#[tokio::test]
 async fn g2_a_delivery_has_one_effect_and_a_body_built_again_is_decided() {
     let shop = Shop::with(SIGNED, Clock::manual(NEW_YEAR)).await;
     let made = |name: &str| json!({"event": "made", "delivery": 7, "at": "2025-12-01T00:00:00Z", "data": {"id": "a", "name": name}});

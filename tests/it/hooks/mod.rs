@@ -69,7 +69,7 @@ fn settings(directory: &std::path::Path, text: &str) -> PartnerSettings {
     PartnerSettings { limits: partner("acme").limits, ..read }
 }
 
-fn hmac_base64(secret: &str, body: &str) -> String {
+fn hmac_base64(secret: &str, body: impl AsRef<[u8]>) -> String {
     let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes()).unwrap();
-    STANDARD.encode(mac.chain_update(body).finalize().into_bytes())
+    STANDARD.encode(mac.chain_update(body.as_ref()).finalize().into_bytes())
 }

@@ -1,6 +1,7 @@
 //! What partners and readers say and read over HTTP.
 
 mod changes;
+mod compressed;
 mod conditions;
 mod decoders;
 mod deliveries;

@@ -166,10 +166,16 @@ async fn whoever_may_not_is_told_so_and_nothing_moves() {
             "media_type",
         ),
         (
-            "an encoded body",
-            push(Some(&own), "/api/assets").header("content-encoding", "gzip"),
+            "a coding that is not decoded",
+            push(Some(&own), "/api/assets").header("content-encoding", "br"),
             415,
             "content_encoding",
+        ),
+        (
+            "a plain body that is said to be gzip",
+            push(Some(&own), "/api/assets").header("content-encoding", "gzip"),
+            400,
+            "bad_encoding",
         ),
     ];
     for (what, request, status, code) in cases {
