@@ -54,7 +54,7 @@ async fn run(pairs: u64, leg: Duration) -> ExitCode {
     }
     let calm = || async { leg_of(&plan(&url, "calm", CALM_RATE, leg)).await };
     let flood = || async { leg_of(&plan(&url, "flood", FLOOD_RATE, leg)).await };
-    println!("pair  alone p99 ms  beside p99 ms  ratio  refused of the flood");
+    println!("pair  alone p99 ms  beside p99 ms  ratio  of the flood");
     let mut ratios = Vec::new();
     for pair in 0..pairs {
         // the order changes from pair to pair
@@ -71,7 +71,7 @@ async fn run(pairs: u64, leg: Duration) -> ExitCode {
         let refused = flooding.refused.get(&429).copied().unwrap_or_default();
         let ratio = beside.p99_ms / alone.p99_ms;
         println!(
-            "{pair:4}  {:12.3}  {:13.3}  {ratio:5.2}  {refused} of {}",
+            "{pair:4}  {:12.3}  {:13.3}  {ratio:5.2}  {refused} refused, {} taken",
             alone.p99_ms, beside.p99_ms, flooding.requests
         );
         ratios.push(ratio);

@@ -29,6 +29,7 @@ pub struct Memory {
 /// overlay is as small as it may be, so that checkpoints run all the time.
 pub fn configure(directory: &Path, partner: &str) {
     let main = "[server]\nlisten = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n\
+        failed_calls_per_minute = 1000000000\n\
         [store]\ndirectory = 'store'\ndisk_free_bytes_min = '0B'\n\
         overlay_bytes_max = '1MiB'\ngroup_bytes_max = '1MiB'\n";
     let of_partner = format!(
