@@ -1,7 +1,9 @@
 //! What the house promises and where its bounds are, shown on the program as it is run and on whole histories.
 
 mod bad_input;
+mod bodies;
 mod budgets;
+mod connections;
 mod demo;
 mod fleet;
 mod fuzz;

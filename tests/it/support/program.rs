@@ -63,6 +63,28 @@ impl Program {
         Program::follow(Program::spawn_by(shell, directory, &[])).await
     }
 
+    /// The same, where it may have no more than so many files open.
+    pub async fn start_with_files_open_up_to(directory: &Path, files: u64) -> Program {
+        let limited = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &limited, BINARY]);
+        Program::follow(Program::spawn_by(shell, directory, &[])).await
+    }
+
+    /// Files that it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("Linux tells it").count()
+    }
+
+    /// From now on it may have so many files open, and ask for no more.
+    pub fn let_open(&self, files: u64) {
+        let id = i32::try_from(self.child.id()).expect("an id of a process");
+        let id = rustix::process::Pid::from_raw(id).expect("not zero");
+        let hard = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+        let limit = rustix::process::Rlimit { current: Some(files), maximum: hard };
+        rustix::process::prlimit(Some(id), rustix::process::Resource::Nofile, limit).expect("it is ours");
+    }
+
     async fn follow(mut child: Child) -> Program {
         let lines = BufReader::new(child.stderr.take().expect("it is piped"));
         let (ready, address) = oneshot::channel();
