@@ -1,6 +1,8 @@
 //! `tidegate check`: all that is wrong with a configuration, or what it comes to.
 
 use super::configuration::{ConfigDirectory, EXIT_CONFIG};
+use crate::clock::Clock;
+use crate::codec::time;
 use crate::config::{self, Settings};
 use clap::Args;
 use std::io::Write;
@@ -38,6 +40,15 @@ fn summarise(settings: &Settings, out: &mut dyn Write) -> std::io::Result<()> {
     let pushing = partners.iter().filter(|partner| !partner.keys.is_empty()).count();
     writeln!(out, "the configuration is sound")?;
     writeln!(out, "serves on {}, the operator on {}", server.listen, server.admin_listen)?;
+    if let Some(tls) = &server.tls
+        && let Ok(identity) = tls.load()
+    {
+        let until = time::format(identity.not_after);
+        writeln!(out, "with TLS, by a certificate that is valid until {until}")?;
+        if let Some(lapsed) = identity.complaint(Clock::system().now()) {
+            writeln!(out, "warning: {lapsed}")?;
+        }
+    }
     writeln!(out, "keeps its store in {}", store.directory.display())?;
     let (partners, readers) = (counted(partners.len(), "partner"), counted(readers.len(), "reader"));
     writeln!(out, "{partners} ({fed} with a feed, {pushing} with a key to push), {readers}")

@@ -22,6 +22,7 @@ impl Default for ServerSettings {
         ServerSettings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
+            tls: None,
             admin_token: None,
             body_bytes_max: 4 * MIB,
             items_max: 10_000,

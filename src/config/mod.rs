@@ -18,6 +18,7 @@ mod raw;
 mod secret;
 mod settings;
 mod signing;
+mod tls;
 mod units;
 mod validate;
 mod validity;
@@ -31,5 +32,6 @@ pub use settings::{
     PartnerSettings, ReaderLimitSettings, ReaderSettings, SecretSource, ServerSettings, Settings,
     StoreSettings,
 };
+pub use tls::{Lapsed, TlsError, TlsIdentity, TlsPrint, TlsSettings};
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};
 pub use validity::{BearerKey, SigningKey, Validity};

@@ -1,6 +1,6 @@
 //! What the rest of the daemon sees of the configuration: validated, with units.
 
-use super::{BearerKey, KeyHash, SigningKey};
+use super::{BearerKey, KeyHash, SigningKey, TlsSettings};
 use crate::domain::hook::{Hook, SignatureScheme};
 use crate::domain::{Mapping, PartnerName, Pointer};
 use crate::rules::policy::{FeedKind, Policy};
@@ -239,6 +239,8 @@ pub struct ServerSettings {
     pub listen: SocketAddr,
     /// Where operators and Prometheus connect.
     pub admin_listen: SocketAddr,
+    /// `None`: partners and readers are served in the clear.
+    pub tls: Option<TlsSettings>,
     /// `None`: the admin listener asks for no token, and must be on loopback.
     pub admin_token: Option<KeyHash>,
     /// Bytes of one request's body.
@@ -340,6 +342,7 @@ impl Settings {
         let (c, d) = (&self.store, &other.store);
         let differs = [
             ("server.listen", a.listen != b.listen),
+            ("server.tls", a.tls.is_some() != b.tls.is_some()),
             ("server.admin_listen", a.admin_listen != b.admin_listen),
             ("server.header_bytes_max", a.header_bytes_max != b.header_bytes_max),
             ("server.headers_max", a.headers_max != b.headers_max),

@@ -8,6 +8,7 @@ use super::feed;
 use super::hooks::hooks;
 use super::raw::{Section, duration_of, text_of};
 use super::signing;
+use super::tls;
 use super::units::{GIB, KIB, MIB, seconds};
 use super::{
     LimitSettings, PartnerSettings, ReaderLimitSettings, ReaderSettings, ServerSettings, StoreSettings,
@@ -50,6 +51,7 @@ fn server(mut section: Section<'_>) -> ServerSettings {
     let settings = ServerSettings {
         listen: address(s, "listen", default.listen),
         admin_listen: address(s, "admin_listen", default.admin_listen),
+        tls: tls::tls(s.optional_section("tls")),
         admin_token: s.key("admin_token"),
         body_bytes_max: s.bytes("body_bytes_max", default.body_bytes_max, KIB..=GIB),
         items_max: s.number("items_max", default.items_max, 1..=1_000_000),

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::private::create_directory;
 use crate::config::{PartnerSettings, Settings};
 use crate::feed::{FetchError, Fetcher, Reserve};
-use crate::http::{App, AppParts, Face, Health, Listener, ServerHandle};
+use crate::http::{App, AppParts, Certificates, Face, Health, Listener, ServerHandle};
 use crate::store::{self, Reader, StoreError, StoreOptions};
 use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
@@ -161,7 +161,10 @@ impl Daemon {
         });
         let partner_server = serve(listeners.partner, &app)?;
         let admin_server = serve(listeners.admin, &app)?;
-        let watchers = watchers::all(&app, &storage, reserve);
+        let mut watchers = watchers::all(&app, &storage, reserve);
+        watchers.extend(
+            partner_server.certificates().map(|shown| watchers::certificates(app.clone(), shown.clone())),
+        );
         health.set_ready(true);
         let daemon = Daemon { app, supervisor, storage, partner_server, admin_server, watchers };
         tracing::info!(partners = %daemon.address(), admin = %daemon.admin_address(), "daemon ready");
@@ -202,6 +205,9 @@ impl Daemon {
         }
         let partners: Vec<PartnerSettings> = settings.partners.clone();
         self.app.settings.store(Arc::new(settings));
+        if let Some(shown) = self.partner_server.certificates() {
+            watchers::look_at_certificates(&self.app, shown, Certificates::renew).await;
+        }
         self.supervisor.configure(partners).await
     }
 

@@ -2,9 +2,10 @@
 
 use crate::actors::{StorageHandle, StorageState};
 use crate::clock::{Clock, ClockStep, ClockSteps, Mark, sleep};
+use crate::config::TlsSettings;
 use crate::domain::{Micros, Seq};
 use crate::feed::Reserve;
-use crate::http::{App, Health};
+use crate::http::{App, Certificates, Health};
 use crate::store::Reader;
 use crate::telemetry::{Metrics, logs};
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use tokio::task::JoinHandle;
 /// Histogram samples are kept until they are swept up: often enough to stay small.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(5);
+/// A certificate is renewed in weeks; who has it renewed wants to see it shown.
+const CERTIFICATE_LOOK_EVERY: Duration = Duration::from_secs(2);
 const DISK_LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What is acknowledged after the file was removed is lost, so this is short.
 const PLACE_LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -111,4 +114,26 @@ fn guard_place(reader: Reader, storage: StorageHandle, health: Arc<Health>) -> J
             sleep(PLACE_LOOK_EVERY).await;
         }
     })
+}
+
+/// Has a certificate whose files have changed read again.
+pub fn certificates(app: Arc<App>, certificates: Arc<Certificates>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            sleep(CERTIFICATE_LOOK_EVERY).await;
+            look_at_certificates(&app, &certificates, Certificates::look).await;
+        }
+    })
+}
+
+/// Files are read beside the tasks that serve.
+pub async fn look_at_certificates(
+    app: &Arc<App>,
+    certificates: &Arc<Certificates>,
+    look: fn(&Certificates, &TlsSettings),
+) {
+    let Some(tls) = app.settings.load().server.tls.clone() else { return };
+    let certificates = Arc::clone(certificates);
+    // a look that panics leaves what is shown as it is
+    let _ = tokio::task::spawn_blocking(move || look(&certificates, &tls)).await;
 }

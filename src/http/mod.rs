@@ -1,13 +1,13 @@
 //! HTTP: connections, routes, keys, replies, the change stream, the status page.
 //!
-//! hyper 1.x, HTTP/1 only. All that costs CPU per byte happens here, on the connection's task; what
-//! must happen one at a time happens in the partner's actor. Decided here is only whether a request
-//! is taken in: before its body is read it has a key, a permit for its bytes and a place in its
-//! partner's rate. A request's way: `listen` → `partner` (or `admin`) → `gate` → `push`, `read` or
-//! `own` → `reply`. Rooms know those that come after them on that way, and `request`, which is what
-//! a handler reads of a request.
+//! hyper 1.x: HTTP/1.1, and over TLS HTTP/2 as well. All that costs CPU per byte happens here, on the
+//! task of the connection (over HTTP/2 of the request); what must happen one at a time happens in the
+//! partner's actor. Decided here is only whether a request is taken in: before its body is read it has
+//! a key, a permit for its bytes and a place in its partner's rate. A request's way: `listen` →
+//! `partner` (or `admin`) → `gate` → `push`, `read` or `own` → `reply`. Rooms know those that come
+//! after them on that way, and `request`, which is what a handler reads of a request.
 //!
-//! Deliberately absent: HTTP/2 and TLS (a proxy's work for now), compression, cross-origin calls.
+//! Deliberately absent: compression, cross-origin calls.
 
 mod admin;
 mod app;
@@ -26,4 +26,4 @@ mod request;
 mod testing;
 
 pub use app::{App, AppParts, Health};
-pub use listen::{Face, Listener, ServerHandle};
+pub use listen::{Certificates, Face, Listener, ServerHandle};

@@ -40,11 +40,24 @@ pub struct Pulse {
     head_begun: AtomicBool,
     head_overdue: AtomicBool,
     body_broken: AtomicBool,
+    counts_frames: bool,
     requests: AtomicU64,
     refused: OnceLock<(u64, HeadFault)>,
 }
 
 impl Pulse {
+    /// That of one request of many on a connection: what is read is counted where it is taken.
+    pub fn of_stream() -> Pulse {
+        Pulse { counts_frames: true, ..Pulse::default() }
+    }
+
+    /// A piece of the body has been taken.
+    pub fn take_frame(&self, bytes: usize) {
+        if self.counts_frames {
+            self.add_read(bytes);
+        }
+    }
+
     /// The connection begins something else: what has been read is counted from here on.
     pub fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Relaxed);

@@ -14,13 +14,13 @@ pub use catalogue::{CATALOGUE, Metric, MetricKind, NAMES};
 pub use feed::FeedMetrics;
 pub use pushes::{DeliveryMetrics, GapMetrics};
 
-use crate::domain::{Outcome, PartnerName};
+use crate::domain::{Micros, Outcome, PartnerName};
 use catalogue::{
-    ACTOR_RESTARTS, AMBIGUOUS, AUTH_FAILURES, BUILD_INFO, CHECKPOINT_SECONDS, CLOCK_BEHIND, COMMIT_CHANGES,
-    COMMIT_FAILURES, COMMIT_SECONDS, COMMIT_SETS, HTTP_REQUESTS, LOG_DROPPED, OVERLAY_BYTES, PARKED_PRICES,
-    PARTNER_UP, PUSH_DURABLE, PUSH_ITEMS, PUSH_REQUESTS, QUARANTINE_CLOSED, QUARANTINE_DROPPED,
-    QUARANTINE_ROWS, QUEUE_BYTES, RECOVERY_CHANGES, RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_RESETS,
-    SSE_STREAMS, STORE_DAMAGED,
+    ACTOR_RESTARTS, AMBIGUOUS, AUTH_FAILURES, BUILD_INFO, CERTIFICATE_EXPIRY, CERTIFICATE_RENEWALS,
+    CHECKPOINT_SECONDS, CLOCK_BEHIND, COMMIT_CHANGES, COMMIT_FAILURES, COMMIT_SECONDS, COMMIT_SETS,
+    HTTP_REQUESTS, LOG_DROPPED, OVERLAY_BYTES, PARKED_PRICES, PARTNER_UP, PUSH_DURABLE, PUSH_ITEMS,
+    PUSH_REQUESTS, QUARANTINE_CLOSED, QUARANTINE_DROPPED, QUARANTINE_ROWS, QUEUE_BYTES, RECOVERY_CHANGES,
+    RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_RESETS, SSE_STREAMS, STORE_DAMAGED,
 };
 use metrics::{Counter, Gauge, Histogram, Recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
@@ -32,7 +32,7 @@ use std::time::Duration;
 /// Classes of status codes, from 1xx.
 const CODES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Reasons known from the start. Others that the program names are added when they first occur.
-const SHED_REASONS: [&str; 12] = [
+const SHED_REASONS: [&str; 13] = [
     "partner_rate",
     "too_many_failures",
     "partner_bytes",
@@ -44,6 +44,7 @@ const SHED_REASONS: [&str; 12] = [
     "storage",
     "connections",
     "request_head",
+    "tls_handshake",
     "streams",
 ];
 const COMMIT_FAILURE_REASONS: [&str; 1] = ["store"];
@@ -85,6 +86,7 @@ struct Inner {
     sse_resets: Counter,
     store_damaged: ByReason,
     log_dropped: Counter,
+    certificate_renewals: ByReason,
 }
 
 impl Metrics {
@@ -116,6 +118,7 @@ impl Metrics {
             sse_resets: new_counter(&recorder, SSE_RESETS, &[]),
             store_damaged: by(STORE_DAMAGED, "table", &["log", "documents", "assets", "prices", "records"]),
             log_dropped: new_counter(&recorder, LOG_DROPPED, &[]),
+            certificate_renewals: by(CERTIFICATE_RENEWALS, "outcome", &["renewed", "failed"]),
             recorder,
         };
         new_gauge(&inner.recorder, BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
@@ -175,6 +178,18 @@ impl Metrics {
     /// A caller was not known, e.g. by `Failure::as_str`.
     pub fn caller_not_known(&self, reason: &'static str) {
         self.0.auth_failures.of(&self.0.recorder, reason).increment(1);
+    }
+
+    /// The certificate that is shown expires then. Without TLS there is no such series: one that says 0
+    /// would alarm.
+    pub fn certificate_expires(&self, at: Micros) {
+        new_gauge(&self.0.recorder, CERTIFICATE_EXPIRY, &[]).set((at.0 / Micros::SECOND) as f64);
+    }
+
+    /// The certificate's files have been read again, and are shown from now on or were at fault.
+    pub fn certificate_renewed(&self, renewed: bool) {
+        let outcome = if renewed { "renewed" } else { "failed" };
+        self.0.certificate_renewals.of(&self.0.recorder, outcome).increment(1);
     }
 
     /// A reader began to follow the changes.

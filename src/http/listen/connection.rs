@@ -1,16 +1,16 @@
 //! One connection: hyper, a slow tick that takes its pulse, and the order to stop.
 
+use super::desk::{self, Desk};
 use super::framing::HeadBounds;
-use super::request_id;
+use super::http2;
+use super::socket::Socket;
 use super::wire::Wire;
 use crate::clock::sleep;
-use crate::http::admin::{self, AdminRoutes};
 use crate::http::client::Client;
-use crate::http::partner::{self, PartnerRoutes};
-use crate::http::pulse::{Deadlines, Phase, Pulse, PulseState, Reason, Watch};
-use crate::http::reply::{Body, Fault, HeadFault, body};
-use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONNECTION, HeaderName, HeaderValue};
+use crate::http::pulse::{Deadlines, Pulse, PulseState, Reason, Watch};
+use crate::http::reply::{Body, HeadFault};
+use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -18,19 +18,7 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-
-/// Where a listener's requests are answered.
-#[derive(Clone)]
-pub enum Desk {
-    /// For partners and readers.
-    Partner(Arc<PartnerRoutes>),
-    /// For operators.
-    Admin(Arc<AdminRoutes>),
-}
 
 /// What a listener gives to all its connections.
 #[derive(Clone)]
@@ -50,15 +38,13 @@ impl Terms {
     }
 }
 
-/// Serves a client until either side ends it. `stop` ends it after the current request; its sender
+/// Serves a client until either side ends it, in the version of HTTP that was agreed on. `stop` ends it after the current request; its sender
 /// being dropped is the same.
-pub async fn serve(
-    client: Client,
-    desk: Desk,
-    socket: TcpStream,
-    terms: &Terms,
-    stop: oneshot::Receiver<()>,
-) {
+pub async fn serve(client: Client, desk: Desk, socket: Socket, terms: &Terms, stop: oneshot::Receiver<()>) {
+    if socket.speaks_http_2() {
+        // boxed: few connections take the room that it needs
+        return Box::pin(http2::serve(client, desk, socket, (terms.heads, terms.deadlines), stop)).await;
+    }
     let pulse = Arc::clone(&client.pulse);
     // one of the connection's own: connections share no counter of references
     let own = Arc::new((client, desk, terms.keep_alive()));
@@ -66,55 +52,14 @@ pub async fn serve(
         let own = Arc::clone(&own);
         async move {
             let (client, desk, keep_alive) = &*own;
-            self::answer(client, desk, request, keep_alive).await
+            desk::answer(client, desk, request, Some(keep_alive)).await
         }
     };
     drive(socket, &pulse, answer, terms, stop).await;
 }
 
-/// `request` is one, or why the head in whose place it stands is not read. `keep_alive`: what a client
-/// that heeds it is told of the time that we wait for its next request.
-async fn answer(
-    client: &Client,
-    desk: &Desk,
-    request: Result<Request<Incoming>, HeadFault>,
-    keep_alive: &HeaderValue,
-) -> Response<Body> {
-    let request = match request {
-        Ok(request) => request,
-        Err(why) => {
-            client.app.metrics.shed("request_head");
-            return refuse(&client.pulse, why).await;
-        }
-    };
-    client.pulse.enter(Phase::Work);
-    client.pulse.body_awaits(!request.body().is_end_stream());
-    let is_last = request.headers().get(CONNECTION).is_some_and(|value| value == "close");
-    let id = request_id::of(request.headers());
-    let response = match desk {
-        Desk::Partner(routes) => partner::answer(client, routes, request).await,
-        // boxed: else each push is moved with the room that an operator's call would take
-        Desk::Admin(routes) => Box::pin(admin::answer(client, routes, request)).await,
-    };
-    let is_stream = body::is_stream(response.body());
-    let mut response = request_id::put(response, id).await;
-    if !is_stream && !is_last && !response.headers().contains_key(CONNECTION) {
-        response.headers_mut().insert(KEEP_ALIVE, keep_alive.clone());
-    }
-    client.pulse.enter(if is_stream { Phase::Stream } else { Phase::Head });
-    response
-}
-
-/// Answers the request that stands in the place of a head that is not read.
-async fn refuse(pulse: &Pulse, why: HeadFault) -> Response<Body> {
-    pulse.enter(Phase::Work);
-    let response = request_id::put(Fault::Head(why).into_response(), request_id::fresh()).await;
-    pulse.enter(Phase::Head);
-    response
-}
-
 async fn drive<A, F>(
-    socket: TcpStream,
+    socket: Socket,
     pulse: &Arc<Pulse>,
     answer: A,
     terms: &Terms,

@@ -3,15 +3,18 @@
 use super::*;
 use crate::config::ServerSettings;
 use crate::http::listen::server;
-use crate::http::reply::{self, Fault};
+use crate::http::partner::{self, PartnerRoutes};
+use crate::http::pulse::Phase;
+use crate::http::reply::{self, Fault, body};
 use crate::http::request::intake::{self, Accept};
 use crate::http::testing::{PATIENCE, until, until_closed};
 use bytes::Bytes;
 use futures_util::stream;
 use hyper::StatusCode;
+use hyper::body::Body as _;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 const BYTES_MAX: usize = 64 * 1024;
@@ -80,7 +83,7 @@ where
         let pulse = Arc::clone(&pulse);
         async move {
             let answer = |request| answer(Arc::clone(&pulse), request);
-            drive(accepted, &pulse, answer, &terms, stopped).await;
+            drive(Socket::Plain(accepted), &pulse, answer, &terms, stopped).await;
         }
     });
     Served { socket, pulse, stop, serving }
@@ -90,7 +93,7 @@ where
 async fn served(terms: Terms) -> Served {
     served_by(terms, |pulse, request| async move {
         match request {
-            Err(why) => refuse(&pulse, why).await,
+            Err(why) => desk::refuse(&pulse, why).await,
             Ok(request) if request.uri().path() == "/endless" => endless(&pulse),
             Ok(request) => measure(&pulse, request).await,
         }

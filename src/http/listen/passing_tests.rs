@@ -2,6 +2,7 @@
 //! very requests that a second reader finds in the stream, and nothing else.
 
 use super::tests::{Served, served_by, usual};
+use crate::http::listen::desk;
 use crate::http::listen::framing::random::Stream;
 use crate::http::listen::framing::reference::{self, Read, Request as Expected, StreamEnding};
 use crate::http::listen::framing::tests::BOUNDS;
@@ -37,7 +38,7 @@ async fn exchange(stream: &mut Stream, expected: &[Expected], ending: StreamEndi
         async move {
             match request {
                 Ok(request) => record(&seen, request).await,
-                Err(why) => super::refuse(&pulse, why).await,
+                Err(why) => desk::refuse(&pulse, why).await,
             }
         }
     })

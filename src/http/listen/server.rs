@@ -1,15 +1,19 @@
 //! A listener: takes connections within its bounds, and stops by a deadline.
 
-use super::connection::{self, Desk, Terms};
+use super::connection::{self, Terms};
+use super::desk::Desk;
 use super::files;
 use super::framing::HeadBounds;
-use super::full;
+use super::last_word;
 use super::slots::ConnectionSlots;
+use super::socket::Socket;
+use super::tls::Certificates;
 use crate::clock::sleep;
 use crate::config::ServerSettings;
 use crate::http::app::App;
 use crate::http::client::Client;
 use crate::http::pulse::{Deadlines, Pulse};
+use crate::http::reply::Fault;
 use crate::http::{admin, partner};
 use hyper::server::conn::http1;
 use std::collections::HashMap;
@@ -49,6 +53,7 @@ pub struct ServerHandle {
     local_addr: SocketAddr,
     stop: oneshot::Sender<Duration>,
     serving: JoinHandle<usize>,
+    certificates: Option<Arc<Certificates>>,
 }
 
 impl Listener {
@@ -66,8 +71,12 @@ impl Listener {
     pub fn serve(self, app: Arc<App>) -> io::Result<ServerHandle> {
         let local_addr = self.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(Server::new(self, app).run(stopped));
-        Ok(ServerHandle { local_addr, stop, serving })
+        let certificates = match (&app.settings.load().server.tls, self.face) {
+            (Some(tls), Face::Partner) => Some(Arc::new(Certificates::open(tls, &app.metrics, &app.clock)?)),
+            _ => None,
+        };
+        let server = Server::new(self, app, certificates.clone());
+        Ok(ServerHandle { local_addr, stop, serving: tokio::spawn(server.run(stopped)), certificates })
     }
 }
 
@@ -75,6 +84,11 @@ impl ServerHandle {
     /// The address that it serves.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// What is shown in handshakes; `None` without TLS.
+    pub fn certificates(&self) -> Option<&Arc<Certificates>> {
+        self.certificates.as_ref()
     }
 
     /// Takes no more connections, ends change streams, lets requests finish; after `deadline` cuts
@@ -92,6 +106,7 @@ struct Server {
     desk: Desk,
     app: Arc<App>,
     terms: Arc<Terms>,
+    certificates: Option<Arc<Certificates>>,
     places: Arc<ConnectionSlots>,
     connections: JoinSet<()>,
     /// Dropping one stops its connection.
@@ -99,7 +114,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(listener: Listener, app: Arc<App>) -> Server {
+    fn new(listener: Listener, app: Arc<App>, certificates: Option<Arc<Certificates>>) -> Server {
         let settings = app.settings.load();
         let server = &settings.server;
         let terms = Arc::new(terms(server));
@@ -111,7 +126,8 @@ impl Server {
             Face::Partner => Desk::Partner(Arc::new(partner::routes(&app.metrics))),
             Face::Admin => Desk::Admin(Arc::new(admin::routes(&app.metrics))),
         };
-        Server { socket, face, desk, app, terms, places, connections: JoinSet::new(), stops: HashMap::new() }
+        let (connections, stops) = (JoinSet::new(), HashMap::new());
+        Server { socket, face, desk, app, terms, certificates, places, connections, stops }
     }
 
     async fn run(mut self, mut stop: oneshot::Receiver<Duration>) -> usize {
@@ -143,7 +159,9 @@ impl Server {
     fn take(&mut self, socket: TcpStream, from: SocketAddr) {
         let Some(place) = self.places.take(from.ip()) else {
             self.app.metrics.shed("connections");
-            full::turn_away(&socket);
+            if self.certificates.is_none() {
+                last_word::say_at_once(&socket, Fault::TooManyConnections);
+            }
             return;
         };
         // without it small replies may wait for an acknowledgement; a socket that refuses is dying
@@ -152,9 +170,20 @@ impl Server {
         let client = Client { app: Arc::clone(&self.app), pulse, address: from.ip() };
         let desk = self.desk.clone();
         let terms = Arc::clone(&self.terms);
-        let (stop, stopped) = oneshot::channel();
+        let certificates = self.certificates.clone();
+        let (stop, mut stopped) = oneshot::channel();
         let task = self.connections.spawn(async move {
             let _place = place;
+            let socket = match certificates {
+                None => Socket::Plain(socket),
+                Some(certificates) => tokio::select! {
+                    accepted = certificates.accept(socket) => match accepted {
+                        Some(socket) => socket,
+                        None => return,
+                    },
+                    _ = &mut stopped => return,
+                },
+            };
             connection::serve(client, desk, socket, &terms, stopped).await;
         });
         self.stops.insert(task.id(), stop);

@@ -7,6 +7,7 @@
 //! hyper's own buffer and stays there; only what has to wait for the rest of a head is copied.
 
 use super::framing::{Broken, Framing, HeadBounds, Judged};
+use super::socket::Socket;
 use crate::http::pulse::{Phase, Pulse};
 use crate::http::reply::HeadFault;
 use std::io;
@@ -14,7 +15,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// What hyper gets for a head that is refused. Its number tells the service, not its text.
 const IN_ITS_PLACE: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
@@ -23,9 +23,10 @@ const READ_BYTES: usize = 4 * 1024;
 
 /// A socket whose reads and writes leave marks, and whose requests are told apart.
 pub struct Wire {
-    socket: TcpStream,
+    socket: Socket,
     pulse: Arc<Pulse>,
-    framing: Framing,
+    /// `None` where what is read is not HTTP/1.1.
+    framing: Option<Framing>,
     /// Read, and not passed on.
     held: Vec<u8>,
     /// So many of `held` may be passed on.
@@ -45,11 +46,16 @@ enum After {
 
 impl Wire {
     /// Wraps a socket; `pulse` takes the marks.
-    pub fn new(socket: TcpStream, pulse: Arc<Pulse>, bounds: HeadBounds) -> Wire {
+    pub fn new(socket: Socket, pulse: Arc<Pulse>, bounds: HeadBounds) -> Wire {
+        Wire { framing: Some(Framing::new(bounds)), ..Wire::bare(socket, pulse) }
+    }
+
+    /// Wraps a socket that frames what it carries itself, as HTTP/2 does.
+    pub fn bare(socket: Socket, pulse: Arc<Pulse>) -> Wire {
         Wire {
             socket,
             pulse,
-            framing: Framing::new(bounds),
+            framing: None,
             held: Vec::new(),
             passing: 0,
             after: After::More,
@@ -75,7 +81,8 @@ impl Wire {
             return Poll::Ready(Ok(true));
         }
         self.pulse.add_read(read.len());
-        let judged = self.framing.judge(read);
+        let Some(framing) = &mut self.framing else { return Poll::Ready(Ok(true)) };
+        let judged = framing.judge(read);
         if judged.pass < read.len() && judged.broken.is_none() {
             self.held.extend_from_slice(&read[judged.pass..]);
         }
@@ -94,7 +101,8 @@ impl Wire {
         }
         self.pulse.add_read(read.filled().len());
         self.held.extend_from_slice(read.filled());
-        let judged = self.framing.judge(&self.held);
+        let Some(framing) = &mut self.framing else { return Poll::Ready(Ok(true)) };
+        let judged = framing.judge(&self.held);
         self.passing = judged.pass;
         self.note(judged);
         Poll::Ready(Ok(false))
@@ -104,7 +112,7 @@ impl Wire {
         match judged.broken {
             None => {
                 let waiting = self.held.len() - self.passing;
-                self.pulse.head_stands(self.framing.is_within_head(waiting));
+                self.pulse.head_stands(self.is_within_head(waiting));
             }
             Some(Broken::Head(why)) => self.refuse(why),
             Some(Broken::Body) => {
@@ -114,9 +122,14 @@ impl Wire {
         }
     }
 
+    fn is_within_head(&self, held: usize) -> bool {
+        self.framing.as_ref().is_some_and(|framing| framing.is_within_head(held))
+    }
+
     fn refuse(&mut self, why: HeadFault) {
-        self.framing.close();
-        self.pulse.refuse_head(self.framing.heads(), why);
+        let Some(framing) = &mut self.framing else { return };
+        framing.close();
+        self.pulse.refuse_head(framing.heads(), why);
         self.held.truncate(self.passing);
         self.held.extend_from_slice(IN_ITS_PLACE);
         self.passing = self.held.len();
@@ -149,7 +162,7 @@ impl AsyncRead for Wire {
                 After::BrokenBody => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
                 After::More => {}
             }
-            if wire.pulse.is_head_overdue() && wire.framing.is_within_head(wire.held.len()) {
+            if wire.pulse.is_head_overdue() && wire.is_within_head(wire.held.len()) {
                 wire.refuse(HeadFault::TooSlow);
                 continue;
             }

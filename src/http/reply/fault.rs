@@ -33,6 +33,8 @@ pub enum Fault {
     Head(HeadFault),
     /// A connection more than may be open.
     TooManyConnections,
+    /// Plain HTTP where TLS is spoken.
+    TlsNeeded,
     /// No route.
     NoSuchPath,
     /// A route, with other methods.

@@ -42,6 +42,7 @@ impl Fault {
             Fault::Head(why) => head_words(*why),
             Fault::TooManyConnections => words(S::SERVICE_UNAVAILABLE, "too_many_connections", "No more connections are taken at this moment")
                 .hint("Keep connections open and use them again, and open fewer at once."),
+            Fault::TlsNeeded => words(S::BAD_REQUEST, "tls_needed", "This address is served over TLS only").hint("Call it by https://."),
             Fault::NoSuchPath => words(S::NOT_FOUND, "no_such_path", "There is nothing at this path").hint(PATH_HINT),
             Fault::MethodNotAllowed { .. } => words(S::METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed here"),
             Fault::Unauthorized | Fault::NotTheHooksSender => unproven_words(matches!(self, Fault::NotTheHooksSender)),
@@ -180,6 +181,7 @@ impl Fault {
             | Fault::BodyCutOff
             | Fault::BodyChunks
             | Fault::Head(_)
+            | Fault::TlsNeeded
             | Fault::TooManyConnections => Some((header::CONNECTION, HeaderValue::from_static("close"))),
             _ => None,
         }

@@ -236,6 +236,7 @@ async fn next_bytes(body: &mut Incoming, pulse: &Pulse) -> Result<Option<Bytes>,
             Some(Err(_)) => return Err(Fault::BodyCutOff),
             Some(Ok(frame)) => {
                 if let Ok(bytes) = Frame::into_data(frame) {
+                    pulse.take_frame(bytes.len());
                     return Ok(Some(bytes));
                 }
             }

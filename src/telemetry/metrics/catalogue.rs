@@ -79,11 +79,13 @@ pub(super) const PRICE_DRIFT: &str = "tidegate_price_drift_total";
 pub(super) const CLOCK_BEHIND: &str = "tidegate_clock_behind_seconds";
 pub(super) const STORE_DAMAGED: &str = "tidegate_store_damaged_total";
 pub(super) const LOG_DROPPED: &str = "tidegate_log_dropped_total";
+pub(super) const CERTIFICATE_EXPIRY: &str = "tidegate_certificate_expiry_timestamp_seconds";
+pub(super) const CERTIFICATE_RENEWALS: &str = "tidegate_certificate_renewals_total";
 pub(super) const BUILD_INFO: &str = "tidegate_build_info";
 
 /// Every metric of the daemon.
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 46] = [
+pub const CATALOGUE: [Metric; 48] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -129,6 +131,8 @@ pub const CATALOGUE: [Metric; 46] = [
     metric(CLOCK_BEHIND, MetricKind::Gauge, "How far our clock is behind a time that it has shown before; 0 where it was not set back."),
     counter(STORE_DAMAGED, &["table"], "Damaged rows, blocks and records of the database that were met, and not shown."),
     metric(LOG_DROPPED, MetricKind::Counter, "Lines of the log that nobody took in time."),
+    metric(CERTIFICATE_EXPIRY, MetricKind::Gauge, "When the certificate of the partner listener expires; none without TLS."),
+    counter(CERTIFICATE_RENEWALS, &["outcome"], "Changed files of the certificate that were read again: renewed, or failed and the one before kept."),
     gauge(BUILD_INFO, &["version"], "Always 1; the labels say what runs."),
 ];
 

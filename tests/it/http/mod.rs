@@ -19,3 +19,4 @@ mod read;
 mod routes;
 mod source_time;
 mod ties;
+mod tls;
