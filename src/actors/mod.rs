@@ -20,7 +20,7 @@ pub use admission::{Admission, Permit, Shed};
 pub use delivery::{Delivery, Repeats};
 pub use gates::FeedGates;
 pub use limits::{Bucket, Limits, RateLane, Short};
-pub use numbers::partner_numbers;
+pub use numbers::{NUMBERS, partner_numbers};
 pub use partner::{Mending, Operated, Order, OrderKind, ParkedPlace, ParkedPrice, ReleaseRefused};
 pub use partner::{
     PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, SharedServices,

@@ -271,6 +271,8 @@ pub struct ServerSettings {
     pub shutdown_timeout: Duration,
     /// Change streams open at once.
     pub streams_max: usize,
+    /// What the kernel may hold for each connection whose client does not take it, before the daemon waits.
+    pub send_buffer_bytes: usize,
 }
 
 /// Where the data lies, and how much of it is held in memory and on disk.
@@ -358,6 +360,7 @@ impl Settings {
             ("server.failed_calls_per_minute", a.failed_calls_per_minute != b.failed_calls_per_minute),
             ("server.bytes_in_flight_max", a.bytes_in_flight_max != b.bytes_in_flight_max),
             ("server.streams_max", a.streams_max != b.streams_max),
+            ("server.send_buffer_bytes", a.send_buffer_bytes != b.send_buffer_bytes),
             ("store.directory", c.directory != d.directory),
             ("store.cache_bytes", c.cache_bytes != d.cache_bytes),
             ("store.overlay_bytes_max", c.overlay_bytes_max != d.overlay_bytes_max),

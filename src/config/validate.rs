@@ -75,6 +75,7 @@ fn server(mut section: Section<'_>) -> ServerSettings {
         bytes_in_flight_max: s.bytes("bytes_in_flight_max", default.bytes_in_flight_max, MIB..=64 * GIB),
         shutdown_timeout: s.duration("shutdown_timeout", default.shutdown_timeout, seconds(1, HOUR)),
         streams_max: s.number("streams_max", default.streams_max, 1..=1_000_000),
+        send_buffer_bytes: s.bytes("send_buffer_bytes", default.send_buffer_bytes, 16 * KIB..=16 * MIB),
     };
     check_server(s, &settings);
     section.finish();

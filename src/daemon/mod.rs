@@ -87,7 +87,7 @@ impl Daemon {
     /// Opens and recovers the store, starts the actors, binds the listeners; ready when it returns.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Daemon, StartError> {
         // first of all: who cannot listen must not have touched the store or fetched a feed
-        let listeners = Listeners::bind(&settings).await?;
+        let listeners = Listeners::bind(&settings)?;
         let opened = open_store(&settings).await?;
         Daemon::begin(listeners, opened, settings, clock).await
     }
@@ -98,7 +98,7 @@ impl Daemon {
         settings: Settings,
         clock: Clock,
     ) -> Result<Daemon, StartError> {
-        let listeners = Listeners::bind(&settings).await?;
+        let listeners = Listeners::bind(&settings)?;
         Daemon::begin(listeners, opened, settings, clock).await
     }
 
@@ -274,14 +274,15 @@ struct Listeners {
 }
 
 impl Listeners {
-    async fn bind(settings: &Settings) -> Result<Listeners, StartError> {
-        let partner = bind(settings.server.listen, Face::Partner).await?;
-        Ok(Listeners { partner, admin: bind(settings.server.admin_listen, Face::Admin).await? })
+    fn bind(settings: &Settings) -> Result<Listeners, StartError> {
+        let server = &settings.server;
+        let bind = |address, face| {
+            let bound = Listener::bind(address, face, server.send_buffer_bytes);
+            bound.map_err(|cause| StartError::Listen { address, cause })
+        };
+        let partner = bind(server.listen, Face::Partner)?;
+        Ok(Listeners { partner, admin: bind(server.admin_listen, Face::Admin)? })
     }
-}
-
-async fn bind(address: SocketAddr, face: Face) -> Result<Listener, StartError> {
-    Listener::bind(address, face).await.map_err(|cause| StartError::Listen { address, cause })
 }
 
 fn serve(listener: Listener, app: &Arc<App>) -> Result<ServerHandle, StartError> {

@@ -3,6 +3,7 @@
 use super::gate::auth::Keys;
 use super::gate::shares::Shares;
 use super::reply::Fault;
+use super::tail::Tail;
 use crate::actors::{Admission, PartnerEntry, Registry, Shed, Strangers};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -12,7 +13,7 @@ use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
@@ -102,10 +103,12 @@ pub struct App {
     pub(super) strangers: Strangers,
     /// What reads may take.
     pub(super) shares: Shares,
+    /// Streams that read the store for themselves at this moment.
+    pub(super) replays: AtomicUsize,
+    /// The newest changes, for all streams.
+    pub(super) tail: Arc<Tail>,
     /// ConnectionSlots for change streams.
     pub(super) streams: Arc<Semaphore>,
-    /// Change streams that may be open at once, of all callers.
-    pub(super) streams_max: usize,
     streams_end: watch::Sender<bool>,
 }
 
@@ -130,8 +133,9 @@ impl App {
             unproven: Admission::new(bytes_max / UNPROVEN_SHARE),
             strangers: Strangers::new(failed_calls_per_minute),
             shares: Shares::new(streams_max),
+            replays: AtomicUsize::new(0),
+            tail: Tail::new(parts.reader.clone(), parts.registry.clone()),
             streams: Arc::new(Semaphore::new(streams_max)),
-            streams_max,
             streams_end: watch::Sender::new(false),
             parts,
         })

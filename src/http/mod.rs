@@ -22,6 +22,7 @@ mod push;
 mod read;
 mod reply;
 mod request;
+mod tail;
 #[cfg(test)]
 mod testing;
 

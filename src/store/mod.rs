@@ -32,7 +32,8 @@ pub use error::{ReadError, StoreError};
 pub use open::{Opened, open, open_backend};
 pub use options::StoreOptions;
 pub use read::{
-    AssetRow, AssetsPage, ChangesPage, DamagedRow, DamagedSlots, Reader, RecordBytes, Span, StoredRecord,
+    AssetRow, AssetsPage, ChangesPage, DamagedRow, DamagedSlots, PageSpan, Reader, RecordBytes, Span,
+    StoredRecord,
 };
 pub use recovery::Recovery;
 pub use writer::{Group, Writer};

@@ -11,6 +11,7 @@ mod records;
 mod rows;
 mod slot;
 
+pub use changes::PageSpan;
 pub use index::DamagedSlots;
 pub use rows::{AssetRow, AssetsPage, ChangesPage, DamagedRow, RecordBytes, Span, StoredRecord};
 
@@ -283,12 +284,17 @@ impl Reader {
 
     /// Changes after `since`, internal ones included; at most `limit`, and some megabytes.
     pub fn changes(&self, since: Seq, limit: usize) -> Result<ChangesPage, ReadError> {
-        self.guarded(|| changes::page(&self.shared, since, limit, changes::PAGE_BYTES))
+        self.changes_within(since, limit, changes::PAGE_BYTES)
     }
 
     /// The same; the page ends with the change with which it takes so many bytes of the log.
     pub fn changes_within(&self, since: Seq, limit: usize, bytes: usize) -> Result<ChangesPage, ReadError> {
-        self.guarded(|| changes::page(&self.shared, since, limit, bytes))
+        self.changes_of(since, PageSpan { limit, bytes_max: bytes, wanted: &|_| true })
+    }
+
+    /// Those of the partners that are wanted.
+    pub fn changes_of(&self, since: Seq, span: PageSpan<'_>) -> Result<ChangesPage, ReadError> {
+        self.guarded(|| changes::page(&self.shared, since, span))
     }
 
     /// Whether a page of the changes after `since` may have to read a record of megabytes, however

@@ -45,4 +45,15 @@ impl Registry {
     pub fn all(&self) -> Vec<Arc<PartnerEntry>> {
         self.0.load().by_name.values().cloned().collect()
     }
+
+    /// Partners without actors, numbered from 1: enough for what only names them.
+    #[cfg(test)]
+    pub fn of_names(names: &[&str], reader: &crate::store::Reader) -> Registry {
+        let registry = Registry::default();
+        for (no, name) in (1..).map(PartnerNo).zip(names) {
+            let name = PartnerName::new(name).expect("a test's names are good");
+            registry.insert(Arc::new(PartnerEntry::removed(no, name, reader.clone(), false)));
+        }
+        registry
+    }
 }

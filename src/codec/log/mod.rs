@@ -125,6 +125,20 @@ impl<'a> Changes<'a> {
         Ok(Some((Change { partner, kind }, place)))
     }
 
+    /// The next change where its partner is wanted, else `None` in its stead, without reading it; `None`
+    /// after the last.
+    pub fn read_of(
+        &mut self,
+        wanted: impl Fn(PartnerNo) -> bool,
+    ) -> Result<Option<Option<Change>>, LogError> {
+        if self.left == 0 {
+            return if self.input.is_empty() { Ok(None) } else { Err(LogError::Trailing) };
+        }
+        let (partner, raw) = self.take_raw()?;
+        let kind = wanted(partner).then(|| raw.read()).transpose()?;
+        Ok(Some(kind.map(|(kind, _)| Change { partner, kind })))
+    }
+
     fn take_raw(&mut self) -> Result<(PartnerNo, change::RawChange<'a>), LogError> {
         let raw = change::take_raw(&mut self.input)?;
         let partner = raw.partner.or(self.partner).ok_or(LogError::Bounds("partner"))?;

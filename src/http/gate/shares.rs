@@ -232,6 +232,15 @@ pub fn counted(mut out: Vec<u8>, mut held: Held) -> Bytes {
     body::held_by(out, held)
 }
 
+/// The same of bytes that may be others' as well.
+pub fn counted_bytes(out: Bytes, mut held: Held) -> Bytes {
+    if is_small(&out) {
+        return out;
+    }
+    held.shrink_to(out.len());
+    body::held_by(out, held)
+}
+
 impl Held {
     /// Whether so many bytes are counted, or all that may be.
     pub fn suffices_for(&self, bytes: usize) -> bool {

@@ -21,7 +21,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{Id, JoinHandle, JoinSet};
 
@@ -33,6 +33,8 @@ const WRITE_STALL: Duration = Duration::from_secs(30);
 const BUFFER_BYTES: usize = 256 * 1024;
 /// hyper's own bound, which costs nothing; another needs an allocation for each request.
 const HYPER_HEADERS_MAX: usize = 100;
+/// Connections that wait to be taken, as the runtime has it.
+const BACKLOG: u32 = 1024;
 /// Which of the two listeners it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Face {
@@ -57,9 +59,16 @@ pub struct ServerHandle {
 }
 
 impl Listener {
-    /// Binds the address. Errs as the system does: in use, not allowed, not ours.
-    pub async fn bind(address: SocketAddr, face: Face) -> io::Result<Listener> {
-        Ok(Listener { socket: TcpListener::bind(address).await?, face })
+    /// Binds the address; the kernel holds so many bytes for a client that does not take them. Errs as the
+    /// system does: in use, not allowed, not ours.
+    pub fn bind(address: SocketAddr, face: Face, send_buffer_bytes: usize) -> io::Result<Listener> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // as the runtime's own way of binding does
+        socket.set_reuseaddr(cfg!(unix))?;
+        // connections have it from their listener
+        socket.set_send_buffer_size(u32::try_from(send_buffer_bytes).unwrap_or(u32::MAX))?;
+        socket.bind(address)?;
+        Ok(Listener { socket: socket.listen(BACKLOG)?, face })
     }
 
     /// The address that was bound, with the port that the system chose where 0 was asked for.

@@ -11,7 +11,7 @@ async fn listening(face: Face, change: impl FnOnce(&mut Settings)) -> (Arc<App>,
     change(&mut changed);
     settings.store(Arc::new(changed));
     let app = testing::app(settings);
-    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), face).await.unwrap();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), face, 256 << 10).unwrap();
     let handle = listener.serve(Arc::clone(&app)).unwrap();
     (app, handle)
 }

@@ -1,16 +1,12 @@
 //! In which form a reader of the change stream wants its changes.
 
-use crate::actors::PartnerEntry;
-use crate::codec::render::{Audience, change_reference};
-use crate::domain::{AssetId, ChangeKind, Committed, PartnerNo, PriceChange, QuoteName, Slot};
+use crate::codec::render::Audience;
+use crate::domain::{ChangeKind, Committed, PartnerNo, PriceChange, QuoteName, Slot};
 use crate::http::reply::Fault;
-use crate::http::reply::view::Scene;
+use crate::http::reply::view::{self, Scene};
 use crate::http::request::call::Call;
 use crate::store::Reader;
 use std::collections::HashMap;
-
-/// Some clients break at a line of 512 KiB: of a larger change the stream names the asset alone.
-const LINE_BYTES_MAX: usize = 384 << 10;
 
 /// What of a change is shown, and under which name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +15,8 @@ pub struct ChangeForm {
     pub full: bool,
     /// `mode=conflated`: of the prices of one quote that are read together the last alone.
     pub conflated: bool,
+    /// `mode=all`, said: not even where the reader is slow.
+    pub unconflated: bool,
     /// `events=unnamed`: server-sent events without names, for `onmessage`.
     pub unnamed: bool,
 }
@@ -32,7 +30,9 @@ impl ChangeForm {
             Some(text) if text == other => Ok(true),
             Some(_) => Err(Fault::QueryWord { name, known: format!("{usual}, {other}") }),
         };
+        let is_all = call.query.one("mode")?.is_some_and(|mode| mode == "all");
         Ok(ChangeForm {
+            unconflated: is_all,
             full: word("full", "false", "true")?,
             conflated: word("mode", "all", "conflated")?,
             unnamed: word("events", "named", "unnamed")?,
@@ -44,9 +44,9 @@ impl ChangeForm {
 pub struct LastPrices(HashMap<(PartnerNo, Slot, QuoteName), usize>);
 
 impl LastPrices {
-    /// Without `conflated`, none is known and all are shown.
-    pub fn of(changes: &[Committed], form: ChangeForm) -> LastPrices {
-        let places = changes.iter().enumerate().filter(|_| form.conflated);
+    /// Unless they are conflated, none is known and all are shown.
+    pub fn of(changes: &[Committed], conflated: bool) -> LastPrices {
+        let places = changes.iter().enumerate().filter(|_| conflated);
         LastPrices(places.filter_map(|(place, change)| Some((quote_of(change)?, place))).collect())
     }
 
@@ -72,7 +72,7 @@ pub fn add_asset(
     scene: &Scene<'_>,
     (committed, audience): (&Committed, Audience),
 ) -> Result<(), Fault> {
-    let Some(id) = asset_of(committed) else { return Ok(()) };
+    let Some(id) = view::changed_asset(committed) else { return Ok(()) };
     let row = reader.asset(scene.partner.no, id)?.filter(|row| row.head.is_alive());
     let row = row.filter(|row| !row.head.hidden || audience == Audience::Partner);
     debug_assert_eq!(change.last(), Some(&b'}'), "a change is an object");
@@ -84,29 +84,4 @@ pub fn add_asset(
     }
     change.push(b'}');
     Ok(())
-}
-
-fn asset_of(committed: &Committed) -> Option<&AssetId> {
-    match &committed.change.kind {
-        ChangeKind::Asset(change) => Some(&change.id),
-        ChangeKind::Price(change) => Some(&change.id),
-        ChangeKind::Record(_) => None,
-    }
-}
-
-/// Names a change's asset in place of a line that some clients could not take.
-pub fn refer_if_large(
-    change: &mut Vec<u8>,
-    journal: u32,
-    partner: &PartnerEntry,
-    committed: &Committed,
-    kind: &'static str,
-) {
-    if change.len() <= LINE_BYTES_MAX {
-        return;
-    }
-    if let Some(id) = asset_of(committed) {
-        change.clear();
-        change_reference(change, committed, (kind, partner.name.as_str(), id), journal);
-    }
 }

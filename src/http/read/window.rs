@@ -1,15 +1,16 @@
 //! What one reader sees of the change stream: from where, of whom, and a piece of it rendered.
 
-use super::form::{ChangeForm, LastPrices, add_asset, refer_if_large};
+use super::form::{ChangeForm, LastPrices, add_asset};
 use crate::actors::Registry;
 use crate::clock::Clock;
 use crate::codec::cursor;
 use crate::codec::render::{Audience, CHANGE_TYPES};
-use crate::domain::{Committed, PartnerNo, Seq};
+use crate::domain::{Committed, Micros, Seq};
 use crate::http::reply::Fault;
-use crate::http::reply::view::{self, Scene};
+use crate::http::reply::view::{self, Scene, ShownChange};
 use crate::http::request::call::Call;
 use crate::http::request::{page, position};
+use crate::http::tail::{Interest, type_bit};
 use crate::store::{ReadError, Reader};
 
 /// Raw changes looked at in one go: with those of others and internal ones among them.
@@ -29,9 +30,7 @@ pub struct Window {
     /// The store.
     pub reader: Reader,
     registry: Registry,
-    partners: Option<Vec<PartnerNo>>,
-    types: Option<Vec<String>>,
-    audience: Audience,
+    interest: Interest,
     form: ChangeForm,
     clock: Clock,
 }
@@ -44,6 +43,8 @@ pub struct Piece {
     pub at: Seq,
     /// The last change that is in it.
     pub shown_to: Option<Seq>,
+    /// When the first change that was looked at was committed.
+    pub begins_at: Option<Micros>,
 }
 
 /// How a change is written into a piece.
@@ -80,6 +81,18 @@ pub fn since(call: &Call<'_>) -> Result<Since, Fault> {
     }
 }
 
+/// `?type=`, each a bit; all where none is named.
+fn types(call: &Call<'_>) -> Result<u8, Fault> {
+    let mut types = 0;
+    for wanted in call.query.all("type") {
+        if !CHANGE_TYPES.contains(&wanted) {
+            return Err(Fault::QueryWord { name: "type", known: CHANGE_TYPES.join(", ") });
+        }
+        types |= type_bit(wanted);
+    }
+    Ok(if types == 0 { Interest::ALL_TYPES } else { types })
+}
+
 fn parse_since(text: &str) -> Result<Since, Fault> {
     match text {
         "" => Ok(Since::Beginning),
@@ -108,15 +121,31 @@ impl Window {
                 Some(named.iter().map(no).collect::<Option<_>>().ok_or(Fault::NoSuchPartner)?)
             }
         };
-        let types: Vec<String> = call.query.all("type").map(str::to_owned).collect();
-        if types.iter().any(|wanted| !CHANGE_TYPES.contains(&wanted.as_str())) {
-            return Err(Fault::QueryWord { name: "type", known: CHANGE_TYPES.join(", ") });
-        }
-        let types = (!types.is_empty()).then_some(types);
+        let types = types(call)?;
         let audience = if call.is_partner() { Audience::Partner } else { Audience::Others };
         let (reader, registry) = (app.reader.clone(), app.registry.clone());
         let (form, clock) = (ChangeForm::of(call)?, app.clock.clone());
-        Ok(Window { reader, registry, partners, types, audience, form, clock })
+        Ok(Window { reader, registry, interest: Interest { partners, types, audience }, form, clock })
+    }
+
+    /// Which changes are shown.
+    pub fn interest(&self) -> &Interest {
+        &self.interest
+    }
+
+    /// Whether they are shown as they were rendered for all: without what only this reader asked for.
+    pub fn is_plain(&self) -> bool {
+        !self.form.full && !self.form.conflated
+    }
+
+    /// Whether prices may be conflated that this reader was too slow to take.
+    pub fn may_conflate(&self) -> bool {
+        self.is_plain() && !self.form.unconflated
+    }
+
+    /// How long ago it was.
+    pub fn age(&self, at: Micros) -> i64 {
+        self.clock.now().since(at)
     }
 
     /// Whether server-sent events bear names.
@@ -144,15 +173,25 @@ impl Window {
 
     /// The changes after `since` that this reader sees, at most `limit`. Blocking, in short steps.
     pub fn piece(&self, since: Seq, limit: usize, style: Style) -> Result<Piece, Fault> {
+        self.piece_in(since, limit, style, self.form.conflated)
+    }
+
+    /// The same, with its prices conflated.
+    pub fn conflated_piece(&self, since: Seq, limit: usize, style: Style) -> Result<Piece, Fault> {
+        self.piece_in(since, limit, style, true)
+    }
+
+    fn piece_in(&self, since: Seq, limit: usize, style: Style, conflated: bool) -> Result<Piece, Fault> {
         let bytes_max = match style {
             Style::JsonArray => PAGE_BYTES_MAX,
             Style::Events => FRAME_BYTES_MAX,
         };
-        let (batch, batches, batch_bytes) = match self.form.conflated {
+        let (batch, batches, batch_bytes) = match conflated {
             true => (CONFLATED_CHANGES, CONFLATED_BATCHES_MAX, PAGE_BYTES_MAX),
             false => (BATCH_CHANGES, BATCHES_MAX, bytes_max),
         };
-        let mut piece = Piece { bytes: Vec::with_capacity(8 * 1024), at: since, shown_to: None };
+        let mut piece =
+            Piece { bytes: Vec::with_capacity(8 * 1024), at: since, shown_to: None, begins_at: None };
         if style == Style::JsonArray {
             piece.bytes.extend_from_slice(b"{\"items\":[");
         }
@@ -172,7 +211,8 @@ impl Window {
                     }
                     other => Fault::from(other),
                 })?;
-            let last = LastPrices::of(&page.changes, self.form);
+            let last = LastPrices::of(&page.changes, conflated);
+            piece.begins_at = piece.begins_at.or(page.changes.first().map(|change| change.committed_at));
             for (place, change) in page.changes.iter().enumerate() {
                 piece.at = change.seq;
                 if !last.is_conflated(change, place) && self.show(&mut piece.bytes, change, style)? {
@@ -190,32 +230,30 @@ impl Window {
 
     /// Whether the change is one that this reader sees.
     fn show(&self, out: &mut Vec<u8>, committed: &Committed, style: Style) -> Result<bool, Fault> {
-        let partner = committed.change.partner;
-        let is_mine = self.partners.as_ref().is_none_or(|partners| partners.contains(&partner));
-        let Some(partner) = self.registry.by_no(partner).filter(|_| is_mine) else { return Ok(false) };
-        // by the life that committed it, so that a change has one cursor for ever
-        let journal = self.reader.journal_of(committed.seq);
-        let mut change = Vec::with_capacity(512);
-        let Some(kind) = view::change(&mut change, journal, (&partner, self.audience), committed) else {
-            return Ok(false);
-        };
-        if self.types.as_ref().is_some_and(|types| types.iter().all(|wanted| wanted != kind)) {
+        if !self.interest.includes(committed.change.partner) {
             return Ok(false);
         }
+        // by the life that committed it, so that a change has one cursor for ever
+        let journal = self.reader.journal_of(committed.seq);
+        let audience = self.interest.audience;
+        let shown = ShownChange::of(&self.registry, journal, audience, committed);
+        let Some(mut shown) = shown.filter(|shown| self.interest.has_type(shown.kind)) else {
+            return Ok(false);
+        };
         if self.form.full {
             let now = self.clock.now();
-            let scene = Scene { partner: &partner, journal: self.reader.journal(), now };
-            add_asset(&mut change, &self.reader, &scene, (committed, self.audience))?;
+            let scene = Scene { partner: &shown.partner, journal: self.reader.journal(), now };
+            add_asset(&mut shown.text, &self.reader, &scene, (committed, audience))?;
         }
         match style {
             Style::JsonArray => {
                 page::separate(out);
-                out.extend_from_slice(&change);
+                out.extend_from_slice(&shown.text);
             }
             Style::Events => {
-                refer_if_large(&mut change, journal, &partner, committed, kind);
-                let event = if self.form.unnamed { "" } else { kind };
-                view::sse_frame(out, event, &cursor::encode(journal, committed.seq), &change);
+                shown.fit_a_line(journal, committed);
+                let event = if self.form.unnamed { "" } else { shown.kind };
+                view::sse_frame(out, event, &cursor::encode(journal, committed.seq), &shown.text);
             }
         }
         Ok(true)

@@ -27,18 +27,18 @@ pub fn stream(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Body {
 }
 
 /// Bytes with a right to hold them, which falls with the last copy of them.
-pub fn held_by<R: Send + 'static>(out: Vec<u8>, right: R) -> Bytes {
+pub fn held_by<B: AsRef<[u8]> + Send + 'static, R: Send + 'static>(out: B, right: R) -> Bytes {
     Bytes::from_owner(HeldBytes { out, _right: right })
 }
 
-struct HeldBytes<R> {
-    out: Vec<u8>,
+struct HeldBytes<B, R> {
+    out: B,
     _right: R,
 }
 
-impl<R> AsRef<[u8]> for HeldBytes<R> {
+impl<B: AsRef<[u8]>, R> AsRef<[u8]> for HeldBytes<B, R> {
     fn as_ref(&self) -> &[u8] {
-        &self.out
+        self.out.as_ref()
     }
 }
 

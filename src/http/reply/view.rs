@@ -1,13 +1,14 @@
 //! From rows of the store to the words of replies: the only place where this floor meets the
 //! codec's rendering.
 
-use crate::actors::{PartnerEntry, PushEffect};
+use crate::actors::{PartnerEntry, PushEffect, Registry};
 use crate::codec::render::{self, AssetView, Audience, PriceView, Reply, ReplyStyle};
 use crate::codec::request::{ItemWarning, Shape};
-use crate::domain::{Committed, Micros, Quote, QuoteName};
+use crate::domain::{AssetId, ChangeKind, Committed, Micros, Quote, QuoteName};
 use crate::rules::price::reading::{self, Reading};
 use crate::store::AssetRow;
 use compact_str::CompactString;
+use std::sync::Arc;
 
 /// Bytes that a single item's reply takes, roughly.
 const ITEM_BYTES: usize = 160;
@@ -96,14 +97,53 @@ fn mark_removed(asset: &mut Vec<u8>) {
     asset.extend_from_slice(b",\"partner_removed\":true}");
 }
 
-/// The change's type; `None`, and nothing written, for what readers do not see.
-pub fn change(
-    out: &mut Vec<u8>,
-    journal: u32,
-    (partner, audience): (&PartnerEntry, Audience),
-    change: &Committed,
-) -> Option<&'static str> {
-    render::change(out, change, (partner.name.as_str(), audience), journal)
+/// Some clients break at a line of 512 KiB: of a larger change the stream names the asset alone.
+const LINE_BYTES_MAX: usize = 384 << 10;
+
+/// A change as a reader is shown it.
+pub struct ShownChange {
+    /// Its type.
+    pub kind: &'static str,
+    /// Whose it is.
+    pub partner: Arc<PartnerEntry>,
+    /// The JSON object.
+    pub text: Vec<u8>,
+}
+
+impl ShownChange {
+    /// `None` for what such a reader does not see. Cursors are those of `journal`.
+    pub fn of(
+        registry: &Registry,
+        journal: u32,
+        audience: Audience,
+        committed: &Committed,
+    ) -> Option<ShownChange> {
+        let partner = registry.by_no(committed.change.partner)?;
+        let mut text = Vec::with_capacity(512);
+        let kind = render::change(&mut text, committed, (partner.name.as_str(), audience), journal)?;
+        Some(ShownChange { kind, partner, text })
+    }
+
+    /// Names the change's asset in place of a line that some clients could not take.
+    pub fn fit_a_line(&mut self, journal: u32, committed: &Committed) {
+        if self.text.len() <= LINE_BYTES_MAX {
+            return;
+        }
+        if let Some(id) = changed_asset(committed) {
+            self.text.clear();
+            let named = (self.kind, self.partner.name.as_str(), id);
+            render::change_reference(&mut self.text, committed, named, journal);
+        }
+    }
+}
+
+/// The asset that a change is of.
+pub fn changed_asset(committed: &Committed) -> Option<&AssetId> {
+    match &committed.change.kind {
+        ChangeKind::Asset(change) => Some(&change.id),
+        ChangeKind::Price(change) => Some(&change.id),
+        ChangeKind::Record(_) => None,
+    }
 }
 
 /// Writes one server-sent event.

@@ -2,7 +2,7 @@
 
 use super::rows::ChangesPage;
 use crate::codec::log::Changes;
-use crate::domain::{Committed, Seq};
+use crate::domain::{Committed, PartnerNo, Seq};
 use crate::store::shared::Shared;
 use crate::store::tables::{log, meta};
 use crate::store::{ReadError, StoreError};
@@ -11,9 +11,20 @@ use redb::ReadOnlyTable;
 /// A page ends when its changes take this many bytes of the log, unless the caller wants less.
 pub const PAGE_BYTES: usize = 4 << 20;
 
+/// Whose changes are read, and how many: a page ends with the change that reaches either bound.
+#[derive(Clone, Copy)]
+pub struct PageSpan<'a> {
+    /// Changes that are given.
+    pub limit: usize,
+    /// Bytes of the log that are passed.
+    pub bytes_max: usize,
+    /// Others are passed over, and not looked into.
+    pub wanted: &'a dyn Fn(PartnerNo) -> bool,
+}
+
 /// Changes after `since`, as many as both bounds let through, one at least if there is any. Errs where the
 /// log has been trimmed beyond that point.
-pub fn page(shared: &Shared, since: Seq, limit: usize, bytes_max: usize) -> Result<ChangesPage, ReadError> {
+pub fn page(shared: &Shared, since: Seq, span: PageSpan<'_>) -> Result<ChangesPage, ReadError> {
     // what is on disk but not yet published is not shown: the overlay may not have it yet
     let durable = *shared.durable.borrow();
     let txn = shared.begin_read()?;
@@ -22,9 +33,9 @@ pub fn page(shared: &Shared, since: Seq, limit: usize, bytes_max: usize) -> Resu
         return Err(ReadError::Trimmed { oldest });
     }
     let mut page = ChangesPage { changes: Vec::new(), next: since };
-    if since < durable && limit > 0 {
+    if since < durable && span.limit > 0 {
         let table = txn.open_table(log::TABLE).map_err(StoreError::from)?;
-        fill(&table, &mut page, (limit, bytes_max), durable)?;
+        fill(&table, &mut page, span, durable)?;
     }
     Ok(page)
 }
@@ -32,7 +43,7 @@ pub fn page(shared: &Shared, since: Seq, limit: usize, bytes_max: usize) -> Resu
 fn fill(
     table: &ReadOnlyTable<u64, &'static [u8]>,
     page: &mut ChangesPage,
-    (limit, bytes_max): (usize, usize),
+    span: PageSpan<'_>,
     durable: Seq,
 ) -> Result<(), StoreError> {
     let wanted = page.next.0 + 1;
@@ -47,10 +58,10 @@ fn fill(
         let mut changes = Changes::new(record.value(), Seq(key.value())).map_err(&corrupt)?;
         changes.skip(skipped).map_err(&corrupt)?;
         let (start, committed_at) = (changes.position(), changes.head.committed_at);
-        while let Some((change, _)) = changes.read().map_err(&corrupt)? {
+        while let Some(change) = changes.read_of(span.wanted).map_err(&corrupt)? {
             page.next.0 += 1;
-            page.changes.push(Committed { seq: page.next, committed_at, change });
-            if page.changes.len() == limit || bytes + changes.position() - start >= bytes_max {
+            page.changes.extend(change.map(|change| Committed { seq: page.next, committed_at, change }));
+            if page.changes.len() == span.limit || bytes + changes.position() - start >= span.bytes_max {
                 return Ok(());
             }
         }

@@ -17,6 +17,7 @@ mod push;
 mod quotes;
 mod read;
 mod routes;
+mod slow;
 mod source_time;
 mod ties;
 mod tls;

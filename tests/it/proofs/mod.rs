@@ -14,5 +14,6 @@ mod keyed;
 mod kill;
 mod ledger;
 mod memory;
+mod stuck;
 mod supervision;
 mod surroundings;
