@@ -50,6 +50,9 @@ pub struct LoadArgs {
     /// Pairs of legs, sink and daemon; 0: one leg without a sink
     #[arg(long, default_value_t = 5)]
     pairs: u32,
+    /// In place of the sink: pairs of the daemon alone, and with so many idle change streams open
+    #[arg(long, default_value_t = 0, value_name = "STREAMS")]
+    idle_streams: usize,
     /// Read back at most so many acknowledged prices (default: all; 0: none)
     #[arg(long)]
     verify: Option<u64>,
@@ -107,6 +110,7 @@ impl LoadArgs {
             assets: self.assets,
             load_assets: self.load_assets,
             pairs: self.pairs,
+            idle_streams: self.idle_streams,
             verify: self.verify,
             seed: self.seed,
             say: |line| eprintln!("{line}"),

@@ -44,6 +44,11 @@ impl Crew {
         Crew { side, target, members }
     }
 
+    /// What the next legs are counted as.
+    pub fn stand_for(&mut self, side: Side) {
+        self.side = side;
+    }
+
     /// Connects, pushes until the leg is over, and says what came of it. All of it runs on `client`.
     pub async fn leg(&mut self, plan: &LoadPlan, client: &Handle, pair: u32) -> Result<Leg, LoadError> {
         let address = self.target.address;

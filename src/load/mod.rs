@@ -35,6 +35,7 @@ use crew::Crew;
 use plan::Target;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use wire::IdleStreams;
 
 /// Carries the plan out. Mismatches found by the verification are in the report, not an error.
 pub async fn run(plan: &LoadPlan) -> Result<LoadReport, LoadError> {
@@ -60,6 +61,8 @@ pub async fn run(plan: &LoadPlan) -> Result<LoadReport, LoadError> {
         rate: plan.rate,
         loaded,
         ratio: if plan.rate.is_none() { report::ratio(&legs) } else { None },
+        idle_streams: plan.idle_streams,
+        p99_ratio: report::p99_ratio(&legs),
         legs,
         verification,
     })
@@ -74,6 +77,9 @@ async fn measure(
     if plan.until == Until::Elapsed(Duration::ZERO) {
         return Ok(Vec::new());
     }
+    if plan.idle_streams > 0 {
+        return beside_streams(plan, client, target, daemon).await;
+    }
     if plan.pairs == 0 {
         return Ok(vec![daemon.leg(plan, client.handle(), 1).await?]);
     }
@@ -84,6 +90,25 @@ async fn measure(
     for pair in 1..=plan.pairs {
         legs.push(sink_crew.leg(plan, client.handle(), pair).await?);
         legs.push(daemon.leg(plan, client.handle(), pair).await?);
+    }
+    Ok(legs)
+}
+
+/// Pairs of legs, without change streams and with them.
+async fn beside_streams(
+    plan: &LoadPlan,
+    client: &Client,
+    target: &Target,
+    daemon: &mut Crew,
+) -> Result<Vec<Leg>, LoadError> {
+    let mut legs = Vec::new();
+    for pair in 1..=plan.pairs.max(1) {
+        daemon.stand_for(Side::Daemon);
+        legs.push(daemon.leg(plan, client.handle(), pair).await?);
+        let streams = IdleStreams::open(target, plan.idle_streams).await.map_err(LoadError::Connect)?;
+        daemon.stand_for(Side::Streams);
+        legs.push(daemon.leg(plan, client.handle(), pair).await?);
+        drop(streams);
     }
     Ok(legs)
 }

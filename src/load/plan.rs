@@ -61,6 +61,9 @@ pub struct LoadPlan {
     pub load_assets: bool,
     /// Pairs of legs; 0: one leg against the daemon, without a sink.
     pub pairs: u32,
+    /// In place of the sink: each pair is the daemon alone, and with so many change streams open to which
+    /// nothing is told.
+    pub idle_streams: usize,
     /// How many of the acknowledged prices are read back; `None`: all.
     pub verify: Option<u64>,
     /// Which assets and amounts are drawn.

@@ -18,6 +18,8 @@ pub enum Side {
     Sink,
     /// Tidegate.
     Daemon,
+    /// Tidegate, with change streams open to which nothing is told.
+    Streams,
 }
 
 impl Side {
@@ -26,6 +28,7 @@ impl Side {
         match self {
             Side::Sink => "sink",
             Side::Daemon => "daemon",
+            Side::Streams => "streams",
         }
     }
 }
@@ -104,7 +107,7 @@ impl Leg {
     }
 }
 
-/// The daemon's requests per second as a share of the sink's, pair by pair.
+/// A figure of one side as a share of the other's, pair by pair.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Ratio {
     /// Of all pairs.
@@ -165,6 +168,10 @@ pub struct LoadReport {
     pub legs: Vec<Leg>,
     /// `None` without a sink, and with a fixed rate, which both keep.
     pub ratio: Option<Ratio>,
+    /// Change streams that were open in every second leg.
+    pub idle_streams: usize,
+    /// The p99 with those streams as a share of the one without, pair by pair.
+    pub p99_ratio: Option<Ratio>,
     /// What reading back has shown; `None`: it was not asked for.
     pub verification: Option<Verification>,
 }
@@ -181,13 +188,20 @@ impl LoadReport {
     }
 }
 
-/// Of legs that come in pairs, sink and daemon.
+/// The daemon's requests per second as a share of the sink's.
 pub(super) fn ratio(legs: &[Leg]) -> Option<Ratio> {
-    let of = |side: Side| legs.iter().filter(move |leg| leg.side == side);
-    let pairs = of(Side::Sink).zip(of(Side::Daemon));
-    let pairs = pairs.filter(|(sink, _)| sink.requests_per_second > 0.0);
-    let ratios: Vec<f64> =
-        pairs.map(|(sink, daemon)| daemon.requests_per_second / sink.requests_per_second).collect();
+    of_pairs(legs, (Side::Sink, Side::Daemon), |leg| leg.requests_per_second)
+}
+
+/// The p99 with streams as a share of the one without.
+pub(super) fn p99_ratio(legs: &[Leg]) -> Option<Ratio> {
+    of_pairs(legs, (Side::Daemon, Side::Streams), |leg| leg.p99_ms)
+}
+
+fn of_pairs(legs: &[Leg], (one, other): (Side, Side), figure: impl Fn(&Leg) -> f64) -> Option<Ratio> {
+    let of = |side: Side| legs.iter().filter(move |leg| leg.side == side).map(&figure);
+    let pairs = of(one).zip(of(other)).filter(|(one, _)| *one > 0.0);
+    let ratios: Vec<f64> = pairs.map(|(one, other)| other / one).collect();
     let lowest = ratios.iter().copied().reduce(f64::min)?;
     let highest = ratios.iter().copied().reduce(f64::max)?;
     Some(Ratio { median: median(ratios)?, lowest, highest })
@@ -216,6 +230,13 @@ impl Display for LoadReport {
             let Ratio { median, lowest, highest } = ratio;
             writeln!(f, "daemon / sink: {median:.3} median of pairs ({lowest:.3} to {highest:.3})")?;
         }
+        if let Some(Ratio { median, lowest, highest }) = self.p99_ratio {
+            let streams = self.idle_streams;
+            writeln!(
+                f,
+                "p99 with {streams} idle streams / without: {median:.3} median of pairs ({lowest:.3} to {highest:.3})"
+            )?;
+        }
         match &self.verification {
             Some(verification) => verification.fmt(f),
             None => Ok(()),
@@ -237,7 +258,7 @@ impl LoadReport {
         for leg in &self.legs {
             row(f, &format!("{} {}", leg.side.name(), leg.pair), |figure| figure(leg))?;
         }
-        for side in [Side::Sink, Side::Daemon] {
+        for side in [Side::Sink, Side::Daemon, Side::Streams] {
             if self.legs.iter().filter(|leg| leg.side == side).count() > 1 {
                 let median = |figure: fn(&Leg) -> f64| self.median(side, figure).unwrap_or_default();
                 row(f, &format!("{} med", side.name()), median)?;

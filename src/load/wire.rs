@@ -4,6 +4,7 @@
 //! by its status); chunked replies are refused. This is no client for strangers' servers: it
 //! measures our own, and everything that is not measured goes through reqwest.
 
+use super::plan::Target;
 use std::io;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -80,6 +81,46 @@ impl Connection {
         match self.stream.read(&mut self.buffer[filled..]).await? {
             0 => Err(WireError::Io(io::ErrorKind::UnexpectedEof.into())),
             read => Ok(read),
+        }
+    }
+}
+
+/// Change streams that are open, and that nothing pushed here concerns; closed when this is dropped.
+#[derive(Debug)]
+pub struct IdleStreams(Vec<TcpStream>);
+
+impl IdleStreams {
+    /// Opens so many, each once the one before follows.
+    pub async fn open(target: &Target, count: usize) -> io::Result<IdleStreams> {
+        let request = format!(
+            "GET /api/changes?since=now&type=asset.deleted HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
+             accept: text/event-stream\r\n\r\n",
+            target.host, target.key
+        );
+        let mut streams = IdleStreams(Vec::with_capacity(count));
+        for _ in 0..count {
+            let mut stream = TcpStream::connect(target.address).await?;
+            stream.write_all(request.as_bytes()).await?;
+            streams.0.push(following(stream).await?);
+        }
+        Ok(streams)
+    }
+}
+
+/// Reads the first words of a stream, which come once it follows.
+async fn following(mut stream: TcpStream) -> io::Result<TcpStream> {
+    let mut head = Vec::new();
+    loop {
+        if stream.read_buf(&mut head).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let text = String::from_utf8_lossy(&head);
+        if text.contains("\"end\"") || !text.starts_with("HTTP/1.1 200") {
+            let why = "the daemon opens no more streams: four times as many streams_max, and connections_max, are needed";
+            return Err(io::Error::other(why));
+        }
+        if text.contains("retry:") {
+            return Ok(stream);
         }
     }
 }

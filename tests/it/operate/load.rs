@@ -1,6 +1,7 @@
 //! The load program against servers of our own: one that keeps its word, one that forgets, and
 //! sinks that are fast or slow. Everything ends by counts, nothing waits for a time to pass.
 
+use crate::support::house::House;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -15,7 +16,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tidegate::clock::sleep;
+use tidegate::clock::{Clock, sleep};
 use tidegate::load::{self, LoadPlan, LoadReport, Mode, Side, Sink, Until};
 use tokio::net::TcpListener;
 
@@ -138,6 +139,7 @@ fn plan(url: &str) -> LoadPlan {
         assets: 50,
         load_assets: false,
         pairs: 0,
+        idle_streams: 0,
         verify: None,
         seed: 11,
         say: |_| {},
@@ -265,4 +267,20 @@ async fn a_plan_that_measures_nothing_is_refused() {
         spoil(&mut spoilt);
         assert!(matches!(load::run(&spoilt).await, Err(load::LoadError::Plan(_))), "{spoilt:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn legs_beside_idle_streams_alternate_with_legs_without() {
+    let house = House::with(&["acme"], Clock::system()).await;
+    let url = format!("http://{}", house.daemon().address());
+    let key = crate::support::house::key("acme");
+    let until = Until::Requests(40);
+    let load =
+        LoadPlan { key, idle_streams: 3, pairs: 2, load_assets: true, until, verify: None, ..plan(&url) };
+    let report = run(load).await;
+    let sides: Vec<Side> = report.legs.iter().map(|leg| leg.side).collect();
+    assert_eq!(sides, [Side::Daemon, Side::Streams].repeat(2));
+    assert!(report.p99_ratio.is_some() && report.verified(), "{report}");
+    assert!(report.legs.iter().all(|leg| leg.errors() == 0), "{report}");
+    house.stop().await;
 }
