@@ -1,7 +1,7 @@
 //! The numbers of partners: given once, and never to another.
 
 use crate::actors::partner::record;
-use crate::domain::{ChangeKind, PartnerName, PartnerNo, PartnerNumber};
+use crate::domain::{ChangeKind, PartnerName, PartnerNo, PartnerNumber, PartnerStanding};
 use crate::store::{ReadError, Reader};
 use std::collections::HashMap;
 
@@ -10,9 +10,10 @@ pub const NUMBERS: PartnerNo = PartnerNo(0);
 /// Records read at once.
 const PAGE: usize = 1_000;
 
-/// The change that records a partner's number; with `is_purged`, that nothing else is left of it.
-pub fn number_record(name: &PartnerName, no: PartnerNo, is_purged: bool) -> ChangeKind {
-    record::put(name, &PartnerNumber { no, is_purged })
+/// The change that records a partner's number, and says where it stands: who follows the changes is told
+/// so by it.
+pub fn number_record(name: &PartnerName, no: PartnerNo, standing: PartnerStanding) -> ChangeKind {
+    record::put(name, &PartnerNumber { no, standing })
 }
 
 /// The numbers given so far, by the names of their partners. Errs where any of them cannot be read:

@@ -15,7 +15,7 @@ use super::partner::record;
 use crate::codec::records::Record;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, FeedState, Lane, Micros, Origin, PartnerName,
-    PartnerNo, RecordKind, Slot, Stamp, WriteSet,
+    PartnerNo, PartnerStanding, RecordKind, Slot, Stamp, WriteSet,
 };
 use crate::store::{ReadError, Reader};
 
@@ -159,7 +159,7 @@ impl<'a> Purge<'a> {
     fn last(&self) -> Vec<WriteSet> {
         let own = self.feed_state(FeedState { history_floor: Some(self.floor), ..FeedState::default() });
         let mut numbers = WriteSet::new(NUMBERS);
-        numbers.changes.push(number_record(self.name, self.no, true));
+        numbers.changes.push(number_record(self.name, self.no, PartnerStanding::Purged));
         vec![own, numbers]
     }
 }
@@ -233,7 +233,7 @@ mod tests {
         }
         assert_eq!(reader.record::<RecordedPushes>(NO, &()).unwrap(), None, "it would be counted again");
         let numbers = crate::actors::numbers::partner_numbers(&reader).unwrap();
-        assert_eq!(numbers[&name], PartnerNumber { no: NO, is_purged: true });
+        assert_eq!(numbers[&name], PartnerNumber { no: NO, standing: PartnerStanding::Purged });
     }
 
     #[test]

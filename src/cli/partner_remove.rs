@@ -65,7 +65,7 @@ impl Remove {
     fn purge(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let settings = config::load(&self.config.directory).map_err(|faults| anyhow::anyhow!("{faults}"))?;
         let opened = open(&settings)?;
-        let known = partner_numbers(&opened.reader)?.remove(&self.name).filter(|known| !known.is_purged);
+        let known = partner_numbers(&opened.reader)?.remove(&self.name).filter(|known| !known.is_purged());
         let Some(PartnerNumber { no, .. }) = known else {
             bail!("nothing is kept of a partner {}", self.name);
         };

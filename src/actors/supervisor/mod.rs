@@ -17,7 +17,7 @@ use crate::actors::registry::entry::PartnerEntry;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::config::PartnerSettings;
-use crate::domain::{PartnerName, PartnerNo, PartnerNumber, WriteSet};
+use crate::domain::{PartnerName, PartnerNo, PartnerNumber, PartnerStanding, WriteSet};
 use crate::rules::restart::{Restart, RestartBudget};
 use crate::telemetry::Metrics;
 use message::SupervisorMessage;
@@ -96,7 +96,7 @@ impl Actor for Supervisor {
             }
             SupervisorMessage::StartAgain { partner } => state.start_again(&partner, &myself),
             SupervisorMessage::StartEnded { partner } => state.start_ended(&partner, &myself),
-            SupervisorMessage::Retired { partner } => state.settle((ConfigureStep::Stop, partner)),
+            SupervisorMessage::Retired { partner } => state.retired(partner).await,
             SupervisorMessage::Drain { reply } => {
                 state.drain().await;
                 let _ = reply.send(());
@@ -146,6 +146,9 @@ impl SupervisorState {
                 self.start(&entry, false, myself);
                 steps.insert((ConfigureStep::Start, entry.name.clone()));
             }
+        }
+        if let Err(error) = self.tell_removed(&numbers).await {
+            return drop(reply.send(Err(error)));
         }
         self.waiting.push(Waiting { steps, reply });
         self.answer_settled();
@@ -197,9 +200,10 @@ impl SupervisorState {
             }
         }
         // of a purged one too: who follows the changes must learn of its deletes under its name
-        for (name, &PartnerNumber { no, is_purged }) in numbers {
+        for (name, number) in numbers {
+            let (no, reader) = (number.no, &self.shared.reader);
             if !wanted.contains(name) && self.registry.by_no(no).is_none() {
-                let entry = PartnerEntry::removed(no, name.clone(), self.shared.reader.clone(), is_purged);
+                let entry = PartnerEntry::removed(no, name.clone(), reader.clone(), number.is_purged());
                 self.registry.insert(Arc::new(entry));
             }
         }
@@ -216,22 +220,55 @@ impl SupervisorState {
         let mut next = numbers.values().map(|given| given.no.0).max().unwrap_or(0) + 1;
         let mut set = WriteSet::new(NUMBERS);
         for partner in partners {
-            let no = match numbers.get(&partner.name) {
-                Some(PartnerNumber { is_purged: false, .. }) => continue,
-                // it comes back after a purge, under its old number
-                Some(PartnerNumber { no, is_purged: true }) => *no,
+            let number = match numbers.get(&partner.name) {
+                Some(number) if number.standing.is_configured() => continue,
+                // it comes back under its old number
+                Some(&PartnerNumber { no, .. }) => PartnerNumber { no, standing: PartnerStanding::Restored },
                 None => {
                     next += 1;
-                    PartnerNo(next - 1)
+                    PartnerNumber::new(PartnerNo(next - 1))
                 }
             };
-            numbers.insert(partner.name.clone(), PartnerNumber { no, is_purged: false });
-            set.changes.push(number_record(&partner.name, no, false));
+            numbers.insert(partner.name.clone(), number);
+            set.changes.push(number_record(&partner.name, number.no, number.standing));
         }
         if !set.changes.is_empty() {
             self.shared.storage.commit_and_wait(set).await.map_err(|_| ConfigureError::Storage)?;
         }
         Ok(numbers)
+    }
+
+    /// Has followers of the changes learn of partners that are no longer configured, once nothing more of
+    /// them can be committed: those whose actors still run are told of when these have stopped.
+    async fn tell_removed(
+        &self,
+        numbers: &HashMap<PartnerName, PartnerNumber>,
+    ) -> Result<(), ConfigureError> {
+        let mut set = WriteSet::new(NUMBERS);
+        for (name, number) in numbers.iter().filter(|(_, number)| number.standing.is_configured()) {
+            let is_removed = self.registry.by_no(number.no).is_some_and(|entry| entry.is_removed());
+            if is_removed && !self.leaving.contains_key(name) && !self.starting.contains_key(name) {
+                set.changes.push(number_record(name, number.no, PartnerStanding::Removed));
+            }
+        }
+        if !set.changes.is_empty() {
+            self.shared.storage.commit_and_wait(set).await.map_err(|_| ConfigureError::Storage)?;
+        }
+        Ok(())
+    }
+
+    /// Its actor has stopped: nothing more of it can be committed, unless it has been restored meanwhile.
+    async fn retired(&mut self, name: PartnerName) {
+        self.leaving.remove(&name);
+        let told = match partner_numbers(&self.shared.reader) {
+            Ok(numbers) => self.tell_removed(&numbers).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = told {
+            // the next configuration or start tells it
+            tracing::error!(partner = %name, %error, "a removed partner is not told of");
+        }
+        self.settle((ConfigureStep::Stop, name));
     }
 
     /// Begins a start, unless one is under way; `is_restart`: after a death or a start that failed.

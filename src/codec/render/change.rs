@@ -4,12 +4,23 @@ use super::asset::{member, shown_members};
 use super::write::{at, name, text};
 use crate::codec::cursor;
 use crate::codec::json;
+use crate::codec::records::Record;
 use crate::codec::segment;
-use crate::domain::{AssetChange, AssetEvent, AssetId, ChangeKind, Committed, Micros, Origin, PriceChange};
+use crate::domain::{
+    AssetChange, AssetEvent, AssetId, Change, ChangeKind, Committed, Micros, Origin, PartnerNo,
+    PartnerNumber, PartnerStanding, PriceChange, RecordChange, RecordKind,
+};
 use crate::rules::price::reading::{self, PriceState, Shown};
 
 /// Every type of change that readers see.
-pub const CHANGE_TYPES: [&str; 4] = ["asset.created", "asset.updated", "asset.deleted", "price.updated"];
+pub const CHANGE_TYPES: [&str; 6] = [
+    "asset.created",
+    "asset.updated",
+    "asset.deleted",
+    "price.updated",
+    "partner.removed",
+    "partner.restored",
+];
 
 /// Appends `{"cursor", "type", "partner", "id", "committed_at", "source_time", "set", "removed",
 /// "price"?}`, and gives the type, for the event's name; `None` and nothing written for what is internal.
@@ -50,8 +61,48 @@ pub fn change(
             Some(kind)
         }
         ChangeKind::Price(change) if change.visible => price(out, committed, partner, journal, change),
-        ChangeKind::Price(_) | ChangeKind::Record(_) => None,
+        ChangeKind::Price(_) => None,
+        ChangeKind::Record(record) => standing(out, committed, partner, journal, record),
     }
+}
+
+/// Whose change it is, as readers see it: what is said of a partner itself is kept with the numbers of all.
+pub fn subject(committed: &Committed) -> PartnerNo {
+    let Change { partner, kind } = &committed.change;
+    let ChangeKind::Record(record) = kind else { return *partner };
+    number(record).map_or(*partner, |number| number.no)
+}
+
+fn number(record: &RecordChange) -> Option<PartnerNumber> {
+    let value = record.value.as_ref().filter(|_| record.kind == RecordKind::Partner)?;
+    PartnerNumber::decode(value).ok()
+}
+
+/// `{"cursor", "type", "partner", "committed_at", "purged"?}`: the partner is configured no longer, or again.
+fn standing(
+    out: &mut Vec<u8>,
+    committed: &Committed,
+    partner: &str,
+    journal: u32,
+    record: &RecordChange,
+) -> Option<&'static str> {
+    let standing = number(record)?.standing;
+    let kind = match standing {
+        PartnerStanding::Known => return None,
+        PartnerStanding::Removed | PartnerStanding::Purged => "partner.removed",
+        PartnerStanding::Restored => "partner.restored",
+    };
+    out.push(b'{');
+    text(out, "cursor", &cursor::encode(journal, committed.seq));
+    text(out, "type", kind);
+    text(out, "partner", partner);
+    at(out, "committed_at", Some(committed.committed_at));
+    if standing == PartnerStanding::Purged {
+        name(out, "purged");
+        out.extend_from_slice(b"true");
+    }
+    out.push(b'}');
+    Some(kind)
 }
 
 /// Appends a change without what it set, but with the path of the asset, as `reference`: for those who
@@ -159,9 +210,9 @@ fn price(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::records::Encode;
     use crate::domain::{
-        AssetHead, Change, Currency, Decimal, Lane, Market, Member, Origin, PartnerNo, Quote, QuoteName,
-        RecordChange, RecordKind, Seq, Slot, Stamp,
+        AssetHead, Currency, Decimal, Lane, Market, Member, Quote, QuoteName, Seq, Slot, Stamp,
     };
 
     fn rendered(kind: ChangeKind) -> Option<(&'static str, String)> {
@@ -222,6 +273,33 @@ mod tests {
         let record = RecordChange { kind: RecordKind::Run, key: Box::new([]), value: None };
         assert_eq!(rendered(ChangeKind::Record(Box::new(record))), None);
         assert_eq!(rendered(price(false)), None);
+    }
+
+    #[test]
+    fn u16_what_is_said_of_a_partner_itself_is_shown_as_its_own() {
+        for (standing, end) in [
+            (
+                PartnerStanding::Removed,
+                r#"partner.removed","partner":"acme","committed_at":"1970-01-01T00:00:02.500000Z"}"#,
+            ),
+            (PartnerStanding::Purged, r#"02.500000Z","purged":true}"#),
+            (
+                PartnerStanding::Restored,
+                r#"partner.restored","partner":"acme","committed_at":"1970-01-01T00:00:02.500000Z"}"#,
+            ),
+        ] {
+            let value = PartnerNumber { no: PartnerNo(7), standing }.encode();
+            let record =
+                RecordChange { kind: RecordKind::Partner, key: (*b"acme").into(), value: Some(value) };
+            let kind = ChangeKind::Record(Box::new(record));
+            let (_, text) = rendered(kind.clone()).unwrap();
+            assert!(text.ends_with(end), "{text}");
+            let change = Change { partner: PartnerNo(0), kind };
+            assert_eq!(subject(&Committed { seq: Seq(9), committed_at: Micros(0), change }), PartnerNo(7));
+        }
+        let value = PartnerNumber::new(PartnerNo(7)).encode();
+        let record = RecordChange { kind: RecordKind::Partner, key: (*b"acme").into(), value: Some(value) };
+        assert_eq!(rendered(ChangeKind::Record(Box::new(record))), None, "a new partner has nothing yet");
     }
 
     fn price(visible: bool) -> ChangeKind {

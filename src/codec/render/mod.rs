@@ -13,7 +13,7 @@ mod sse;
 mod write;
 
 pub use asset::{AssetView, PriceView, asset, heartbeat, price};
-pub use change::{Audience, CHANGE_TYPES, change, change_reference};
+pub use change::{Audience, CHANGE_TYPES, change, change_reference, subject};
 pub use explain::{DamagedPart, ExplainView, explain, short_hash};
 pub use preview::{DocumentPreview, PreviewedEffect, PreviewedPrice, PreviewedRecord};
 pub use reply::{Reply, ReplyStyle, push_reply};

@@ -17,7 +17,7 @@ pub use delivery::{DeliveredItems, DeliveryAge, DeliveryKey, DeliveryRecord, Mis
 pub use feed::{FeedState, RecordedPushes, SetBack};
 pub use kind::{RecordChange, RecordKind};
 pub use lost::{LostPart, LostWrite};
-pub use partner::PartnerNumber;
+pub use partner::{PartnerNumber, PartnerStanding};
 pub use plan::{IdsInHead, InlineIds, Plan, PlanPage, PlanPageKey, PlanState, SAMPLE_IDS};
 pub use quarantine::{HookItem, QuarantineRow, RefusedKind, RefusedOrigin, RowAbove, ValueAbove};
 pub use run::{RecordFault, RunCounts, RunId, RunReport, RunStatus};

@@ -1,4 +1,4 @@
-//! The number that a partner was given.
+//! The number that a partner was given, and what was last said of the partner itself.
 
 use crate::domain::PartnerNo;
 
@@ -7,6 +7,38 @@ use crate::domain::PartnerNo;
 pub struct PartnerNumber {
     /// The number under which all that the partner has is stored.
     pub no: PartnerNo,
-    /// Whether all that it had has been taken away (`partner remove --purge`).
-    pub is_purged: bool,
+    /// Whether it is configured.
+    pub standing: PartnerStanding,
+}
+
+/// Whether a partner is configured, as followers of the changes were last told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartnerStanding {
+    /// It has been since it was first named: nobody was told anything.
+    Known,
+    /// It is no longer: what it has stays, and does not move any more.
+    Removed,
+    /// All that it had has been taken away (`partner remove --purge`).
+    Purged,
+    /// It is again.
+    Restored,
+}
+
+impl PartnerStanding {
+    /// Whether it is configured.
+    pub fn is_configured(self) -> bool {
+        matches!(self, PartnerStanding::Known | PartnerStanding::Restored)
+    }
+}
+
+impl PartnerNumber {
+    /// Of a partner that has just been given its number.
+    pub fn new(no: PartnerNo) -> PartnerNumber {
+        PartnerNumber { no, standing: PartnerStanding::Known }
+    }
+
+    /// Whether nothing is left of it.
+    pub fn is_purged(self) -> bool {
+        self.standing == PartnerStanding::Purged
+    }
 }

@@ -4,7 +4,7 @@ use super::form::{ChangeForm, LastPrices, add_asset};
 use crate::actors::Registry;
 use crate::clock::Clock;
 use crate::codec::cursor;
-use crate::codec::render::{Audience, CHANGE_TYPES};
+use crate::codec::render::{Audience, CHANGE_TYPES, subject};
 use crate::domain::{Committed, Micros, Seq};
 use crate::http::reply::Fault;
 use crate::http::reply::view::{self, Scene, ShownChange};
@@ -230,7 +230,7 @@ impl Window {
 
     /// Whether the change is one that this reader sees.
     fn show(&self, out: &mut Vec<u8>, committed: &Committed, style: Style) -> Result<bool, Fault> {
-        if !self.interest.includes(committed.change.partner) {
+        if !self.interest.includes(subject(committed)) {
             return Ok(false);
         }
         // by the life that committed it, so that a change has one cursor for ever

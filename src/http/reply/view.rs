@@ -118,7 +118,7 @@ impl ShownChange {
         audience: Audience,
         committed: &Committed,
     ) -> Option<ShownChange> {
-        let partner = registry.by_no(committed.change.partner)?;
+        let partner = registry.by_no(render::subject(committed))?;
         let mut text = Vec::with_capacity(512);
         let kind = render::change(&mut text, committed, (partner.name.as_str(), audience), journal)?;
         Some(ShownChange { kind, partner, text })

@@ -122,6 +122,11 @@ impl Renderer<'_> {
     }
 
     fn render(&self, out: &mut Vec<u8>, entries: &mut Vec<Entry>, committed: &Committed) {
+        // most of what is committed are prices: those that nobody shows cost no more than to be passed
+        let is_price = matches!(committed.change.kind, ChangeKind::Price(_));
+        if is_price && self.cover.types(committed.change.partner) & type_bit("price.updated") == 0 {
+            return;
+        }
         // what an operator hides, its partner still sees: all else is the same for everybody
         let differs = matches!(&committed.change.kind, ChangeKind::Asset(change) if change.head.hidden);
         let audiences: &[Option<Audience>] =

@@ -35,50 +35,55 @@ pub fn type_bit(kind: &str) -> u8 {
     CHANGE_TYPES.iter().position(|known| *known == kind).map_or(0, |place| 1 << place)
 }
 
-/// Whose changes are read and rendered: those that any open stream shows.
+/// Whose changes are read, and which are rendered: those that any open stream shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cover {
-    of_all: usize,
-    by_partner: BTreeMap<PartnerNo, usize>,
+    of_all: Counts,
+    by_partner: BTreeMap<PartnerNo, Counts>,
+}
+
+/// Streams, by the types that they show.
+type Counts = [usize; CHANGE_TYPES.len()];
+
+fn types_of(counts: &Counts) -> u8 {
+    counts.iter().enumerate().fold(0, |types, (place, count)| types | u8::from(*count > 0) << place)
 }
 
 impl Cover {
     /// A stream opens.
     pub fn add(&mut self, interest: &Interest) {
-        match &interest.partners {
-            None => self.of_all += 1,
-            Some(partners) => {
-                partners.iter().for_each(|no| *self.by_partner.entry(*no).or_default() += 1);
-            }
-        }
+        self.change(interest, |count| *count += 1);
     }
 
     /// One of those that were added ends.
     pub fn remove(&mut self, interest: &Interest) {
-        let Some(partners) = &interest.partners else {
-            self.of_all -= 1;
-            return;
+        self.change(interest, |count| *count -= 1);
+        self.by_partner.retain(|_, counts| types_of(counts) != 0);
+    }
+
+    fn change(&mut self, interest: &Interest, by: impl Fn(&mut usize)) {
+        let change = |counts: &mut Counts| {
+            let wanted = counts.iter_mut().enumerate().filter(|(place, _)| interest.types >> place & 1 == 1);
+            wanted.for_each(|(_, count)| by(count));
         };
-        for no in partners {
-            if let Some(count) = self.by_partner.get_mut(no) {
-                *count -= 1;
-                if *count == 0 {
-                    self.by_partner.remove(no);
-                }
+        match &interest.partners {
+            None => change(&mut self.of_all),
+            Some(partners) => {
+                partners.iter().for_each(|no| change(self.by_partner.entry(*no).or_default()));
             }
         }
     }
 
-    /// Whether this partner's changes are rendered.
-    pub fn has(&self, partner: PartnerNo) -> bool {
-        self.of_all > 0 || self.by_partner.contains_key(&partner)
+    /// The types of this partner's changes that are rendered, a bit for each.
+    pub fn types(&self, partner: PartnerNo) -> u8 {
+        types_of(&self.of_all) | self.by_partner.get(&partner).map_or(0, types_of)
     }
 
     /// Whether all is rendered that such a stream shows.
     pub fn suffices_for(&self, interest: &Interest) -> bool {
         match &interest.partners {
-            None => self.of_all > 0,
-            Some(partners) => partners.iter().all(|no| self.has(*no)),
+            None => types_of(&self.of_all) & interest.types == interest.types,
+            Some(partners) => partners.iter().all(|no| self.types(*no) & interest.types == interest.types),
         }
     }
 }

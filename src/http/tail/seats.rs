@@ -169,7 +169,7 @@ impl Tail {
 
     fn read(&self, at: Seq, cover: &Arc<Cover>) -> Result<Vec<RenderedBlock>, ReadError> {
         // what is said of partners themselves is kept with their numbers
-        let wanted = |no: PartnerNo| cover.has(no) || no == NUMBERS;
+        let wanted = |no: PartnerNo| cover.types(no) != 0 || no == NUMBERS;
         let span = PageSpan { limit: CHANGES_MAX, bytes_max: READ_BYTES_MAX, wanted: &wanted };
         let page = self.reader.changes_of(at, span)?;
         let renderer = Renderer { reader: &self.reader, registry: &self.registry, cover };

@@ -105,7 +105,8 @@ async fn pages_lead_from_the_first_change_to_the_last() {
             "u15: {refused}"
         );
         let detail = refused["detail"].as_str().unwrap();
-        let known = "`type` is one of: asset.created, asset.updated, asset.deleted, price.updated";
+        let known = "`type` is one of: asset.created, asset.updated, asset.deleted, price.updated, \
+                     partner.removed, partner.restored";
         assert_eq!(detail, known, "{refused}");
     }
     let (_, now) = house.get("acme", "/api/changes?since=now").await;

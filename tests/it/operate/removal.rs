@@ -66,6 +66,64 @@ async fn a_removed_partner_s_feed_stops_its_key_is_refused_and_its_assets_stay_m
     house.stop().await;
 }
 
+/// What has been said of partners themselves since.
+async fn standings(house: &House, query: &str) -> Vec<(String, String)> {
+    let path = format!("/api/changes?limit=1000&type=partner.removed&type=partner.restored{query}");
+    let (_, page) = answer(house.read(&path)).await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let items = page["items"].as_array().unwrap().iter();
+    let items = items.map(|item| {
+        assert!(item["cursor"].is_string() && item["committed_at"].is_string(), "{item}");
+        (text(&item["type"]), text(&item["partner"]))
+    });
+    items.collect()
+}
+
+#[tokio::test]
+async fn u16_followers_are_told_of_a_removed_partner_after_its_last_change_and_when_it_is_back() {
+    let said = |words: &[&str]| {
+        words.iter().map(|word| (format!("partner.{word}"), "acme".to_owned())).collect::<Vec<_>>()
+    };
+    let both = vec![partner("acme"), partner("beta")];
+    let mut house = House::start(both.clone(), Clock::manual(START)).await;
+    house.post("acme", "/api/assets", &json!({"id": "a", "name": "n"})).await;
+    let reconfigure = async |house: &mut House, partners| {
+        house.settings.partners = partners;
+        house.daemon().reconfigure(house.settings.clone()).await.unwrap();
+    };
+    assert_eq!(standings(&house, "").await, [], "whoever is new is not told of");
+    let stream = house.read("/api/changes?partner=acme&since=now").header("accept", "text/event-stream");
+    let mut stream = stream.send().await.unwrap();
+    reconfigure(&mut house, vec![partner("beta")]).await;
+    assert_eq!(standings(&house, "").await, said(&["removed"]), "once the reload is done");
+    assert_eq!(standings(&house, "&partner=acme").await, said(&["removed"]));
+    assert_eq!(standings(&house, "&partner=beta").await, []);
+    let mut text = String::new();
+    while !text.contains("event: partner.removed") {
+        let chunk =
+            tokio::time::timeout(crate::support::house::PATIENCE, stream.chunk()).await.expect("it is told");
+        text.push_str(std::str::from_utf8(&chunk.unwrap().expect("the stream is open")).unwrap());
+    }
+    let (_, page) = answer(house.read("/api/changes?full=true")).await;
+    let last = page["items"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["type"], "partner.removed", "after all that is its own: {page}");
+    assert_eq!((last.get("id"), last.get("asset")), (None, None), "it is of no asset");
+    reconfigure(&mut house, vec![partner("beta")]).await;
+    house.restart().await;
+    assert_eq!(standings(&house, "").await, said(&["removed"]), "once, whatever is done then");
+    reconfigure(&mut house, both.clone()).await;
+    assert_eq!(standings(&house, "").await, said(&["removed", "restored"]));
+    house.settings.partners = vec![partner("beta")];
+    house.restart().await;
+    assert_eq!(standings(&house, "").await, said(&["removed", "restored", "removed"]), "found at a start");
+    house.settings.partners = both;
+    house.restart().await;
+    house.restart().await;
+    assert_eq!(standings(&house, "").await, said(&["removed", "restored", "removed", "restored"]));
+    drop(stream);
+    house.stop().await;
+}
+
 fn tidegate(directory: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     command.arg("partner").args(arguments).arg("--config").arg(directory).output().unwrap()
@@ -138,6 +196,8 @@ async fn partner_remove_takes_the_file_and_purge_the_assets_once_the_daemon_has_
     let deletes =
         changes.iter().filter(|change| change["type"] == "asset.deleted" && change["partner"] == "acme");
     assert_eq!(deletes.count(), 699, "who follows the changes learns of each");
+    let last = changes.last().unwrap();
+    assert_eq!((&last["type"], &last["purged"]), (&json!("partner.removed"), &json!(true)), "u16");
     house.stop().await;
 
     write_partner(directory, "acme");

@@ -3,13 +3,14 @@
 //! export says.
 
 use super::followers::{House, SUPPLY, copy_files, put_back, settled};
-use crate::support::house::{key, wait_for};
+use crate::support::house::{READER, key, wait_for};
 use crate::support::packages;
 use crate::support::postgres::Postgres;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Child;
+use tidegate::config::KeyHash;
 
 /// A follower of the guide, and how its copy is read.
 struct Guide {
@@ -39,8 +40,12 @@ impl Drop for Copying {
 
 impl Guide {
     fn start(&self, house: &House) -> Copying {
+        self.start_as(house, &key("acme"))
+    }
+
+    fn start_as(&self, house: &House, key: &str) -> Copying {
         let mut python = packages::python().expect("it is there");
-        let script = python.arg(packages::script(self.script)).arg(house.relay.url("")).arg(key("acme"));
+        let script = python.arg(packages::script(self.script)).arg(house.relay.url("")).arg(key);
         Copying(script.arg(&self.place).spawn().unwrap())
     }
 
@@ -57,7 +62,11 @@ impl Guide {
     }
 
     async fn assert_equal(&self, house: &House) {
-        let (_, wanted) = house.export().await;
+        self.assert_equal_as(house, &key("acme")).await;
+    }
+
+    async fn assert_equal_as(&self, house: &House, key: &str) {
+        let (_, wanted) = house.export_as(key).await;
         wait_for("the copy to be the catalogue", async || (self.held() == wanted).then_some(())).await;
     }
 }
@@ -88,6 +97,52 @@ async fn stays_equal_through_it_all(place: &Path, guide: &Guide) {
     assert!(!supplied.is_empty() && supplied.iter().all(|text| text.contains(SUPPLY)), "{supplied:?}");
     drop(copying);
     house.stop();
+}
+
+/// A reader's copy, while the partner is taken out of the configuration and comes back.
+async fn learns_that_the_partner_is_removed(place: &Path, guide: &Guide) {
+    let add_reader = |directory: &Path| {
+        let file = directory.join("tidegate.toml");
+        let reader = format!("[[readers]]\nname = 'portal'\nkeys = ['{}']\n", KeyHash::of(READER));
+        std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + &reader).unwrap();
+    };
+    let mut house = House::start_with(place, add_reader).await;
+    house.push(40).await;
+    let copying = guide.start_as(&house, READER);
+    guide.assert_equal_as(&house, READER).await;
+    let file = place.join("partners/acme.toml");
+    let partner = std::fs::read(&file).unwrap();
+    for is_removed in [true, false] {
+        match is_removed {
+            true => std::fs::remove_file(&file).unwrap(),
+            false => std::fs::write(&file, &partner).unwrap(),
+        }
+        house.program().hang_up();
+        wait_for("the reload", async || {
+            let marks = house.export_as(READER).await.1;
+            let is_done = marks.values().all(|asset| (asset["partner_removed"] == true) == is_removed);
+            is_done.then_some(())
+        })
+        .await;
+        guide.assert_equal_as(&house, READER).await;
+    }
+    drop(copying);
+    house.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u16_the_copies_of_the_guide_learn_that_a_partner_is_removed_and_restored() {
+    if packages::python().is_none() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("copy.db").display().to_string();
+    let sqlite = Guide { script: "tools/copy_sqlite.py", place, reads: SQLITE };
+    learns_that_the_partner_is_removed(&directory.path().join("house"), &sqlite).await;
+    if let Some(postgres) = Postgres::start(directory.path()) {
+        let guide = Guide { script: "tools/copy_postgres.py", place: postgres.connection(), reads: POSTGRES };
+        learns_that_the_partner_is_removed(&directory.path().join("other"), &guide).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,9 +17,9 @@ TABLES = """
 """
 
 
-def export(db):
-    """Everything anew, and the cursor to follow from. What is cut off changes nothing."""
-    with api.get(f"{url}/api/export", stream=True, timeout=60) as answer:
+def export(db, partner=None):
+    """Everything anew, or all of one partner, and the cursor to follow from. What is cut off changes nothing."""
+    with api.get(f"{url}/api/export", params={"partner": partner}, stream=True, timeout=60) as answer:
         answer.raise_for_status()
         lines = answer.iter_lines()
         cursor = json.loads(next(lines))["cursor"]
@@ -29,7 +29,7 @@ def export(db):
                 copy.write_row((line.decode(),))
     if not db.execute("select 1 from line where body->>'type' = 'end'").fetchone():
         raise requests.ConnectionError("the export was cut off")
-    db.execute("delete from asset")
+    db.execute("delete from asset where %(of)s::text is null or partner = %(of)s", {"of": partner})
     db.execute("""insert into asset select a->>'partner', a->>'id', a
                   from (select body->'asset' as a from line where body->>'type' = 'asset') as given""")
     return cursor
@@ -47,6 +47,9 @@ def follow(db, cursor):
                   where c->'asset' is not null order by 1, 2, n desc
                   on conflict (partner, id) do update set body = excluded.body""", (answer.content.decode(),))
     db.execute("delete from asset where body::text = 'null'")
+    for change in answer.json()["items"]:
+        if change["type"] in ("partner.removed", "partner.restored"):  # a mark of all its assets
+            export(db, change["partner"])
     return answer.json()["next_cursor"]
 
 

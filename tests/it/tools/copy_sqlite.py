@@ -16,13 +16,13 @@ db.executescript("""
 """)
 
 
-def export():
-    """Everything anew, and the cursor to follow from. What is cut off changes nothing."""
-    with api.get(f"{url}/api/export", stream=True, timeout=60) as answer:
+def export(partner=None):
+    """Everything anew, or all of one partner, and the cursor to follow from. What is cut off changes nothing."""
+    with api.get(f"{url}/api/export", params={"partner": partner}, stream=True, timeout=60) as answer:
         answer.raise_for_status()
         lines = answer.iter_lines()
         cursor = json.loads(next(lines))["cursor"]
-        db.execute("delete from asset")
+        db.execute("delete from asset where ?1 is null or partner = ?1", (partner,))
         for line in lines:
             kind = json.loads(line)["type"]
             if kind == "asset":  # SQLite takes the asset out of the line: its numbers keep all their digits
@@ -43,6 +43,9 @@ def follow(cursor):
     db.execute("""insert or replace into asset select value->>'partner', value->>'id', value->'asset'
                   from json_each(?, '$.items') where value->'asset' is not null order by key""", (answer.content.decode(),))
     db.execute("delete from asset where body = 'null'")
+    for change in answer.json()["items"]:
+        if change["type"] in ("partner.removed", "partner.restored"):  # a mark of all its assets
+            export(change["partner"])
     return answer.json()["next_cursor"]
 
 

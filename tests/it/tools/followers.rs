@@ -106,7 +106,13 @@ pub(super) struct House {
 
 impl House {
     pub(super) async fn start(directory: &Path) -> House {
+        House::start_with(directory, |_| ()).await
+    }
+
+    /// With a configuration that the test adds to.
+    pub(super) async fn start_with(directory: &Path, add: impl FnOnce(&Path)) -> House {
         configure(directory, "acme");
+        add(directory);
         let program = Program::start(directory).await;
         let relay = Relay::start(program.address).await;
         let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
@@ -117,7 +123,7 @@ impl House {
         self.program.take().expect("it runs").kill();
     }
 
-    fn program(&self) -> &Program {
+    pub(super) fn program(&self) -> &Program {
         self.program.as_ref().expect("it runs")
     }
 
@@ -172,7 +178,12 @@ impl House {
 
     /// Its cursor, and the assets by id.
     pub(super) async fn export(&self) -> (String, BTreeMap<String, Value>) {
-        let request = self.client.get(self.program().url("/api/export")).bearer_auth(key("acme"));
+        self.export_as(&key("acme")).await
+    }
+
+    /// The same as the owner of this key sees it.
+    pub(super) async fn export_as(&self, key: &str) -> (String, BTreeMap<String, Value>) {
+        let request = self.client.get(self.program().url("/api/export")).bearer_auth(key);
         let text = request.send().await.unwrap().text().await.unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.last().unwrap()["type"], "end");
