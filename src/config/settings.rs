@@ -271,6 +271,8 @@ pub struct ServerSettings {
     pub shutdown_timeout: Duration,
     /// Change streams open at once.
     pub streams_max: usize,
+    /// Origins whose pages may read; none unless configured.
+    pub cors_origins: Vec<String>,
     /// What the kernel may hold for each connection whose client does not take it, before the daemon waits.
     pub send_buffer_bytes: usize,
 }

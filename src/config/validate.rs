@@ -29,6 +29,8 @@ const BYTES_PER_SECOND: RangeInclusive<u64> = KIB..=4 * GIB;
 const BURST: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
 /// Items of a list of words: more would be a mistake, not a configuration.
 const WORDS_MAX: usize = 1_000;
+/// Sites of one portal.
+const ORIGINS_MAX: usize = 64;
 
 /// The daemon's own part of the settings.
 pub(super) struct House {
@@ -75,11 +77,24 @@ fn server(mut section: Section<'_>) -> ServerSettings {
         bytes_in_flight_max: s.bytes("bytes_in_flight_max", default.bytes_in_flight_max, MIB..=64 * GIB),
         shutdown_timeout: s.duration("shutdown_timeout", default.shutdown_timeout, seconds(1, HOUR)),
         streams_max: s.number("streams_max", default.streams_max, 1..=1_000_000),
+        cors_origins: s.list("cors_origins", ORIGINS_MAX, origin).unwrap_or_default(),
         send_buffer_bytes: s.bytes("send_buffer_bytes", default.send_buffer_bytes, 16 * KIB..=16 * MIB),
     };
     check_server(s, &settings);
     section.finish();
     settings
+}
+
+/// An origin as browsers send it: another spelling would never be equal to theirs.
+fn origin(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let text = text_of(value)?;
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte);
+    if host.is_empty() || !host.bytes().all(is_plain) || host.ends_with([':', '.']) {
+        let rule = Wrong::rule("must be an origin: a scheme, a host, and a port where it is not the usual one");
+        return Err(rule.hint("as browsers send it, such as https://portal.example: small letters, no path, no *"));
+    }
+    Ok(text.to_owned())
 }
 
 fn check_server(section: &Section<'_>, server: &ServerSettings) {

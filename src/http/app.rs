@@ -2,6 +2,7 @@
 
 use super::gate::auth::Keys;
 use super::gate::shares::Shares;
+use super::gate::tickets::Tickets;
 use super::reply::Fault;
 use super::tail::Tail;
 use crate::actors::{Admission, PartnerEntry, Registry, Shed, Strangers};
@@ -105,6 +106,8 @@ pub struct App {
     pub(super) shares: Shares,
     /// Streams that read the store for themselves at this moment.
     pub(super) replays: AtomicUsize,
+    /// What pages in browsers may open streams with.
+    pub(super) tickets: Tickets,
     /// The newest changes, for all streams.
     pub(super) tail: Arc<Tail>,
     /// ConnectionSlots for change streams.
@@ -134,6 +137,7 @@ impl App {
             strangers: Strangers::new(failed_calls_per_minute),
             shares: Shares::new(streams_max),
             replays: AtomicUsize::new(0),
+            tickets: Tickets::default(),
             tail: Tail::new(parts.reader.clone(), parts.registry.clone()),
             streams: Arc::new(Semaphore::new(streams_max)),
             streams_end: watch::Sender::new(false),

@@ -7,7 +7,7 @@
 //! `partner` (or `admin`) → `gate` → `push`, `read` or `own` → `reply`. Rooms know those that come
 //! after them on that way, and `request`, which is what a handler reads of a request.
 //!
-//! Deliberately absent: compression, cross-origin calls.
+//! Deliberately absent: cookies, and whatever a page of another origin could write.
 
 mod admin;
 mod app;

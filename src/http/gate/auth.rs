@@ -31,6 +31,7 @@ pub struct Keys {
 }
 
 /// The key that a long reply was begun with.
+#[derive(Clone)]
 pub struct Pass {
     key: KeyHash,
     validity: Validity,

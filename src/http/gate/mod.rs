@@ -2,9 +2,11 @@
 //! it may be taken.
 
 pub mod auth;
+pub mod cors;
 pub mod limit;
 pub mod pack;
 pub mod path;
 pub mod proof;
 pub mod route;
 pub mod shares;
+pub mod tickets;

@@ -72,6 +72,7 @@ pub struct Share {
     pages: Budget,
     replays: Budget,
     streams: Arc<Semaphore>,
+    streams_max: usize,
 }
 
 struct Budget {
@@ -118,6 +119,7 @@ impl Shares {
             pages: budget(),
             replays: budget(),
             streams: Arc::new(Semaphore::new(self.streams_each)),
+            streams_max: self.streams_each,
         });
         by_caller.insert(reading.clone(), Arc::clone(&share));
         share
@@ -128,6 +130,11 @@ impl Share {
     /// A place for a change stream; `None` where the caller has all of its own open.
     pub fn stream(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.streams).try_acquire_owned().ok()
+    }
+
+    /// Change streams that the caller may have open at once.
+    pub fn streams_max(&self) -> usize {
+        self.streams_max
     }
 
     /// The right to hold so many bytes. Waits for it, for as long as a read may wait.

@@ -35,6 +35,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 const HYPER_HEADERS_MAX: usize = 100;
 /// Connections that wait to be taken, as the runtime has it.
 const BACKLOG: u32 = 1024;
+
 /// Which of the two listeners it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Face {

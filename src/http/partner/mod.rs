@@ -8,11 +8,14 @@ use crate::codec::signature::WebhookClaim;
 use crate::http::app::App;
 use crate::http::client::Client;
 use crate::http::gate::auth::Caller;
+use crate::http::gate::cors;
 use crate::http::gate::limit::{Meter, Rate};
 use crate::http::gate::pack;
 use crate::http::gate::path::{self, Query};
 use crate::http::gate::route::{Answer, Found, Route, Routes, Row};
+use crate::http::gate::tickets::Ticket;
 use crate::http::push;
+use crate::http::read::changes;
 use crate::http::reply::{Body, Fault};
 use crate::http::request::call::{Call, Signature};
 use crate::http::request::position;
@@ -21,7 +24,7 @@ use crate::telemetry::Metrics;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use rows::{PartnerHandler, ROWS};
 use std::sync::Arc;
 
@@ -40,6 +43,11 @@ pub fn routes(metrics: &Metrics) -> PartnerRoutes {
 /// Answers a request of the partner listener, and counts it by its route.
 pub async fn answer(client: &Client, routes: &PartnerRoutes, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
+    if head.method == Method::OPTIONS
+        && let Some(reply) = preflight(client, routes, &head)
+    {
+        return reply;
+    }
     let found = match routes.find(&head.method, head.uri.path()) {
         Ok(found) => found,
         Err(fault) => return fault.into_response(),
@@ -56,18 +64,34 @@ pub async fn answer(client: &Client, routes: &PartnerRoutes, request: Request<In
         }
         _ => admitted(client, &head, &found, body).await,
     };
-    let reply = reply.unwrap_or_else(|fault| client.refused(client.judged(fault, Failure::Key)));
+    let mut reply = reply.unwrap_or_else(|fault| client.refused(client.judged(fault, Failure::Key)));
+    if found.row.handler.is_read() {
+        cors::open(&client.app.settings.load(), &head.headers, &mut reply);
+    }
     found.metrics.answered(reply.status().as_u16());
     reply
 }
 
-/// A call whose key proves it, or its signature where it has no key.
+/// Answers a browser that asks whether a page may read here.
+fn preflight(client: &Client, routes: &PartnerRoutes, head: &Parts) -> Option<Response<Body>> {
+    let is_read =
+        routes.find(&Method::GET, head.uri.path()).is_ok_and(|found| found.row.handler.is_read());
+    cors::preflight(&client.app.settings.load(), head, is_read)
+}
+
+/// A call whose key proves it, or a ticket, or its signature where it has no key.
 async fn admitted(
     client: &Client,
     head: &Parts,
     found: &Found<'_, '_, PartnerHandler>,
     body: Incoming,
 ) -> Answer {
+    if found.row.path == changes::PATH
+        && let Some(ticket) = ticket_of(&client.app, head)?
+    {
+        let caller = (ticket.caller.clone(), Signature::Ticket(Box::new(ticket)));
+        return known(client, head, found, caller, CallBody::Coming(body)).await;
+    }
     match signed::claim(&head.headers, &client.app.clock)? {
         Some(claim) if !head.headers.contains_key(AUTHORIZATION) => {
             Box::pin(by_signature(client, head, found, claim, body)).await
@@ -127,6 +151,23 @@ async fn known(
             let bytes_min = bytes_min.unwrap_or(pack::READ_BYTES_MIN);
             Ok(Box::pin(pack::packed(reply, &head.headers, bytes_min, || call.share())).await)
         }
+    }
+}
+
+/// What `?ticket=` opens, if there is one: it opens nothing after.
+fn ticket_of(app: &App, head: &Parts) -> Result<Option<Ticket>, Fault> {
+    if !head.uri.query().is_some_and(|query| query.contains("ticket=")) {
+        return Ok(None);
+    }
+    let query = Query::parse(head.uri.query())?;
+    let Some(text) = query.one("ticket")? else { return Ok(None) };
+    if head.headers.contains_key(AUTHORIZATION) {
+        return Err(Fault::query("ticket", "stands for a key: send one of the two"));
+    }
+    let mut ticket = app.tickets.spend(&text).ok_or(Fault::TicketRefused)?;
+    match app.keys.still_admits(&mut ticket.pass, &app.clock) {
+        true => Ok(Some(ticket)),
+        false => Err(Fault::TicketRefused),
     }
 }
 

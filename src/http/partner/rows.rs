@@ -35,6 +35,11 @@ pub enum PartnerHandler {
 }
 
 impl PartnerHandler {
+    /// Whether pages of other origins may ask it, where they are let in.
+    pub fn is_read(&self) -> bool {
+        matches!(self, PartnerHandler::Read { .. } | PartnerHandler::Page { .. })
+    }
+
     /// The lane that a call is told of, and charged to where it is refused before its handler charges it.
     pub fn rate(&self) -> Rate {
         match self {
@@ -64,7 +69,7 @@ impl PartnerHandler {
 /// Paths are the shorthand `/api/…`. Reads also know the parameters of
 /// [`crate::http::request::position`].
 #[rustfmt::skip]
-pub static ROWS: [Row<PartnerHandler>; 41] = [
+pub static ROWS: [Row<PartnerHandler>; 42] = [
     page("/api/prices", &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"],
         |call| Box::pin(list::prices(call))),
     push(Method::POST, "/api/prices", &["atomic", "dry_run"], Ask {
@@ -122,7 +127,10 @@ pub static ROWS: [Row<PartnerHandler>; 41] = [
     }),
 
     page("/api/assets/{id}/explain", &["id", "member"], |call| Box::pin(explain::answer(call))),
-    page("/api/changes", &["since", "cursor", "limit", "partner", "type", "full", "mode", "events"], |call| Box::pin(changes::answer(call))),
+    page("/api/changes", &["since", "cursor", "limit", "partner", "type", "full", "mode", "events", "ticket"],
+        |call| Box::pin(changes::answer(call))),
+    Row { method: Method::POST, path: "/api/changes/ticket", parameters: &["partner", "type", "full", "mode", "events"],
+        handler: PartnerHandler::Order(|call| Box::pin(changes::ticket(call))) },
     page("/api/export", &["partner", "deleted", "resume"], |call| Box::pin(export::answer(call))),
     push(Method::POST, "/api/events", &["atomic", "dry_run"], Ask {
         items: Items::Mixed,

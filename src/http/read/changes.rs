@@ -2,10 +2,13 @@
 //! events.
 
 use super::stream;
-use super::window::{Style, Window, since};
+use super::window::{Style, Window, filters, since};
+use crate::actors::Shed;
 use crate::clock::{Mark, sleep};
 use crate::codec::{cursor, json};
 use crate::domain::Seq;
+use crate::http::gate::limit::Rate;
+use crate::http::gate::tickets::{TICKET_LIFE, Ticket};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::http::request::page::LIMIT_MAX;
@@ -15,6 +18,8 @@ use hyper::{Response, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Where the change stream is.
+pub const PATH: &str = "/api/changes";
 const LIMIT_DEFAULT: u64 = 100;
 
 /// A page of changes, or the stream of them where the client accepts events. An empty page is given
@@ -25,6 +30,9 @@ pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     // a stream has no use for these two, but what is wrong with them is said all the same
     let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize;
     let wait = Duration::from_secs(call.query.seconds("wait", WAIT_SECONDS_MAX)?.unwrap_or_default());
+    if let Some(ticket) = call.ticket() {
+        return Ok(stream::open(call.client, call.share(), window, since, ticket.pass.clone()));
+    }
     if wants_events(call) {
         let pass = call.app().keys.pass(&call.head.headers).ok_or(Fault::Unauthorized)?;
         return Ok(stream::open(call.client, call.share(), (window, since), pass, &call.head.headers));
@@ -47,6 +55,20 @@ pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
             () = sleep(left) => {}
         }
     }
+}
+
+/// A ticket for a stream with the filters of the query: for pages in browsers, which have no key to send.
+pub async fn ticket(call: &Call<'_>) -> Result<Response<Body>, Fault> {
+    call.meter.take_first(Rate::Reads)?;
+    let (interest, form) = filters(call)?;
+    let app = call.app();
+    let pass = app.keys.pass(&call.head.headers).ok_or(Fault::Unauthorized)?;
+    let ticket = Ticket { caller: call.caller.clone(), pass, interest, form };
+    let made = app.tickets.make(ticket, call.party(), call.share().streams_max());
+    let text = made.ok_or(Fault::Shed(Shed::Reads))?;
+    let seconds = TICKET_LIFE.as_secs();
+    let body = format!(r#"{{"ticket":"{text}","expires_in":{seconds},"url":"/api/changes?ticket={text}"}}"#);
+    Ok(reply::json(StatusCode::CREATED, body))
 }
 
 /// What a page has come to.

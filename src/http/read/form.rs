@@ -5,39 +5,25 @@ use crate::domain::{ChangeKind, Committed, PartnerNo, PriceChange, QuoteName, Sl
 use crate::http::reply::Fault;
 use crate::http::reply::view::{self, Scene};
 use crate::http::request::call::Call;
+use crate::http::tail::ChangeForm;
 use crate::store::Reader;
 use std::collections::HashMap;
 
-/// What of a change is shown, and under which name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ChangeForm {
-    /// `full=true`: each with its whole asset as it is now, so that it can be created from the change.
-    pub full: bool,
-    /// `mode=conflated`: of the prices of one quote that are read together the last alone.
-    pub conflated: bool,
-    /// `mode=all`, said: not even where the reader is slow.
-    pub unconflated: bool,
-    /// `events=unnamed`: server-sent events without names, for `onmessage`.
-    pub unnamed: bool,
-}
-
-impl ChangeForm {
-    /// What the query asks for.
-    pub fn of(call: &Call<'_>) -> Result<ChangeForm, Fault> {
-        let word = |name, usual: &str, other: &str| match call.query.one(name)?.as_deref() {
-            None => Ok(false),
-            Some(text) if text == usual => Ok(false),
-            Some(text) if text == other => Ok(true),
-            Some(_) => Err(Fault::QueryWord { name, known: format!("{usual}, {other}") }),
-        };
-        let is_all = call.query.one("mode")?.is_some_and(|mode| mode == "all");
-        Ok(ChangeForm {
-            unconflated: is_all,
-            full: word("full", "false", "true")?,
-            conflated: word("mode", "all", "conflated")?,
-            unnamed: word("events", "named", "unnamed")?,
-        })
-    }
+/// What the query asks for.
+pub fn form(call: &Call<'_>) -> Result<ChangeForm, Fault> {
+    let word = |name, usual: &str, other: &str| match call.query.one(name)?.as_deref() {
+        None => Ok(false),
+        Some(text) if text == usual => Ok(false),
+        Some(text) if text == other => Ok(true),
+        Some(_) => Err(Fault::QueryWord { name, known: format!("{usual}, {other}") }),
+    };
+    let is_all = call.query.one("mode")?.is_some_and(|mode| mode == "all");
+    Ok(ChangeForm {
+        unconflated: is_all,
+        full: word("full", "false", "true")?,
+        conflated: word("mode", "all", "conflated")?,
+        unnamed: word("events", "named", "unnamed")?,
+    })
 }
 
 /// Of the visible prices among some changes, the place of the last of each quote.

@@ -1,6 +1,6 @@
 //! What one reader sees of the change stream: from where, of whom, and a piece of it rendered.
 
-use super::form::{ChangeForm, LastPrices, add_asset};
+use super::form::{LastPrices, add_asset, form};
 use crate::actors::Registry;
 use crate::clock::Clock;
 use crate::codec::cursor;
@@ -10,7 +10,7 @@ use crate::http::reply::Fault;
 use crate::http::reply::view::{self, Scene, ShownChange};
 use crate::http::request::call::Call;
 use crate::http::request::{page, position};
-use crate::http::tail::{Interest, type_bit};
+use crate::http::tail::{ChangeForm, Interest, type_bit};
 use crate::store::{ReadError, Reader};
 
 /// Raw changes looked at in one go: with those of others and internal ones among them.
@@ -24,6 +24,9 @@ const CONFLATED_BATCHES_MAX: usize = 4;
 const PAGE_BYTES_MAX: usize = 256 * 1024;
 /// A frame ends after the change that fills it.
 pub const FRAME_BYTES_MAX: usize = 32 * 1024;
+
+/// What a URL with a ticket may say: a ticket has its filters already.
+const BESIDE_A_TICKET: [&str; 3] = ["ticket", "since", "cursor"];
 
 /// The changes that one reader sees.
 pub struct Window {
@@ -81,6 +84,24 @@ pub fn since(call: &Call<'_>) -> Result<Since, Fault> {
     }
 }
 
+/// Which changes the query asks for, and in which form. Errs at partners and types that are not known.
+pub fn filters(call: &Call<'_>) -> Result<(Interest, ChangeForm), Fault> {
+    let named: Vec<&str> = call.query.all("partner").collect();
+    let partners = match &call.partner {
+        Some(own) if named.iter().any(|name| *name != own.name.as_str()) => {
+            return Err(Fault::NoSuchPartner);
+        }
+        Some(own) => Some(vec![own.no]),
+        None if named.is_empty() => None,
+        None => {
+            let no = |name: &&str| call.app().registry.by_name(name).map(|partner| partner.no);
+            Some(named.iter().map(no).collect::<Option<_>>().ok_or(Fault::NoSuchPartner)?)
+        }
+    };
+    let audience = if call.is_partner() { Audience::Partner } else { Audience::Others };
+    Ok((Interest { partners, types: types(call)?, audience }, form(call)?))
+}
+
 /// `?type=`, each a bit; all where none is named.
 fn types(call: &Call<'_>) -> Result<u8, Fault> {
     let mut types = 0;
@@ -105,27 +126,18 @@ fn parse_since(text: &str) -> Result<Since, Fault> {
 }
 
 impl Window {
-    /// What the query asks for, as far as the caller may see it. Errs at partners and types that are
-    /// not known.
+    /// What the query asks for, as far as the caller may see it; with a ticket, what that was made for.
     pub fn of(call: &Call<'_>) -> Result<Window, Fault> {
         let app = call.app();
-        let named: Vec<&str> = call.query.all("partner").collect();
-        let partners = match &call.partner {
-            Some(own) if named.iter().any(|name| *name != own.name.as_str()) => {
-                return Err(Fault::NoSuchPartner);
-            }
-            Some(own) => Some(vec![own.no]),
-            None if named.is_empty() => None,
-            None => {
-                let no = |name: &&str| app.registry.by_name(name).map(|partner| partner.no);
-                Some(named.iter().map(no).collect::<Option<_>>().ok_or(Fault::NoSuchPartner)?)
+        let (interest, form) = match call.ticket() {
+            None => filters(call)?,
+            Some(ticket) => {
+                call.query.only(&BESIDE_A_TICKET)?;
+                (ticket.interest.clone(), ticket.form)
             }
         };
-        let types = types(call)?;
-        let audience = if call.is_partner() { Audience::Partner } else { Audience::Others };
-        let (reader, registry) = (app.reader.clone(), app.registry.clone());
-        let (form, clock) = (ChangeForm::of(call)?, app.clock.clone());
-        Ok(Window { reader, registry, interest: Interest { partners, types, audience }, form, clock })
+        let (reader, registry, clock) = (app.reader.clone(), app.registry.clone(), app.clock.clone());
+        Ok(Window { reader, registry, interest, form, clock })
     }
 
     /// Which changes are shown.

@@ -43,6 +43,8 @@ pub enum Fault {
     Unauthorized,
     /// A call of a hook that is not proven to be its sender's, or of a hook that there is not.
     NotTheHooksSender,
+    /// A ticket that opens nothing, or nothing any more.
+    TicketRefused,
     /// A reader's token on a write.
     ReadOnly,
     /// What only the partner itself may see.

@@ -45,7 +45,7 @@ impl Fault {
             Fault::TlsNeeded => words(S::BAD_REQUEST, "tls_needed", "This address is served over TLS only").hint("Call it by https://."),
             Fault::NoSuchPath => words(S::NOT_FOUND, "no_such_path", "There is nothing at this path").hint(PATH_HINT),
             Fault::MethodNotAllowed { .. } => words(S::METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed here"),
-            Fault::Unauthorized | Fault::NotTheHooksSender => unproven_words(matches!(self, Fault::NotTheHooksSender)),
+            Fault::Unauthorized | Fault::NotTheHooksSender | Fault::TicketRefused => unproven_words(self),
             Fault::PartnerOnly => words(S::FORBIDDEN, "partner_only", "Only the partner's own key, or an operator, may see this"),
             Fault::PartnerRemoved => words(S::CONFLICT, "partner_removed", "The partner is no longer configured: it takes no writes any more"),
             Fault::ReadOnly => words(S::FORBIDDEN, "read_only", "This token may only read"),
@@ -169,7 +169,7 @@ impl Fault {
             Fault::MethodNotAllowed { allow } => {
                 Some((header::ALLOW, HeaderValue::try_from(&**allow).expect("names of methods")))
             }
-            Fault::Unauthorized => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Fault::Unauthorized | Fault::TicketRefused => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Fault::NotTheHooksSender => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Signature")))
             }
@@ -276,8 +276,12 @@ fn body_words(fault: &Fault) -> Words {
     }
 }
 
-fn unproven_words(is_hook: bool) -> Words {
-    if is_hook {
+fn unproven_words(fault: &Fault) -> Words {
+    if matches!(fault, Fault::TicketRefused) {
+        return words(StatusCode::UNAUTHORIZED, "ticket_refused", "The ticket opens nothing, or nothing any more")
+            .hint("A ticket opens one stream, within a minute: have another one made by POST /api/changes/ticket.");
+    }
+    if matches!(fault, Fault::NotTheHooksSender) {
         let title = "The call does not prove that it comes from the hook's sender";
         return words(StatusCode::UNAUTHORIZED, "unauthorized", title)
             .hint("Check the hook's name in the path, the secret on both sides, and the sender's clock.");

@@ -10,6 +10,7 @@ use crate::http::gate::limit::Meter;
 use crate::http::gate::path::{self, Query};
 use crate::http::gate::route::Route;
 use crate::http::gate::shares::{self, ReadingParty, Share};
+use crate::http::gate::tickets::Ticket;
 use crate::http::reply::Fault;
 use crate::http::reply::view::Scene;
 use bytes::Bytes;
@@ -46,6 +47,8 @@ pub enum Signature {
     Beside(Box<WebhookClaim>),
     /// It has proven the call, which has no key.
     Proven,
+    /// It needs none: a ticket stands for its key.
+    Ticket(Box<Ticket>),
 }
 
 impl Call<'_> {
@@ -96,11 +99,23 @@ impl Call<'_> {
 
     /// What the caller's reads may take.
     pub fn share(&self) -> Arc<Share> {
-        let reading = match &self.caller {
+        self.app().shares.of(&self.party())
+    }
+
+    /// The ticket that stands for its key.
+    pub fn ticket(&self) -> Option<&Ticket> {
+        match &self.signature {
+            Signature::Ticket(ticket) => Some(ticket),
+            _ => None,
+        }
+    }
+
+    /// For whom something is read.
+    pub fn party(&self) -> ReadingParty {
+        match &self.caller {
             Caller::Partner { name, .. } => ReadingParty::Partner(name.clone()),
             Caller::Reader { name, .. } => ReadingParty::Reader(Arc::clone(name)),
-        };
-        self.app().shares.of(&reading)
+        }
     }
 
     /// The body of a reply that was made in one go.

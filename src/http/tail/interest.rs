@@ -30,6 +30,19 @@ impl Interest {
     }
 }
 
+/// What of a change is shown, and under which name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChangeForm {
+    /// `full=true`: each with its whole asset as it is now, so that it can be created from the change.
+    pub full: bool,
+    /// `mode=conflated`: of the prices of one quote that are read together the last alone.
+    pub conflated: bool,
+    /// `mode=all`, said: not even where the reader is slow.
+    pub unconflated: bool,
+    /// `events=unnamed`: server-sent events without names, for `onmessage`.
+    pub unnamed: bool,
+}
+
 /// The bit of a type; none where readers see no such type.
 pub fn type_bit(kind: &str) -> u8 {
     CHANGE_TYPES.iter().position(|known| *known == kind).map_or(0, |place| 1 << place)

@@ -14,6 +14,6 @@ mod seats;
 mod tests;
 
 pub use block::RenderedBlock;
-pub use interest::{Interest, type_bit};
+pub use interest::{ChangeForm, Interest, type_bit};
 pub use ring::Look;
 pub use seats::{Seat, Tail};

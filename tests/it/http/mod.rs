@@ -1,5 +1,6 @@
 //! What partners and readers say and read over HTTP.
 
+mod browser;
 mod changes;
 mod compressed;
 mod conditions;
