@@ -110,6 +110,7 @@ fn plan(url: &str, name: &str, rate: f64, leg: Duration) -> LoadPlan {
         assets: 1_000,
         load_assets: false,
         pairs: 0,
+        idle_streams: 0,
         verify: Some(0),
         seed: 1,
         say: |_| {},

@@ -91,8 +91,11 @@ fn origin(value: &DeValue<'_>) -> Result<String, Wrong> {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte);
     if host.is_empty() || !host.bytes().all(is_plain) || host.ends_with([':', '.']) {
-        let rule = Wrong::rule("must be an origin: a scheme, a host, and a port where it is not the usual one");
-        return Err(rule.hint("as browsers send it, such as https://portal.example: small letters, no path, no *"));
+        let rule =
+            Wrong::rule("must be an origin: a scheme, a host, and a port where it is not the usual one");
+        return Err(
+            rule.hint("as browsers send it, such as https://portal.example: small letters, no path, no *")
+        );
     }
     Ok(text.to_owned())
 }

@@ -10,9 +10,8 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
 
 /// What a page may read of an answer beside its body.
-const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "ETag, Link, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id",
-);
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("ETag, Link, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 /// What a page may send beside what it always may.
 const HEADERS: HeaderValue =
@@ -23,7 +22,8 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 /// The answer to a browser that asks whether its page may read here; `None` where it asks for something else.
 pub fn preflight(settings: &Settings, head: &Parts, is_read: bool) -> Option<Response<Body>> {
     let wanted = head.headers.get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
-    let may = head.method == Method::OPTIONS && is_read && [&b"GET"[..], b"HEAD"].contains(&wanted.as_bytes());
+    let may =
+        head.method == Method::OPTIONS && is_read && [&b"GET"[..], b"HEAD"].contains(&wanted.as_bytes());
     let origin = allowed(settings, &head.headers).filter(|_| may)?;
     let mut response = Response::new(body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -74,8 +74,7 @@ pub async fn answer(client: &Client, routes: &PartnerRoutes, request: Request<In
 
 /// Answers a browser that asks whether a page may read here.
 fn preflight(client: &Client, routes: &PartnerRoutes, head: &Parts) -> Option<Response<Body>> {
-    let is_read =
-        routes.find(&Method::GET, head.uri.path()).is_ok_and(|found| found.row.handler.is_read());
+    let is_read = routes.find(&Method::GET, head.uri.path()).is_ok_and(|found| found.row.handler.is_read());
     cors::preflight(&client.app.settings.load(), head, is_read)
 }
 

@@ -31,7 +31,13 @@ pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize;
     let wait = Duration::from_secs(call.query.seconds("wait", WAIT_SECONDS_MAX)?.unwrap_or_default());
     if let Some(ticket) = call.ticket() {
-        return Ok(stream::open(call.client, call.share(), window, since, ticket.pass.clone()));
+        return Ok(stream::open(
+            call.client,
+            call.share(),
+            (window, since),
+            ticket.pass.clone(),
+            &call.head.headers,
+        ));
     }
     if wants_events(call) {
         let pass = call.app().keys.pass(&call.head.headers).ok_or(Fault::Unauthorized)?;

@@ -169,7 +169,9 @@ impl Fault {
             Fault::MethodNotAllowed { allow } => {
                 Some((header::ALLOW, HeaderValue::try_from(&**allow).expect("names of methods")))
             }
-            Fault::Unauthorized | Fault::TicketRefused => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Fault::Unauthorized | Fault::TicketRefused => {
+                Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+            }
             Fault::NotTheHooksSender => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Signature")))
             }
@@ -277,14 +279,20 @@ fn body_words(fault: &Fault) -> Words {
 }
 
 fn unproven_words(fault: &Fault) -> Words {
-    if matches!(fault, Fault::TicketRefused) {
-        return words(StatusCode::UNAUTHORIZED, "ticket_refused", "The ticket opens nothing, or nothing any more")
-            .hint("A ticket opens one stream, within a minute: have another one made by POST /api/changes/ticket.");
-    }
     if matches!(fault, Fault::NotTheHooksSender) {
         let title = "The call does not prove that it comes from the hook's sender";
         return words(StatusCode::UNAUTHORIZED, "unauthorized", title)
             .hint("Check the hook's name in the path, the secret on both sides, and the sender's clock.");
+    }
+    if matches!(fault, Fault::TicketRefused) {
+        return words(
+            StatusCode::UNAUTHORIZED,
+            "ticket_refused",
+            "The ticket opens nothing, or nothing any more",
+        )
+        .hint(
+            "A ticket opens one stream, within a minute: have another one made by POST /api/changes/ticket.",
+        );
     }
     words(StatusCode::UNAUTHORIZED, "unauthorized", "A valid bearer key is needed, or a push that is signed").hint(
         "Send the header `Authorization: Bearer KEY` with the key that you were given. A signature has to fit the \

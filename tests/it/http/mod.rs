@@ -17,6 +17,7 @@ mod parked;
 mod push;
 mod quotes;
 mod read;
+mod replicas;
 mod routes;
 mod slow;
 mod source_time;

@@ -76,16 +76,15 @@ async fn stays_equal_through_it_all(place: &Path, guide: &Guide) {
     let mut house = House::start(place).await;
     house.push(80).await;
     let mut copying = guide.start(&house);
-    for _ in 0..3 {
-        house.push(40).await;
-        house.relay.cut();
-    }
+    house.push_through_a_storm(25).await;
     guide.assert_equal(&house).await;
     drop(copying);
     house.push(40).await;
     copying = guide.start(&house);
     house.restart_over(place, |store| copy_files(&older, store)).await;
     house.push(60).await;
+    house.restart_over(place, |_| ()).await;
+    house.push(20).await;
     guide.assert_equal(&house).await;
     // what the copy has seen since is no more: it begins again, and keeps nothing of it
     house.restart_over(place, |store| put_back(&older, store)).await;

@@ -12,7 +12,7 @@ const say = (event, id, data) => console.log(JSON.stringify({ event, id, data: J
 if (library === "eventsource") {
   const bearing = (to, init) => fetch(to, { ...init, headers: { ...init.headers, ...headers } });
   const source = new EventSource(url, { fetch: bearing });
-  const changes = ["asset.created", "asset.updated", "asset.deleted", "price.updated"];
+  const changes = ["asset.created", "asset.updated", "asset.deleted", "price.updated", "partner.removed", "partner.restored"];
   for (const name of [...changes, "progress", "reset", "end"]) {
     source.addEventListener(name, (event) => say(event.type, event.lastEventId, event.data));
   }

@@ -1,6 +1,8 @@
-//! `GET /api/changes` of the running program, followed by clients of npm and PyPI: through cuts, a `kill -9`,
-//! and an older copy that is put back, each gets every change once, and comes to what the export says.
+//! `GET /api/changes` of the running program, followed by clients of npm and PyPI and by a browser: through a
+//! hundred cuts, two `kill -9`, and an older copy that is put back, each gets every change once, and comes to what the
+//! export says.
 
+use super::browser::Portal;
 use super::relay::Relay;
 use crate::support::house::{PATIENCE, key, wait_for};
 use crate::support::packages;
@@ -15,11 +17,12 @@ use std::sync::{Arc, Mutex};
 
 /// A member of the assets that are pushed, as it is written.
 pub(super) const SUPPLY: &str = "100000000000000000000000.10";
-const CUTS: usize = 3;
+const CUTS: usize = 100;
+const SEED: u64 = 9;
 const OWN_EVENTS: [&str; 3] = ["progress", "reset", "end"];
 
 /// A library that follows, in a process of its own.
-struct Follower {
+pub(super) struct Follower {
     library: &'static str,
     child: Child,
     events: Arc<Mutex<Vec<Value>>>,
@@ -33,6 +36,11 @@ impl Drop for Follower {
 }
 
 impl Follower {
+    /// A program that fills `events` by other means than its output.
+    pub(super) fn of_child(library: &'static str, child: Child, events: Arc<Mutex<Vec<Value>>>) -> Follower {
+        Follower { library, child, events }
+    }
+
     fn start(library: &'static str, url: &str, mut program: Command) -> Follower {
         let mut child = program.args([library, url, &key("acme")]).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
@@ -163,6 +171,19 @@ impl House {
         self.pushed += times;
     }
 
+    /// Pushes while connections break wherever chance has it, until so many have.
+    pub(super) async fn push_through_a_storm(&mut self, cuts: usize) {
+        eprintln!("the storm's seed is {SEED}");
+        self.relay.storm(SEED, cuts);
+        wait_for("the storm to be over", async || {
+            self.push(10).await;
+            (self.relay.cuts_left() == 0).then_some(())
+        })
+        .await;
+        // what broke last comes back by itself
+        self.relay.cut();
+    }
+
     pub(super) async fn changes(&self, since: &str) -> Vec<Value> {
         let (mut cursor, mut found) = (since.to_owned(), Vec::new());
         loop {
@@ -216,25 +237,46 @@ pub(super) fn copy_files(to: &Path, from: &Path) {
     }
 }
 
-async fn follow_through_it_all(libraries: &[&'static str], program: impl Fn() -> Option<Command>) {
-    if program().is_none() {
-        return;
+/// What all clients follow by: those whose tools are here.
+fn all_followers(house: &House, since: &str, portal: Portal, place: &Path) -> Vec<Follower> {
+    let url = house.relay.url(&format!("/api/changes?full=true&since={since}"));
+    let mut followers = Vec::new();
+    for library in ["eventsource", "eventsource-client"] {
+        followers.extend(packages::node().map(|mut node| {
+            node.arg(packages::script("tools/follow.mjs"));
+            Follower::start(library, &url, node)
+        }));
     }
+    for library in ["httpx-sse", "sseclient-py", "aiosseclient"] {
+        followers.extend(packages::python().map(|mut python| {
+            python.arg(packages::script("tools/follow.py"));
+            Follower::start(library, &url, python)
+        }));
+    }
+    followers.extend(portal.follow(&house.relay.url(""), since, &place.join("profile")));
+    followers
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_and_a_browser_get_each_change_once_through_a_hundred_cuts_two_kills_and_an_older_store() {
     let directory = tempfile::tempdir().unwrap();
     let (place, copy) = (directory.path(), directory.path().join("copy"));
-    let mut house = House::start(place).await;
+    let portal = Portal::bind().await;
+    let origin = format!("[server]\ncors_origins = ['{}']\n", portal.origin);
+    let mut house = House::start_with(place, |directory| {
+        let file = directory.join("tidegate.toml");
+        let text = std::fs::read_to_string(&file).unwrap().replacen("[server]\n", &origin, 1);
+        std::fs::write(&file, text).unwrap();
+    })
+    .await;
     let (since, nothing) = house.export().await;
-    let url = house.relay.url(&format!("/api/changes?full=true&since={since}"));
-    let follower = |library: &&'static str| Follower::start(library, &url, program().expect("it is there"));
-    let followers: Vec<Follower> = libraries.iter().map(follower).collect();
-    for _ in 0..CUTS {
-        house.all_follow(&followers).await;
-        house.push(60).await;
-        house.cut(&followers).await;
-        house.push(20).await;
-    }
+    let followers = all_followers(&house, &since, portal, place);
+    house.all_follow(&followers).await;
+    house.push_through_a_storm(CUTS).await;
     house.restart_over(place, |store| copy_files(&copy, store)).await;
-    house.push(100).await;
+    house.push(60).await;
+    house.restart_over(place, |_| ()).await;
+    house.push(60).await;
     for follower in &followers {
         follower.judge(&house, &since, nothing.clone()).await;
         assert_eq!(follower.resets(), [json!(null); 0], "{}", follower.library);
@@ -255,24 +297,4 @@ async fn follow_through_it_all(libraries: &[&'static str], program: impl Fn() ->
     }
     drop(followers);
     house.stop();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_clients_of_node_get_each_change_once_through_cuts_a_kill_and_a_copy_that_is_put_back() {
-    follow_through_it_all(&["eventsource", "eventsource-client"], || {
-        let mut node = packages::node()?;
-        node.arg(packages::script("tools/follow.mjs"));
-        Some(node)
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_clients_of_python_get_each_change_once_through_cuts_a_kill_and_a_copy_that_is_put_back() {
-    follow_through_it_all(&["httpx-sse", "sseclient-py", "aiosseclient"], || {
-        let mut python = packages::python()?;
-        python.arg(packages::script("tools/follow.py"));
-        Some(python)
-    })
-    .await;
 }

@@ -1,6 +1,7 @@
 //! The API by tools and clients that others wrote: the description is linted, the daemon is held to it, and the
 //! change stream is followed by libraries of npm and PyPI.
 
+mod browser;
 mod compressed;
 mod copies;
 mod description;
