@@ -2,8 +2,8 @@
 //! the same with their reasons; a test compares them.
 
 use super::{
-    FeedSettings, KeyHash, LimitSettings, NextPage, PageSettings, PartnerSettings, ReaderLimitSettings,
-    ReaderSettings, ServerSettings, Settings, StoreSettings,
+    FeedSettings, FetchSettings, KeyHash, LimitSettings, NextPage, PageSettings, PartnerSettings,
+    ReaderLimitSettings, ReaderSettings, ServerSettings, Settings, StoreSettings,
 };
 use crate::domain::{Mapping, PartnerName};
 use crate::rules::policy::Policy;
@@ -97,6 +97,22 @@ impl ReaderSettings {
     }
 }
 
+impl Default for FetchSettings {
+    fn default() -> FetchSettings {
+        FetchSettings {
+            first_byte_timeout: Duration::from_secs(30),
+            bytes_per_second_min: 1024,
+            allow: Vec::new(),
+            whole_every: 24,
+            whole_after: Duration::from_secs(DAY),
+            circuit_failures: 5,
+            circuit_pause: Duration::from_secs(15 * MINUTE),
+            trusted_roots: None,
+            certificate: None,
+        }
+    }
+}
+
 impl FeedSettings {
     /// The defaults, with the document at `url` in our own shape.
     pub fn at(url: &str) -> FeedSettings {
@@ -118,6 +134,7 @@ impl FeedSettings {
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(15),
             whole_timeout: Self::whole_timeout_within(every),
+            fetching: FetchSettings::default(),
         }
     }
 

@@ -8,6 +8,7 @@
 mod defaults;
 mod fault;
 mod feed;
+mod fetching;
 mod hooks;
 mod key;
 mod load;
@@ -24,13 +25,14 @@ mod validate;
 mod validity;
 
 pub use fault::{ConfigFault, Faults};
+pub use fetching::{AllowedPlace, NoPlace};
 pub use key::KeyHash;
 pub use load::{MAIN_FILE, PARTNERS_DIRECTORY, load, read_main, read_partner};
 pub use secret::SecretError;
 pub use settings::{
-    Credentials, CursorPlace, FeedSettings, HookProof, HookSettings, LimitSettings, NextPage, PageSettings,
-    PartnerSettings, ReaderLimitSettings, ReaderSettings, SecretSource, ServerSettings, Settings,
-    StoreSettings,
+    ClientCertificate, ClientCredentials, ClientProof, Credentials, CursorPlace, FeedSettings, FetchSettings,
+    HookProof, HookSettings, LimitSettings, NextPage, PageSettings, PartnerSettings, ReaderLimitSettings,
+    ReaderSettings, SecretSource, ServerSettings, Settings, StoreSettings,
 };
 pub use tls::{Lapsed, TlsError, TlsIdentity, TlsPrint, TlsSettings};
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};

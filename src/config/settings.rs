@@ -1,6 +1,6 @@
 //! What the rest of the daemon sees of the configuration: validated, with units.
 
-use super::{BearerKey, KeyHash, SigningKey, TlsSettings};
+use super::{AllowedPlace, BearerKey, KeyHash, SigningKey, TlsSettings};
 use crate::domain::hook::{Hook, SignatureScheme};
 use crate::domain::{Mapping, PartnerName, Pointer};
 use crate::rules::policy::{FeedKind, Policy};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Where a secret is read from, each time it is needed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SecretSource {
     /// A file, relative to the configuration's directory; line ends at its end are not part of the secret.
     File(PathBuf),
@@ -40,6 +40,66 @@ pub enum Credentials {
         /// Where its value is.
         value: SecretSource,
     },
+    /// A bearer token that another server gives for a secret.
+    ClientCredentials(Box<ClientCredentials>),
+}
+
+/// OAuth 2, client credentials (RFC 6749 §4.4).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientCredentials {
+    /// Where tokens are asked for.
+    pub token_url: String,
+    /// Who asks.
+    pub client_id: String,
+    /// Where the secret is that it asks with.
+    pub client_secret: SecretSource,
+    /// What the token is to be good for, as the server writes it.
+    pub scope: Option<String>,
+    /// For whom it is meant, where the server wants that said.
+    pub audience: Option<String>,
+    /// How id and secret are sent.
+    pub proof: ClientProof,
+}
+
+/// How a client proves itself to the server that gives tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClientProof {
+    /// HTTP Basic.
+    Basic,
+    /// In the form that is sent.
+    Body,
+}
+
+/// What a server is shown in the handshake, as PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, and those that it rests on.
+    pub chain: PathBuf,
+    /// Its private key.
+    pub key: SecretSource,
+}
+
+/// How a feed is fetched, beyond its address and credentials.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FetchSettings {
+    /// From the request's end to the first byte of the answer.
+    pub first_byte_timeout: Duration,
+    /// A slower body is given up once an idle time-out has passed.
+    pub bytes_per_second_min: u64,
+    /// Places of one's own network that it may be fetched from, also by plain http and on other ports.
+    pub allow: Vec<AllowedPlace>,
+    /// At least every so many fetches bring a body, whatever its validators say.
+    pub whole_every: u32,
+    /// And after so long.
+    pub whole_after: Duration,
+    /// After so many failures in a row the server is left alone for a while.
+    pub circuit_failures: u32,
+    /// For so long at first, then each time twice as long.
+    pub circuit_pause: Duration,
+    /// Authorities that its server's certificate may be signed by, beside those of the system.
+    pub trusted_roots: Option<PathBuf>,
+    /// What its server is shown; no other origin is.
+    pub certificate: Option<ClientCertificate>,
 }
 
 /// One hook of a partner: who may call it, and how its calls are read.
@@ -163,10 +223,12 @@ pub struct FeedSettings {
     pub records_max: u64,
     /// For the connection, TLS included.
     pub connect_timeout: Duration,
-    /// From the request's end to the first byte of the answer, and between two reads of the body.
+    /// Between two reads of the body.
     pub idle_timeout: Duration,
     /// For the whole fetch, redirects included.
     pub whole_timeout: Duration,
+    /// What else is said of its fetches.
+    pub fetching: FetchSettings,
 }
 
 /// What one partner may do. Rates are per second, each with a burst of `burst` seconds. Bytes are those

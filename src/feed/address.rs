@@ -7,6 +7,7 @@
 
 use super::FetchError;
 use super::error::blocked;
+use crate::config::{AllowedPlace, FeedSettings};
 use reqwest::Url;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -18,16 +19,67 @@ const URL_BYTES_MAX: usize = 4_096;
 pub enum Reach {
     /// The internet.
     Public,
-    /// Loopback or a private network: allowed by `allow_private`.
+    /// Loopback or a private network: allowed by `allow` and `allow_private`.
     Private,
     /// Never a feed's server: link-local, metadata services, multicast, reserved, tunnels.
     Forbidden,
 }
 
-impl Reach {
-    /// Whether a feed may be fetched from there.
-    pub fn is_allowed(self, allow_private: bool) -> bool {
-        self == Reach::Public || (self == Reach::Private && allow_private)
+/// Which addresses one feed may be fetched from, beside public ones by https on 443.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance<'a> {
+    /// Private ones too, on any port, and plain http.
+    pub private: bool,
+    /// Or so much of them as is listed here.
+    pub listed: &'a [AllowedPlace],
+}
+
+impl<'a> Allowance<'a> {
+    /// Only the internet.
+    pub const NONE: Allowance<'static> = Allowance { private: false, listed: &[] };
+
+    /// What the configuration allows a feed.
+    pub fn of(feed: &'a FeedSettings) -> Allowance<'a> {
+        Allowance { private: feed.allow_private, listed: &feed.fetching.allow }
+    }
+}
+
+/// Where one hop of a fetch may go: what is said of its URL before its host is resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// All private addresses.
+    private: bool,
+    /// The places that are listed.
+    listed: Vec<AllowedPlace>,
+    /// The host itself is listed: any private address of it will do.
+    is_listed: bool,
+    /// Public addresses: https on 443, or whatever `allow_private` lets pass.
+    public: bool,
+    port: u16,
+}
+
+impl Hop {
+    /// What is allowed at a URL.
+    fn of(url: &Url, allowance: Allowance<'_>) -> Hop {
+        let port = url.port_or_known_default().unwrap_or_default();
+        Hop {
+            private: allowance.private,
+            listed: allowance.listed.to_vec(),
+            is_listed: allowance.listed.iter().any(|place| place.names(host(url), port)),
+            public: allowance.private || (url.scheme() == "https" && port == 443),
+            // where nothing is listed it makes no difference, and hops that are alike share a client
+            port: if allowance.listed.is_empty() { 0 } else { port },
+        }
+    }
+
+    /// Whether it may be fetched from that address.
+    pub fn allows(&self, address: IpAddr) -> bool {
+        let is_listed = self.is_listed || self.listed.iter().any(|place| place.holds(address, self.port));
+        match reach(address) {
+            Reach::Public => self.public || is_listed,
+            Reach::Private => self.private || is_listed,
+            Reach::Forbidden => false,
+        }
     }
 }
 
@@ -109,7 +161,7 @@ fn reach6(address: Ipv6Addr) -> Reach {
 }
 
 /// Reads a feed's URL and checks it as far as it can be checked without resolving its host.
-pub fn parse(text: &str, allow_private: bool) -> Result<Url, FetchError> {
+pub fn parse(text: &str, allowance: Allowance<'_>) -> Result<(Url, Hop), FetchError> {
     if text.len() > URL_BYTES_MAX {
         return Err(FetchError::new(
             "bad_url",
@@ -117,28 +169,34 @@ pub fn parse(text: &str, allow_private: bool) -> Result<Url, FetchError> {
         ));
     }
     let url = Url::parse(text).map_err(|e| FetchError::new("bad_url", format!("the feed's url: {e}")))?;
-    check(&url, allow_private)?;
-    Ok(url)
+    let hop = check(&url, allowance)?;
+    Ok((url, hop))
 }
 
-/// Scheme, user name, port, and a literal address. A name is checked when it is resolved.
-pub fn check(url: &Url, allow_private: bool) -> Result<(), FetchError> {
+/// Scheme, user name, port, and a literal address. A name is checked when it is resolved, by what is
+/// given here.
+pub fn check(url: &Url, allowance: Allowance<'_>) -> Result<Hop, FetchError> {
     let refused = |what: &str| Err(FetchError::new("ssrf_blocked", what));
+    let hop = Hop::of(url, allowance);
+    // a name may stand for a network that is listed
+    let may_be_inner = allowance.private || !allowance.listed.is_empty();
     match url.scheme() {
         "https" => {}
-        "http" if allow_private => {}
-        "http" => return refused("the feed's url must be https, unless allow_private is set"),
+        "http" if may_be_inner => {}
+        "http" => {
+            return refused("the feed's url must be https, unless allow or allow_private lets it be http");
+        }
         _ => return refused("the feed's url must be https"),
     }
     if !url.username().is_empty() || url.password().is_some() {
         return refused("the feed's url holds a user name or password: put them into its credentials");
     }
-    if !allow_private && url.port_or_known_default() != Some(443) {
-        return refused("the feed's url names another port than 443, which needs allow_private");
+    if !may_be_inner && !hop.public {
+        return refused("the feed's url names another port than 443, which needs allow or allow_private");
     }
     match literal(url) {
-        Some(address) if !reach(address).is_allowed(allow_private) => Err(blocked(host(url))),
-        _ => Ok(()),
+        Some(address) if !hop.allows(address) => Err(blocked(host(url))),
+        _ => Ok(hop),
     }
 }
 
@@ -157,8 +215,8 @@ fn literal(url: &Url) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn code(text: &str, allow_private: bool) -> &'static str {
-        parse(text, allow_private).map_or_else(|e| e.code, |_| "allowed")
+    fn code(text: &str, private: bool) -> &'static str {
+        parse(text, Allowance { private, listed: &[] }).map_or_else(|e| e.code, |_| "allowed")
     }
 
     /// First, last and the neighbours of each refused block.

@@ -57,7 +57,8 @@ impl FetchError {
         FetchError::new("too_slow", detail)
     }
 
-    pub(super) fn spool(error: &io::Error) -> FetchError {
+    /// The body cannot be kept on the disk.
+    pub fn spool(error: &io::Error) -> FetchError {
         let advice = "check the space and the permissions of the spool directory";
         FetchError::new("spool_failed", format!("the body could not be written: {error}; {advice}"))
     }

@@ -1,31 +1,35 @@
 //! One fetch from end to end: address, credentials, redirects, status, body.
 
-use super::address::{self, host};
+use super::address::{self, Allowance, host};
+use super::auth::{self, Presented, Secrets, TlsFiles, Token, TokenAsk, Tokens};
 use super::body::{self, Encoding};
-use super::client::{Clients, Lookup, SystemLookup};
-use super::credentials::Presented;
+use super::client::{ClientWish, Clients, Lookup, SystemLookup};
 use super::error::of_answer;
 use super::spool::Spool;
+use super::validators::{self, StandsStill, names_version, text, validator};
 use super::{FetchError, FetchRequest, Fetched, Spooled, retry_after};
 use crate::codec::time::parse_http_date;
+use crate::config::FeedSettings;
+use crate::domain::Micros;
+use crate::rules::feed::validators::is_settled;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, HeaderMap,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
 };
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Most feeds leave it at that: their client is made at start, where a failure is seen at once.
 const CONNECT_TIMEOUT_USUAL: Duration = Duration::from_secs(5);
 const REDIRECTS_MAX: usize = 3;
-/// A longer validator is not worth keeping: the next fetch is unconditional.
-const VALIDATOR_BYTES_MAX: usize = 1_024;
 const ACCEPTED_TYPES: &str = "application/json, application/x-ndjson;q=0.9, */*;q=0.1";
 
 /// Fetches feeds; shared by all partners.
 pub struct Fetcher {
     clients: Clients,
+    tokens: Tokens,
 }
 
 impl Fetcher {
@@ -37,8 +41,13 @@ impl Fetcher {
     /// Resolves names by `lookup` instead of the system.
     pub fn with_lookup(lookup: Arc<dyn Lookup>) -> Result<Fetcher, FetchError> {
         let clients = Clients::new(lookup);
-        clients.get(false, CONNECT_TIMEOUT_USUAL)?;
-        Ok(Fetcher { clients })
+        let usual = Url::parse("https://feeds.example/").ok();
+        let hop = usual.and_then(|url| address::check(&url, Allowance::NONE).ok());
+        if let Some(hop) = hop {
+            let (connect_timeout, tls) = (CONNECT_TIMEOUT_USUAL, &TlsFiles::default());
+            clients.get(&ClientWish { hop, connect_timeout, tls, is_own_origin: true })?;
+        }
+        Ok(Fetcher { clients, tokens: Tokens::default() })
     }
 
     /// Gives the whole body, or that it has not changed, or why there is none; within the feed's
@@ -48,27 +57,50 @@ impl Fetcher {
     }
 
     /// F1: whether a body that was received is still the server's, as far as its validators tell: they
-    /// were those of the file when it began to be sent. A server that cannot be asked tells nothing.
-    pub async fn is_still(&self, request: FetchRequest<'_>, received: &Spooled) -> bool {
+    /// were those of the file when it began to be sent. What HEAD does not tell a conditional GET may:
+    /// its body, if there is one, is not received.
+    pub async fn stands_still(&self, request: FetchRequest<'_>, received: &Spooled) -> StandsStill {
         let (etag, last_modified) = (received.etag.as_deref(), received.last_modified.as_deref());
-        if etag.is_none() && last_modified.is_none() {
-            return true;
+        if (etag.is_none() && last_modified.is_none()) || !received.is_settled {
+            return StandsStill::Untold;
         }
         let request = FetchRequest { etag, last_modified, ..request };
-        let Ok(credentials) = read_credentials(&request).await else { return true };
-        let Ok(url) = address::parse(&request.feed.url, request.feed.allow_private) else { return true };
-        match self.follow(Method::HEAD, &request, url, &credentials).await {
-            Ok(Answer { head, .. }) if head.status() == StatusCode::OK => {
-                is_same_version(head.headers(), received)
+        for method in [Method::HEAD, Method::GET] {
+            let Ok(Answer { head, .. }) = self.look(method, &request).await else { continue };
+            let told = match head.status() {
+                StatusCode::NOT_MODIFIED => Some(true),
+                StatusCode::OK => names_version(head.headers(), received),
+                _ => None,
+            };
+            match told {
+                Some(true) => return StandsStill::Yes,
+                Some(false) => return StandsStill::No,
+                None => {}
             }
-            _ => true,
         }
+        StandsStill::Untold
+    }
+
+    /// A11: whether the server holds what it once gave the request's validators for to be what it sends
+    /// now.
+    pub async fn believes_unmodified(&self, request: FetchRequest<'_>) -> bool {
+        let looked = self.look(Method::HEAD, &request).await;
+        is_conditional(&request)
+            && looked.is_ok_and(|answer| answer.head.status() == StatusCode::NOT_MODIFIED)
+    }
+
+    /// The head of an answer, within the time for one.
+    async fn look(&self, method: Method, request: &FetchRequest<'_>) -> Result<Answer, FetchError> {
+        let feed = request.feed;
+        let secrets = Secrets::of(feed).await?;
+        let (url, _) = address::parse(&feed.url, Allowance::of(feed))?;
+        in_time(feed.whole_timeout, self.follow(method, request, url, &secrets)).await
     }
 
     async fn run(&self, request: FetchRequest<'_>) -> Result<Fetched, FetchError> {
-        let credentials = read_credentials(&request).await?;
-        let url = address::parse(&request.feed.url, request.feed.allow_private)?;
-        let answer = self.follow(Method::GET, &request, url, &credentials).await?;
+        let secrets = Secrets::of(request.feed).await?;
+        let (url, _) = address::parse(&request.feed.url, Allowance::of(request.feed))?;
+        let answer = self.follow(Method::GET, &request, url, &secrets).await?;
         match answer.head.status() {
             StatusCode::OK => receive(answer.head, &request).await.map(Fetched::Body),
             StatusCode::NOT_MODIFIED if is_conditional(&request) => Ok(Fetched::NotModified),
@@ -76,62 +108,132 @@ impl Fetcher {
         }
     }
 
-    /// Asks at `url`, and follows redirects, each checked as the feed's own URL was. Another origin than
-    /// that of the first is not sent the credentials.
+    /// Asks at `url` with a token where the feed needs one: one that the server takes no more is asked
+    /// for again, once.
     pub(super) async fn follow(
         &self,
         method: Method,
         request: &FetchRequest<'_>,
         first: Url,
+        secrets: &Secrets,
+    ) -> Result<Answer, FetchError> {
+        let Some(ask) = secrets.ask() else {
+            return self.hops(method, request, first, secrets, secrets.presented()).await;
+        };
+        let held = self.tokens.get(ask);
+        let is_held = held.is_some();
+        let token = match held {
+            Some(token) => token,
+            None => self.new_token(request, ask).await?,
+        };
+        let bearer = Presented::Bearer(token);
+        let answer = self.hops(method.clone(), request, first.clone(), secrets, &bearer).await?;
+        let is_taken = answer.head.status() != StatusCode::UNAUTHORIZED || answer.credentials_dropped;
+        if is_taken || !is_held {
+            return Ok(answer);
+        }
+        let bearer = Presented::Bearer(self.new_token(request, ask).await?);
+        self.hops(method, request, first, secrets, &bearer).await
+    }
+
+    /// Asks at `url`, and follows redirects, each checked as the feed's own URL was. Another origin than
+    /// that of the first is shown neither credentials nor the client's certificate.
+    async fn hops(
+        &self,
+        method: Method,
+        request: &FetchRequest<'_>,
+        first: Url,
+        secrets: &Secrets,
         credentials: &Presented,
     ) -> Result<Answer, FetchError> {
+        let allowance = Allowance::of(request.feed);
         let mut url = first.clone();
-        for hop in 0..=REDIRECTS_MAX {
-            let same_origin = url.origin() == first.origin();
-            let presented = if same_origin { credentials } else { &Presented::Nothing };
-            let answer = self.ask(&method, &url, request, presented).await;
-            let head = answer.map_err(|error| if hop > 0 { of_hop(error) } else { error })?;
+        for number in 0..=REDIRECTS_MAX {
+            let hop = address::check(&url, allowance);
+            let hop = hop.map_err(|error| if number > 0 { of_hop(error) } else { error })?;
+            let is_own_origin = url.origin() == first.origin();
+            let presented = if is_own_origin { credentials } else { &Presented::Nothing };
+            let connect_timeout = request.feed.connect_timeout;
+            let wish = ClientWish { hop, connect_timeout, tls: &secrets.tls, is_own_origin };
+            let asking = conditions(self.clients.get(&wish)?.request(method.clone(), url.clone()), request);
+            let answer = send(presented.apply(asking), &url, request.feed).await;
+            let head = answer.map_err(|error| if number > 0 { of_hop(error) } else { error })?;
             if !is_redirect(head.status()) {
-                return Ok(Answer { head, url, credentials_dropped: !same_origin && credentials.is_some() });
+                let credentials_dropped = !is_own_origin && secrets.are_some();
+                return Ok(Answer { head, url, credentials_dropped });
             }
-            url = next_hop(&url, head.headers(), request.feed.allow_private)?;
+            url = next_hop(&url, head.headers())?;
         }
         let detail =
             format!("more than {REDIRECTS_MAX} redirects; put the final address into the feed's url");
         Err(FetchError::new("redirect_refused", detail))
     }
 
-    /// One request, up to the head of its answer.
-    async fn ask(
+    /// Asks for a token, and keeps it. Its server's address is guarded as any; it is not followed
+    /// elsewhere.
+    async fn new_token(
         &self,
-        method: &Method,
-        url: &Url,
         request: &FetchRequest<'_>,
-        presented: &Presented,
-    ) -> Result<Response, FetchError> {
+        ask: &TokenAsk,
+    ) -> Result<SecretString, FetchError> {
         let feed = request.feed;
-        let mut get = self
-            .clients
-            .get(feed.allow_private, feed.connect_timeout)?
-            .request(method.clone(), url.clone())
-            .header(ACCEPT, ACCEPTED_TYPES)
-            .header(ACCEPT_ENCODING, "gzip");
-        if let Some(etag) = request.etag {
-            get = get.header(IF_NONE_MATCH, etag);
-        }
-        if let Some(date) = request.last_modified {
-            get = get.header(IF_MODIFIED_SINCE, date);
-        }
-        let sent = presented.apply(get).send();
-        let limit = feed.connect_timeout.saturating_add(feed.idle_timeout);
-        match tokio::time::timeout(limit, sent).await {
-            Ok(answer) => answer.map_err(|e| of_answer(&e, host(url), url.scheme() == "https")),
-            Err(_) => {
-                let detail = format!("{} gave no answer within {:?}", host(url), feed.idle_timeout);
-                Err(FetchError::new("timeout", detail))
+        let (url, hop) = address::parse(&ask.client.token_url, Allowance::of(feed)).map_err(of_token)?;
+        let (connect_timeout, tls) = (feed.connect_timeout, TlsFiles::roots_of(feed).await?);
+        let wish = ClientWish { hop, connect_timeout, tls: &tls, is_own_origin: false };
+        let asking = self.clients.get(&wish)?.post(url.clone()).header(ACCEPT, "application/json");
+        let answer = send(ask.apply(asking), &url, feed).await.map_err(of_token)?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = body::receive_small(answer, feed).await.map_err(of_token)?;
+        if status != StatusCode::OK {
+            let mut error = auth::refusal(status, &body);
+            if error.code == "throttled" {
+                error.retry_after = wish_of(&headers, request.now);
             }
+            return Err(error);
+        }
+        let token = Token::read(&body)?;
+        self.tokens.put(ask, &token);
+        Ok(token.text)
+    }
+}
+
+/// What is asked for, and what is known of it already. A file that is compressed itself is asked for
+/// as it is: some servers would compress it once more.
+fn conditions(asking: RequestBuilder, request: &FetchRequest<'_>) -> RequestBuilder {
+    let accepted = match is_packed(&request.feed.url) {
+        true => "identity",
+        false => Encoding::ACCEPTED,
+    };
+    let mut asking = asking.header(ACCEPT, ACCEPTED_TYPES).header(ACCEPT_ENCODING, accepted);
+    if let Some(etag) = request.etag {
+        asking = asking.header(IF_NONE_MATCH, validators::to_send(etag).as_ref());
+    }
+    if let Some(date) = request.last_modified {
+        asking = asking.header(IF_MODIFIED_SINCE, date);
+    }
+    asking
+}
+
+fn is_packed(url: &str) -> bool {
+    let path = url.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    [".gz", ".gzip", ".tgz", ".zst", ".br"].iter().any(|ending| path.ends_with(ending))
+}
+
+/// One request, up to the head of its answer.
+async fn send(asking: RequestBuilder, url: &Url, feed: &FeedSettings) -> Result<Response, FetchError> {
+    let patience = feed.fetching.first_byte_timeout;
+    match tokio::time::timeout(feed.connect_timeout.saturating_add(patience), asking.send()).await {
+        Ok(answer) => answer.map_err(|e| of_answer(&e, host(url), url.scheme() == "https")),
+        Err(_) => {
+            let detail = format!("{} gave no answer within {patience:?}", host(url));
+            Err(FetchError::new("timeout", detail))
         }
     }
+}
+
+/// What failed at the server that gives tokens.
+fn of_token(error: FetchError) -> FetchError {
+    FetchError { detail: format!("no token from token_url: {}", error.detail), ..error }
 }
 
 /// The answer at the end of all redirects, its body still to come.
@@ -168,13 +270,6 @@ pub(super) async fn in_time<T>(
     }
 }
 
-/// Reading a secret may touch a slow disk: it is kept off the async workers.
-pub(super) async fn read_credentials(request: &FetchRequest<'_>) -> Result<Presented, FetchError> {
-    let Some(credentials) = request.feed.credentials.clone() else { return Ok(Presented::Nothing) };
-    let read = tokio::task::spawn_blocking(move || Presented::read(Some(&credentials))).await;
-    read.unwrap_or_else(|_| Err(FetchError::new("credentials_missing", "the daemon is stopping")))
-}
-
 fn is_conditional(request: &FetchRequest<'_>) -> bool {
     request.etag.is_some() || request.last_modified.is_some()
 }
@@ -184,7 +279,7 @@ fn is_redirect(status: StatusCode) -> bool {
 }
 
 /// Where a redirect leads, if it may be followed there.
-fn next_hop(from: &Url, headers: &HeaderMap, allow_private: bool) -> Result<Url, FetchError> {
+fn next_hop(from: &Url, headers: &HeaderMap) -> Result<Url, FetchError> {
     let refused = |detail: String| FetchError::new("redirect_refused", detail);
     let to = text(headers, &LOCATION)
         .and_then(|location| from.join(location).ok())
@@ -192,7 +287,6 @@ fn next_hop(from: &Url, headers: &HeaderMap, allow_private: bool) -> Result<Url,
     if to.scheme() != from.scheme() && to.scheme() != "https" {
         return Err(refused(format!("{} redirects from https to {}", host(from), to.scheme())));
     }
-    address::check(&to, allow_private).map_err(of_hop)?;
     Ok(to)
 }
 
@@ -216,10 +310,14 @@ fn refusal(status: StatusCode, headers: &HeaderMap, request: &FetchRequest<'_>) 
     };
     let mut error = FetchError::new(code, format!("the server answered {}: {advice}", status.as_u16()));
     if code == "throttled" {
-        error.retry_after =
-            text(headers, &RETRY_AFTER).and_then(|wish| retry_after::parse(wish, request.now));
+        error.retry_after = wish_of(headers, request.now);
     }
     error
+}
+
+/// When the server wants to be asked again.
+fn wish_of(headers: &HeaderMap, now: Micros) -> Option<Duration> {
+    text(headers, &RETRY_AFTER).and_then(|wish| retry_after::parse(wish, now))
 }
 
 async fn receive(response: Response, request: &FetchRequest<'_>) -> Result<Spooled, FetchError> {
@@ -227,9 +325,12 @@ async fn receive(response: Response, request: &FetchRequest<'_>) -> Result<Spool
     let encoding = check_head(headers, request.feed.wire_bytes_max)?;
     let (etag, last_modified) = (validator(headers, &ETAG), validator(headers, &LAST_MODIFIED));
     let served_as_lines = is_lines(headers);
+    // a server without a clock is measured by ours
+    let sent_at = text(headers, &DATE).and_then(parse_http_date).unwrap_or(request.now);
     let mut spool = Spool::create(request.spool, request.disk_free_bytes_min).await?;
     let wire_bytes = body::receive(response, encoding, request.feed, &mut spool, 0).await?;
     let last_modified_at = last_modified.as_deref().and_then(parse_http_date);
+    let is_settled = is_settled(last_modified_at, sent_at);
     let (path, body_bytes) = (request.spool.to_owned(), spool.written());
     let sha256 = spool.finish()?;
     Ok(Spooled {
@@ -240,24 +341,9 @@ async fn receive(response: Response, request: &FetchRequest<'_>) -> Result<Spool
         etag,
         last_modified,
         last_modified_at,
+        is_settled,
         served_as_lines,
     })
-}
-
-/// Tags are compared as weak ones, and without what a compressing server adds: it may leave that out
-/// where it sends no body. A date counts where one of the two has no tag.
-fn is_same_version(headers: &HeaderMap, received: &Spooled) -> bool {
-    fn core(tag: &str) -> &str {
-        let tag = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
-        ["-gzip", ";gzip", "--gzip"].iter().find_map(|suffix| tag.strip_suffix(suffix)).unwrap_or(tag)
-    }
-    match (text(headers, &ETAG), &received.etag) {
-        (Some(now), Some(then)) => core(now) == core(then),
-        _ => match (text(headers, &LAST_MODIFIED), &received.last_modified) {
-            (Some(now), Some(then)) => now == then,
-            _ => true,
-        },
-    }
 }
 
 /// Refuses by the head what need not be received.
@@ -286,29 +372,13 @@ pub(super) fn is_lines(headers: &HeaderMap) -> bool {
 /// One encoding, and one that was asked for.
 fn encoding(headers: &HeaderMap) -> Result<Encoding, FetchError> {
     let mut lines = headers.get_all(CONTENT_ENCODING).iter();
-    let (Some(line), None) = (lines.next(), lines.next()) else {
-        return if headers.contains_key(CONTENT_ENCODING) {
-            Err(unknown_encoding())
-        } else {
-            Ok(Encoding::Identity)
-        };
+    let said = match (lines.next(), lines.next()) {
+        (None, _) => Some(Encoding::Identity),
+        (Some(line), None) => Encoding::named(line.as_bytes()),
+        (Some(_), Some(_)) => None,
     };
-    match line.as_bytes().trim_ascii().to_ascii_lowercase().as_slice() {
-        b"gzip" | b"x-gzip" => Ok(Encoding::Gzip),
-        b"identity" | b"" => Ok(Encoding::Identity),
-        _ => Err(unknown_encoding()),
-    }
-}
-
-fn unknown_encoding() -> FetchError {
-    let detail = "the Content-Encoding is not gzip, the only one asked for, or names more than one";
-    FetchError::new("bad_encoding", detail)
-}
-
-pub(super) fn validator(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    text(headers, name).filter(|value| (1..=VALIDATOR_BYTES_MAX).contains(&value.len())).map(str::to_owned)
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+    said.ok_or_else(|| {
+        let detail = "the Content-Encoding is none of gzip, zstd and br, or names more than one";
+        FetchError::new("bad_encoding", detail)
+    })
 }

@@ -7,9 +7,9 @@
 //! reuse (a feed is fetched rarely, and a new connection is a newly checked address).
 
 pub mod address;
+mod auth;
 mod body;
 mod client;
-mod credentials;
 mod disk;
 mod error;
 mod fetch;
@@ -19,11 +19,13 @@ mod pager;
 mod pages;
 pub mod retry_after;
 mod spool;
+mod validators;
 
 pub use client::{Answers, Lookup};
 pub use disk::Reserve;
 pub use error::FetchError;
 pub use fetch::Fetcher;
+pub use validators::{StandsStill, is_same_tag};
 
 use crate::config::FeedSettings;
 use crate::domain::Micros;
@@ -72,6 +74,8 @@ pub struct Spooled {
     pub last_modified: Option<String>,
     /// The same as a time, where it can be read.
     pub last_modified_at: Option<Micros>,
+    /// It had stood still for a while when it was sent: its validators are those of no other version.
+    pub is_settled: bool,
     /// The server calls it NDJSON.
     pub served_as_lines: bool,
 }

@@ -4,7 +4,7 @@
 //! address are the feed's. What the query holds beside the parameter keeps its bytes: it may be signed.
 
 use super::FetchError;
-use super::address::{check, host, parse};
+use super::address::{Allowance, check, host, parse};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use reqwest::Url;
 
@@ -32,7 +32,7 @@ pub fn follow(first: &Url, page: &Url, link: &str, allow_private: bool) -> Resul
         );
         return Err(refused(detail));
     }
-    check(&url, allow_private).map_err(|error| refused(error.detail))?;
+    check(&url, of_origin(allow_private)).map_err(|error| refused(error.detail))?;
     bounded(url, allow_private)
 }
 
@@ -52,7 +52,12 @@ pub fn with_parameter(url: &Url, name: &str, value: &str, allow_private: bool) -
 
 /// Also what a server makes of an address has a bound.
 fn bounded(url: Url, allow_private: bool) -> Result<Url, FetchError> {
-    parse(url.as_str(), allow_private)
+    parse(url.as_str(), of_origin(allow_private)).map(|(url, _)| url)
+}
+
+/// A page is at the feed's own origin, whose places are looked up when it is asked for.
+fn of_origin(allow_private: bool) -> Allowance<'static> {
+    Allowance { private: allow_private, listed: &[] }
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 //! what is no page of records ends the fetch, and nothing of it stays. All bounds are those of the feed,
 //! for all pages together. No validators are sent: those of one page say nothing of the others.
 
-use super::address;
+use super::address::{self, Allowance};
+use super::auth::Secrets;
 use super::body;
-use super::credentials::Presented;
-use super::fetch::{Fetcher, check_head, in_time, is_lines, read_credentials};
+use super::fetch::{Fetcher, check_head, in_time, is_lines};
 use super::link::{self, Links};
 use super::pager::{AfterPage, PageFacts, Pager, places};
 use super::spool::{Spool, on_blocking_pool};
@@ -56,9 +56,10 @@ impl Fetcher {
         settings: &PageSettings,
     ) -> Result<Spooled, FetchError> {
         let feed = request.feed;
-        let credentials = read_credentials(request).await?;
-        let first = address::parse(&feed.url, feed.allow_private)?;
-        let (mut pager, mut url) = Pager::begin(settings, first, feed.allow_private)?;
+        let secrets = Secrets::of(feed).await?;
+        let (first, _) = address::parse(&feed.url, Allowance::of(feed))?;
+        let may_be_inner = feed.allow_private || !feed.fetching.allow.is_empty();
+        let (mut pager, mut url) = Pager::begin(settings, first, may_be_inner)?;
         let spool = Spool::create(request.spool, request.disk_free_bytes_min).await?;
         let mut joined = Joined {
             spool,
@@ -69,7 +70,7 @@ impl Fetcher {
             served_as_lines: false,
         };
         let is_proven = loop {
-            let page = self.one_page(request, url, &credentials, &mut joined).await;
+            let page = self.one_page(request, url, &secrets, &mut joined).await;
             let page = page.map_err(|error| of_page(error, pager.pages() + 1))?;
             match pager.take(&page)? {
                 AfterPage::Next(next) => url = next,
@@ -88,11 +89,11 @@ impl Fetcher {
         &self,
         request: &FetchRequest<'_>,
         url: Url,
-        credentials: &Presented,
+        secrets: &Secrets,
         joined: &mut Joined,
     ) -> Result<PageFacts, FetchError> {
         let feed = request.feed;
-        let answer = self.follow(Method::GET, request, url, credentials).await?;
+        let answer = self.follow(Method::GET, request, url, secrets).await?;
         if answer.head.status() != StatusCode::OK {
             return Err(answer.refusal(request));
         }
@@ -132,6 +133,7 @@ impl Joined {
             sha256,
             etag: None,
             last_modified: None,
+            is_settled: true,
             last_modified_at: self.last_modified_at,
             served_as_lines: self.served_as_lines,
         })

@@ -39,6 +39,18 @@ pub struct FeedState {
     pub validators_url: Option<String>,
     /// The two differ with each answer, and say nothing of the body (F1).
     pub validators_unsteady: bool,
+    /// They were the same with another content: they are not used any more (A11).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub validators_lie: bool,
+    /// What its server said at the last runs; `None` where that was anything else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<GoneFeed>,
+    /// The start of the last fetch that brought a body; `None` before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whole_at: Option<i64>,
+    /// Fetches since then that were answered with 304.
+    #[serde(skip_serializing_if = "is_none_yet")]
+    pub unmodified_in_row: u32,
     /// Accepted counts, newest last, at most 7 (F4).
     pub accepted_counts: Vec<u64>,
     /// Deletes applied without a plan: when and how many, for the windows of F4.
@@ -89,6 +101,15 @@ pub struct FeedState {
     pub set_back: Option<SetBack>,
 }
 
+/// An address whose server says that the document is gone for ever (A13).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoneFeed {
+    /// Which address: another one is asked at once.
+    pub url: String,
+    /// How many times in a row.
+    pub times: u32,
+}
+
 /// How far times ahead of our clock are moved back (T4). What was moved lies below the limit, so that
 /// moving twice does no more than moving once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,4 +131,8 @@ pub struct RecordedPushes {
     /// Whether any push has ever been one of a document.
     #[serde(default)]
     pub documents: bool,
+}
+
+fn is_none_yet(count: &u32) -> bool {
+    *count == 0
 }

@@ -14,7 +14,7 @@ mod stream;
 
 pub use action::{ActionKind, OperatorAction};
 pub use delivery::{DeliveredItems, DeliveryAge, DeliveryKey, DeliveryRecord, Missing};
-pub use feed::{FeedState, RecordedPushes, SetBack};
+pub use feed::{FeedState, GoneFeed, RecordedPushes, SetBack};
 pub use kind::{RecordChange, RecordKind};
 pub use lost::{LostPart, LostWrite};
 pub use partner::{PartnerNumber, PartnerStanding};

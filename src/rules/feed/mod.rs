@@ -5,6 +5,7 @@
 //! `record_time` for each record, `guard` and `plan` for what is absent, `verdict` for the report.
 
 pub mod alike;
+pub mod circuit;
 pub mod drift;
 pub mod guard;
 pub mod plan;
@@ -12,4 +13,5 @@ pub mod record_time;
 pub mod schedule;
 pub mod snapshot;
 pub mod survey;
+pub mod validators;
 pub mod verdict;

@@ -228,14 +228,20 @@ async fn a22_a_body_without_end_is_too_large_at_its_limit() {
 }
 
 #[tokio::test]
-async fn a23_gzip_bombs_and_double_compression_are_stopped() {
+async fn a23_gzip_bombs_are_stopped_and_two_layers_are_opened_within_the_same_bounds() {
     let encoded = ["Content-Encoding: gzip"];
     let bomb = gzip(&vec![b' '; 3 << 20]).await;
     assert!(bomb.len() * 500 < 3 << 20);
     assert_eq!(code_of_answer("200 OK", &encoded, &bomb).await, "decompress_limit");
     assert_eq!(code_of_answer("200 OK", &[], &bomb).await, "decompress_limit", "sniffed");
     let twice = gzip(&gzip(BODY).await).await;
-    assert_eq!(code_of_answer("200 OK", &encoded, &twice).await, "decompress_limit");
+    for headers in [&encoded[..], &[]] {
+        assert_eq!(body_of(vec![send(answer("200 OK", headers, &twice))]).await.1, BODY);
+        let thrice = gzip(&twice).await;
+        assert_eq!(code_of_answer("200 OK", headers, &thrice).await, "decompress_limit");
+        let bomb = gzip(&bomb).await;
+        assert_eq!(code_of_answer("200 OK", headers, &bomb).await, "decompress_limit", "nested");
+    }
     let server = FaultServer::start(vec![send(answer("200 OK", &encoded, &gzip(BODY).await))]).await;
     let mut bench = Bench::new(&server.url("/"));
     bench.feed.body_bytes_max = BODY.len() as u64 - 1;

@@ -2,9 +2,13 @@
 
 mod absences;
 mod aside;
+mod believed;
+mod circuit;
 mod clock_ahead;
+mod encodings;
 mod extent;
 mod fetch;
+mod forbidden;
 mod pages;
 mod pages_fetch;
 mod preview;
@@ -13,6 +17,7 @@ mod reach;
 mod rebuild;
 mod rest;
 mod schedule;
+mod secured;
 mod shapes;
 mod suggest;
 mod times;

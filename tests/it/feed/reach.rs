@@ -177,6 +177,7 @@ async fn a19_a_server_that_is_not_there_resets_or_says_nothing_has_its_code_with
         let mut bench = Bench::new(&server.url("/"));
         (bench.feed.connect_timeout, bench.feed.idle_timeout) =
             (Duration::from_millis(200), Duration::from_millis(200));
+        bench.feed.fetching.first_byte_timeout = Duration::from_millis(200);
         let began = Mark::now();
         assert_eq!(bench.refused().await.code, "timeout");
         assert!(began.elapsed() < Duration::from_secs(5));

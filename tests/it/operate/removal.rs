@@ -35,7 +35,7 @@ async fn is_gone_but_readable(house: &House, assets: usize) {
 #[tokio::test]
 async fn a_removed_partner_s_feed_stops_its_key_is_refused_and_its_assets_stay_marked() {
     let server = FeedServer::start().await;
-    server.put("/feed.json", Served::json(document(Some(START), 0..30)));
+    server.put("/feed.json", Served::json(document(Some(START), 0..30)).etag("\"1\""));
     let both = vec![partner("acme").with_feed(feed(&server.url("/feed.json"))), partner("beta")];
     let mut house = House::start(both.clone(), Clock::manual(START)).await;
     house.run_report("acme", 1).await;

@@ -28,7 +28,7 @@ impl Fleet {
         for (name, path) in feeds {
             let file = std::fs::read_to_string(path).unwrap();
             fleet.truth.insert(name.clone(), records(&file));
-            fleet.server.put(&address(name), Served::json(file));
+            fleet.server.put(&address(name), Served::json(file).etag("\"1\""));
             let mut feed = feed(&fleet.server.url(&address(name)));
             feed.mapping.id.parts = vec![Field::member("base")];
             fleet.partners.push(partner(name).with_feed(feed));

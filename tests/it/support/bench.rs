@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tempfile::TempDir;
 use tidegate::config::FeedSettings;
-use tidegate::domain::{Mapping, Micros};
+use tidegate::domain::Micros;
 use tidegate::feed::{FetchError, FetchRequest, Fetched, Fetcher, Spooled};
 
 pub const BODY: &[u8] = br#"{"count":1,"assets":[{"id":"a/1","name":"One"}]}"#;
@@ -24,24 +24,18 @@ pub struct Bench {
 
 impl Bench {
     pub fn new(url: &str) -> Bench {
-        let feed = FeedSettings {
-            url: url.into(),
-            every: Duration::from_secs(86_400),
+        let mut feed = FeedSettings {
             jitter: 0.0,
             retries: Vec::new(),
-            guard_confirm: 2,
-            credentials: None,
-            mapping: Mapping::default(),
-            pages: None,
             allow_private: true,
             wire_bytes_max: 4 << 20,
             body_bytes_max: 16 << 20,
-            record_bytes_max: 1 << 20,
             records_max: 1_000,
-            connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(10),
             whole_timeout: Duration::from_secs(30),
+            ..FeedSettings::at(url)
         };
+        feed.fetching.first_byte_timeout = Duration::from_secs(10);
         Bench { feed, fetcher: FETCHER.clone(), directory: tempfile::tempdir().unwrap() }
     }
 

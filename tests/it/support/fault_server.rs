@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -61,6 +61,8 @@ pub struct Asked {
     pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
+    /// As long as its `Content-Length` says.
+    pub body: String,
 }
 
 impl Asked {
@@ -167,19 +169,32 @@ async fn play(socket: &mut TcpStream, step: Step) -> std::io::Result<()> {
     }
 }
 
-async fn read_request(socket: &mut TcpStream) -> Option<Asked> {
+/// One request, its head and its body.
+pub async fn read_request(socket: &mut (impl AsyncRead + Unpin)) -> Option<Asked> {
     let mut bytes = Vec::new();
-    while !bytes.ends_with(b"\r\n\r\n") {
+    let end = loop {
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end;
+        }
         if bytes.len() > 64 * 1024 || socket.read_buf(&mut bytes).await.ok()? == 0 {
             return None;
         }
-    }
-    let text = String::from_utf8(bytes).ok()?;
+    };
+    let text = String::from_utf8(bytes[..end].to_vec()).ok()?;
     let mut lines = text.lines();
     let path = lines.next()?.split(' ').nth(1)?.to_owned();
     let pair = |line: &str| {
         let (name, value) = line.split_once(':')?;
         Some((name.to_ascii_lowercase(), value.trim().to_owned()))
     };
-    Some(Asked { path, headers: lines.filter_map(pair).collect() })
+    let mut asked = Asked { path, headers: lines.filter_map(pair).collect(), body: String::new() };
+    let length = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let mut body = bytes.split_off(end + 4);
+    while body.len() < length {
+        if socket.read_buf(&mut body).await.ok()? == 0 {
+            return None;
+        }
+    }
+    asked.body = String::from_utf8(body).ok()?;
+    Some(asked)
 }

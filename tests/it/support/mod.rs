@@ -17,4 +17,5 @@ pub mod simdisk;
 pub mod skipped;
 pub mod small_store;
 pub mod stage;
+pub mod tls_server;
 pub mod written;

@@ -41,6 +41,7 @@ impl StoredRun {
             etag: None,
             last_modified: None,
             last_modified_at: None,
+            is_settled: true,
             // it has been read once, as whatever it was served
             served_as_lines: true,
         })

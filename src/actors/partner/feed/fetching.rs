@@ -1,53 +1,152 @@
-//! The fetch of a run: of one version of the file, with the validators of the last good one.
+//! The fetch of a run: of one version of the file, with validators that are worth sending.
 
+use super::spool;
 use super::task::FeedTask;
+use crate::actors::partner::message::run::VersionProof;
 use crate::config::FeedSettings;
-use crate::feed::{FetchError, FetchRequest, Fetched, Spooled};
+use crate::feed::{FetchError, FetchRequest, Fetched, Spooled, StandsStill, is_same_tag};
 use crate::rules::feed::snapshot::is_same_body;
+use crate::rules::feed::validators::WholeFetches;
 
-/// One fetch in this many sends no validators: a server whose tags lie is found out (A11).
-const UNCONDITIONAL_EVERY: u64 = 24;
+/// Validators that differ with each answer are asked again in one run of so many.
+const UNSTEADY_EVERY: u64 = 24;
 
-/// What a fetch has given, and whether its file stood still meanwhile.
+/// Of a body that goes on changing.
+const FETCHES_MAX: u32 = 3;
+
+/// What a fetch has given, and what is known of it.
 pub struct Whole {
     pub fetched: Fetched,
-    /// `None`: it was not asked.
-    pub stood_still: Option<bool>,
+    pub proof: VersionProof,
+}
+
+impl Whole {
+    fn of(body: Spooled, proof: VersionProof) -> Whole {
+        Whole { fetched: Fetched::Body(body), proof }
+    }
 }
 
 impl FeedTask {
-    /// F1: fetches one version of the file: one that has changed while it was sent is fetched again,
-    /// once. Validators that differ with each answer, of a document that is made when it is asked
-    /// for, say nothing: known as such by a run that has failed for it, they are asked rarely. Those of a
-    /// page say nothing of the others, and are not asked.
+    /// F1: fetches one version of the file. Those of a page say nothing of the others, and are not asked.
     pub async fn fetch_whole(&self, feed: &FeedSettings) -> Result<Whole, FetchError> {
         if let Some(pages) = &feed.pages {
             let joined = self.fetcher.fetch_pages(self.request(feed, false), pages).await?;
-            return Ok(Whole { fetched: Fetched::Body(joined), stood_still: None });
+            return Ok(Whole::of(joined, VersionProof::default()));
         }
-        let is_odd_run = self.run.0.is_multiple_of(UNCONDITIONAL_EVERY);
-        let is_conditional = self.rebuild.is_none() && !is_odd_run && self.reads_as_before();
+        let is_conditional = self.rebuild.is_none() && !self.is_whole_due(feed) && self.reads_as_before();
         let first = match self.fetcher.fetch(self.request(feed, is_conditional)).await? {
-            Fetched::NotModified => return Ok(Whole { fetched: Fetched::NotModified, stood_still: None }),
+            Fetched::NotModified => {
+                return Ok(Whole { fetched: Fetched::NotModified, proof: VersionProof::default() });
+            }
             Fetched::Body(body) => body,
         };
-        let is_unsteady = self.state.validators_unsteady;
-        if is_same_body(&self.state, &first.sha256) || (is_unsteady && !is_odd_run) {
-            return Ok(Whole { fetched: Fetched::Body(first), stood_still: None });
+        if is_same_body(&self.state, &first.sha256) {
+            return Ok(Whole::of(first, VersionProof::default()));
         }
-        if self.is_still(feed, &first).await {
-            return Ok(Whole { fetched: Fetched::Body(first), stood_still: Some(true) });
-        }
-        tracing::info!(partner = %self.settings.name, run = self.run.0, "feed changed while it was sent, fetched again");
-        let again = self.fetcher.fetch(self.request(feed, false)).await?;
-        let stood_still = match &again {
-            Fetched::Body(next) => next.sha256 == first.sha256 || self.is_still(feed, next).await,
-            Fetched::NotModified => false,
+        let has_lied = self.has_lied(feed, &first).await;
+        let is_asked = !self.state.validators_unsteady || self.run.0.is_multiple_of(UNSTEADY_EVERY);
+        let (body, proof) = match is_asked {
+            true => self.prove(feed, first, has_lied || self.known_to_lie(feed)).await?,
+            false => (first, VersionProof::default()),
         };
-        if !stood_still && !is_unsteady {
+        Ok(Whole::of(body, VersionProof { has_lied, ..proof }))
+    }
+
+    /// F1: makes sure that a body that differs from the last one is of one version of the file: its
+    /// validators are those that the server gives now, or, where they cannot tell, it is the same when it
+    /// is fetched once more. What has changed meanwhile is fetched again. Validators that differ with each
+    /// answer, of a document that is made when it is asked for, say nothing: known as such by a run that
+    /// has failed for it, they are asked rarely.
+    async fn prove(
+        &self,
+        feed: &FeedSettings,
+        first: Spooled,
+        is_disbelieved: bool,
+    ) -> Result<(Spooled, VersionProof), FetchError> {
+        let proven = || VersionProof { stood_still: Some(true), ..VersionProof::default() };
+        let (mut body, mut fetches, mut has_moved) = (first, 1, false);
+        loop {
+            let still = self.stands_still(feed, &body, is_disbelieved).await;
+            let has_moved_again = has_moved && still == StandsStill::No;
+            if still == StandsStill::Yes {
+                return Ok((body, proven()));
+            } else if has_moved_again || fetches == FETCHES_MAX {
+                return self.unproven(body);
+            }
+            has_moved |= still == StandsStill::No;
+            let next = match self.fetch_again(feed).await {
+                Ok(next) => next,
+                Err(error) if still == StandsStill::Untold => {
+                    let doubt = Some(format!("fetching it once more failed ({error})"));
+                    return Ok((body, VersionProof { doubt, ..VersionProof::default() }));
+                }
+                Err(error) => return Err(error),
+            };
+            fetches += 1;
+            let is_same = next.sha256 == body.sha256;
+            body = self.take_place(next).await?;
+            if is_same {
+                return Ok((body, proven()));
+            }
+            tracing::info!(partner = %self.settings.name, run = self.run.0, "feed changed while it was sent, fetched again");
+        }
+    }
+
+    /// A body that was another one each time: a document that is made when it is asked for, where its
+    /// server gives no validators or is known for such; else a file that is being written.
+    fn unproven(&self, body: Spooled) -> Result<(Spooled, VersionProof), FetchError> {
+        let is_made_when_asked = body.etag.is_none() && body.last_modified.is_none();
+        if !is_made_when_asked && !self.state.validators_unsteady {
             return Err(FetchError::changed_while_fetched());
         }
-        Ok(Whole { fetched: again, stood_still: Some(stood_still) })
+        let doubt = Some("it was another one at each fetch".into());
+        Ok((body, VersionProof { stood_still: Some(false), doubt, ..VersionProof::default() }))
+    }
+
+    async fn stands_still(&self, feed: &FeedSettings, body: &Spooled, is_disbelieved: bool) -> StandsStill {
+        match is_disbelieved {
+            true => StandsStill::Untold,
+            false => self.fetcher.stands_still(self.request(feed, false), body).await,
+        }
+    }
+
+    /// The file once more, beside the one that is there.
+    async fn fetch_again(&self, feed: &FeedSettings) -> Result<Spooled, FetchError> {
+        let beside = spool::beside(&self.spool);
+        let request = FetchRequest { spool: &beside, ..self.request(feed, false) };
+        match self.fetcher.fetch(request).await? {
+            Fetched::Body(body) => Ok(body),
+            // it was sent no validator
+            Fetched::NotModified => Err(FetchError::changed_while_fetched()),
+        }
+    }
+
+    /// A body that was spooled beside the first takes its place.
+    async fn take_place(&self, body: Spooled) -> Result<Spooled, FetchError> {
+        let moved = tokio::fs::rename(&body.path, &self.spool).await;
+        moved.map_err(|error| FetchError::spool(&error))?;
+        Ok(Spooled { path: self.spool.clone(), ..body })
+    }
+
+    /// A11: whether the server has given the validators of the last good body for this other one, or
+    /// would still answer 304 to them.
+    async fn has_lied(&self, feed: &FeedSettings, body: &Spooled) -> bool {
+        let known = self.request(feed, true);
+        let is_same = match (known.etag, &body.etag) {
+            (Some(then), Some(now)) => is_same_tag(then, now),
+            _ => known.last_modified.is_some() && known.last_modified == body.last_modified.as_deref(),
+        };
+        let is_known = known.etag.is_some() || known.last_modified.is_some();
+        is_known && self.reads_as_before() && (is_same || self.fetcher.believes_unmodified(known).await)
+    }
+
+    fn known_to_lie(&self, feed: &FeedSettings) -> bool {
+        self.state.validators_lie && self.state.validators_url.as_deref() == Some(&feed.url)
+    }
+
+    fn is_whole_due(&self, feed: &FeedSettings) -> bool {
+        let whole = WholeFetches { every: feed.fetching.whole_every, after: feed.fetching.whole_after };
+        whole.is_due(&self.state, self.clock.now())
     }
 
     /// The mapping is the one that the last good file was read by.
@@ -55,16 +154,13 @@ impl FeedTask {
         self.state.mapping_print.is_none_or(|print| print == self.mapping_print)
     }
 
-    async fn is_still(&self, feed: &FeedSettings, body: &Spooled) -> bool {
-        self.fetcher.is_still(self.request(feed, false), body).await
-    }
-
     fn request<'a>(&'a self, feed: &'a FeedSettings, is_conditional: bool) -> FetchRequest<'a> {
-        let same_url = is_conditional && self.state.validators_url.as_deref() == Some(&feed.url);
+        let is_of_this = self.state.validators_url.as_deref() == Some(&feed.url);
+        let is_sent = is_conditional && is_of_this && !self.state.validators_lie;
         FetchRequest {
             feed,
-            etag: self.state.etag.as_deref().filter(|_| same_url),
-            last_modified: self.state.last_modified.as_deref().filter(|_| same_url),
+            etag: self.state.etag.as_deref().filter(|_| is_sent),
+            last_modified: self.state.last_modified.as_deref().filter(|_| is_sent),
             spool: &self.spool,
             disk_free_bytes_min: self.reserve.free_bytes_min,
             now: self.clock.now(),

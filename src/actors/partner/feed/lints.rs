@@ -1,6 +1,7 @@
 //! What is wrong, or odd, with a file as a whole, in the words of a run's report: it stands before
 //! the faults of single records, and names none.
 
+use crate::actors::partner::message::run::VersionProof;
 use crate::codec::mapping::{MappedRecord, optional_fields};
 use crate::codec::snapshot::{Envelope, EnvelopeTime, RawRecord};
 use crate::domain::mapping::{Mapping, Place};
@@ -51,6 +52,23 @@ fn of_envelope(time: &EnvelopeTime, times: &SnapshotTimes) -> Option<RecordFault
         }
         Ok(_) => None,
     }
+}
+
+/// F1, A11: what the fetch gives away of the file's server. `is_known`: it has lied before.
+pub fn of_fetch(proof: &VersionProof, is_known: bool) -> Vec<RecordFault> {
+    let mut lints = Vec::new();
+    if proof.has_lied || is_known {
+        let detail = "the server gave an ETag or Last-Modified of one content for another, or answers 304 to it                       after a change: its validators are used no more, each fetch brings the whole body (A11);                       their owner should make them of the content";
+        lints.push(lint("validators_lie", 0, detail.into()));
+    }
+    if let Some(doubt) = &proof.doubt {
+        let detail = format!(
+            "nothing proves that the body is of one version of the document: {doubt}; what it lacks counts at the \
+             second such body in a row (F1)"
+        );
+        lints.push(lint("version_unproven", 0, detail));
+    }
+    lints
 }
 
 /// T3: the setting for an export that lags behind its own envelope.

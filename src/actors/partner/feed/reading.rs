@@ -10,7 +10,7 @@ use crate::actors::gates::Turn;
 use crate::actors::partner::ledger::Prefetched;
 use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::message::run::{
-    FeedRecord, FetchedFile, Reread, RunFailure, RunPart, RunStart, SnapshotFacts, failure_of,
+    FeedRecord, FetchedFile, Reread, RunFailure, RunPart, RunStart, SnapshotFacts, VersionProof, failure_of,
 };
 use crate::clock::sleep;
 use crate::codec::snapshot::Parents;
@@ -83,8 +83,8 @@ impl FeedTask {
             Ok(Whole { fetched: Fetched::NotModified, .. }) => {
                 self.unchanged(self.known_file(feed, started_at)).await?;
             }
-            Ok(Whole { fetched: Fetched::Body(spooled), stood_still }) => {
-                let file = self.file_of(feed, &spooled, started_at, stood_still);
+            Ok(Whole { fetched: Fetched::Body(spooled), proof }) => {
+                let file = self.file_of(feed, &spooled, started_at, proof);
                 return self.read(spooled, file, is_last).await;
             }
             Err(error) if error.is_change() && !is_last => return Ok(Attempt::PagesMoved),
@@ -97,7 +97,7 @@ impl FeedTask {
     async fn replay(&self, feed: &FeedSettings, stored: &StoredRun) -> Result<(), Gone> {
         match stored.spooled() {
             Ok(spooled) => {
-                let file = self.file_of(feed, &spooled, stored.started_at, None);
+                let file = self.file_of(feed, &spooled, stored.started_at, VersionProof::default());
                 match self.survey(&spooled, &file).await? {
                     Some(read) => self.apply(read, spooled, file, Some(stored.reread)).await,
                     None => Ok(()),
@@ -120,7 +120,8 @@ impl FeedTask {
             last_modified: self.state.last_modified.clone(),
             url: feed.url.clone(),
             mapping_print: self.mapping_print,
-            stood_still: None,
+            proof: VersionProof::default(),
+            is_body: false,
         }
     }
 
@@ -129,17 +130,20 @@ impl FeedTask {
         feed: &FeedSettings,
         spooled: &Spooled,
         started_at: Micros,
-        stood_still: Option<bool>,
+        proof: VersionProof,
     ) -> FetchedFile {
+        // a young one may be that of the next version too
+        let kept = |validator: &Option<String>| validator.clone().filter(|_| spooled.is_settled);
         FetchedFile {
             started_at,
             body_bytes: spooled.body_bytes,
             body_hash: spooled.sha256.clone(),
-            etag: spooled.etag.clone(),
-            last_modified: spooled.last_modified.clone(),
+            etag: kept(&spooled.etag),
+            last_modified: kept(&spooled.last_modified),
             url: feed.url.clone(),
             mapping_print: self.mapping_print,
-            stood_still,
+            proof,
+            is_body: true,
         }
     }
 
@@ -202,6 +206,7 @@ impl FeedTask {
         let mut faults = lints::of_file(written, &times, &read.surveyed);
         let is_paged = self.settings.feed.as_ref().is_some_and(|feed| feed.pages.is_some());
         faults.extend((is_paged && read.envelope.may_be_cut).then(lints::unproven_pages));
+        faults.extend(lints::of_fetch(&file.proof, self.state.validators_lie));
         faults.extend(read.lints.iter().chain(&read.surveyed.faults).cloned());
         let facts = facts_of(&read, self.run, file, times, faults, reread);
         let ReadFile { surveyed, parents, .. } = read;

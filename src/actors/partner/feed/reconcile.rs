@@ -120,8 +120,10 @@ impl PartnerState {
     /// F1, F3: nothing of the file is applied; the last good state stays.
     pub fn run_failed(&mut self, run: RunId, failure: RunFailure, reply: oneshot::Sender<Seq>) {
         let is_fetch = self.running.as_ref().is_none_or(|running| !running.is_replay);
-        self.feed.failures_in_row += u32::from(is_fetch);
         self.feed.validators_unsteady |= failure.code == CHANGED_WHILE_FETCHED;
+        if is_fetch {
+            self.note_failure(failure.code);
+        }
         if let Some(body_hash) = failure.whole_body.as_ref().filter(|_| is_fetch) {
             snapshot::remember_fetch(&mut self.feed, failure.started_at, body_hash);
         }

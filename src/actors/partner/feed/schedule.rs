@@ -12,6 +12,7 @@ use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::{Mark, sleep};
 use crate::config::PartnerSettings;
 use crate::domain::{RunCounts, RunId, RunReport, RunStatus, WriteSet};
+use crate::rules::feed::circuit::{FailureQuestion, gone_again, is_given_up, is_open, wait_after};
 use crate::rules::feed::schedule::{ScheduleQuestion, first_wait, next_wait};
 use crate::rules::feed::verdict::push_loss_rate;
 use ractor::ActorRef;
@@ -21,6 +22,15 @@ use tokio::sync::oneshot;
 
 /// A feed whose runs kill their actor is left alone for at least so long.
 const REST_MIN: Duration = Duration::from_secs(3_600);
+
+/// The code of a document that its server says is gone for ever.
+const GONE: &str = "gone";
+
+/// What the next fetch depends on after a failure.
+struct LastRun {
+    code: String,
+    retry_after: Option<Duration>,
+}
 
 /// Tells the actor that a run's task has ended, however it did, also by a panic: else the schedule
 /// would stand still.
@@ -45,6 +55,7 @@ impl PartnerState {
                 self.rest(rest);
                 self.set_timer(rest, myself);
             }
+            Some(feed) if is_given_up(self.feed.gone.as_ref(), &feed.url) => {}
             Some(_) => self.set_timer(first_wait(self.shared.feeds, chance()), myself),
             None => {}
         }
@@ -153,7 +164,29 @@ impl PartnerState {
             true => log_run(self.settings.name.as_str(), &report),
             false => self.note_end(&report, running.began.elapsed()),
         }
-        self.go_on(running.run_again, retry_after, myself);
+        let code = report.code.unwrap_or_default();
+        self.go_on(running.run_again, &LastRun { code, retry_after }, myself);
+    }
+
+    /// A fetch has failed: counted, and told where its server is left alone from now on.
+    pub fn note_failure(&mut self, code: &'static str) {
+        self.feed.failures_in_row += 1;
+        let Some(feed) = &self.settings.feed else { return };
+        let (partner, failures) = (self.settings.name.as_str(), self.feed.failures_in_row);
+        self.feed.gone = (code == GONE).then(|| gone_again(self.feed.gone.take(), &feed.url));
+        if is_given_up(self.feed.gone.as_ref(), &feed.url) {
+            let detail = "fetched no more until asked for by hand, or at another url; all assets are kept";
+            tracing::warn!(partner, failures, detail, "feed given up, its server says that it is gone");
+        } else if failures == feed.fetching.circuit_failures {
+            let pause = feed.fetching.circuit_pause;
+            tracing::warn!(
+                partner,
+                failures,
+                code,
+                ?pause,
+                "feed fails again and again, its server is left alone"
+            );
+        }
     }
 
     /// The run's task has ended without a word, as by a panic.
@@ -187,10 +220,10 @@ impl PartnerState {
     }
 
     /// Behind a run: another at once, or at its time.
-    fn go_on(&mut self, run_again: bool, retry_after: Option<Duration>, myself: &ActorRef<PartnerMessage>) {
+    fn go_on(&mut self, run_again: bool, last: &LastRun, myself: &ActorRef<PartnerMessage>) {
         match run_again {
             true => self.start_run(myself),
-            false => self.schedule_next(retry_after, myself),
+            false => self.schedule_next(last, myself),
         }
     }
 
@@ -224,17 +257,34 @@ impl PartnerState {
         }
     }
 
-    fn schedule_next(&mut self, retry_after: Option<Duration>, myself: &ActorRef<PartnerMessage>) {
+    fn schedule_next(&mut self, last: &LastRun, myself: &ActorRef<PartnerMessage>) {
         let Some(feed) = &self.settings.feed else { return };
-        let wait = next_wait(ScheduleQuestion {
-            every: feed.every,
-            jitter: feed.jitter,
-            retries: &feed.retries,
-            failures: self.feed.failures_in_row,
-            retry_after,
-            chance: chance(),
-        });
+        if is_given_up(self.feed.gone.as_ref(), &feed.url) {
+            return;
+        }
+        let regular =
+            next_wait(ScheduleQuestion { every: feed.every, jitter: feed.jitter, chance: chance() });
+        let wait = match self.feed.failures_in_row {
+            0 => regular,
+            failures => wait_after(FailureQuestion {
+                regular,
+                retries: &feed.retries,
+                failures,
+                code: &last.code,
+                retry_after: last.retry_after,
+                circuit_failures: feed.fetching.circuit_failures,
+                circuit_pause: feed.fetching.circuit_pause,
+                chance: chance(),
+            }),
+        };
         self.set_timer(wait, myself);
+    }
+
+    /// Its server is left alone, but for the schedule's own tries.
+    pub fn is_left_alone(&self) -> bool {
+        let Some(feed) = &self.settings.feed else { return false };
+        is_open(self.feed.failures_in_row, feed.fetching.circuit_failures)
+            || is_given_up(self.feed.gone.as_ref(), &feed.url)
     }
 
     fn set_timer(&mut self, wait: Duration, myself: &ActorRef<PartnerMessage>) {

@@ -13,6 +13,11 @@ pub fn file_of(spool: &Path, partner: &str, generation: u64, run: RunId) -> Path
     spool.join(format!("{partner}.{generation}-{}{ENDING}", run.0))
 }
 
+/// Where the file of a run is fetched to once more, to be compared.
+pub fn beside(file: &Path) -> PathBuf {
+    file.with_extension(format!("again{ENDING}"))
+}
+
 /// Where a document is put while somebody looks at it: one at a time for each partner.
 pub fn preview_of(spool: &Path, partner: &str, generation: u64) -> PathBuf {
     spool.join(format!("{partner}.{generation}-preview{ENDING}"))

@@ -118,6 +118,7 @@ pub fn facts_of(
     let ReadFile { surveyed, envelope, .. } = read;
     SnapshotFacts {
         run,
+        may_be_mixed: surveyed.may_be_mixed || file.proof.doubt.is_some(),
         file,
         times,
         complete: envelope.complete,
@@ -129,7 +130,6 @@ pub fn facts_of(
         present: surveyed.present.len() as u64,
         deletes_barred: surveyed.deletes_barred,
         may_be_cut: envelope.may_be_cut,
-        may_be_mixed: surveyed.may_be_mixed,
         is_lines: envelope.is_lines,
         faults,
         reread,

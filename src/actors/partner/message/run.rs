@@ -8,6 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+/// What was found out about a file while it was fetched.
+#[derive(Clone, Debug, Default)]
+pub struct VersionProof {
+    /// Whether it stood still meanwhile; `None`: it was not asked.
+    pub stood_still: Option<bool>,
+    /// Why it may be a mixture of two versions all the same (F1).
+    pub doubt: Option<String>,
+    /// Its server gave the validators of another content for it (A11).
+    pub has_lied: bool,
+}
+
 /// The body of a fetch, as far as it is kept between runs.
 #[derive(Clone, Debug)]
 pub struct FetchedFile {
@@ -19,8 +30,10 @@ pub struct FetchedFile {
     pub url: String,
     /// What its records are read by.
     pub mapping_print: u64,
-    /// Whether its validators were the same when asked again; `None`: they were not.
-    pub stood_still: Option<bool>,
+    /// Whether it was of one version, and whether its validators are worth anything.
+    pub proof: VersionProof,
+    /// It was sent whole, not known by its validators.
+    pub is_body: bool,
 }
 
 /// What a survey found, as far as the actor decides by it.

@@ -12,7 +12,7 @@ use crate::actors::partner::index::slot_set::SlotSet;
 use crate::actors::partner::ledger::{LedgerError, Prefetched};
 use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::message::preview::{PreviewStep, TrialEnd, TrialStart};
-use crate::actors::partner::message::run::{FeedRecord, FetchedFile, SnapshotFacts};
+use crate::actors::partner::message::run::{FeedRecord, FetchedFile, SnapshotFacts, VersionProof};
 use crate::actors::partner::run::active::ActiveRun;
 use crate::actors::partner::state::PartnerState;
 use crate::codec::render::{DocumentPreview, PreviewedEffect};
@@ -217,7 +217,8 @@ impl Trial {
             last_modified: None,
             url: String::new(),
             mapping_print: 0,
-            stood_still: None,
+            proof: VersionProof::default(),
+            is_body: true,
         };
         let faults = read.surveyed.faults.clone();
         let facts = Box::new(facts_of(&read, NO_RUN, file, times, faults, None));

@@ -161,10 +161,17 @@ pub fn remember_file(state: &mut FeedState, file: &FetchedFile, now: Micros) {
     state.body_hash = Some(file.body_hash.clone());
     state.etag.clone_from(&file.etag);
     state.last_modified.clone_from(&file.last_modified);
+    let is_same_url = state.validators_url.as_deref() == Some(&file.url);
+    state.validators_lie = (state.validators_lie && is_same_url) || file.proof.has_lied;
     state.validators_url = Some(file.url.clone());
-    state.validators_unsteady = file.stood_still.map_or(state.validators_unsteady, |still| !still);
+    state.validators_unsteady = file.proof.stood_still.map_or(state.validators_unsteady, |still| !still);
+    (state.whole_at, state.unmodified_in_row) = match file.is_body {
+        true => (Some(file.started_at.0), 0),
+        false => (state.whole_at, state.unmodified_in_row.saturating_add(1)),
+    };
     state.last_success_at = Some(now.0);
     state.failures_in_row = 0;
+    state.gone = None;
     state.time_refusals_in_row = 0;
     state.mapping_print = Some(file.mapping_print);
 }

@@ -1,10 +1,7 @@
-//! How a feed's server is told who asks.
-//!
-//! Secrets are read again for each fetch, so that one can be changed without a restart, and are
-//! held no longer than the fetch. They are in no error and in no `Debug`.
+//! What is added to a request, so that a feed's server knows who asks.
 
-use super::FetchError;
 use crate::config::{Credentials, SecretSource};
+use crate::feed::FetchError;
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -29,11 +26,9 @@ impl Presented {
                 Ok(Presented::Bearer(fit_for_header(secret(token)?, token)?))
             }
             Some(Credentials::Header { name, value }) => header(name, value),
+            // a token has to be asked for first
+            Some(Credentials::ClientCredentials(_)) => Ok(Presented::Nothing),
         }
-    }
-
-    pub fn is_some(&self) -> bool {
-        !matches!(self, Presented::Nothing)
     }
 
     /// Adds the credentials; each is marked sensitive, so that no log shows it.
