@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-const NODE: [&str; 7] = [
+const NODE: [&str; 10] = [
     "standardwebhooks@1.1.1",
     "svix@1.99.1",
     "stripe@23.1.0",
@@ -14,8 +14,11 @@ const NODE: [&str; 7] = [
     "@redocly/cli@2.77.0",
     "eventsource@4.1.1",
     "eventsource-client@1.2.0",
+    "express@5.3.0",
+    "compression@1.8.2",
+    "http-server@14.1.1",
 ];
-const PYTHON: [&str; 12] = [
+const PYTHON: [&str; 14] = [
     "standardwebhooks==1.1.0",
     "svix==2.9.1",
     "cryptography==50.0.2",
@@ -28,6 +31,8 @@ const PYTHON: [&str; 12] = [
     "aiosseclient==0.1.8",
     "aiohttp==3.14.5",
     "psycopg[binary]==3.3.9",
+    "starlette==1.10.0",
+    "uvicorn==0.54.0",
 ];
 
 /// `node` where the packages can be imported: a script is found from there.

@@ -7,4 +7,5 @@ mod copies;
 mod description;
 mod followers;
 mod relay;
+mod servers;
 mod verbs;
