@@ -1,7 +1,7 @@
 //! A feed's `[feed.pages]`: how a document that comes in pages is read to its end.
 //!
-//! The way from one page to the next is exactly one of `next`, `link`, `page`, `offset` and
-//! `cursor`. `count` and `more` are what a page says of the whole, and prove that it was read to its
+//! The way from one page to the next is exactly one of `next`, `link`, `page`, `offset`, `cursor`,
+//! `part` and `manifest`. `count` and `more` are what a page says of the whole, and prove that it was read to its
 //! end where the way itself does not.
 
 use super::fault::Wrong;
@@ -9,6 +9,7 @@ use super::mapping::pointer;
 use super::raw::{Section, text_of};
 use super::units::seconds;
 use super::{CursorPlace, NextPage, PageSettings};
+use crate::domain::Pointer;
 use toml::de::DeValue;
 
 /// Beyond this a catalogue is better read from one file.
@@ -27,12 +28,19 @@ pub(super) fn pages(mut section: Section<'_>) -> Option<PageSettings> {
     let number = s.optional_section("page").and_then(number);
     let offset = s.optional_section("offset").and_then(offset);
     let cursor = s.optional_section("cursor").and_then(cursor);
-    let given = ["next", "link", "page", "offset", "cursor"].into_iter().filter(|key| s.has(key)).count();
+    let part = s.optional_section("part").and_then(part);
+    let manifest = s.optional_section("manifest").map(manifest);
+    let given = ["next", "link", "page", "offset", "cursor", "part", "manifest"]
+        .into_iter()
+        .filter(|key| s.has(key))
+        .count();
     if given != 1 {
-        let rule = Wrong::rule("pages are found by exactly one of next, link, page, offset and cursor");
+        let rule = Wrong::rule(
+            "pages are found by exactly one of next, link, page, offset, cursor, part and manifest",
+        );
         s.refuse("next", rule.hint("next = \"/next\" where each page holds the address of the one after"));
     }
-    let next = [member, header, number, offset, cursor].into_iter().flatten().next();
+    let next = [member, header, number, offset, cursor, part, manifest].into_iter().flatten().next();
     let default = PageSettings::by(NextPage::Header);
     let settings = PageSettings {
         next: next.clone().unwrap_or(default.next),
@@ -43,6 +51,9 @@ pub(super) fn pages(mut section: Section<'_>) -> Option<PageSettings> {
     };
     if matches!(settings.next, NextPage::Member(_) | NextPage::Header) && settings.more.is_some() {
         s.refuse("more", Wrong::rule("has no use beside a link, which says itself whether a page follows"));
+    }
+    if matches!(settings.next, NextPage::Part { .. } | NextPage::Manifest { .. }) && settings.more.is_some() {
+        s.refuse("more", Wrong::rule("has no use beside parts, whose number is known"));
     }
     section.finish();
     next.map(|_| settings)
@@ -74,6 +85,34 @@ fn cursor(mut section: Section<'_>) -> Option<NextPage> {
     }
     section.finish();
     Some(NextPage::Cursor { parameter: parameter?, place: page.or(record)? })
+}
+
+fn part(mut section: Section<'_>) -> Option<NextPage> {
+    if !section.has("address") {
+        let rule = Wrong::rule("is needed here");
+        section.refuse("address", rule.hint("such as \"assets-{part}.json\", beside the feed's url"));
+    }
+    let address = section.read("address", |value: &DeValue<'_>| {
+        let text = text_of(value)?;
+        let is_sound =
+            text.matches("{part}").count() == 1 && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let rule = "must be ASCII without white space, with {part} once, where the number of the part stands";
+        if is_sound { Ok(text.to_owned()) } else { Err(Wrong::rule(rule)) }
+    });
+    let own = |name: &str| Pointer(vec![name.into()]);
+    let part = section.read("part", pointer).unwrap_or_else(|| own("part"));
+    let parts = section.read("parts", pointer).unwrap_or_else(|| own("parts"));
+    let same = section.read("same", pointer).unwrap_or_else(|| own("generated_at"));
+    section.finish();
+    Some(NextPage::Part { address: address?, part, parts, same })
+}
+
+fn manifest(mut section: Section<'_>) -> NextPage {
+    let mut place = |key, own: &str| section.read(key, pointer).unwrap_or_else(|| Pointer(vec![own.into()]));
+    let (parts, address) = (place("parts", "parts"), place("address", "url"));
+    let (sha256, count) = (place("sha256", "sha256"), place("count", "count"));
+    section.finish();
+    NextPage::Manifest { parts, address, sha256, count }
 }
 
 /// The name of the query's parameter; it is needed.

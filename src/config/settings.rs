@@ -174,6 +174,29 @@ pub enum NextPage {
         /// What a page moves it by; `None`: the number of its records.
         step: Option<u64>,
     },
+    /// Parts of one snapshot, each at an address of its own (F8).
+    Part {
+        /// The address of a part, as the feed's url would lead to it, with `{part}` where its number stands,
+        /// from 1.
+        address: String,
+        /// Where a part says its number.
+        part: Pointer,
+        /// Where it says how many there are.
+        parts: Pointer,
+        /// What all parts of one snapshot say alike: its time.
+        same: Pointer,
+    },
+    /// The feed's url is a manifest: a list of the parts of one snapshot (F8).
+    Manifest {
+        /// Where the list is; each of its elements is a part, of which the others speak.
+        parts: Pointer,
+        /// The part's address.
+        address: Pointer,
+        /// Its SHA-256 in hex, as it is without a content encoding.
+        sha256: Pointer,
+        /// How many records it holds.
+        count: Pointer,
+    },
     /// A parameter of the query that each page gives for the next; the first page is asked for without.
     Cursor {
         /// Its name.

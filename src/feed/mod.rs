@@ -14,6 +14,7 @@ mod disk;
 mod error;
 mod fetch;
 mod link;
+mod manifest;
 mod page_address;
 mod pager;
 mod pages;

@@ -22,6 +22,10 @@ pub enum PageSaying {
     More,
     /// How many pages there are.
     Total,
+    /// The number of a part.
+    Part,
+    /// What all parts say alike.
+    Same,
     /// How many records all pages hold.
     Count,
 }
@@ -32,13 +36,18 @@ pub fn places(pages: &PageSettings) -> Vec<(PageSaying, &Pointer)> {
         NextPage::Member(pointer) => (Some(pointer), None),
         NextPage::Cursor { place: CursorPlace::Page(pointer), .. } => (Some(pointer), None),
         NextPage::Number { total, .. } => (None, total.as_ref()),
+        NextPage::Part { parts, .. } => (None, Some(parts)),
+        _ => (None, None),
+    };
+    let (part, same) = match &pages.next {
+        NextPage::Part { part, same, .. } => (Some((PageSaying::Part, part)), Some((PageSaying::Same, same))),
         _ => (None, None),
     };
     let more = pages.more.as_ref().map(|pointer| (PageSaying::More, pointer));
     let count = pages.count.as_ref().map(|pointer| (PageSaying::Count, pointer));
     let way = way.map(|pointer| (PageSaying::Way, pointer));
     let total = total.map(|pointer| (PageSaying::Total, pointer));
-    [way, more, total, count].into_iter().flatten().collect()
+    [way, more, total, count, part, same].into_iter().flatten().collect()
 }
 
 /// What one page has given, as far as the way to the next depends on it.
@@ -62,6 +71,10 @@ impl PageFacts {
     fn said(&self, wanted: PageSaying) -> Option<&str> {
         self.said.iter().find(|(saying, _)| *saying == wanted).map(|(_, raw)| raw.as_str())
     }
+}
+
+fn address_of(address: &str, part: u32) -> String {
+    address.replace("{part}", &part.to_string())
 }
 
 /// What comes after a page.
@@ -90,6 +103,8 @@ pub struct Pager<'f> {
     records: u64,
     count: Option<u64>,
     total: Option<u64>,
+    /// What the first part says, and all others must.
+    same: Option<String>,
     print: Option<u64>,
     /// A page before has led on by a link or cursor: the absence of one means the end.
     has_led_on: bool,
@@ -111,7 +126,10 @@ impl<'f> Pager<'f> {
             NextPage::Number { parameter, first, .. } | NextPage::Offset { parameter, first, .. } => {
                 with_parameter(&feed, parameter, &first.to_string(), allow_private)?
             }
-            NextPage::Member(_) | NextPage::Header | NextPage::Cursor { .. } => feed.clone(),
+            NextPage::Part { address, .. } => follow(&feed, &feed, &address_of(address, 1), allow_private)?,
+            NextPage::Member(_) | NextPage::Header | NextPage::Cursor { .. } | NextPage::Manifest { .. } => {
+                feed.clone()
+            }
         };
         let mut pager = Pager {
             settings,
@@ -121,6 +139,7 @@ impl<'f> Pager<'f> {
             records: 0,
             count: None,
             total: None,
+            same: None,
             print: None,
             has_led_on: false,
             was_short: false,
@@ -201,6 +220,9 @@ impl<'f> Pager<'f> {
                 self.numbered(ends, parameter, first + moved)
             }
             NextPage::Cursor { parameter, place } => self.cursor(page, more, parameter, place),
+            NextPage::Part { address, .. } => self.part(page, address),
+            // all of them are known before the first is asked for
+            NextPage::Manifest { .. } => Ok(Way::End { proven: true }),
         }
     }
 
@@ -234,6 +256,35 @@ impl<'f> Pager<'f> {
             }
             Word::None => Ok(Way::End { proven: true }),
             Word::Absent => Ok(Way::End { proven: self.has_led_on }),
+        }
+    }
+
+    /// F8: parts of different snapshots never mix.
+    fn part(&mut self, page: &PageFacts, address: &str) -> Result<Way, FetchError> {
+        let part = page.said(PageSaying::Part).and_then(|raw| raw.trim_matches('"').parse::<u64>().ok());
+        if part != Some(u64::from(self.pages)) {
+            let said = page.said(PageSaying::Part).unwrap_or("nothing");
+            let detail = format!("part {} says {said} where its number is expected", self.pages);
+            return Err(FetchError::new("parts_mixed", detail));
+        }
+        let Some(same) = page.said(PageSaying::Same) else {
+            return Err(self.unreadable("it does not say of which snapshot it is a part: check `same`"));
+        };
+        match &self.same {
+            Some(first) if first != same => {
+                let detail =
+                    format!("it is of {same}, and the first part of {first}: they are of two snapshots");
+                return Err(FetchError::new(PAGES_CHANGED, format!("part {}: {detail}", self.pages)));
+            }
+            Some(_) => {}
+            None => self.same = Some(same.to_owned()),
+        }
+        match self.total.unwrap_or(0) {
+            parts if u64::from(self.pages) < parts => {
+                let next = address_of(address, self.pages + 1);
+                follow(&self.feed, &self.feed, &next, self.allow_private).map(Way::On)
+            }
+            _ => Ok(Way::End { proven: true }),
         }
     }
 
@@ -289,6 +340,7 @@ impl<'f> Pager<'f> {
         let (is_wanted, name) = match (saying, &self.settings.next) {
             (PageSaying::Count, _) => (self.settings.count.is_some(), "count"),
             (_, NextPage::Number { total, .. }) => (total.is_some(), "total"),
+            (_, NextPage::Part { .. }) => (true, "parts"),
             _ => (false, ""),
         };
         if !is_wanted {

@@ -323,3 +323,45 @@ fn a_page_of_another_server_is_not_asked_for() {
     let away = |url: &Url| plain(url, 3).saying(PageSaying::Way, "\"https://b.example/f?page=2\"");
     assert_eq!(read(&by_link, away), Err("link_refused"));
 }
+
+fn parts() -> PageSettings {
+    let (part, parts, same) = (pointer("part"), pointer("parts"), pointer("generated_at"));
+    settings(NextPage::Part { address: "a-{part}.json".into(), part, parts, same })
+}
+
+/// Serves part n of three of the snapshot of `time`.
+fn part_at(url: &Url, time: impl Fn(u32) -> &'static str, number: impl Fn(u32) -> u32) -> PageFacts {
+    let name = url.path().trim_start_matches("/a-").trim_end_matches(".json");
+    let n: u32 = name.parse().unwrap();
+    let page = plain(url, 5).saying(PageSaying::Part, number(n)).saying(PageSaying::Total, 3);
+    page.saying(PageSaying::Same, time(n))
+}
+
+#[test]
+fn f8_all_parts_of_one_time_are_one_document_that_is_proven_whole() {
+    let read_all = read(&parts(), |url| part_at(url, |_| "\"10:00\"", |n| n));
+    assert_eq!(read_all, Ok(Read { records: 15, pages: 3, proven: true }));
+}
+
+#[test]
+fn f8_parts_of_two_times_or_with_other_numbers_than_their_own_are_refused() {
+    let moved = read(&parts(), |url| part_at(url, |n| if n < 3 { "\"10:00\"" } else { "\"11:00\"" }, |n| n));
+    assert_eq!(moved, Err("pages_changed"));
+    let shifted = read(&parts(), |url| part_at(url, |_| "\"10:00\"", |n| if n == 2 { 3 } else { n }));
+    assert_eq!(shifted, Err("parts_mixed"));
+    let counted = |url: &Url| {
+        let mut page = part_at(url, |_| "\"10:00\"", |n| n);
+        if url.path().contains('2') {
+            page.said.retain(|(saying, _)| *saying != PageSaying::Total);
+            page = page.saying(PageSaying::Total, 4);
+        }
+        page
+    };
+    assert_eq!(read(&parts(), counted), Err("pages_changed"), "their number moves");
+    let silent = |url: &Url| {
+        let mut page = part_at(url, |_| "\"10:00\"", |n| n);
+        page.said.retain(|(saying, _)| *saying != PageSaying::Same);
+        page
+    };
+    assert!(read(&parts(), silent).is_err(), "nothing says that they belong together");
+}

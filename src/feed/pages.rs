@@ -9,8 +9,10 @@ use super::auth::Secrets;
 use super::body;
 use super::fetch::{Fetcher, check_head, in_time, is_lines};
 use super::link::{self, Links};
+use super::manifest;
+use super::page_address;
 use super::pager::{AfterPage, PageFacts, Pager, places};
-use super::spool::{Spool, on_blocking_pool};
+use super::spool::{BLOCK_BYTES, Spool, on_blocking_pool};
 use super::{FetchError, FetchRequest, Spooled};
 use crate::clock::sleep;
 use crate::codec::json;
@@ -20,6 +22,7 @@ use crate::config::{CursorPlace, FeedSettings, NextPage, PageSettings};
 use crate::domain::{Mapping, Micros};
 use reqwest::header::{HeaderMap, LAST_MODIFIED, LINK};
 use reqwest::{Method, StatusCode, Url};
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -59,19 +62,14 @@ impl Fetcher {
         let secrets = Secrets::of(feed).await?;
         let (first, _) = address::parse(&feed.url, Allowance::of(feed))?;
         let may_be_inner = feed.allow_private || !feed.fetching.allow.is_empty();
+        if let NextPage::Manifest { .. } = &settings.next {
+            return self.listed_parts(request, settings, (first, may_be_inner), &secrets).await;
+        }
         let (mut pager, mut url) = Pager::begin(settings, first, may_be_inner)?;
-        let spool = Spool::create(request.spool, request.disk_free_bytes_min).await?;
-        let mut joined = Joined {
-            spool,
-            reader: Arc::new(PageReader::of(feed, settings)),
-            wire_bytes: 0,
-            records: 0,
-            last_modified_at: Some(Micros(i64::MAX)),
-            served_as_lines: false,
-        };
+        let mut joined = Joined::begin(request, settings).await?;
         let is_proven = loop {
             let page = self.one_page(request, url, &secrets, &mut joined).await;
-            let page = page.map_err(|error| of_page(error, pager.pages() + 1))?;
+            let page = page.map_err(|error| of_page(error, pager.pages() + 1, settings))?;
             match pager.take(&page)? {
                 AfterPage::Next(next) => url = next,
                 AfterPage::End { proven } => break proven,
@@ -82,6 +80,60 @@ impl Fetcher {
             joined.spool.write(&mut vec![PAGE_MARK]).await?;
         }
         joined.finish(request.spool)
+    }
+
+    /// F8: all parts that a manifest lists, each with the hash and the count that stand there.
+    async fn listed_parts(
+        &self,
+        request: &FetchRequest<'_>,
+        settings: &PageSettings,
+        (url, may_be_inner): (Url, bool),
+        secrets: &Secrets,
+    ) -> Result<Spooled, FetchError> {
+        let listed = self.manifest(request, url.clone(), secrets).await?;
+        let listed = manifest::parts(&listed, settings)?;
+        let mut joined = Joined::begin(request, settings).await?;
+        for (place, part) in (1..).zip(&listed) {
+            let at = page_address::follow(&url, &url, &part.address, may_be_inner)?;
+            let begin = joined.spool.written() + 1;
+            let page = self.one_page(request, at, secrets, &mut joined).await;
+            let page = page.map_err(|error| of_page(error, place, settings))?;
+            let bytes = joined.spool.written() - 1 - begin;
+            let read = PagePlace { path: request.spool.to_owned(), begin, bytes };
+            let sha256 = on_blocking_pool(move || read.sha256()).await?;
+            part.check(place, page.records, &sha256)?;
+            sleep(settings.pause).await;
+        }
+        joined.spool.write(&mut vec![PAGE_MARK]).await?;
+        joined.finish(request.spool)
+    }
+
+    /// The text of the manifest, which is bounded as a record is.
+    async fn manifest(
+        &self,
+        request: &FetchRequest<'_>,
+        url: Url,
+        secrets: &Secrets,
+    ) -> Result<Vec<u8>, FetchError> {
+        let feed = request.feed;
+        let answer = self.follow(Method::GET, request, url, secrets).await?;
+        if answer.head.status() != StatusCode::OK {
+            return Err(answer.refusal(request));
+        }
+        let encoding = check_head(answer.head.headers(), feed.wire_bytes_max)?;
+        let path = request.spool.with_extension("manifest.feed");
+        let mut spool = Spool::create(&path, request.disk_free_bytes_min).await?;
+        body::receive(answer.head, encoding, feed, &mut spool, 0).await?;
+        spool.finish()?;
+        let bytes_max = manifest::BYTES_MAX;
+        on_blocking_pool(move || {
+            let mut text = Vec::new();
+            let read = File::open(&path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut text));
+            let _ = std::fs::remove_file(&path);
+            read.map_err(|e| FetchError::spool(&e))?;
+            Ok(text)
+        })
+        .await
     }
 
     /// Receives the page at `url`, and reads it.
@@ -123,6 +175,17 @@ impl Fetcher {
 }
 
 impl Joined {
+    async fn begin(request: &FetchRequest<'_>, settings: &PageSettings) -> Result<Joined, FetchError> {
+        Ok(Joined {
+            spool: Spool::create(request.spool, request.disk_free_bytes_min).await?,
+            reader: Arc::new(PageReader::of(request.feed, settings)),
+            wire_bytes: 0,
+            records: 0,
+            last_modified_at: Some(Micros(i64::MAX)),
+            served_as_lines: false,
+        })
+    }
+
     fn finish(self, path: &Path) -> Result<Spooled, FetchError> {
         let body_bytes = self.spool.written();
         let sha256 = self.spool.finish()?;
@@ -146,7 +209,13 @@ fn last_modified(headers: &HeaderMap) -> Option<Micros> {
 }
 
 /// Names the page; of one behind the first, what may be the reason.
-fn of_page(error: FetchError, page: u32) -> FetchError {
+fn of_page(error: FetchError, page: u32, settings: &PageSettings) -> FetchError {
+    if matches!(settings.next, NextPage::Part { .. } | NextPage::Manifest { .. }) {
+        return FetchError {
+            detail: format!("part {page}: {}; nothing of the others is used", error.detail),
+            ..error
+        };
+    }
     if page == 1 {
         return error;
     }
@@ -165,6 +234,26 @@ struct PagePlace {
     path: PathBuf,
     begin: u64,
     bytes: u64,
+}
+
+impl PagePlace {
+    /// Blocking.
+    fn sha256(&self) -> Result<String, FetchError> {
+        let mut hash = Sha256::new();
+        let mut block = vec![0; BLOCK_BYTES];
+        let hashed = File::open(&self.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(self.begin))?;
+            let mut part = file.take(self.bytes);
+            loop {
+                match part.read(&mut block)? {
+                    0 => return Ok(()),
+                    read => hash.update(&block[..read]),
+                }
+            }
+        });
+        hashed.map_err(|e| FetchError::spool(&e))?;
+        Ok(hex::encode(hash.finalize()))
+    }
 }
 
 /// What is needed to read a page.

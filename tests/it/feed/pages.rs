@@ -1,11 +1,12 @@
 //! Runs of a feed that comes in pages: one snapshot of all of them, or none (F1).
 
 use crate::support::fault_server::{FaultServer, Script, answer, send};
-use crate::support::feed_server::{Answered, Served};
+use crate::support::feed_server::{Answered, FeedServer, Served};
 use crate::support::house::{House, feed, partner};
 use crate::support::quarantine::rows;
 use crate::support::stage::{PATH, START, Stage};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::ops::Range;
 use tidegate::clock::Clock;
 use tidegate::codec::time;
@@ -239,4 +240,100 @@ async fn pages_by_header_and_by_number_become_one_catalogue() {
     let report = stage.fetch().await;
     assert_eq!((&report["counts"]["records"], &report["faults"]), (&json!(7), &Value::Null), "{report}");
     assert_eq!(stage.living().await, 7);
+}
+
+/// Part n of three, with the ids that have its number.
+fn part(n: usize, at: Micros, ids: impl Iterator<Item = usize>) -> Served {
+    let assets: Vec<Value> =
+        ids.filter(|id| id % 3 + 1 == n).map(|id| json!({"id": format!("a{id}")})).collect();
+    let text = json!({"generated_at": time::format(at), "part": n, "parts": 3, "assets": assets});
+    Served::json(text.to_string())
+}
+
+async fn in_parts(ids: usize) -> Stage {
+    let server = FeedServer::start().await;
+    (1..=3).for_each(|n| server.put(&format!("/a-{n}.json"), part(n, START, 0..ids)));
+    let mut own = feed(&server.url("/feed.json"));
+    let of = |name: &str| Pointer(vec![name.into()]);
+    own.pages = Some(PageSettings::by(NextPage::Part {
+        address: "a-{part}.json".into(),
+        part: of("part"),
+        parts: of("parts"),
+        same: of("generated_at"),
+    }));
+    let house = House::start(vec![partner("acme").with_feed(own)], Clock::manual(START)).await;
+    house.run_report("acme", 1).await;
+    Stage { house, server, runs: 1 }
+}
+
+async fn next_run(stage: &mut Stage) -> Value {
+    stage.house.fetch_now("acme");
+    stage.runs += 1;
+    stage.house.run_report("acme", stage.runs).await
+}
+
+#[tokio::test]
+async fn f8_parts_of_one_time_are_one_snapshot_and_parts_of_two_never_mix() {
+    let mut stage = in_parts(60).await;
+    assert_eq!(stage.living().await, 60);
+    stage.wait(Micros::HOUR);
+    let now = stage.now();
+    // the first part of the next snapshot is there, the others are not yet
+    stage.server.put("/a-1.json", part(1, now, 0..59));
+    let report = next_run(&mut stage).await;
+    assert_eq!((&report["status"], &report["code"]), (&json!("failed"), &json!("pages_changed")), "{report}");
+    assert_eq!(stage.living().await, 60);
+    stage.server.put("/a-2.json", part(2, now, 0..59));
+    stage.server.remove("/a-3.json");
+    let report = next_run(&mut stage).await;
+    assert_eq!((&report["status"], &report["code"]), (&json!("failed"), &json!("not_found")), "{report}");
+    assert_eq!(stage.living().await, 60, "a part is missing, and nothing is deleted");
+    stage.server.put("/a-3.json", part(3, now, 0..59));
+    let report = next_run(&mut stage).await;
+    assert_eq!((&report["status"], &report["counts"]["deleted"]), (&json!("applied"), &json!(1)), "{report}");
+    assert_eq!(stage.living().await, 59);
+}
+
+/// Puts the parts of these ids at the server, and gives the manifest that lists them.
+fn manifest(server: &FeedServer, at: Micros, ids: Range<usize>) -> Value {
+    let listed = (1..=3).map(|n| {
+        let records: Vec<Value> = assets(ids.clone()).into_iter().skip(n - 1).step_by(3).collect();
+        let text = json!({"generated_at": time::format(at), "assets": records}).to_string();
+        let (count, sha256) = (records.len(), hex::encode(Sha256::digest(&text)));
+        server.put(&format!("/parts/{n}.json"), Served::json(text));
+        json!({"url": format!("parts/{n}.json"), "sha256": sha256, "count": count})
+    });
+    json!({ "parts": listed.collect::<Vec<_>>() })
+}
+
+#[tokio::test]
+async fn f8_a_manifest_s_parts_are_one_snapshot_and_what_is_not_the_listed_part_fails_the_run() {
+    let server = FeedServer::start().await;
+    let first = manifest(&server, START, 0..60);
+    server.put(PATH, Served::json(first.to_string()));
+    let mut own = feed(&server.url(PATH));
+    let (parts, address, sha256, count) =
+        (pointer("parts"), pointer("url"), pointer("sha256"), pointer("count"));
+    own.pages = Some(PageSettings::by(NextPage::Manifest { parts, address, sha256, count }));
+    let house = House::start(vec![partner("acme").with_feed(own)], Clock::manual(START)).await;
+    let report = house.run_report("acme", 1).await;
+    assert_eq!((&report["status"], &report["dated"]), (&json!("applied"), &json!(true)), "{report}");
+    let mut stage = Stage { house, server, runs: 1 };
+    assert_eq!(stage.living().await, 60);
+    stage.wait(Micros::HOUR);
+    let second = manifest(&stage.server, stage.now(), 0..59);
+    let report = next_run(&mut stage).await;
+    assert_eq!((&report["status"], &report["code"]), (&json!("failed"), &json!("pages_changed")), "{report}");
+    stage.server.put(PATH, Served::json(second.to_string()));
+    stage.server.remove("/parts/2.json");
+    let report = next_run(&mut stage).await;
+    assert_eq!((&report["status"], &report["code"]), (&json!("failed"), &json!("not_found")), "{report}");
+    assert_eq!(stage.living().await, 60, "nothing is deleted");
+    manifest(&stage.server, stage.now(), 0..59);
+    let report = next_run(&mut stage).await;
+    assert_eq!((&report["status"], &report["counts"]["deleted"]), (&json!("applied"), &json!(1)), "{report}");
+    let spool = stage.house.settings.store.directory.join("spool");
+    let left =
+        std::fs::read_dir(spool).unwrap().filter(|file| file.as_ref().unwrap().path().is_file()).count();
+    assert_eq!(left, 0, "neither parts nor manifest are left");
 }
