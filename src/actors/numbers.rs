@@ -1,7 +1,7 @@
 //! The numbers of partners: given once, and never to another.
 
 use crate::actors::partner::record;
-use crate::domain::{ChangeKind, PartnerName, PartnerNo, PartnerNumber, PartnerStanding};
+use crate::domain::{ChangeKind, PartnerName, PartnerNo, PartnerNumber};
 use crate::store::{ReadError, Reader};
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ pub const NUMBERS: PartnerNo = PartnerNo(0);
 /// Records read at once.
 const PAGE: usize = 1_000;
 
-/// The change that records a partner's number, and says where it stands: who follows the changes is told
-/// so by it.
-pub fn number_record(name: &PartnerName, no: PartnerNo, standing: PartnerStanding) -> ChangeKind {
-    record::put(name, &PartnerNumber { no, standing })
+/// The change that records a partner's number, and what is known of it: who follows the changes is told by
+/// it where the partner stands.
+pub fn number_record(name: &PartnerName, number: &PartnerNumber) -> ChangeKind {
+    record::put(name, number)
 }
 
 /// The numbers given so far, by the names of their partners. Errs where any of them cannot be read:

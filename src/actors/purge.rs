@@ -15,7 +15,7 @@ use super::partner::record;
 use crate::codec::records::Record;
 use crate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, FeedState, Lane, Micros, Origin, PartnerName,
-    PartnerNo, PartnerStanding, RecordKind, Slot, Stamp, WriteSet,
+    PartnerNo, PartnerNumber, PartnerStanding, RecordKind, Slot, Stamp, WriteSet,
 };
 use crate::store::{ReadError, Reader};
 
@@ -45,9 +45,12 @@ pub fn count(reader: &Reader, partner: PartnerNo) -> Result<Leftovers, ReadError
 pub struct Purge<'a> {
     reader: &'a Reader,
     name: &'a PartnerName,
+    number: PartnerNumber,
     no: PartnerNo,
     now: Micros,
     step: Step,
+    /// It goes on with nothing: no floor is left, and it keeps its number.
+    is_clearing: bool,
     /// X4: what the partner's history floor becomes.
     floor: i64,
 }
@@ -63,8 +66,20 @@ enum Step {
 
 impl<'a> Purge<'a> {
     /// Of this partner, as of `now`.
-    pub fn new(reader: &'a Reader, name: &'a PartnerName, no: PartnerNo, now: Micros) -> Purge<'a> {
-        Purge { reader, name, no, now, step: Step::Floor, floor: now.0 }
+    pub fn new(reader: &'a Reader, name: &'a PartnerName, number: PartnerNumber, now: Micros) -> Purge<'a> {
+        let (no, floor) = (number.no, now.0);
+        Purge { reader, name, number, no, now, step: Step::Floor, is_clearing: false, floor }
+    }
+
+    /// Of a sandbox that begins again with nothing. That it is under way is written before anything is
+    /// taken away, and that it is over with the last set: one that ends half-way is gone through again.
+    pub fn clearing(
+        reader: &'a Reader,
+        name: &'a PartnerName,
+        number: PartnerNumber,
+        now: Micros,
+    ) -> Purge<'a> {
+        Purge { is_clearing: true, ..Purge::new(reader, name, number, now) }
     }
 
     /// The next sets; `None` when nothing is left.
@@ -73,7 +88,7 @@ impl<'a> Purge<'a> {
             let set = match std::mem::replace(&mut self.step, Step::Done) {
                 Step::Floor => {
                     self.step = Step::Assets(0);
-                    self.raise_floor()?
+                    if self.is_clearing { self.numbered(true) } else { self.raise_floor()? }
                 }
                 Step::Assets(from) => {
                     let (set, next) = self.assets(from)?;
@@ -149,7 +164,8 @@ impl<'a> Purge<'a> {
     /// floor stands in it.
     fn records(&self, kind: RecordKind) -> Result<WriteSet, ReadError> {
         let mut set = WriteSet::new(self.no);
-        let stays = |key: &[u8]| kind == RecordKind::Feed && *key == *FeedState::key(&());
+        let is_clearing = self.is_clearing;
+        let stays = |key: &[u8]| !is_clearing && kind == RecordKind::Feed && *key == *FeedState::key(&());
         let keys = self.reader.first_record_keys(kind, self.no, PAGE)?.into_iter();
         set.changes.extend(keys.filter(|key| !stays(key)).map(|key| record::remove_stored(kind, key)));
         Ok(set)
@@ -157,17 +173,27 @@ impl<'a> Purge<'a> {
 
     /// Nothing but the floor is left of the feed, and the partner is gone, in one commit.
     fn last(&self) -> Vec<WriteSet> {
+        if self.is_clearing {
+            return vec![self.numbered(false)];
+        }
         let own = self.feed_state(FeedState { history_floor: Some(self.floor), ..FeedState::default() });
         let mut numbers = WriteSet::new(NUMBERS);
-        numbers.changes.push(number_record(self.name, self.no, PartnerStanding::Purged));
+        let number = PartnerNumber { standing: PartnerStanding::Purged, ..self.number };
+        numbers.changes.push(number_record(self.name, &number));
         vec![own, numbers]
+    }
+
+    fn numbered(&self, is_clearing: bool) -> WriteSet {
+        let mut set = WriteSet::new(NUMBERS);
+        set.changes.push(number_record(self.name, &PartnerNumber { is_clearing, ..self.number }));
+        set
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{PartnerNumber, RecordChange, RecordedPushes, RunId};
+    use crate::domain::{RecordChange, RecordedPushes, RunId};
     use crate::store::{Opened, StoreOptions, open};
     use tempfile::TempDir;
 
@@ -219,7 +245,7 @@ mod tests {
         let Opened { mut writer, reader, .. } = opened(&directory);
         partner_of(&mut writer, 7);
         let name = PartnerName::new("acme").unwrap();
-        let mut purge = Purge::new(&reader, &name, NO, NOW);
+        let mut purge = Purge::new(&reader, &name, PartnerNumber::new(NO, false), NOW);
         let mut sets = 0;
         while let Some(mut next) = purge.next_sets().unwrap() {
             writer.commit(&mut next, NOW).unwrap();
@@ -233,7 +259,8 @@ mod tests {
         }
         assert_eq!(reader.record::<RecordedPushes>(NO, &()).unwrap(), None, "it would be counted again");
         let numbers = crate::actors::numbers::partner_numbers(&reader).unwrap();
-        assert_eq!(numbers[&name], PartnerNumber { no: NO, standing: PartnerStanding::Purged });
+        let purged = PartnerNumber { standing: PartnerStanding::Purged, ..PartnerNumber::new(NO, false) };
+        assert_eq!(numbers[&name], purged);
     }
 
     #[test]
@@ -242,10 +269,32 @@ mod tests {
         let Opened { mut writer, reader, .. } = opened(&directory);
         partner_of(&mut writer, NOW.0 + 50);
         let name = PartnerName::new("acme").unwrap();
-        let mut purge = Purge::new(&reader, &name, NO, NOW);
+        let mut purge = Purge::new(&reader, &name, PartnerNumber::new(NO, false), NOW);
         while let Some(mut next) = purge.next_sets().unwrap() {
             writer.commit(&mut next, NOW).unwrap();
             assert_eq!(floor_of(&reader), Some(NOW.0 + 50));
+        }
+    }
+
+    #[test]
+    fn a_sandbox_that_is_cleared_keeps_its_number_and_nothing_else_and_a_half_is_gone_through_again() {
+        let directory = TempDir::new().unwrap();
+        let Opened { mut writer, reader, .. } = opened(&directory);
+        partner_of(&mut writer, 7);
+        let (name, number) = (PartnerName::new("acme").unwrap(), PartnerNumber::new(NO, true));
+        let known = |reader: &Reader| crate::actors::numbers::partner_numbers(reader).unwrap()[&name];
+        let mut half = Purge::clearing(&reader, &name, number, NOW);
+        for _ in 0..3 {
+            writer.commit(&mut half.next_sets().unwrap().unwrap(), NOW).unwrap();
+            assert!(known(&reader).is_clearing);
+        }
+        let mut again = Purge::clearing(&reader, &name, known(&reader), NOW);
+        while let Some(mut next) = again.next_sets().unwrap() {
+            writer.commit(&mut next, NOW).unwrap();
+        }
+        assert_eq!((count(&reader, NO).unwrap(), known(&reader)), (Leftovers::default(), number));
+        for kind in RecordKind::ALL {
+            assert_eq!(reader.first_record_keys(kind, NO, 1).unwrap().len(), 0, "{kind:?}");
         }
     }
 
@@ -255,7 +304,7 @@ mod tests {
         let Opened { mut writer, reader, .. } = opened(&directory);
         partner_of(&mut writer, 7);
         let name = PartnerName::new("acme").unwrap();
-        let mut purge = Purge::new(&reader, &name, NO, NOW);
+        let mut purge = Purge::new(&reader, &name, PartnerNumber::new(NO, false), NOW);
         while let Some(mut next) = purge.next_sets().unwrap() {
             let bytes: usize = next.iter().map(crate::actors::storage::approximate_bytes).sum();
             assert!(bytes < 4 << 20, "{bytes} bytes in one set");

@@ -20,6 +20,8 @@ pub enum TaskKind {
     PartnerStart,
     /// Waits for an actor that was told to stop. Ending early leaves a configuration unanswered.
     PartnerStop,
+    /// Takes away all that a sandbox has. Cut off, it is gone through again at the next start.
+    SandboxClearing,
     /// Wakes the supervisor to start a partner's actor again. Cancelled when that starts before.
     RestartTimer,
     /// An operator's order on a plan. Ending early leaves the plan held; it can be ordered again.
@@ -37,6 +39,7 @@ impl TaskKind {
             TaskKind::RestartTimer => "restart_timer",
             TaskKind::PartnerStart => "partner_start",
             TaskKind::PartnerStop => "partner_stop",
+            TaskKind::SandboxClearing => "sandbox_clearing",
             TaskKind::PlanOrder => "plan_order",
         }
     }

@@ -8,7 +8,7 @@ use super::configuration::ConfigDirectory;
 use crate::actors::{Leftovers, Purge, count_leftovers, partner_numbers};
 use crate::clock::Clock;
 use crate::config::{self, PARTNERS_DIRECTORY, Settings};
-use crate::domain::{PartnerName, PartnerNo, PartnerNumber};
+use crate::domain::{PartnerName, PartnerNumber};
 use crate::store::{self, Opened, StoreOptions};
 use anyhow::{Context, bail};
 use clap::Args;
@@ -66,10 +66,10 @@ impl Remove {
         let settings = config::load(&self.config.directory).map_err(|faults| anyhow::anyhow!("{faults}"))?;
         let opened = open(&settings)?;
         let known = partner_numbers(&opened.reader)?.remove(&self.name).filter(|known| !known.is_purged());
-        let Some(PartnerNumber { no, .. }) = known else {
+        let Some(number) = known else {
             bail!("nothing is kept of a partner {}", self.name);
         };
-        let Leftovers { living, dead } = count_leftovers(&opened.reader, no)?;
+        let Leftovers { living, dead } = count_leftovers(&opened.reader, number.no)?;
         writeln!(out, "{} has {living} living assets and {dead} deleted ones", self.name)?;
         if !self.yes {
             writeln!(out, "nothing was removed: say --purge --yes to delete them for good")?;
@@ -77,7 +77,7 @@ impl Remove {
         }
         // the file goes first: a purge that ends half-way is of a removed partner, and can go on
         self.remove_file()?;
-        self.delete(opened, no)?;
+        self.delete(opened, number)?;
         remove_bodies(&settings, &self.name)?;
         writeln!(out, "{} is removed, and all that was kept of it", self.name)?;
         let kept = settings.store.log_keep.as_secs().div_ceil(24 * 60 * 60);
@@ -89,10 +89,10 @@ impl Remove {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn delete(&self, opened: Opened, no: PartnerNo) -> anyhow::Result<()> {
+    fn delete(&self, opened: Opened, number: PartnerNumber) -> anyhow::Result<()> {
         let Opened { mut writer, reader, .. } = opened;
         let now = Clock::system().now();
-        let mut purge = Purge::new(&reader, &self.name, no, now);
+        let mut purge = Purge::new(&reader, &self.name, number, now);
         while let Some(mut sets) = purge.next_sets()? {
             writer.commit(&mut sets, now)?;
             if writer.wants_checkpoint() {

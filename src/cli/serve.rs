@@ -1,8 +1,9 @@
 //! `tidegate serve`: the daemon.
 
 use super::configuration::{ConfigDirectory, EXIT_CONFIG};
+use crate::actors::ConfigureError;
 use crate::clock::{Clock, sleep};
-use crate::config;
+use crate::config::{self, Faults, Settings};
 use crate::daemon::{Daemon, Signal, Signals};
 use clap::Args;
 use std::io::Write;
@@ -23,11 +24,15 @@ pub struct Serve {
     /// there is opened as ever.
     #[arg(long)]
     init: bool,
+    /// Every partner of this daemon is a sandbox: shown to nobody but itself, and cleared by one call. A
+    /// store in which real partners have been is refused.
+    #[arg(long)]
+    sandbox: bool,
 }
 
 impl Serve {
     pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let mut settings = match config::load(&self.config.directory) {
+        let mut settings = match self.load() {
             Ok(settings) => settings,
             Err(faults) => {
                 writeln!(out, "{faults}")?;
@@ -61,12 +66,21 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
+    fn load(&self) -> Result<Settings, Faults> {
+        let mut settings = config::load(&self.config.directory)?;
+        settings.partners.iter_mut().for_each(|partner| partner.sandbox |= self.sandbox);
+        Ok(settings)
+    }
+
     /// A faulty configuration leaves the running one as it is.
     async fn reload(&self, daemon: &Daemon) {
-        match config::load(&self.config.directory) {
+        match self.load() {
             Err(faults) => tracing::error!(%faults, "configuration not taken over"),
             Ok(settings) => match daemon.reconfigure(settings).await {
                 Ok(()) => tracing::info!("configuration taken over"),
+                Err(error @ ConfigureError::OtherKind(..)) => {
+                    tracing::error!(%error, "configuration not taken over");
+                }
                 Err(error) => tracing::error!(%error, "configuration taken over in part"),
             },
         }

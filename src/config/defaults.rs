@@ -161,6 +161,7 @@ impl PartnerSettings {
         PartnerSettings {
             name: PartnerName::new(name).expect("the caller writes the name down"),
             keys: vec![KeyHash::of(key).into()],
+            sandbox: false,
             signing: Vec::new(),
             policy: Policy::default(),
             limits: LimitSettings::default(),
@@ -174,6 +175,7 @@ impl PartnerSettings {
         PartnerSettings {
             name,
             keys: Vec::new(),
+            sandbox: false,
             signing: Vec::new(),
             policy: Policy::default(),
             limits: LimitSettings::default(),

@@ -283,6 +283,8 @@ pub struct PartnerSettings {
     pub name: PartnerName,
     /// Hashes of the keys that it may present; two while one is rotated.
     pub keys: Vec<BearerKey>,
+    /// Its assets are shown to nobody but itself, and it may clear them.
+    pub sandbox: bool,
     /// What its calls may be signed with in place of a key; two that hold while one is rotated.
     pub signing: Vec<SigningKey>,
     /// What the rules need to know of it.

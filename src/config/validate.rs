@@ -172,6 +172,7 @@ pub(super) fn partner(
 ) -> PartnerSettings {
     let s = &mut section;
     let keys = signing::keys(s);
+    let sandbox = s.boolean("sandbox", false);
     let signing = signing::signing(s);
     let mut policy = policy(s);
     let limits = limits(s.section("limits"), server);
@@ -183,7 +184,7 @@ pub(super) fn partner(
     let feed = feed_section.and_then(|feed| feed::feed(feed, &mut policy));
     let hooks = hooks(s.sections("hooks"));
     section.finish();
-    let partner = PartnerSettings { name, keys, signing, policy, limits, feed: None, hooks };
+    let partner = PartnerSettings { name, keys, sandbox, signing, policy, limits, feed: None, hooks };
     match feed {
         Some(feed) => partner.with_feed(feed),
         None => partner,

@@ -158,6 +158,7 @@ impl Daemon {
             admission,
             metrics: metrics.clone(),
             health: health.clone(),
+            supervisor: Some(supervisor.clone()),
         });
         let partner_server = serve(listeners.partner, &app)?;
         let admin_server = serve(listeners.admin, &app)?;
@@ -204,6 +205,15 @@ impl Daemon {
             tracing::warn!(key, "configuration needs a restart to take this over");
         }
         let partners: Vec<PartnerSettings> = settings.partners.clone();
+        for partner in &partners {
+            // asked before anything is taken over
+            match self.app.registry.by_name(partner.name.as_str()) {
+                Some(entry) if entry.is_sandbox() != partner.sandbox => {
+                    return Err(ConfigureError::of_other_kind(&entry.name, entry.is_sandbox()));
+                }
+                _ => {}
+            }
+        }
         self.app.settings.store(Arc::new(settings));
         if let Some(shown) = self.partner_server.certificates() {
             watchers::look_at_certificates(&self.app, shown, Certificates::renew).await;

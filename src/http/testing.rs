@@ -35,6 +35,7 @@ pub fn app(settings: Arc<ArcSwap<Settings>>) -> Arc<App> {
         clock: Clock::manual(Micros(0)),
         metrics: Metrics::install(),
         health: Arc::new(Health::default()),
+        supervisor: None,
     })
 }
 

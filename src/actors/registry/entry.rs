@@ -10,7 +10,8 @@ use crate::actors::poison::{self, Poison, Suspicion};
 use crate::actors::push::{NotDecided, Push, PushAnswer, PushBody, PushEffect, Unavailable};
 use crate::config::PartnerSettings;
 use crate::domain::{
-    AssetId, DeliveryAge, DeliveryKey, DeliveryRecord, Micros, PartnerName, PartnerNo, RunId, Seq, Write,
+    AssetId, DeliveryAge, DeliveryKey, DeliveryRecord, Micros, PartnerName, PartnerNo, PartnerNumber, RunId,
+    Seq, Write,
 };
 use crate::store::{AssetRow, ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -35,6 +36,8 @@ pub struct PartnerEntry {
     pub name: PartnerName,
     /// Its number, which it keeps for ever.
     pub no: PartnerNo,
+    /// Shown to nobody but itself. It was so from its first start on, and stays so.
+    is_sandbox: bool,
     /// As of the last reload.
     pub settings: ArcSwap<PartnerSettings>,
     /// Its rates, refilled as time passes.
@@ -71,6 +74,7 @@ impl PartnerEntry {
         PartnerEntry {
             name: settings.name.clone(),
             no,
+            is_sandbox: settings.sandbox,
             limits: ArcSwap::from_pointee(Limits::new(&settings.limits)),
             admission: ArcSwap::from_pointee(Admission::new(settings.limits.bytes_in_flight_max)),
             large: Arc::new(Semaphore::new(LARGE_EACH)),
@@ -92,20 +96,25 @@ impl PartnerEntry {
 
     /// A partner that is no longer configured, but whose assets are still here.
     pub(in crate::actors) fn removed(
-        no: PartnerNo,
+        number: PartnerNumber,
         name: PartnerName,
         reader: Reader,
-        purged: bool,
     ) -> PartnerEntry {
-        let entry = PartnerEntry::new(no, PartnerSettings::unknown(name), reader);
+        let settings = PartnerSettings { sandbox: number.is_sandbox, ..PartnerSettings::unknown(name) };
+        let entry = PartnerEntry::new(number.no, settings, reader);
         entry.removed.store(true, Ordering::Release);
-        entry.purged.store(purged, Ordering::Release);
+        entry.purged.store(number.is_purged(), Ordering::Release);
         entry
     }
 
     /// Whether all that it had is deleted.
     pub fn is_purged(&self) -> bool {
         self.purged.load(Ordering::Acquire) && self.is_removed()
+    }
+
+    /// Whether it is shown to nobody but itself.
+    pub fn is_sandbox(&self) -> bool {
+        self.is_sandbox
     }
 
     /// Whether the configuration does not name it any more.
@@ -356,6 +365,12 @@ impl PartnerEntry {
     /// It is no longer configured; gives its actor, which has to stop.
     pub(in crate::actors) fn retire(&self) -> Option<ActorRef<PartnerMessage>> {
         self.removed.store(true, Ordering::Release);
+        self.mailbox.swap(None).map(|actor| ActorRef::clone(&actor))
+    }
+
+    /// Its actor is to stop, and another will follow: until then callers see "unknown".
+    pub(in crate::actors) fn take_actor(&self, why: &str) -> Option<ActorRef<PartnerMessage>> {
+        self.down.store(Some(Arc::new(why.to_owned())));
         self.mailbox.swap(None).map(|actor| ActorRef::clone(&actor))
     }
 

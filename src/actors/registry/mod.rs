@@ -52,7 +52,8 @@ impl Registry {
         let registry = Registry::default();
         for (no, name) in (1..).map(PartnerNo).zip(names) {
             let name = PartnerName::new(name).expect("a test's names are good");
-            registry.insert(Arc::new(PartnerEntry::removed(no, name, reader.clone(), false)));
+            let number = crate::domain::PartnerNumber::new(no, false);
+            registry.insert(Arc::new(PartnerEntry::removed(number, name, reader.clone())));
         }
         registry
     }

@@ -5,6 +5,7 @@
 //! Partners start and stop in tasks of their own, which come back by message: neither a failure nor
 //! a large index of one holds up another.
 
+mod clear;
 mod message;
 mod starts;
 
@@ -22,7 +23,7 @@ use crate::rules::restart::{Restart, RestartBudget};
 use crate::telemetry::Metrics;
 use message::SupervisorMessage;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use starts::{ConfigureStep, Starting, Waiting};
+use starts::{Asked, ConfigureStep, Starting, Waiting};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -56,6 +57,8 @@ pub struct SupervisorState {
     /// Actors that were told to stop and may not have yet: no successor must meet them.
     leaving: BTreeMap<PartnerName, ActorRef<PartnerMessage>>,
     waiting: Vec<Waiting>,
+    /// Sandboxes that are being cleared, and who has asked for it.
+    clearing: BTreeMap<PartnerName, (JoinHandle<()>, Asked)>,
     draining: bool,
 }
 
@@ -80,6 +83,7 @@ impl Actor for Supervisor {
             fell_early: HashSet::new(),
             leaving: BTreeMap::new(),
             waiting: Vec::new(),
+            clearing: BTreeMap::new(),
             draining: false,
         })
     }
@@ -97,6 +101,10 @@ impl Actor for Supervisor {
             SupervisorMessage::StartAgain { partner } => state.start_again(&partner, &myself),
             SupervisorMessage::StartEnded { partner } => state.start_ended(&partner, &myself),
             SupervisorMessage::Retired { partner } => state.retired(partner).await,
+            SupervisorMessage::ClearSandbox { partner, reply } => {
+                state.clear_sandbox(&partner, reply, &myself);
+            }
+            SupervisorMessage::Cleared { partner, outcome } => state.cleared(&partner, outcome, &myself),
             SupervisorMessage::Drain { reply } => {
                 state.drain().await;
                 let _ = reply.send(());
@@ -200,10 +208,9 @@ impl SupervisorState {
             }
         }
         // of a purged one too: who follows the changes must learn of its deletes under its name
-        for (name, number) in numbers {
-            let (no, reader) = (number.no, &self.shared.reader);
-            if !wanted.contains(name) && self.registry.by_no(no).is_none() {
-                let entry = PartnerEntry::removed(no, name.clone(), reader.clone(), number.is_purged());
+        for (name, &number) in numbers {
+            if !wanted.contains(name) && self.registry.by_no(number.no).is_none() {
+                let entry = PartnerEntry::removed(number, name.clone(), self.shared.reader.clone());
                 self.registry.insert(Arc::new(entry));
             }
         }
@@ -221,19 +228,29 @@ impl SupervisorState {
         let mut set = WriteSet::new(NUMBERS);
         for partner in partners {
             let number = match numbers.get(&partner.name) {
-                Some(number) if number.standing.is_configured() => continue,
+                Some(known) if known.is_sandbox != partner.sandbox => {
+                    return Err(ConfigureError::of_other_kind(&partner.name, known.is_sandbox));
+                }
+                Some(known) if known.standing.is_configured() => continue,
                 // it comes back under its old number
-                Some(&PartnerNumber { no, .. }) => PartnerNumber { no, standing: PartnerStanding::Restored },
+                Some(&known) => PartnerNumber { standing: PartnerStanding::Restored, ..known },
                 None => {
                     next += 1;
-                    PartnerNumber::new(PartnerNo(next - 1))
+                    PartnerNumber::new(PartnerNo(next - 1), partner.sandbox)
                 }
             };
             numbers.insert(partner.name.clone(), number);
-            set.changes.push(number_record(&partner.name, number.no, number.standing));
+            set.changes.push(number_record(&partner.name, &number));
         }
         if !set.changes.is_empty() {
             self.shared.storage.commit_and_wait(set).await.map_err(|_| ConfigureError::Storage)?;
+        }
+        for (name, number) in numbers.iter_mut().filter(|(_, number)| number.is_clearing) {
+            // one that was cut off; the one that is under way ends by itself
+            if !self.clearing.contains_key(name) {
+                clear::clear(self.shared.clone(), name.clone(), *number).await?;
+                number.is_clearing = false;
+            }
         }
         Ok(numbers)
     }
@@ -247,8 +264,12 @@ impl SupervisorState {
         let mut set = WriteSet::new(NUMBERS);
         for (name, number) in numbers.iter().filter(|(_, number)| number.standing.is_configured()) {
             let is_removed = self.registry.by_no(number.no).is_some_and(|entry| entry.is_removed());
-            if is_removed && !self.leaving.contains_key(name) && !self.starting.contains_key(name) {
-                set.changes.push(number_record(name, number.no, PartnerStanding::Removed));
+            let is_busy = self.leaving.contains_key(name)
+                || self.starting.contains_key(name)
+                || self.clearing.contains_key(name);
+            if is_removed && !is_busy {
+                let number = PartnerNumber { standing: PartnerStanding::Removed, ..*number };
+                set.changes.push(number_record(name, &number));
             }
         }
         if !set.changes.is_empty() {
@@ -259,7 +280,10 @@ impl SupervisorState {
 
     /// Its actor has stopped: nothing more of it can be committed, unless it has been restored meanwhile.
     async fn retired(&mut self, name: PartnerName) {
-        self.leaving.remove(&name);
+        // a sandbox that is being cleared leaves by that
+        if !self.clearing.contains_key(&name) {
+            self.leaving.remove(&name);
+        }
         let told = match partner_numbers(&self.shared.reader) {
             Ok(numbers) => self.tell_removed(&numbers).await,
             Err(error) => Err(error.into()),
@@ -274,7 +298,8 @@ impl SupervisorState {
     /// Begins a start, unless one is under way; `is_restart`: after a death or a start that failed.
     fn start(&mut self, entry: &Arc<PartnerEntry>, is_restart: bool, myself: &ActorRef<SupervisorMessage>) {
         self.stop_timer(&entry.name);
-        if !self.starting.contains_key(&entry.name) {
+        // one that is being cleared starts when that is over
+        if !self.starting.contains_key(&entry.name) && !self.clearing.contains_key(&entry.name) {
             let metrics = self.metrics.partner(&entry.name);
             let predecessor = self.leaving.get(&entry.name).cloned();
             let starting =
@@ -318,6 +343,53 @@ impl SupervisorState {
         if starting.is_restart {
             tracing::info!(partner = %entry.name, "partner started again");
             self.metrics.actor_restarted("partner");
+        }
+    }
+
+    /// Begins to clear a sandbox, unless it is being started or cleared.
+    fn clear_sandbox(&mut self, name: &PartnerName, reply: Asked, myself: &ActorRef<SupervisorMessage>) {
+        let entry = self.registry.by_name(name.as_str());
+        let entry = entry.filter(|entry| entry.is_sandbox() && !entry.is_removed() && !self.draining);
+        let is_busy = self.starting.contains_key(name) || self.clearing.contains_key(name);
+        let Some(entry) = entry.filter(|_| !is_busy) else {
+            return drop(reply.send(Err(ConfigureError::StillRunning)));
+        };
+        self.stop_timer(name);
+        let actor =
+            entry.take_actor("its sandbox is being cleared").or_else(|| self.leaving.get(name).cloned());
+        if let Some(actor) = &actor {
+            self.leaving.insert(name.clone(), actor.clone());
+        }
+        let number = PartnerNumber::new(entry.no, true);
+        let task = clear::begin(self.shared.clone(), name.clone(), number, actor, myself.clone());
+        self.clearing.insert(name.clone(), (task, reply));
+    }
+
+    /// Starts the partner again; whoever asked is answered when it runs.
+    fn cleared(
+        &mut self,
+        name: &PartnerName,
+        outcome: Result<(), ConfigureError>,
+        myself: &ActorRef<SupervisorMessage>,
+    ) {
+        let Some((_, reply)) = self.clearing.remove(name) else { return };
+        if let Err(error) = &outcome {
+            tracing::error!(partner = %name, %error, "sandbox cannot be cleared");
+        }
+        let entry =
+            self.registry.by_name(name.as_str()).filter(|entry| !entry.is_removed() && !self.draining);
+        // what is half taken away is not decided upon: it stays down until it is cleared
+        let is_sound = matches!(outcome, Ok(()) | Err(ConfigureError::StillRunning));
+        let Some(entry) = entry.filter(|_| is_sound) else {
+            self.settle((ConfigureStep::Start, name.clone()));
+            return drop(reply.send(outcome.and(Err(ConfigureError::StillRunning))));
+        };
+        self.start(&entry, false, myself);
+        match outcome {
+            Ok(()) => {
+                self.waiting.push(Waiting { steps: [(ConfigureStep::Start, name.clone())].into(), reply })
+            }
+            failed => drop(reply.send(failed)),
         }
     }
 
@@ -409,6 +481,10 @@ impl SupervisorState {
         for entry in self.registry.all() {
             entry.drain().await;
         }
+        for (clearing, _) in std::mem::take(&mut self.clearing).into_values() {
+            // it holds the store; how it ended is read at the next start
+            let _ = clearing.await;
+        }
         // what has just started, or is about to stop, holds the store too
         for starting in std::mem::take(&mut self.starting).into_values() {
             starting.undo().await;
@@ -435,6 +511,15 @@ impl SupervisorHandle {
     pub async fn configure(&self, partners: Vec<PartnerSettings>) -> Result<(), ConfigureError> {
         let (reply, answer) = oneshot::channel();
         self.0.cast(SupervisorMessage::Configure { partners, reply }).map_err(|_| ConfigureError::Storage)?;
+        answer.await.unwrap_or(Err(ConfigureError::Storage))
+    }
+
+    /// Takes away all that a sandbox has, and returns once it takes writes again. Errs where it is being
+    /// started or cleared already, or cannot be.
+    pub async fn clear_sandbox(&self, partner: &PartnerName) -> Result<(), ConfigureError> {
+        let (reply, answer) = oneshot::channel();
+        let message = SupervisorMessage::ClearSandbox { partner: partner.clone(), reply };
+        self.0.cast(message).map_err(|_| ConfigureError::Storage)?;
         answer.await.unwrap_or(Err(ConfigureError::Storage))
     }
 

@@ -23,10 +23,13 @@ pub enum ConfigureStep {
     Stop,
 }
 
+/// Who is told how what he asked for has ended.
+pub type Asked = oneshot::Sender<Result<(), ConfigureError>>;
+
 /// Someone who asked for a configuration.
 pub struct Waiting {
     pub steps: HashSet<(ConfigureStep, PartnerName)>,
-    pub reply: oneshot::Sender<Result<(), ConfigureError>>,
+    pub reply: Asked,
 }
 
 type Started = Result<ActorRef<PartnerMessage>, String>;

@@ -1,12 +1,16 @@
 //! The numbers of partners, kept under the number 0, which no partner has.
 //!
 //! - Key: the partner's name, as its UTF-8 bytes.
-//! - Value: the number, four bytes, little-endian; a fifth byte once more was said of the partner: 1 purged,
-//!   2 removed, 3 restored.
+//! - Value: the number, four bytes, little-endian; a fifth byte once more is known of the partner. Its lower half
+//!   is what was last said of it: 1 purged, 2 removed, 3 restored. Of its upper half, 0x10: it is a sandbox;
+//!   0x20: it is being cleared.
 //! - Lifetime: for ever. A number is never given to another partner.
 
 use super::form::{Encode, Record, RecordCause};
 use crate::domain::{PartnerName, PartnerNo, PartnerNumber, PartnerStanding, RecordKind};
+
+const SANDBOX: u8 = 0x10;
+const CLEARING: u8 = 0x20;
 
 impl Record for PartnerNumber {
     const KIND: RecordKind = RecordKind::Partner;
@@ -22,27 +26,35 @@ impl Record for PartnerNumber {
 
     fn decode(bytes: &[u8]) -> Result<PartnerNumber, RecordCause> {
         let no = bytes.first_chunk().map(|no| PartnerNo(u32::from_le_bytes(*no)));
-        let standing = match bytes.get(4..) {
-            Some([]) => PartnerStanding::Known,
-            Some([1]) => PartnerStanding::Purged,
-            Some([2]) => PartnerStanding::Removed,
-            Some([3]) => PartnerStanding::Restored,
+        let (no, byte) = match (no, bytes.get(4..)) {
+            (Some(no), Some([])) => (no, 0),
+            (Some(no), Some([byte])) => (no, *byte),
             _ => return Err(RecordCause::Length(bytes.len())),
         };
-        let no = no.ok_or(RecordCause::Length(bytes.len()))?;
-        Ok(PartnerNumber { no, standing })
+        let standing = match byte & !(SANDBOX | CLEARING) {
+            0 => PartnerStanding::Known,
+            1 => PartnerStanding::Purged,
+            2 => PartnerStanding::Removed,
+            3 => PartnerStanding::Restored,
+            _ => return Err(RecordCause::Length(bytes.len())),
+        };
+        let (is_sandbox, is_clearing) = (byte & SANDBOX != 0, byte & CLEARING != 0);
+        Ok(PartnerNumber { no, standing, is_sandbox, is_clearing })
     }
 }
 
 impl Encode for PartnerNumber {
     fn encode(&self) -> Box<[u8]> {
-        let standing: &[u8] = match self.standing {
-            PartnerStanding::Known => &[],
-            PartnerStanding::Purged => &[1],
-            PartnerStanding::Removed => &[2],
-            PartnerStanding::Restored => &[3],
+        let standing = match self.standing {
+            PartnerStanding::Known => 0,
+            PartnerStanding::Purged => 1,
+            PartnerStanding::Removed => 2,
+            PartnerStanding::Restored => 3,
         };
-        [&self.no.0.to_le_bytes(), standing].concat().into()
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        let byte = standing | flag(self.is_sandbox, SANDBOX) | flag(self.is_clearing, CLEARING);
+        let more: &[u8] = if byte == 0 { &[] } else { &[byte] };
+        [&self.no.0.to_le_bytes(), more].concat().into()
     }
 }
 
@@ -55,7 +67,12 @@ mod tests {
     fn the_bytes_of_a_partner_s_number_are_these() {
         let name = PartnerName::new("acme").unwrap();
         let number = pinned::<PartnerNumber>(&name, b"acme", b"\x2a\x01\0\0");
-        assert_eq!(number, PartnerNumber::new(PartnerNo(298)));
+        assert_eq!(number, PartnerNumber::new(PartnerNo(298), false));
+        let cleared = PartnerNumber { is_clearing: true, ..PartnerNumber::new(PartnerNo(298), true) };
+        assert_eq!(
+            (&cleared.encode()[..], PartnerNumber::decode(b"\x2a\x01\0\0\x30").unwrap()),
+            (&b"\x2a\x01\0\0\x30"[..], cleared)
+        );
         assert_eq!(PartnerNumber::decode(b"\x2a\x01\0\0\x01").unwrap().encode()[..], b"\x2a\x01\0\0\x01"[..]);
         assert!(PartnerNumber::decode(b"\x2a\x01\0\0\x01").unwrap().is_purged());
         for (byte, standing) in [(2, PartnerStanding::Removed), (3, PartnerStanding::Restored)] {

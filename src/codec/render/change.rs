@@ -288,7 +288,7 @@ mod tests {
                 r#"partner.restored","partner":"acme","committed_at":"1970-01-01T00:00:02.500000Z"}"#,
             ),
         ] {
-            let value = PartnerNumber { no: PartnerNo(7), standing }.encode();
+            let value = PartnerNumber { standing, ..PartnerNumber::new(PartnerNo(7), false) }.encode();
             let record =
                 RecordChange { kind: RecordKind::Partner, key: (*b"acme").into(), value: Some(value) };
             let kind = ChangeKind::Record(Box::new(record));
@@ -297,7 +297,7 @@ mod tests {
             let change = Change { partner: PartnerNo(0), kind };
             assert_eq!(subject(&Committed { seq: Seq(9), committed_at: Micros(0), change }), PartnerNo(7));
         }
-        let value = PartnerNumber::new(PartnerNo(7)).encode();
+        let value = PartnerNumber::new(PartnerNo(7), false).encode();
         let record = RecordChange { kind: RecordKind::Partner, key: (*b"acme").into(), value: Some(value) };
         assert_eq!(rendered(ChangeKind::Record(Box::new(record))), None, "a new partner has nothing yet");
     }

@@ -9,6 +9,10 @@ pub struct PartnerNumber {
     pub no: PartnerNo,
     /// Whether it is configured.
     pub standing: PartnerStanding,
+    /// Whether it is a sandbox: it was one from its first start on, and stays one.
+    pub is_sandbox: bool,
+    /// Whether all that a sandbox has is being taken away: what is still there goes at the next start.
+    pub is_clearing: bool,
 }
 
 /// Whether a partner is configured, as followers of the changes were last told.
@@ -33,8 +37,8 @@ impl PartnerStanding {
 
 impl PartnerNumber {
     /// Of a partner that has just been given its number.
-    pub fn new(no: PartnerNo) -> PartnerNumber {
-        PartnerNumber { no, standing: PartnerStanding::Known }
+    pub fn new(no: PartnerNo, is_sandbox: bool) -> PartnerNumber {
+        PartnerNumber { no, standing: PartnerStanding::Known, is_sandbox, is_clearing: false }
     }
 
     /// Whether nothing is left of it.

@@ -6,4 +6,5 @@ pub mod plans;
 pub mod preview;
 pub mod quarantine;
 pub mod receipt;
+pub mod sandbox;
 mod waiting;

@@ -179,7 +179,8 @@ fn partner_of(app: &App, caller: &Caller, route: &Route<'_>) -> Result<Option<Ar
             app.registry.by_name(name.as_str()).map(Some).ok_or(Fault::PartnerStarting)
         }
         (Caller::Reader { .. }, Some(named)) => {
-            app.registry.by_name(&named).map(Some).ok_or(Fault::NoSuchPartner)
+            let shown = app.registry.by_name(&named).filter(|partner| !partner.is_sandbox());
+            shown.map(Some).ok_or(Fault::NoSuchPartner)
         }
         (Caller::Reader { .. }, None) => Ok(None),
     }

@@ -7,7 +7,7 @@ use crate::http::gate::limit::Rate;
 use crate::http::gate::pack::PUSH_BYTES_MIN;
 use crate::http::gate::route::{Answer, Later, Row};
 use crate::http::own::mending::{self, DROP_PARAMETERS};
-use crate::http::own::{feed, plans, preview, quarantine, receipt};
+use crate::http::own::{feed, plans, preview, quarantine, receipt, sandbox};
 use crate::http::push::{Ask, Items, Source, bodyless};
 use crate::http::read::{asset, changes, explain, export, list, me};
 use crate::http::request::call::Call;
@@ -69,7 +69,7 @@ impl PartnerHandler {
 /// Paths are the shorthand `/api/…`. Reads also know the parameters of
 /// [`crate::http::request::position`].
 #[rustfmt::skip]
-pub static ROWS: [Row<PartnerHandler>; 42] = [
+pub static ROWS: [Row<PartnerHandler>; 43] = [
     page("/api/prices", &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"],
         |call| Box::pin(list::prices(call))),
     push(Method::POST, "/api/prices", &["atomic", "dry_run"], Ask {
@@ -158,6 +158,8 @@ pub static ROWS: [Row<PartnerHandler>; 42] = [
     order(Method::DELETE, "/api/quarantine/{id}", |call| Box::pin(quarantine::drop_own(call))),
     Row { method: Method::POST, path: "/api/quarantine/{id}/release", parameters: &[],
         handler: PartnerHandler::WithBody(|call, body| Box::pin(mending::release_own(call, body))) },
+
+    order(Method::DELETE, "/api/sandbox", |call| Box::pin(sandbox::clear(call))),
 
     document("/openapi.json", docs::openapi),
     document("/docs", docs::index),

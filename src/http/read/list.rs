@@ -121,8 +121,15 @@ pub(super) fn partners(call: &Call<'_>) -> Result<Vec<Arc<PartnerEntry>>, Fault>
     match (&call.partner, named) {
         (Some(own), Some(named)) if named != own.name.as_str() => Err(Fault::NoSuchPartner),
         (Some(own), _) => Ok(vec![Arc::clone(own)]),
-        (None, Some(named)) => Ok(vec![call.app().registry.by_name(&named).ok_or(Fault::NoSuchPartner)?]),
-        (None, None) => Ok(call.app().registry.all()),
+        (None, Some(named)) => {
+            let shown = call.app().registry.by_name(&named).filter(|partner| !partner.is_sandbox());
+            Ok(vec![shown.ok_or(Fault::NoSuchPartner)?])
+        }
+        (None, None) => {
+            let mut shown = call.app().registry.all();
+            shown.retain(|partner| !partner.is_sandbox());
+            Ok(shown)
+        }
     }
 }
 

@@ -70,6 +70,7 @@ fn limits(out: &mut Vec<u8>, partner: &PartnerEntry, call: &Call<'_>, items_max:
     let known = value!({
         "lanes": lanes.into_iter().map(|(name, lane)| (name.to_owned(), lane)).collect::<Map<_, _>>(),
         "classes": heartbeats.collect::<Map<_, _>>(),
+        "sandbox": partner.is_sandbox(),
         "signing": signing.collect::<Vec<_>>(),
         "statuses": statuses.collect::<Vec<&str>>(),
     });

@@ -94,7 +94,9 @@ pub fn filters(call: &Call<'_>) -> Result<(Interest, ChangeForm), Fault> {
         Some(own) => Some(vec![own.no]),
         None if named.is_empty() => None,
         None => {
-            let no = |name: &&str| call.app().registry.by_name(name).map(|partner| partner.no);
+            let shown =
+                |name: &&str| call.app().registry.by_name(name).filter(|partner| !partner.is_sandbox());
+            let no = |name: &&str| shown(name).map(|partner| partner.no);
             Some(named.iter().map(no).collect::<Option<_>>().ok_or(Fault::NoSuchPartner)?)
         }
     };

@@ -49,6 +49,8 @@ pub enum Fault {
     ReadOnly,
     /// What only the partner itself may see.
     PartnerOnly,
+    /// Only a sandbox can be cleared.
+    NotASandbox,
     /// An order to a partner that is no longer configured.
     PartnerRemoved,
     /// Unknown, or another's: one answer for both.

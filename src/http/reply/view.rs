@@ -119,6 +119,9 @@ impl ShownChange {
         committed: &Committed,
     ) -> Option<ShownChange> {
         let partner = registry.by_no(render::subject(committed))?;
+        if partner.is_sandbox() && audience == Audience::Others {
+            return None;
+        }
         let mut text = Vec::with_capacity(512);
         let kind = render::change(&mut text, committed, (partner.name.as_str(), audience), journal)?;
         Some(ShownChange { kind, partner, text })

@@ -48,7 +48,7 @@ impl Fault {
             Fault::Unauthorized | Fault::NotTheHooksSender | Fault::TicketRefused => unproven_words(self),
             Fault::PartnerOnly => words(S::FORBIDDEN, "partner_only", "Only the partner's own key, or an operator, may see this"),
             Fault::PartnerRemoved => words(S::CONFLICT, "partner_removed", "The partner is no longer configured: it takes no writes any more"),
-            Fault::ReadOnly => words(S::FORBIDDEN, "read_only", "This token may only read"),
+            Fault::ReadOnly | Fault::NotASandbox => no_write_words(matches!(self, Fault::NotASandbox)),
             Fault::ForeignOrigin => words(S::FORBIDDEN, "foreign_origin", "Calls from other web pages are refused"),
             Fault::NoSuchPartner => words(S::NOT_FOUND, "no_such_partner", "There is no such partner"),
             Fault::PartnerStarting => words(S::SERVICE_UNAVAILABLE, "starting", "The partner is being started"),
@@ -298,6 +298,14 @@ fn unproven_words(fault: &Fault) -> Words {
         "Send the header `Authorization: Bearer KEY` with the key that you were given. A signature has to fit the \
          secret on both sides, the body as it is sent, and our clock; beside a key too.",
     )
+}
+
+fn no_write_words(is_no_sandbox: bool) -> Words {
+    if !is_no_sandbox {
+        return words(StatusCode::FORBIDDEN, "read_only", "This token may only read");
+    }
+    words(StatusCode::FORBIDDEN, "not_a_sandbox", "This partner is no sandbox: nothing was cleared")
+        .hint("Ask the operator for a partner that is marked as a sandbox, to try things out with.")
 }
 
 fn id_words(why: AssetIdError) -> Words {

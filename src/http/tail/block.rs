@@ -3,7 +3,7 @@
 use super::interest::{Cover, Interest, type_bit};
 use crate::actors::Registry;
 use crate::codec::cursor;
-use crate::codec::render::Audience;
+use crate::codec::render::{Audience, subject};
 use crate::domain::{ChangeKind, Committed, PartnerNo, Seq};
 use crate::http::reply::view::{ShownChange, sse_frame};
 use crate::store::Reader;
@@ -127,8 +127,11 @@ impl Renderer<'_> {
         if is_price && self.cover.types(committed.change.partner) & type_bit("price.updated") == 0 {
             return;
         }
-        // what an operator hides, its partner still sees: all else is the same for everybody
-        let differs = matches!(&committed.change.kind, ChangeKind::Asset(change) if change.head.hidden);
+        let partner = self.registry.by_no(subject(committed));
+        // what an operator hides, and all of a sandbox, its partner still sees: the rest is the same for
+        // everybody
+        let differs = partner.is_some_and(|partner| partner.is_sandbox())
+            || matches!(&committed.change.kind, ChangeKind::Asset(change) if change.head.hidden);
         let audiences: &[Option<Audience>] =
             if differs { &[Some(Audience::Partner), Some(Audience::Others)] } else { &[None] };
         for audience in audiences {

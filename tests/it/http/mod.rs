@@ -19,6 +19,7 @@ mod quotes;
 mod read;
 mod replicas;
 mod routes;
+mod sandbox;
 mod slow;
 mod source_time;
 mod ties;

@@ -16,7 +16,7 @@ const OBJECT: Option<&str> = Some("application/json");
 const PATCH: Option<&str> = Some("application/merge-patch+json, application/json");
 
 #[rustfmt::skip]
-const WAYS: [Way; 29] = [
+const WAYS: [Way; 30] = [
     (Method::GET, "/prices", "partner, status, class, changed_since, limit, cursor, quote, id, min_cursor, wait", None),
     (Method::POST, "/prices", "atomic, dry_run", ITEMS),
     (Method::GET, "/assets", "partner, status, class, changed_since, limit, cursor, fields, min_cursor, wait", None),
@@ -46,6 +46,7 @@ const WAYS: [Way; 29] = [
     (Method::GET, "/quarantine/1", "min_cursor, wait", None),
     (Method::DELETE, "/quarantine/1", "", None),
     (Method::POST, "/quarantine/1/release", "", OBJECT),
+    (Method::DELETE, "/sandbox", "", None),
 ];
 
 /// What is between a partner and us.
