@@ -1,4 +1,4 @@
-//! `GET /api/changes` of the running program, followed by clients of npm and PyPI and by a browser: through a
+//! `GET /api/changes` of the running program, followed by clients of npm, PyPI and crates.io and by a browser: through a
 //! hundred cuts, two `kill -9`, and an older copy that is put back, each gets every change once, and comes to what the
 //! export says.
 
@@ -7,6 +7,9 @@ use super::relay::Relay;
 use crate::support::house::{PATIENCE, key, wait_for};
 use crate::support::packages;
 use crate::support::program::{Program, configure};
+use eventsource_client::{Client as _, ClientBuilder, ReconnectOptions, SSE};
+use futures_util::StreamExt;
+use launchdarkly_sdk_transport::HyperTransport;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -14,6 +17,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A member of the assets that are pushed, as it is written.
 pub(super) const SUPPLY: &str = "100000000000000000000000.10";
@@ -24,21 +28,48 @@ const OWN_EVENTS: [&str; 3] = ["progress", "reset", "end"];
 /// A library that follows, in a process of its own.
 pub(super) struct Follower {
     library: &'static str,
-    child: Child,
+    /// None where it runs in this process.
+    child: Option<Child>,
     events: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
 impl Follower {
     /// A program that fills `events` by other means than its output.
     pub(super) fn of_child(library: &'static str, child: Child, events: Arc<Mutex<Vec<Value>>>) -> Follower {
-        Follower { library, child, events }
+        Follower { library, child: Some(child), events }
+    }
+
+    /// The crate, in a task of its own.
+    fn of_crate(url: &str) -> Follower {
+        let transport = HyperTransport::builder().build_http().unwrap();
+        let builder = ClientBuilder::for_url(url).unwrap();
+        let builder = builder.header("Authorization", &format!("Bearer {}", key("acme"))).unwrap();
+        let delay = Duration::from_millis(200);
+        let again =
+            ReconnectOptions::reconnect(true).retry_initial(true).delay(delay).delay_max(delay).build();
+        let client = builder.reconnect(again).build_with_transport(transport);
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&events);
+        tokio::spawn(async move {
+            let mut stream = client.stream();
+            while let Some(next) = stream.next().await {
+                // an error is a connection that broke: it comes back by itself
+                let Ok(SSE::Event(event)) = next else { continue };
+                let body: Value = serde_json::from_str(&event.data).expect("JSON");
+                let event = json!({"event": event.event_type, "id": event.id, "data": body});
+                told.lock().unwrap().push(event);
+            }
+        });
+        Follower { library: "eventsource-client of Rust", child: None, events }
     }
 
     fn start(library: &'static str, url: &str, mut program: Command) -> Follower {
@@ -51,7 +82,7 @@ impl Follower {
                 told.lock().unwrap().push(serde_json::from_str(&line).expect("a line of JSON"));
             }
         });
-        Follower { library, child, events }
+        Follower { library, child: Some(child), events }
     }
 
     /// What has come since the stream began, or, where it was told that changes are missing, since then.
@@ -240,7 +271,7 @@ pub(super) fn copy_files(to: &Path, from: &Path) {
 /// What all clients follow by: those whose tools are here.
 fn all_followers(house: &House, since: &str, portal: Portal, place: &Path) -> Vec<Follower> {
     let url = house.relay.url(&format!("/api/changes?full=true&since={since}"));
-    let mut followers = Vec::new();
+    let mut followers = vec![Follower::of_crate(&url)];
     for library in ["eventsource", "eventsource-client"] {
         followers.extend(packages::node().map(|mut node| {
             node.arg(packages::script("tools/follow.mjs"));
