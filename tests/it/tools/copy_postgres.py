@@ -26,6 +26,7 @@ def export(db, partner=None):
         db.execute("delete from line")
         with db.cursor().copy("copy line from stdin") as copy:
             for line in lines:
+                json.loads(line)  # one that was cut off is none
                 copy.write_row((line.decode(),))
     if not db.execute("select 1 from line where body->>'type' = 'end'").fetchone():
         raise requests.ConnectionError("the export was cut off")
@@ -42,15 +43,16 @@ def follow(db, cursor):
     if answer.status_code == 410:  # changes after the cursor are gone
         return export(db)
     answer.raise_for_status()
+    page = answer.json()  # an answer that was cut off within its head looks like an empty one
     db.execute("""insert into asset select distinct on (1, 2) c->>'partner', c->>'id', c->'asset'
                   from json_array_elements(%s::json->'items') with ordinality as item(c, n)
                   where c->'asset' is not null order by 1, 2, n desc
                   on conflict (partner, id) do update set body = excluded.body""", (answer.content.decode(),))
     db.execute("delete from asset where body::text = 'null'")
-    for change in answer.json()["items"]:
+    for change in page["items"]:
         if change["type"] in ("partner.removed", "partner.restored"):  # a mark of all its assets
             export(db, change["partner"])
-    return answer.json()["next_cursor"]
+    return page["next_cursor"]
 
 
 while True:

@@ -40,13 +40,14 @@ def follow(cursor):
     if answer.status_code == 410:  # changes after the cursor are gone
         return export()
     answer.raise_for_status()
+    page = answer.json()  # an answer that was cut off within its head looks like an empty one
     db.execute("""insert or replace into asset select value->>'partner', value->>'id', value->'asset'
                   from json_each(?, '$.items') where value->'asset' is not null order by key""", (answer.content.decode(),))
     db.execute("delete from asset where body = 'null'")
-    for change in answer.json()["items"]:
+    for change in page["items"]:
         if change["type"] in ("partner.removed", "partner.restored"):  # a mark of all its assets
             export(change["partner"])
-    return answer.json()["next_cursor"]
+    return page["next_cursor"]
 
 
 while True:
