@@ -116,6 +116,7 @@ fn arguments(typed: &Command, block: &str) -> Vec<String> {
 /// The call that these arguments of curl make.
 fn call(arguments: &[String]) -> Value {
     let (mut headers, mut body, mut url) = (serde_json::Map::new(), Value::Null, Value::Null);
+    let mut named = None;
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
@@ -123,12 +124,13 @@ fn call(arguments: &[String]) -> Value {
                 let (name, text) = rest.next().and_then(|header| header.split_once(": ")).unwrap();
                 headers.insert(name.to_owned(), text.into());
             }
+            "-X" => named = rest.next().map(String::as_str),
             "-d" => body = rest.next().unwrap().as_str().into(),
             option if option.starts_with('-') => panic!("{option} is no option that is known here"),
             _ => url = argument.as_str().into(),
         }
     }
-    let method = if body.is_null() { "GET" } else { "POST" };
+    let method = named.unwrap_or(if body.is_null() { "GET" } else { "POST" });
     value!({"method": method, "url": url, "headers": headers, "body": body})
 }
 
@@ -187,7 +189,9 @@ async fn the_examples_work(caller: Caller) {
     };
     let event = blocks(WEBHOOKS, "sh")[0];
     let read = blocks(READING, "sh");
-    let [list, one, export, changes] = read[..] else { panic!("the page has other examples: {read:?}") };
+    let [list, one, export, changes, ticket] = read[..] else {
+        panic!("the page has other examples: {read:?}")
+    };
     // where the caller cannot be run, that has been said
     if by(me).is_none() {
         return;
@@ -217,6 +221,8 @@ async fn the_examples_work(caller: Caller) {
     );
     assert!(list["cursor"].is_string(), "{list}");
     assert_eq!(answered(typed(one)).await["price"]["amount"], "412000");
+    let ticket = answered(typed(ticket)).await;
+    assert_eq!(ticket["expires_in"], 60, "{ticket}");
     let exported = typed(export).output().unwrap();
     let exported = String::from_utf8(exported.stdout).unwrap();
     let types: Vec<_> =
