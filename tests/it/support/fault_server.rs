@@ -73,6 +73,7 @@ impl Asked {
 
 pub struct FaultServer {
     pub address: SocketAddr,
+    scripts: Arc<Mutex<Vec<Script>>>,
     asked: Arc<Mutex<Vec<Asked>>>,
     connections: Arc<Mutex<usize>>,
     /// Dropped with the server, which ends all its connections.
@@ -91,10 +92,16 @@ impl FaultServer {
         let address = listener.local_addr().unwrap();
         let scripts = scripts(address);
         assert!(!scripts.is_empty(), "a server needs a script");
+        let scripts = Arc::new(Mutex::new(scripts));
         let (asked, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(listener, scripts, asked.clone(), connections.clone()));
-        FaultServer { address, asked, connections, _accepting: accepting }
+        accepting.spawn(accept(listener, scripts.clone(), asked.clone(), connections.clone()));
+        FaultServer { address, scripts, asked, connections, _accepting: accepting }
+    }
+
+    /// Plays this script from now on, to everyone.
+    pub fn play(&self, script: Script) {
+        *self.scripts.lock().unwrap() = vec![script];
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -113,7 +120,7 @@ impl FaultServer {
 
 async fn accept(
     listener: TcpListener,
-    scripts: Vec<Script>,
+    scripts: Arc<Mutex<Vec<Script>>>,
     asked: Arc<Mutex<Vec<Asked>>>,
     connections: Arc<Mutex<usize>>,
 ) {
@@ -125,7 +132,10 @@ async fn accept(
             *count += 1;
             *count - 1
         };
-        let script = scripts[number.min(scripts.len() - 1)].clone();
+        let script = {
+            let scripts = scripts.lock().unwrap();
+            scripts[number.min(scripts.len() - 1)].clone()
+        };
         playing.spawn(serve(socket, script, asked.clone()));
         while playing.try_join_next().is_some() {}
     }
