@@ -7,23 +7,24 @@
 
 mod clear;
 mod message;
+mod standing;
 mod starts;
 
 pub use message::ConfigureError;
 
-use crate::actors::numbers::{NUMBERS, number_record, partner_numbers};
+use crate::actors::numbers::partner_numbers;
 use crate::actors::partner::{PartnerMessage, SharedServices};
 use crate::actors::registry::Registry;
 use crate::actors::registry::entry::PartnerEntry;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::sleep;
 use crate::config::PartnerSettings;
-use crate::domain::{PartnerName, PartnerNo, PartnerNumber, PartnerStanding, WriteSet};
+use crate::domain::{PartnerName, PartnerNumber};
 use crate::rules::restart::{Restart, RestartBudget};
 use crate::telemetry::Metrics;
 use message::SupervisorMessage;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use starts::{Asked, ConfigureStep, Starting, Waiting};
+use starts::{Asked, ConfigureStep, Starting, WaitingList};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -56,7 +57,7 @@ pub struct SupervisorState {
     fell_early: HashSet<ActorId>,
     /// Actors that were told to stop and may not have yet: no successor must meet them.
     leaving: BTreeMap<PartnerName, ActorRef<PartnerMessage>>,
-    waiting: Vec<Waiting>,
+    waiting: WaitingList,
     /// Sandboxes that are being cleared, and who has asked for it.
     clearing: BTreeMap<PartnerName, (JoinHandle<()>, Asked)>,
     draining: bool,
@@ -82,7 +83,7 @@ impl Actor for Supervisor {
             starting: BTreeMap::new(),
             fell_early: HashSet::new(),
             leaving: BTreeMap::new(),
-            waiting: Vec::new(),
+            waiting: WaitingList::default(),
             clearing: BTreeMap::new(),
             draining: false,
         })
@@ -158,8 +159,7 @@ impl SupervisorState {
         if let Err(error) = self.tell_removed(&numbers).await {
             return drop(reply.send(Err(error)));
         }
-        self.waiting.push(Waiting { steps, reply });
-        self.answer_settled();
+        self.waiting.add(steps, reply);
     }
 
     /// The partner's entry, with these settings.
@@ -217,36 +217,14 @@ impl SupervisorState {
         steps
     }
 
-    /// Every partner's number, and whether it has been purged; those of the configured ones are
-    /// made durable before they are used.
+    /// Every partner's number, and what is known of it; a clearing that was cut off is gone through first.
     async fn number(
         &self,
         partners: &[PartnerSettings],
     ) -> Result<HashMap<PartnerName, PartnerNumber>, ConfigureError> {
-        let mut numbers = partner_numbers(&self.shared.reader)?;
-        let mut next = numbers.values().map(|given| given.no.0).max().unwrap_or(0) + 1;
-        let mut set = WriteSet::new(NUMBERS);
-        for partner in partners {
-            let number = match numbers.get(&partner.name) {
-                Some(known) if known.is_sandbox != partner.sandbox => {
-                    return Err(ConfigureError::of_other_kind(&partner.name, known.is_sandbox));
-                }
-                Some(known) if known.standing.is_configured() => continue,
-                // it comes back under its old number
-                Some(&known) => PartnerNumber { standing: PartnerStanding::Restored, ..known },
-                None => {
-                    next += 1;
-                    PartnerNumber::new(PartnerNo(next - 1), partner.sandbox)
-                }
-            };
-            numbers.insert(partner.name.clone(), number);
-            set.changes.push(number_record(&partner.name, &number));
-        }
-        if !set.changes.is_empty() {
-            self.shared.storage.commit_and_wait(set).await.map_err(|_| ConfigureError::Storage)?;
-        }
+        let mut numbers = standing::number(&self.shared, partners).await?;
         for (name, number) in numbers.iter_mut().filter(|(_, number)| number.is_clearing) {
-            // one that was cut off; the one that is under way ends by itself
+            // the one that is under way ends by itself
             if !self.clearing.contains_key(name) {
                 clear::clear(self.shared.clone(), name.clone(), *number).await?;
                 number.is_clearing = false;
@@ -255,27 +233,20 @@ impl SupervisorState {
         Ok(numbers)
     }
 
-    /// Has followers of the changes learn of partners that are no longer configured, once nothing more of
-    /// them can be committed: those whose actors still run are told of when these have stopped.
+    /// Has followers learn of partners that are no longer configured, once nothing more of them can be
+    /// committed: those whose actors still run are told of when these have stopped.
     async fn tell_removed(
         &self,
         numbers: &HashMap<PartnerName, PartnerNumber>,
     ) -> Result<(), ConfigureError> {
-        let mut set = WriteSet::new(NUMBERS);
-        for (name, number) in numbers.iter().filter(|(_, number)| number.standing.is_configured()) {
+        let gone = numbers.iter().filter(|(name, number)| {
             let is_removed = self.registry.by_no(number.no).is_some_and(|entry| entry.is_removed());
-            let is_busy = self.leaving.contains_key(name)
-                || self.starting.contains_key(name)
-                || self.clearing.contains_key(name);
-            if is_removed && !is_busy {
-                let number = PartnerNumber { standing: PartnerStanding::Removed, ..*number };
-                set.changes.push(number_record(name, &number));
-            }
-        }
-        if !set.changes.is_empty() {
-            self.shared.storage.commit_and_wait(set).await.map_err(|_| ConfigureError::Storage)?;
-        }
-        Ok(())
+            let is_busy = self.leaving.contains_key(*name)
+                || self.starting.contains_key(*name)
+                || self.clearing.contains_key(*name);
+            is_removed && !is_busy
+        });
+        standing::tell_removed(&self.shared, gone).await
     }
 
     /// Its actor has stopped: nothing more of it can be committed, unless it has been restored meanwhile.
@@ -292,7 +263,7 @@ impl SupervisorState {
             // the next configuration or start tells it
             tracing::error!(partner = %name, %error, "a removed partner is not told of");
         }
-        self.settle((ConfigureStep::Stop, name));
+        self.waiting.settle((ConfigureStep::Stop, name));
     }
 
     /// Begins a start, unless one is under way; `is_restart`: after a death or a start that failed.
@@ -328,7 +299,7 @@ impl SupervisorState {
                 }
             }
         }
-        self.settle((ConfigureStep::Start, name.clone()));
+        self.waiting.settle((ConfigureStep::Start, name.clone()));
     }
 
     fn connect(&mut self, entry: &PartnerEntry, actor: ActorRef<PartnerMessage>, starting: &Starting) {
@@ -381,14 +352,12 @@ impl SupervisorState {
         // what is half taken away is not decided upon: it stays down until it is cleared
         let is_sound = matches!(outcome, Ok(()) | Err(ConfigureError::StillRunning));
         let Some(entry) = entry.filter(|_| is_sound) else {
-            self.settle((ConfigureStep::Start, name.clone()));
+            self.waiting.settle((ConfigureStep::Start, name.clone()));
             return drop(reply.send(outcome.and(Err(ConfigureError::StillRunning))));
         };
         self.start(&entry, false, myself);
         match outcome {
-            Ok(()) => {
-                self.waiting.push(Waiting { steps: [(ConfigureStep::Start, name.clone())].into(), reply })
-            }
+            Ok(()) => self.waiting.add([(ConfigureStep::Start, name.clone())].into(), reply),
             failed => drop(reply.send(failed)),
         }
     }
@@ -402,19 +371,6 @@ impl SupervisorState {
     ) {
         starts::stop(name, actor.clone(), myself);
         self.leaving.insert(name.clone(), actor);
-    }
-
-    fn settle(&mut self, step: (ConfigureStep, PartnerName)) {
-        for waiting in &mut self.waiting {
-            waiting.steps.remove(&step);
-        }
-        self.answer_settled();
-    }
-
-    fn answer_settled(&mut self) {
-        for settled in self.waiting.extract_if(.., |waiting| waiting.steps.is_empty()) {
-            let _ = settled.reply.send(Ok(()));
-        }
     }
 
     fn child_gone(&mut self, who: ActorId) -> Option<PartnerName> {

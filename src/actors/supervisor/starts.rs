@@ -26,10 +26,31 @@ pub enum ConfigureStep {
 /// Who is told how what he asked for has ended.
 pub type Asked = oneshot::Sender<Result<(), ConfigureError>>;
 
-/// Someone who asked for a configuration.
-pub struct Waiting {
-    pub steps: HashSet<(ConfigureStep, PartnerName)>,
-    pub reply: Asked,
+/// Those who have asked for something, each until all of its steps have come to their end.
+#[derive(Default)]
+pub struct WaitingList(Vec<(HashSet<(ConfigureStep, PartnerName)>, Asked)>);
+
+impl WaitingList {
+    /// Someone waits for these steps; without any, the answer is there at once.
+    pub fn add(&mut self, steps: HashSet<(ConfigureStep, PartnerName)>, reply: Asked) {
+        self.0.push((steps, reply));
+        self.answer();
+    }
+
+    /// A step has come to its end.
+    pub fn settle(&mut self, step: (ConfigureStep, PartnerName)) {
+        for (steps, _) in &mut self.0 {
+            steps.remove(&step);
+        }
+        self.answer();
+    }
+
+    fn answer(&mut self) {
+        for (_, reply) in self.0.extract_if(.., |(steps, _)| steps.is_empty()) {
+            // whoever asked may have gone
+            let _ = reply.send(Ok(()));
+        }
+    }
 }
 
 type Started = Result<ActorRef<PartnerMessage>, String>;

@@ -1,4 +1,4 @@
-//! `GET /api/changes` of the running program, followed by clients of npm, PyPI and crates.io and by a browser: through a
+//! `GET /api/changes` of the running program, followed by clients of npm, PyPI and Rust and by a browser: through a
 //! hundred cuts, two `kill -9`, and an older copy that is put back, each gets every change once, and comes to what the
 //! export says.
 
