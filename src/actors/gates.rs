@@ -72,6 +72,10 @@ impl Turn {
 }
 
 #[cfg(test)]
+#[path = "gates_week_tests.rs"]
+mod week;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::future::pending;

@@ -120,6 +120,7 @@ impl FeedSettings {
         FeedSettings {
             url: url.to_owned(),
             every,
+            cron: None,
             jitter: 0.1,
             retries: [1, 5, 15].map(|minutes| Duration::from_secs(minutes * MINUTE)).to_vec(),
             guard_confirm: 2,

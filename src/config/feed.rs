@@ -3,12 +3,13 @@
 use super::FeedSettings;
 use super::fault::Wrong;
 use super::fetching::{checked_url, credentials, fetching, timeouts};
-use super::mapping::feed_mapping;
+use super::mapping::{feed_mapping, zone};
 use super::pages::pages;
 use super::raw::{Section, duration_of, text_of};
 use super::units::{GIB, KIB, seconds};
 use crate::domain::Mapping;
 use crate::domain::mapping::{PathStep, Repeated};
+use crate::rules::feed::cron::CronTimes;
 use crate::rules::policy::{Absent, FeedKind, Policy, RecordTime};
 use std::time::Duration;
 
@@ -29,7 +30,9 @@ pub(super) fn feed(mut section: Section<'_>, policy: &mut Policy) -> Option<Feed
         s.refuse("url", Wrong::rule("a feed needs the address of its document"));
     }
     let default = FeedSettings::at(url.as_deref().unwrap_or_default());
+    let cron = cron(s);
     let every = s.duration("every", default.every, seconds(1, 366 * DAY));
+    let every = cron.as_ref().map_or(every, |times| times.longest.min(Duration::from_secs(366 * DAY)));
     let idle_timeout = s.duration("idle_timeout", default.idle_timeout, timeouts());
     let whole_timeout = FeedSettings::whole_timeout_within(every);
     let pages = s.optional_section("pages").and_then(pages);
@@ -41,6 +44,7 @@ pub(super) fn feed(mut section: Section<'_>, policy: &mut Policy) -> Option<Feed
     }
     let settings = FeedSettings {
         every,
+        cron,
         jitter: s.share("jitter", default.jitter, 0.0..=0.5),
         retries: retries(s).unwrap_or(default.retries),
         guard_confirm: guard_confirm(s.section("guard"), default.guard_confirm),
@@ -72,6 +76,29 @@ pub(super) fn feed(mut section: Section<'_>, policy: &mut Policy) -> Option<Feed
     }
     section.finish();
     url.map(|_| settings)
+}
+
+/// Slots of a wall clock, instead of an interval.
+fn cron(s: &mut Section<'_>) -> Option<CronTimes> {
+    let zone = s.read("time_zone", zone);
+    if !s.has("cron") {
+        if s.has("time_zone") {
+            let rule = Wrong::rule("says which wall clock a cron expression means, and there is none");
+            s.refuse("time_zone", rule.hint("write cron = \"0 6 * * MON-FRI\", or leave it out"));
+        }
+        return None;
+    }
+    if s.has("every") {
+        let rule = Wrong::rule("stands beside every, and a feed is fetched by one of the two");
+        s.refuse("cron", rule.hint("keep every for an interval, or cron for times of a wall clock"));
+    }
+    let zone = zone.unwrap_or_else(|| "UTC".to_owned());
+    s.read("cron", |value| {
+        CronTimes::parse(text_of(value)?, &zone).map_err(|fault| {
+            let hint = "write minute, hour, day, month and day of the week, such as \"0 6 * * MON-FRI\"";
+            Wrong::rule(fault.to_string()).hint(hint)
+        })
+    })
 }
 
 /// The mapping. Of a page the `count` is believed only where it is written: most APIs say there how

@@ -3,6 +3,7 @@
 use super::{AllowedPlace, BearerKey, KeyHash, SigningKey, TlsSettings};
 use crate::domain::hook::{Hook, SignatureScheme};
 use crate::domain::{Mapping, PartnerName, Pointer};
+use crate::rules::feed::cron::CronTimes;
 use crate::rules::policy::{FeedKind, Policy};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -222,6 +223,8 @@ pub struct FeedSettings {
     pub url: String,
     /// From start of one fetch to the start of the next.
     pub every: Duration,
+    /// The slots of a wall clock at which it is fetched instead; `every` is then their longest distance.
+    pub cron: Option<CronTimes>,
     /// Each fetch is moved by up to this share of `every` (0.0–0.5).
     pub jitter: f64,
     /// Waits before the retries after a failed run; then the next regular fetch.

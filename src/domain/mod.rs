@@ -31,9 +31,9 @@ pub use price::{Currency, CurrencyError, Market, Quote, QuoteExtra, QuoteName, Q
 pub use records::{
     ActionKind, DeliveredItems, DeliveryAge, DeliveryKey, DeliveryRecord, FeedState, GoneFeed, HookItem,
     IdsInHead, InlineIds, LastUndated, LostPart, LostWrite, Missing, MissingRange, OperatorAction,
-    PartnerNumber, PartnerStanding, Plan, PlanPage, PlanPageKey, PlanState, QuarantineRow, RecordChange,
-    RecordFault, RecordKind, RecordedPushes, RefusedKind, RefusedOrigin, RowAbove, RunCounts, RunId,
-    RunReport, RunStatus, SAMPLE_IDS, SetBack, StreamState, ValueAbove,
+    PartnerNumber, PartnerStanding, Paused, Plan, PlanPage, PlanPageKey, PlanState, QuarantineRow,
+    RecordChange, RecordFault, RecordKind, RecordedPushes, RefusedKind, RefusedOrigin, RowAbove, RunCounts,
+    RunId, RunReport, RunStatus, RunTimings, SAMPLE_IDS, SetBack, StreamState, ValueAbove,
 };
 pub use stamp::{Lane, Micros, Stamp};
 pub use write::{AssetWrite, PriceWrite, Verb, Write};

@@ -32,6 +32,7 @@ pub use message::quarantine::{Mending, ReleaseRefused, Released, RowAnswer, RowO
 pub use message::{Blamed, PartnerMessage};
 pub use preview::document::{PreviewTerms, PreviewedFile, UnreadDocument, preview as preview_document};
 pub use preview::trial::{PreviewError, Trial};
+pub use run::board::{FeedBoard, ProgressSeen, RunPhase, RunProgress};
 pub use state::SharedServices;
 
 use crate::actors::poison::{Poison, RunWatch};
@@ -52,6 +53,7 @@ pub struct PartnerArguments {
     pub shared: SharedServices,
     pub metrics: Arc<PartnerMetrics>,
     pub gap: OpenGap,
+    pub board: FeedBoard,
     pub poison: Poison,
     /// The n-th life of this partner's actor in this process.
     pub generation: u64,
@@ -67,7 +69,7 @@ impl Actor for PartnerActor {
         myself: ActorRef<PartnerMessage>,
         arguments: PartnerArguments,
     ) -> Result<PartnerState, ActorProcessingErr> {
-        let PartnerArguments { no, settings, shared, metrics, gap, poison, generation } = arguments;
+        let PartnerArguments { no, settings, shared, metrics, gap, board, poison, generation } = arguments;
         // what an earlier life decided stands in the queue before this empty set: once it is through,
         // the index can be loaded from what is durable
         shared.storage.commit_and_wait(WriteSet::new(no)).await?;
@@ -75,7 +77,7 @@ impl Actor for PartnerActor {
         set_right::set_right(&shared, no).await?;
         let load = move || {
             spool::clean(&shared.spool, settings.name.as_str());
-            PartnerState::load(no, settings, shared, metrics, gap)
+            PartnerState::load(no, settings, shared, metrics, (gap, board))
         };
         let mut state = tokio::task::spawn_blocking(load).await??;
         state.poison = poison;
@@ -108,7 +110,8 @@ impl Actor for PartnerActor {
             }
             PartnerMessage::GapDue => state.gap_due(&myself),
             PartnerMessage::FetchDue { timer } => state.fetch_due(timer, &myself),
-            PartnerMessage::FetchNow => state.fetch_now(&myself),
+            PartnerMessage::FetchNow { reply } => state.fetch_now(reply, &myself),
+            PartnerMessage::Pause { paused, durable } => state.pause(paused, durable, &myself),
             PartnerMessage::BeginRun { facts, reply } => state.begin_run(*facts, reply),
             PartnerMessage::ApplyRecords { run, records, prefetched, reply } if state.is_running(run) => {
                 state.apply_records(records, prefetched, reply)?;
@@ -162,6 +165,7 @@ impl Actor for PartnerActor {
         state: &mut PartnerState,
     ) -> Result<(), ActorProcessingErr> {
         state.stop_tasks().await;
+        state.board.set_run(None);
         state.stop_sweeping();
         state.gaps.stop_timer();
         state.note_pushes();

@@ -17,6 +17,7 @@ use super::index::Index;
 use super::ledger::lacked::Lacked;
 use super::ledger::recent::RecentDocuments;
 use super::ledger::{Ledger, LedgerTerms, Prefetched};
+use super::run::board::FeedBoard;
 use super::run::running::RunningFeed;
 use crate::actors::gates::FeedGates;
 use crate::actors::partner::run::active::ActiveRun;
@@ -85,6 +86,10 @@ pub struct PartnerState {
     /// The slot at which the next sweep begins.
     pub sweep_from: u32,
     pub timer: Option<JoinHandle<()>>,
+    /// When it is to go off, by the wall clock, where that is what it waits for.
+    pub due_at: Option<Micros>,
+    /// What is shown of the feed.
+    pub board: FeedBoard,
     /// Counts the timers that were set, so that an old one is known.
     pub timers: u64,
 }
@@ -96,7 +101,7 @@ impl PartnerState {
         settings: Arc<PartnerSettings>,
         shared: SharedServices,
         metrics: Arc<PartnerMetrics>,
-        gap: OpenGap,
+        (gap, board): (OpenGap, FeedBoard),
     ) -> Result<PartnerState, ReadError> {
         let reader = shared.reader.clone();
         let now = shared.clock.now();
@@ -120,6 +125,7 @@ impl PartnerState {
         if settings.feed.is_some() {
             metrics.feed().plans_held(plans.held());
         }
+        board.set_paused(feed.paused.is_some());
         Ok(PartnerState {
             no,
             settings,
@@ -146,6 +152,8 @@ impl PartnerState {
             let_go_timer: None,
             sweep_from: 0,
             timer: None,
+            due_at: None,
+            board,
             timers: 0,
         })
     }

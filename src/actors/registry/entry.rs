@@ -3,15 +3,15 @@
 use crate::actors::admission::Admission;
 use crate::actors::limits::Limits;
 use crate::actors::partner::{
-    Blamed, OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched,
+    Blamed, FeedBoard, OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched,
     RebuildFrom, RebuildRefused,
 };
 use crate::actors::poison::{self, Poison, Suspicion};
 use crate::actors::push::{NotDecided, Push, PushAnswer, PushBody, PushEffect, Unavailable};
 use crate::config::PartnerSettings;
 use crate::domain::{
-    AssetId, DeliveryAge, DeliveryKey, DeliveryRecord, Micros, PartnerName, PartnerNo, PartnerNumber, RunId,
-    Seq, Write,
+    AssetId, DeliveryAge, DeliveryKey, DeliveryRecord, Micros, PartnerName, PartnerNo, PartnerNumber, Paused,
+    RunId, Seq, Write,
 };
 use crate::store::{AssetRow, ReadError, Reader};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -28,7 +28,7 @@ const LARGE_EACH: usize = 1;
 static LARGE: Semaphore = Semaphore::const_new(4);
 
 /// A partner may ask for so much of its feed's server, and of the queue before it.
-const RUN_ASKED_EVERY: i64 = 10 * Micros::SECOND;
+const RUN_ASKED_EVERY: i64 = 60 * Micros::SECOND;
 
 /// One partner, as the edge sees it. The actor behind it may change; the entry stays.
 pub struct PartnerEntry {
@@ -50,6 +50,8 @@ pub struct PartnerEntry {
     pub(in crate::actors) previews: Arc<Semaphore>,
     /// Set by the actor: prices received before read as `gap`.
     pub gap: OpenGap,
+    /// Set by the actor and its run: what is shown of the feed.
+    pub board: FeedBoard,
     /// Pushes under which the actor has died.
     pub(in crate::actors) poison: Poison,
     /// When a run was last asked for.
@@ -81,6 +83,7 @@ impl PartnerEntry {
             previews: Arc::new(Semaphore::new(1)),
             settings: ArcSwap::from_pointee(settings),
             gap: OpenGap::default(),
+            board: FeedBoard::default(),
             poison: Poison::default(),
             run_asked_at: AtomicI64::new(i64::MIN),
             generations: AtomicU64::new(0),
@@ -200,7 +203,22 @@ impl PartnerEntry {
 
     /// Fetches the feed now instead of at its time; `false` where the partner has none.
     pub fn fetch_now(&self) -> bool {
-        self.settings.load().feed.is_some() && self.tell(PartnerMessage::FetchNow).is_ok()
+        let (reply, _) = oneshot::channel();
+        self.settings.load().feed.is_some() && self.tell(PartnerMessage::FetchNow { reply }).is_ok()
+    }
+
+    /// The same for an operator, also while the feed is paused; gives the run that does it.
+    pub async fn run_now(&self) -> Result<RunId, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(PartnerMessage::FetchNow { reply })?;
+        answer.await.map_err(|_| Unavailable)
+    }
+
+    /// Stops the feed's schedule, or lets it go on; answered when that is durable.
+    pub async fn pause(&self, paused: Option<Paused>) -> Result<(), Unavailable> {
+        let (durable, answer) = oneshot::channel();
+        self.tell(PartnerMessage::Pause { paused, durable })?;
+        answer.await.map(|_| ()).map_err(|_| Unavailable)
     }
 
     /// Whether a run may be asked for at `now`, which then counts as asked; else how long to wait.

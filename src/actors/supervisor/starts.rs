@@ -79,6 +79,7 @@ impl Starting {
             shared,
             metrics,
             gap: entry.gap.clone(),
+            board: entry.board.clone(),
             poison: entry.poison.clone(),
             generation: entry.next_generation(),
         };

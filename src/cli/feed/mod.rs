@@ -1,9 +1,11 @@
-//! `tidegate feed`: write a mapping, try it, and have a snapshot read again.
+//! `tidegate feed`: write a mapping, try it, run and pause a feed, and have a snapshot read again.
 
 mod document;
 mod exit;
 mod preview;
 mod rebuild;
+mod report;
+mod run;
 mod shown;
 mod suggest;
 
@@ -11,11 +13,14 @@ use clap::Subcommand;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Work on a partner's feed: suggest a mapping, preview a document, read a snapshot again.
+/// Work on a partner's feed: suggest a mapping, preview a document, run it now, pause it, read a snapshot again.
 #[derive(Debug, Subcommand)]
 pub enum Feed {
     Suggest(suggest::Suggest),
     Preview(preview::Preview),
+    Run(run::Run),
+    Pause(run::Pause),
+    Resume(run::Resume),
     Rebuild(rebuild::Rebuild),
 }
 
@@ -24,6 +29,9 @@ impl Feed {
         match self {
             Feed::Suggest(suggest) => suggest.run(out).await,
             Feed::Preview(preview) => preview.run(out).await,
+            Feed::Run(run) => run.run(out).await,
+            Feed::Pause(pause) => pause.run(out).await,
+            Feed::Resume(resume) => resume.run(out).await,
             Feed::Rebuild(rebuild) => rebuild.run(out).await,
         }
     }

@@ -1,19 +1,12 @@
 //! `tidegate feed rebuild`: has a daemon read a whole snapshot again, and says what that changed.
 
+use super::report::FollowedRun;
 use crate::cli::admin::Admin;
-use crate::clock::{Mark, sleep};
 use crate::domain::PartnerName;
-use anyhow::bail;
 use clap::Args;
 use reqwest::Method;
-use serde_json::Value;
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
-
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// Longer than any fetch may take.
-const PATIENCE: Duration = Duration::from_secs(2 * 3_600);
 
 /// Read a whole snapshot again, whatever the server says of its age, and correct every record by
 /// the rules. On a healthy catalogue this changes nothing.
@@ -42,47 +35,9 @@ impl Rebuild {
         if self.no_wait {
             return Ok(ExitCode::SUCCESS);
         }
-        let report = self.report(&run.to_string()).await?;
-        let status = report["status"].as_str().unwrap_or_default();
-        let counts = &report["counts"];
-        writeln!(
-            out,
-            "run {run} {}: {} records, {} created, {} updated, {} deleted, {} held",
-            said(&report),
-            counts["records"],
-            counts["created"],
-            counts["updated"],
-            counts["deleted"],
-            counts["held"],
-        )?;
-        if let Some(detail) = report["detail"].as_str() {
-            writeln!(out, "{detail}")?;
-        }
-        Ok(if status == "applied" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-
-    /// Waits until the run has a report.
-    async fn report(&self, run: &str) -> anyhow::Result<Value> {
-        let path = format!("/admin/partners/{}/feed/runs/{run}", self.partner);
-        let began = Mark::now();
-        loop {
-            match self.admin.call(Method::GET, &path, None).await {
-                Ok(report) => return Ok(report),
-                Err(error) if began.elapsed() > PATIENCE => return Err(error),
-                // refused until the run has ended
-                Err(error) if error.downcast_ref::<reqwest::Error>().is_none() => {}
-                Err(error) => bail!("{error:#}"),
-            }
-            sleep(LOOK_EVERY).await;
-        }
-    }
-}
-
-/// A run's status, with the number of what was kept aside of it (F3).
-fn said(report: &Value) -> String {
-    let status = report["status"].as_str().unwrap_or_default();
-    match report["quarantined"].as_u64() {
-        Some(aside) => format!("{status}, {aside} quarantined"),
-        None => status.to_owned(),
+        let run = run.as_u64().unwrap_or_default();
+        let followed = FollowedRun { admin: &self.admin, partner: &self.partner, run };
+        let report = followed.report(None).await?;
+        followed.write_end(out, &report)
     }
 }

@@ -16,7 +16,7 @@ use crate::domain::mapping::{
 use compact_str::CompactString;
 pub(super) use field::{field, header, optional, pointer};
 use field::{flag, texts};
-pub(super) use time::time_field;
+pub(super) use time::{time_field, zone};
 use toml::de::DeValue;
 
 /// Parts of an id, and prices of a record that are named one by one: more are a mistake.

@@ -1,6 +1,6 @@
 //! The state of a partner's feed between its runs.
 
-use super::run::RunId;
+use super::run::{RunId, RunTimings};
 use serde::{Deserialize, Serialize};
 
 /// What is kept of a feed between its runs; written with each run's effect.
@@ -97,6 +97,18 @@ pub struct FeedState {
     /// A run has noted some absences and has not come to its end: what is noted may be that run's,
     /// which was not accepted and counts for nothing (X3).
     pub notes_torn: bool,
+    /// Slots of the feed's cron expression up to here have had their run (A39, A40).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slots_served_at: Option<i64>,
+    /// An operator has stopped its schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Paused>,
+    /// What the last applied run took: what the next one's time left is told by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_timings: Option<RunTimings>,
+    /// Bytes of the last applied body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_body_bytes: Option<u64>,
     /// Times that our clock gave while it ran ahead are being moved back by this (T4).
     pub set_back: Option<SetBack>,
 }
@@ -108,6 +120,17 @@ pub struct GoneFeed {
     pub url: String,
     /// How many times in a row.
     pub times: u32,
+}
+
+/// A feed whose schedule an operator has stopped: nothing is fetched until it goes on, but what an
+/// operator asks for by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// Since when, by our clock.
+    pub at: i64,
+    /// In the operator's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// How far times ahead of our clock are moved back (T4). What was moved lies below the limit, so that

@@ -14,11 +14,11 @@ mod stream;
 
 pub use action::{ActionKind, OperatorAction};
 pub use delivery::{DeliveredItems, DeliveryAge, DeliveryKey, DeliveryRecord, Missing};
-pub use feed::{FeedState, GoneFeed, RecordedPushes, SetBack};
+pub use feed::{FeedState, GoneFeed, Paused, RecordedPushes, SetBack};
 pub use kind::{RecordChange, RecordKind};
 pub use lost::{LostPart, LostWrite};
 pub use partner::{PartnerNumber, PartnerStanding};
 pub use plan::{IdsInHead, InlineIds, Plan, PlanPage, PlanPageKey, PlanState, SAMPLE_IDS};
 pub use quarantine::{HookItem, QuarantineRow, RefusedKind, RefusedOrigin, RowAbove, ValueAbove};
-pub use run::{RecordFault, RunCounts, RunId, RunReport, RunStatus};
+pub use run::{RecordFault, RunCounts, RunId, RunReport, RunStatus, RunTimings};
 pub use stream::{LastUndated, MissingRange, StreamState};

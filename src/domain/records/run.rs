@@ -116,6 +116,22 @@ impl RunCounts {
     }
 }
 
+/// How long the phases of a run took, in milliseconds by the monotonic clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunTimings {
+    /// For a place among the feeds that run.
+    pub waiting_ms: u64,
+    /// From the request to the last byte, checks of the same body included.
+    pub fetching_ms: u64,
+    /// The survey of the whole file.
+    pub reading_ms: u64,
+    /// The records that it holds.
+    pub applying_ms: u64,
+    /// The assets that it lacks, and its end.
+    pub finishing_ms: u64,
+}
+
 /// What one run found and did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunReport {
@@ -141,6 +157,12 @@ pub struct RunReport {
     pub dated: bool,
     /// Bytes of the body without its content encoding; 0 where it was not read whole.
     pub body_bytes: u64,
+    /// Bytes of the body as it came, compressed or not; `None` where nothing was fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire_bytes: Option<u64>,
+    /// How long each of its phases took; `None` of runs from before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timings: Option<RunTimings>,
     /// What the run found and did; of one that was refused, only the records that were looked at.
     pub counts: RunCounts,
     /// Whether the partner had ever pushed by then: only then is there a rate of loss (F9).

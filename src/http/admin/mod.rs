@@ -2,6 +2,7 @@
 
 mod assets;
 mod call;
+mod feed;
 mod guard;
 mod plans;
 mod quarantine;

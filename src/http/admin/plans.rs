@@ -1,23 +1,14 @@
-//! What an operator does about a partner's feed: plans of held deletes (F4), and having a snapshot
-//! read again.
+//! What an operator does about the deletes of a partner's feed that are held (F4).
 
 use super::call::OperatorCall;
-use super::reason::trimmed;
-use crate::actors::{PlanOrder, PlanVerdict, RebuildFrom};
-use crate::codec::request;
-use crate::domain::RunId;
+use super::reason::reason_of;
+use crate::actors::{PlanOrder, PlanVerdict};
 use crate::http::gate::route::Answer;
-use crate::http::own::feed;
 use crate::http::own::plans::{list_of, show_plan, stored_plan};
+use crate::http::reply::Fault;
 use crate::http::reply::stored::json;
-use crate::http::reply::{self, Fault};
-use crate::http::request::intake::{self, Accept};
-use hyper::StatusCode;
-use hyper::body::{Body as _, Incoming};
-use serde::Deserialize;
+use hyper::body::Incoming;
 use std::sync::Arc;
-
-const BODY_BYTES_MAX: usize = 4 * 1024;
 
 /// All plans that are kept, newest first.
 pub async fn list(call: &OperatorCall<'_>) -> Answer {
@@ -43,44 +34,12 @@ pub async fn reject(call: &OperatorCall<'_>, body: Incoming) -> Answer {
     decide(call, PlanVerdict::Reject, body).await
 }
 
-/// Begins a run that takes up where the index may be wrong: of the body that `?run=` names, else of
-/// a document that is fetched now.
-pub async fn rebuild(call: &OperatorCall<'_>) -> Answer {
-    let run = call.query.number("run", u64::MAX)?;
-    let from = run.map_or(RebuildFrom::Fetch, |run| RebuildFrom::Stored(RunId(run)));
-    let started = call.partner.rebuild(from).await??;
-    let said = serde_json::json!({ "requested": true, "run": started.0 });
-    Ok(reply::json(StatusCode::ACCEPTED, said.to_string()))
-}
-
-/// The report of a run: how a rebuild ended.
-pub fn run(call: &OperatorCall<'_>) -> Answer {
-    feed::run_of(&call.app().reader, &call.partner, call.id)
-}
-
 async fn decide(call: &OperatorCall<'_>, verdict: PlanVerdict, body: Incoming) -> Answer {
-    let reason = reason(call, body).await?;
+    let reason = reason_of(call, body).await?;
     let plan = stored_plan(&call.app().reader, &call.partner, call.id)?.ok_or(Fault::NoSuchPlan)?.id;
     let end = call.partner.decide_plan(PlanOrder { plan, verdict, reason }).await??;
     let said = serde_json::json!({
         "id": end.plan, "state": end.state, "deleted": end.deleted, "kept": end.kept,
     });
     Ok(json(&said))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Order {
-    reason: Option<String>,
-}
-
-/// `{"reason"?}`, or no body at all.
-async fn reason(call: &OperatorCall<'_>, mut body: Incoming) -> Result<Option<String>, Fault> {
-    if body.is_end_stream() {
-        return Ok(None);
-    }
-    intake::announced_plain(&call.head.headers, Accept::Object, BODY_BYTES_MAX)?;
-    let bytes = intake::collect(&mut body, BODY_BYTES_MAX, &call.client.pulse).await?;
-    let order: Order = request::object(&bytes)?;
-    trimmed(order.reason.as_deref().unwrap_or_default())
 }

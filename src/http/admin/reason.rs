@@ -1,7 +1,13 @@
 //! Why an operator does something: a text that is kept with what was done.
 
-use crate::codec::request::BodyError;
+use super::call::OperatorCall;
+use crate::codec::request::{self, BodyError};
 use crate::http::reply::Fault;
+use crate::http::request::intake::{self, Accept};
+use hyper::body::{Body as _, Incoming};
+use serde::Deserialize;
+
+const BODY_BYTES_MAX: usize = 4 * 1024;
 
 /// Longer than any sentence, and short enough to be shown whole.
 const REASON_BYTES_MAX: usize = 1024;
@@ -14,6 +20,23 @@ pub fn trimmed(text: &str) -> Result<Option<String>, Fault> {
         reason if reason.len() <= REASON_BYTES_MAX => Ok(Some(reason.to_owned())),
         _ => Err(bad("reason_too_long", format!("at most {REASON_BYTES_MAX} bytes"))),
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    reason: Option<String>,
+}
+
+/// `{"reason"?}`, or no body at all.
+pub async fn reason_of(call: &OperatorCall<'_>, mut body: Incoming) -> Result<Option<String>, Fault> {
+    if body.is_end_stream() {
+        return Ok(None);
+    }
+    intake::announced_plain(&call.head.headers, Accept::Object, BODY_BYTES_MAX)?;
+    let bytes = intake::collect(&mut body, BODY_BYTES_MAX, &call.client.pulse).await?;
+    let order: Order = request::object(&bytes)?;
+    trimmed(order.reason.as_deref().unwrap_or_default())
 }
 
 /// What is said of a body that is no order.

@@ -1,7 +1,7 @@
 //! The routes of the admin listener: each row says all that is particular to one method of one path.
 
 use super::call::OperatorCall;
-use super::{assets, plans, quarantine, status, texts};
+use super::{assets, feed, plans, quarantine, status, texts};
 use crate::http::app::App;
 use crate::http::gate::route::{Later, Row};
 use crate::http::own::mending::DROP_PARAMETERS;
@@ -26,7 +26,7 @@ pub enum OperatorHandler {
 
 /// In every other row than those that are open, an operator is let in first.
 #[rustfmt::skip]
-pub static ROWS: [Row<OperatorHandler>; 23] = [
+pub static ROWS: [Row<OperatorHandler>; 27] = [
     open("/", texts::status_page),
     open("/status.js", texts::status_script),
     open("/status.css", texts::status_style),
@@ -46,8 +46,12 @@ pub static ROWS: [Row<OperatorHandler>; 23] = [
     order("/admin/partners/{partner}/plans/{id}/approve", &[], |call, body| Box::pin(plans::approve(call, body))),
     order("/admin/partners/{partner}/plans/{id}/reject", &[], |call, body| Box::pin(plans::reject(call, body))),
 
-    order("/admin/partners/{partner}/feed/rebuild", &["run"], |call, _| Box::pin(plans::rebuild(call))),
-    read("/admin/partners/{partner}/feed/runs/{id}", &[], |call| Box::pin(async { plans::run(call) })),
+    read("/admin/partners/{partner}/feed", &[], |call| Box::pin(async { feed::state(call) })),
+    order("/admin/partners/{partner}/feed/run", &[], |call, _| Box::pin(feed::run_now(call))),
+    order("/admin/partners/{partner}/feed/pause", &[], |call, body| Box::pin(feed::pause(call, body))),
+    order("/admin/partners/{partner}/feed/resume", &[], |call, _| Box::pin(feed::resume(call))),
+    order("/admin/partners/{partner}/feed/rebuild", &["run"], |call, _| Box::pin(feed::rebuild(call))),
+    read("/admin/partners/{partner}/feed/runs/{id}", &[], |call| Box::pin(async { feed::run(call) })),
 
     read("/admin/partners/{partner}/quarantine", &PARAMETERS, |call| Box::pin(quarantine::list(call))),
     read("/admin/partners/{partner}/quarantine/{id}", &[], |call| Box::pin(async { quarantine::show(call) })),

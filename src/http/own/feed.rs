@@ -1,8 +1,8 @@
 //! A partner's feed as the partner sees it: its state, its runs, and a run now.
 
-use crate::actors::PartnerEntry;
+use crate::actors::{PartnerEntry, RunProgress};
 use crate::codec::time;
-use crate::domain::{FeedState, Micros, RecordFault, RunCounts, RunId, RunReport, RunStatus};
+use crate::domain::{FeedState, Micros, RecordFault, RunCounts, RunId, RunReport, RunStatus, RunTimings};
 use crate::http::gate::limit::Rate;
 use crate::http::reply::stored::{damaged, json, rendered, unless_damaged};
 use crate::http::reply::{self, Body, Fault};
@@ -25,6 +25,20 @@ const RUNS_BYTES_MAX: usize = 1 << 20;
 #[derive(Serialize)]
 pub struct StateView {
     every_seconds: u64,
+    /// The slots at which it is fetched, where it is fetched by a wall clock …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cron: Option<String>,
+    /// … and whose wall clock that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<String>,
+    /// `null` while a run is under way, while the feed is paused, and where its actor is down.
+    next_fetch_at: Option<String>,
+    /// An operator has stopped its schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<PausedView>,
+    /// The run that is under way, and how far it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<RunningView>,
     /// What its records are, where they are not assets (F8).
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
@@ -42,6 +56,50 @@ pub struct StateView {
     pub damaged: Option<Value>,
     /// What the last applied run found (F9); `null` for a partner that pushes nothing.
     push_loss: Option<PushLoss>,
+}
+
+#[derive(Serialize)]
+struct PausedView {
+    since: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// A run that is under way, as somebody sees it who looks.
+#[derive(Serialize)]
+struct RunningView {
+    run: u64,
+    started_at: String,
+    /// `waiting`, `fetching`, `reading`, `applying` or `finishing`.
+    phase: &'static str,
+    records: u64,
+    records_total: Option<u64>,
+    bytes: u64,
+    bytes_total: Option<u64>,
+    /// Of the phase; `null` where nobody can say.
+    share: Option<f64>,
+    seconds: f64,
+    /// To the end of the run, by this phase and by what the last run took for those that follow.
+    seconds_left: Option<f64>,
+}
+
+impl RunningView {
+    fn of(progress: &RunProgress) -> RunningView {
+        let seen = progress.look();
+        let rounded = |value: f64| (value * 1_000.0).round() / 1_000.0;
+        RunningView {
+            run: progress.run.0,
+            started_at: time::format(progress.started_at),
+            phase: seen.phase.as_str(),
+            records: seen.records,
+            records_total: seen.records_total,
+            bytes: seen.bytes,
+            bytes_total: seen.bytes_total,
+            share: seen.share.map(rounded),
+            seconds: rounded(seen.seconds),
+            seconds_left: seen.seconds_left.map(rounded),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -78,6 +136,12 @@ pub struct RunView {
     snapshot_at: Option<String>,
     dated: bool,
     body_bytes: u64,
+    /// As it came over the wire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wire_bytes: Option<u64>,
+    /// How long each of its phases took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timings: Option<RunTimings>,
     /// What became of its records.
     pub counts: RunCounts,
     /// F9, of an applied run.
@@ -109,6 +173,8 @@ impl From<RunReport> for RunView {
             snapshot_at: report.snapshot_at.and_then(|at| time::format_known(Micros(at))),
             dated: report.dated,
             body_bytes: report.body_bytes,
+            wire_bytes: report.wire_bytes,
+            timings: report.timings,
             push_loss: PushLoss::of(report.counts.missed_push, report.counts.pushes, report.pushes_at_all),
             counts: report.counts,
             faults: report.faults,
@@ -134,6 +200,13 @@ pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<Stat
     let at = |at: Option<i64>| at.and_then(|at| time::format_known(Micros(at)));
     Ok(Some(StateView {
         every_seconds: feed.every.as_secs(),
+        cron: feed.cron.as_ref().map(|times| times.expression.clone()),
+        time_zone: feed.cron.as_ref().map(|times| times.zone_name.clone()),
+        next_fetch_at: at(partner.board.next_at().map(|at| at.0)),
+        paused: state
+            .paused
+            .map(|paused| PausedView { since: time::format(Micros(paused.at)), reason: paused.reason }),
+        running: partner.board.run().map(|run| RunningView::of(&run)),
         kind: (settings.policy.feed_kind == FeedKind::Prices).then_some("prices"),
         url: without_secrets(&feed.url),
         last_success_at: at(state.last_success_at),
@@ -202,6 +275,9 @@ pub fn run_now(call: &Call<'_>) -> Result<Response<Body>, Fault> {
     call.meter.take_first(Rate::Reads)?;
     if partner.settings.load().feed.is_none() {
         return Err(Fault::NoFeed);
+    }
+    if partner.board.is_paused() {
+        return Err(Fault::FeedPaused);
     }
     call.app().may_write()?;
     partner

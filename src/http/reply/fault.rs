@@ -99,6 +99,8 @@ pub enum Fault {
     Draining,
     /// A run of the feed was asked for a moment ago.
     RunAskedLately { retry_after: Duration },
+    /// An operator has stopped the feed's schedule.
+    FeedPaused,
     /// The actor or the store ended before it answered.
     OutcomeUnknown,
     /// Not known, or hidden from the caller.

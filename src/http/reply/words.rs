@@ -72,7 +72,7 @@ impl Fault {
                 error.code, "The body cannot be read"),
             Fault::Shed(shed) => shed_words(shed),
             Fault::RateLimited(_) => words(S::TOO_MANY_REQUESTS, "partner_rate", "Your rate limit is used up"),
-            Fault::RunAskedLately { .. } => words(S::TOO_MANY_REQUESTS, "run_asked_lately", "A run of this feed was asked for a moment ago"),
+            Fault::RunAskedLately { .. } | Fault::FeedPaused => feed_words(self),
             Fault::Draining => words(S::SERVICE_UNAVAILABLE, "draining", "The daemon is shutting down")
                 .hint("Try again in a moment."),
             Fault::OutcomeUnknown => words(S::SERVICE_UNAVAILABLE, "outcome_unknown", "It is not known whether this was applied")
@@ -410,6 +410,15 @@ fn plan_words(why: &PlanRefused) -> Words {
         PlanRefused::NotHeld => words(StatusCode::CONFLICT, "plan_not_held", "The plan is no longer held"),
         PlanRefused::Busy => words(StatusCode::CONFLICT, "plan_busy", "A plan of this partner is being applied")
             .hint("Try again in a moment."),
+    }
+}
+
+#[rustfmt::skip]
+fn feed_words(fault: &Fault) -> Words {
+    match fault {
+        Fault::RunAskedLately { .. } => words(StatusCode::TOO_MANY_REQUESTS, "run_asked_lately", "A run of this feed was asked for a moment ago"),
+        _ => words(StatusCode::CONFLICT, "feed_paused", "The feed is paused")
+            .hint("Its operator has stopped its schedule: ask them to let it go on."),
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod alike;
 pub mod circuit;
+pub mod cron;
 pub mod drift;
 pub mod guard;
 pub mod plan;

@@ -47,6 +47,9 @@ pub(super) const CHECKPOINT_SECONDS: &str = "tidegate_checkpoint_seconds";
 pub(super) const RECOVERY_SECONDS: &str = "tidegate_recovery_seconds";
 pub(super) const RECOVERY_CHANGES: &str = "tidegate_recovery_changes";
 pub(super) const FEED_RUNS: &str = "tidegate_feed_runs_total";
+pub(super) const FEED_SLOTS_MISSED: &str = "tidegate_feed_slots_missed_total";
+pub(super) const FEED_RUNNING: &str = "tidegate_feed_running";
+pub(super) const FEED_RUN_SHARE: &str = "tidegate_feed_run_share";
 pub(super) const FEED_FAILURES: &str = "tidegate_feed_failures_in_row";
 pub(super) const FEED_LAST_SUCCESS: &str = "tidegate_feed_last_success_timestamp_seconds";
 pub(super) const FEED_RUN_SECONDS: &str = "tidegate_feed_run_seconds";
@@ -85,7 +88,7 @@ pub(super) const BUILD_INFO: &str = "tidegate_build_info";
 
 /// Every metric of the daemon.
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 48] = [
+pub const CATALOGUE: [Metric; 51] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -99,6 +102,9 @@ pub const CATALOGUE: [Metric; 48] = [
     metric(RECOVERY_SECONDS, MetricKind::Gauge, "Duration of the last start's recovery."),
     metric(RECOVERY_CHANGES, MetricKind::Gauge, "Changes re-applied from the log at the last start."),
     counter(FEED_RUNS, &["partner", "outcome"], "Feed runs by how they ended."),
+    counter(FEED_SLOTS_MISSED, &["partner"], "Times of a feed's cron expression that passed without a run of their own: one run made up for several."),
+    gauge(FEED_RUNNING, &["partner"], "Whether a run of the partner's feed is under way."),
+    gauge(FEED_RUN_SHARE, &["partner"], "Share of the records that the run under way has applied."),
     gauge(FEED_FAILURES, &["partner"], "Failed feed runs since the last one that was taken as true."),
     gauge(FEED_LAST_SUCCESS, &["partner"], "When the partner's feed was last taken as true; 0 for never."),
     metric(FEED_RUN_SECONDS, SLOW, "Duration of feed runs, from the start of the fetch."),

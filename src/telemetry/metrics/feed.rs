@@ -1,8 +1,8 @@
 //! What is counted of a partner's feed: its runs, what they found, and the plans they opened.
 
 use super::catalogue::{
-    FEED_FAILURES, FEED_LAST_SUCCESS, FEED_RECORDS, FEED_RUN_SECONDS, FEED_RUNS, FEED_VERDICTS, PLANS,
-    PLANS_HELD, PRICE_DRIFT, PUSH_LOSS,
+    FEED_FAILURES, FEED_LAST_SUCCESS, FEED_RECORDS, FEED_RUN_SECONDS, FEED_RUN_SHARE, FEED_RUNNING,
+    FEED_RUNS, FEED_SLOTS_MISSED, FEED_VERDICTS, PLANS, PLANS_HELD, PRICE_DRIFT, PUSH_LOSS,
 };
 use super::series::{new_counter, new_gauge, new_histogram};
 use crate::domain::{Micros, RunCounts, RunStatus};
@@ -13,6 +13,9 @@ use std::time::Duration;
 /// What is counted of one partner's feed.
 pub struct FeedMetrics {
     runs: [Counter; RunStatus::ALL.len()],
+    slots_missed: Counter,
+    running: Gauge,
+    run_share: Gauge,
     last_success: Gauge,
     failures_in_row: Gauge,
     run_seconds: Histogram,
@@ -44,6 +47,9 @@ impl FeedMetrics {
             |name, outcome| new_counter(recorder, name, &[("partner", partner), ("outcome", outcome)]);
         FeedMetrics {
             runs: RunStatus::ALL.map(|status| by_outcome(FEED_RUNS, status.as_str())),
+            slots_missed: new_counter(recorder, FEED_SLOTS_MISSED, &[("partner", partner)]),
+            running: new_gauge(recorder, FEED_RUNNING, &[("partner", partner)]),
+            run_share: new_gauge(recorder, FEED_RUN_SHARE, &[("partner", partner)]),
             last_success: new_gauge(recorder, FEED_LAST_SUCCESS, &[("partner", partner)]),
             failures_in_row: new_gauge(recorder, FEED_FAILURES, &[("partner", partner)]),
             run_seconds: new_histogram(recorder, FEED_RUN_SECONDS),
@@ -78,6 +84,23 @@ impl FeedMetrics {
         if status.is_accepted() {
             self.succeeded_at(now);
         }
+    }
+
+    /// So many slots of the schedule have passed without a run of their own.
+    pub fn slots_missed(&self, slots: u64) {
+        self.slots_missed.increment(slots);
+    }
+
+    /// A run is under way, and so much of its records is applied.
+    pub fn running(&self, share: f64) {
+        self.running.set(1.0);
+        self.run_share.set(share);
+    }
+
+    /// No run is under way.
+    pub fn not_running(&self) {
+        self.running.set(0.0);
+        self.run_share.set(0.0);
     }
 
     /// The rate of lost pushes that the last applied run found; 0 for a partner that pushes nothing.

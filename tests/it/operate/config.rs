@@ -438,3 +438,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a41_a_second_feed_of_a_partner_is_a_fault_of_the_configuration() {
+    let main =
+        "[server]\nlisten = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n[store]\ndirectory = 'store'\n";
+    let feed = "[feed]\nurl = 'https://a.example/f.json'\n";
+    let second = "[feed]\nurl = 'https://b.example/f.json'\n";
+    for (of_partner, wrong) in [
+        (format!("{feed}{second}"), "duplicate key"),
+        (feed.replace("[feed]", "[[feed]]").repeat(2), "section"),
+    ] {
+        let faults = loaded(&[("tidegate.toml", main), ("partners/acme.toml", &of_partner)]).unwrap_err();
+        assert!(faults.iter().any(|fault| fault.rule.contains(wrong)), "{of_partner}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_feed_is_fetched_by_an_interval_or_by_a_wall_clock_that_is_named() {
+    let main =
+        "[server]\nlisten = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n[store]\ndirectory = 'store'\n";
+    let of = |keys: &str| {
+        let of_partner = format!("[feed]\nurl = 'https://a.example/f.json'\n{keys}");
+        loaded(&[("tidegate.toml", main), ("partners/acme.toml", &of_partner)])
+    };
+    let settings = of("cron = '0 6 * * MON-FRI'\ntime_zone = 'Europe/Berlin'\n").unwrap();
+    let feed = settings.partners[0].feed.as_ref().unwrap();
+    assert_eq!(feed.every, std::time::Duration::from_secs(3 * 86_400), "over a weekend");
+    assert_eq!(feed.cron.as_ref().unwrap().zone_name, "Europe/Berlin");
+    for (bad, key) in [
+        ("cron = '0 6 * *'", "feed.cron"),
+        ("cron = '0 6 30 2 *'", "feed.cron"),
+        ("cron = '0 6 * * *'\nevery = '1h'", "feed.cron"),
+        ("cron = '0 6 * * *'\ntime_zone = 'Europe/Atlantis'", "feed.time_zone"),
+        ("time_zone = 'Europe/Berlin'", "feed.time_zone"),
+    ] {
+        let faults = of(bad).unwrap_err();
+        assert_eq!(faults.len(), 1, "{bad}: {faults:?}");
+        assert_eq!(faults[0].key, key, "{bad}");
+    }
+}

@@ -15,7 +15,7 @@ const TOKEN: &str = "root-token";
 type Way = (Method, &'static str, Option<&'static str>);
 
 #[rustfmt::skip]
-const WAYS: [Way; 23] = [
+const WAYS: [Way; 27] = [
     (Method::GET, "/", None),
     (Method::GET, "/status.js", None),
     (Method::GET, "/status.css", None),
@@ -31,6 +31,10 @@ const WAYS: [Way; 23] = [
     (Method::GET, "/admin/partners/acme/plans/1", Some("cursor")),
     (Method::POST, "/admin/partners/acme/plans/1/approve", Some("")),
     (Method::POST, "/admin/partners/acme/plans/1/reject", Some("")),
+    (Method::GET, "/admin/partners/acme/feed", Some("")),
+    (Method::POST, "/admin/partners/acme/feed/run", Some("")),
+    (Method::POST, "/admin/partners/acme/feed/pause", Some("")),
+    (Method::POST, "/admin/partners/acme/feed/resume", Some("")),
     (Method::POST, "/admin/partners/acme/feed/rebuild", Some("run")),
     (Method::GET, "/admin/partners/acme/feed/runs/1", Some("")),
     (Method::GET, "/admin/partners/acme/quarantine", Some("kind, limit, cursor")),
@@ -97,7 +101,7 @@ async fn a_path_that_no_route_has_is_not_found_by_any_method() {
         "/admin/partners/acme/assets/a/drop",
         "/admin/partners/acme/assets/a/hide/now",
         "/admin/partners/acme/quarantine/1/approve",
-        "/admin/partners/acme/feed",
+        "/admin/partners/acme/feed/stop",
         "/api/prices",
     ] {
         for method in [Method::GET, Method::POST, Method::DELETE] {

@@ -18,7 +18,7 @@ const NODE: [&str; 10] = [
     "compression@1.8.2",
     "http-server@14.1.1",
 ];
-const PYTHON: [&str; 14] = [
+const PYTHON: [&str; 15] = [
     "standardwebhooks==1.1.0",
     "svix==2.9.1",
     "cryptography==50.0.2",
@@ -33,6 +33,7 @@ const PYTHON: [&str; 14] = [
     "psycopg[binary]==3.3.9",
     "starlette==1.10.0",
     "uvicorn==0.54.0",
+    "cronsim==2.8",
 ];
 
 /// `node` where the packages can be imported: a script is found from there.

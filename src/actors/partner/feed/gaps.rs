@@ -29,7 +29,7 @@ impl PartnerState {
         if self.gaps.shown.since().is_none() || self.settings.feed.is_none() || self.running.is_some() {
             return; // the end of a run looks again
         }
-        if self.poison.feed_must_rest() || self.is_left_alone() {
+        if self.poison.feed_must_rest() || self.is_left_alone() || self.feed.paused.is_some() {
             return;
         }
         let Some(opened_at) = self.gaps.streams.unfetched_since(self.gaps.fetched_at) else { return };

@@ -4,7 +4,7 @@
 use super::bodies::{RebuildSource, StoredRun, keep_body};
 use super::fetching::Whole;
 use super::lints;
-use super::survey::{Batches, ReadFile, facts_of, survey};
+use super::survey::{Batches, ReadFile, facts_of, survey_showing};
 use super::task::{FeedTask, Gone, on_blocking_pool};
 use crate::actors::gates::Turn;
 use crate::actors::partner::ledger::Prefetched;
@@ -12,6 +12,7 @@ use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::message::run::{
     FeedRecord, FetchedFile, Reread, RunFailure, RunPart, RunStart, SnapshotFacts, VersionProof, failure_of,
 };
+use crate::actors::partner::run::board::{ProgressSeen, RunPhase};
 use crate::clock::sleep;
 use crate::codec::snapshot::Parents;
 use crate::config::FeedSettings;
@@ -26,6 +27,8 @@ use std::time::Duration;
 
 /// How long a run waits before it looks again whether the overlay has room.
 const OVERLAY_PAUSE: Duration = Duration::from_millis(5);
+/// A run that takes long says so in the log.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// How an attempt to fetch and read the file ends.
 enum Attempt {
@@ -44,6 +47,27 @@ struct Sound {
 impl FeedTask {
     pub async fn run(self) {
         let Some(feed) = self.settings.feed.clone() else { return };
+        let told = self.tell_progress();
+        tokio::select! {
+            () = self.run_to_its_end(&feed) => {}
+            () = told => {}
+        }
+    }
+
+    /// A line every so often; it never ends by itself.
+    async fn tell_progress(&self) {
+        loop {
+            sleep(TOLD_EVERY).await;
+            let ProgressSeen { phase, records, bytes, share, seconds, seconds_left, .. } =
+                self.progress.look();
+            let share = share.map(|share| format!("{:.0} %", share * 100.0)).unwrap_or_default();
+            let left = seconds_left.map(|left| format!("{left:.0} s")).unwrap_or_default();
+            let (partner, run, phase) = (self.settings.name.as_str(), self.run.0, phase.as_str());
+            tracing::info!(partner, run, phase, records, bytes, share, seconds, left, "feed run under way");
+        }
+    }
+
+    async fn run_to_its_end(&self, feed: &FeedSettings) {
         let mut turn = self.gates.turn().await;
         if let Err(full) = self.reserve.check() {
             // an actor that has gone has no use for the news
@@ -51,8 +75,8 @@ impl FeedTask {
             return;
         }
         let closed = match &self.rebuild {
-            Some(RebuildSource::Stored(stored)) => self.replay(&feed, stored).await,
-            Some(RebuildSource::Fetch) | None => self.fetch_and_read(&feed, &mut turn).await,
+            Some(RebuildSource::Stored(stored)) => self.replay(feed, stored).await,
+            Some(RebuildSource::Fetch) | None => self.fetch_and_read(feed, &mut turn).await,
         };
         if closed.is_err() {
             tracing::debug!(partner = %self.settings.name, run = self.run.0, "feed run abandoned with its actor");
@@ -79,6 +103,7 @@ impl FeedTask {
         started_at: Micros,
         is_last: bool,
     ) -> Result<Attempt, Gone> {
+        self.progress.begin(RunPhase::Fetching, 0);
         match turn.fetching(self.fetch_whole(feed)).await {
             Ok(Whole { fetched: Fetched::NotModified, .. }) => {
                 self.unchanged(self.known_file(feed, started_at)).await?;
@@ -110,11 +135,16 @@ impl FeedTask {
         }
     }
 
+    fn is_replay(&self) -> bool {
+        matches!(self.rebuild, Some(RebuildSource::Stored(_)))
+    }
+
     /// A 304 says that the file is the one we have.
     fn known_file(&self, feed: &FeedSettings, started_at: Micros) -> FetchedFile {
         FetchedFile {
             started_at,
             body_bytes: 0,
+            wire_bytes: None,
             body_hash: self.state.body_hash.clone().unwrap_or_default(),
             etag: self.state.etag.clone(),
             last_modified: self.state.last_modified.clone(),
@@ -137,6 +167,7 @@ impl FeedTask {
         FetchedFile {
             started_at,
             body_bytes: spooled.body_bytes,
+            wire_bytes: Some(spooled.wire_bytes).filter(|_| !self.is_replay()),
             body_hash: spooled.sha256.clone(),
             etag: kept(&spooled.etag),
             last_modified: kept(&spooled.last_modified),
@@ -178,7 +209,13 @@ impl FeedTask {
         let is_written = settings.feed.as_ref().is_some_and(|feed| feed.mapping.records.is_written);
         let as_lines = spooled.served_as_lines || (self.state.last_lines && !is_written);
         let path = spooled.path.clone();
-        let read = move || survey(&settings, &path, as_lines);
+        let progress = Arc::clone(&self.progress);
+        progress.begin(RunPhase::Reading, spooled.body_bytes);
+        let read = move || {
+            survey_showing(&settings, &path, as_lines, |raw, _| {
+                progress.stands_at(raw.offset + raw.text.len() as u64, raw.record + 1);
+            })
+        };
         match on_blocking_pool("reading the file", started_at, read).await {
             Ok(Ok(found)) => return Ok(Some(found)),
             Ok(Err(mut fault)) => {
@@ -229,6 +266,8 @@ impl FeedTask {
         }
         let Sound { present, parents, path } = file;
         self.keep(kept, (path.clone(), parents.clone()), fetched_at).await?;
+        let mut applied = 0;
+        self.progress.begin(RunPhase::Applying, present.len() as u64);
         let (present, settings) = (present.into_iter(), self.settings.clone());
         let mut batches = Batches { present, settings, path, parents };
         loop {
@@ -248,7 +287,11 @@ impl FeedTask {
             };
             batches = rest;
             match batch {
-                Ok(Some((records, prefetched))) => self.send_batch(records, prefetched).await?,
+                Ok(Some((records, prefetched))) => {
+                    applied += records.len() as u64;
+                    self.send_batch(records, prefetched).await?;
+                    self.progress.stands_at(applied, applied);
+                }
                 Ok(None) => break,
                 Err(error) => {
                     let failure = RunFailure::plain(error.code(), error.to_string(), self.clock.now());
@@ -268,6 +311,7 @@ impl FeedTask {
     /// durable, until the run is closed.
     async fn finish(&self, mut part: RunPart) -> Result<(), Gone> {
         let run = self.run;
+        self.progress.begin(RunPhase::Finishing, 0);
         loop {
             part.durable.await.map_err(|_| Gone)?;
             if part.is_last {

@@ -70,6 +70,7 @@ impl PartnerState {
         // F4: a plan goes by the file's time, and must see that this file holds its ids again
         let planned = if by == RecordTime::Record { self.plans.spoken_for() } else { SlotSet::default() };
         let run = active.facts.run.0;
+        active.decided += records.len() as u64;
         let is_awaited = !self.quarantine.awaited().is_empty();
         let mut ledger = self.ledger(Origin::Feed { run, record: 0 }, prefetched);
         let (mut kept, mut upheld) = (Vec::new(), Vec::new());
@@ -104,6 +105,8 @@ impl PartnerState {
         active.counts.drift += ledger.drift;
         let decisions = ledger.finish();
         let before = self.quarantine.len();
+        let share = active.applied_share();
+        self.metrics.feed().running(share);
         let mut set = self.account_for(decisions);
         active.counts.rows_closed += (before - self.quarantine.len()) as u64;
         upheld.iter().for_each(|id| self.quarantine.uphold(id));
@@ -180,12 +183,21 @@ impl PartnerState {
     /// Records the end of a run; the report is public once it is durable.
     pub fn close_run(
         &mut self,
-        report: RunReport,
+        mut report: RunReport,
         retry_after: Option<Duration>,
         mut set: WriteSet,
         reply: oneshot::Sender<Seq>,
     ) {
         self.feed.last_run = report.run;
+        if let Some(running) = &self.running {
+            let timings = running.progress.timings();
+            report.timings = Some(timings);
+            if report.status == RunStatus::Applied && !running.is_replay {
+                (self.feed.last_timings, self.feed.last_body_bytes) =
+                    (Some(timings), Some(report.body_bytes));
+            }
+        }
+        self.metrics.feed().not_running();
         set.changes.extend(self.plans.changes());
         set.changes.extend(closing_changes(&self.feed, &report));
         self.count_plans();

@@ -3,17 +3,19 @@
 use super::bodies::{RebuildSource, bodies_of};
 use super::spool;
 use super::task::FeedTask;
+use crate::actors::partner::books::runs::state_record;
 use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::message::run::RunFailure;
+use crate::actors::partner::run::board::RunProgress;
 use crate::actors::partner::run::report::failed_report;
 use crate::actors::partner::run::running::RunningFeed;
 use crate::actors::partner::state::PartnerState;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::clock::{Mark, sleep};
 use crate::config::PartnerSettings;
-use crate::domain::{RunCounts, RunId, RunReport, RunStatus, WriteSet};
+use crate::domain::{Micros, Paused, RunCounts, RunId, RunReport, RunStatus, Seq, WriteSet};
 use crate::rules::feed::circuit::{FailureQuestion, gone_again, is_given_up, is_open, wait_after};
-use crate::rules::feed::schedule::{ScheduleQuestion, first_wait, next_wait};
+use crate::rules::feed::schedule::{ScheduleQuestion, first_wait, next_wait, place_of, slots_missed};
 use crate::rules::feed::verdict::push_loss_rate;
 use ractor::ActorRef;
 use std::sync::Arc;
@@ -22,11 +24,15 @@ use tokio::sync::oneshot;
 
 /// A feed whose runs kill their actor is left alone for at least so long.
 const REST_MIN: Duration = Duration::from_secs(3_600);
+/// Who waits for a time of the wall clock looks at it so often: it may be put forward or back, and the
+/// monotonic clock stands still while a machine sleeps.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The code of a document that its server says is gone for ever.
 const GONE: &str = "gone";
 
 /// What the next fetch depends on after a failure.
+#[derive(Default)]
 struct LastRun {
     code: String,
     retry_after: Option<Duration>,
@@ -56,6 +62,10 @@ impl PartnerState {
                 self.set_timer(rest, myself);
             }
             Some(feed) if is_given_up(self.feed.gone.as_ref(), &feed.url) => {}
+            // its slots are when it may be fetched; what was missed is made up for
+            Some(feed) if feed.cron.is_some() && self.feed.last_run != RunId(0) => {
+                self.schedule_next(&LastRun::default(), myself);
+            }
             Some(_) => self.set_timer(first_wait(self.shared.feeds, chance()), myself),
             None => {}
         }
@@ -77,9 +87,27 @@ impl PartnerState {
     }
 
     pub fn fetch_due(&mut self, timer: u64, myself: &ActorRef<PartnerMessage>) {
-        if timer == self.timers {
-            self.start_run(myself);
+        if timer != self.timers {
+            return;
         }
+        let left = self.due_at.map_or(0, |due| due.since(self.shared.clock.now()));
+        match u64::try_from(left) {
+            // the wall clock was put back, or the machine slept: it is looked at again
+            Ok(left) if left > 0 => self.set_timer(Duration::from_micros(left), myself),
+            _ => {
+                self.serve_slots();
+                self.start_run(myself);
+            }
+        }
+    }
+
+    /// All slots that have passed are this run's (A39).
+    fn serve_slots(&mut self) {
+        let Some(times) = self.settings.feed.as_ref().and_then(|feed| feed.cron.as_ref()) else { return };
+        let now = self.shared.clock.now();
+        let served = self.feed.slots_served_at.map(Micros);
+        self.metrics.feed().slots_missed(slots_missed(times, served, now));
+        self.feed.slots_served_at = Some(now.0);
     }
 
     /// Starts a run unless one is under way: a feed has at most one (A39).
@@ -98,6 +126,10 @@ impl PartnerState {
         }
         self.stop_timer();
         let run = RunId(self.feed.last_run.0 + 1);
+        let spool = spool::file_of(&self.shared.spool, self.settings.name.as_str(), self.generation, run);
+        let progress = Arc::new(RunProgress::new(run, self.shared.clock.now(), spool.clone(), &self.feed));
+        self.board.set_run(Some(Arc::clone(&progress)));
+        self.metrics.feed().running(0.0);
         let task = FeedTask {
             run,
             partner: self.no,
@@ -107,7 +139,8 @@ impl PartnerState {
             actor: myself.clone(),
             fetcher: self.shared.fetcher.clone(),
             gates: self.shared.gates.clone(),
-            spool: spool::file_of(&self.shared.spool, self.settings.name.as_str(), self.generation, run),
+            spool,
+            progress: Arc::clone(&progress),
             bodies: bodies_of(&self.shared.spool, self.settings.name.as_str()),
             reserve: self.shared.reserve.clone(),
             rebuild,
@@ -124,6 +157,7 @@ impl PartnerState {
         self.running = Some(RunningFeed {
             run,
             task,
+            progress,
             began: Mark::now(),
             active: None,
             ending: None,
@@ -136,11 +170,41 @@ impl PartnerState {
 
     /// Asked for by someone: while a run is under way that run will do; one whose end is decided is
     /// followed by another, since whoever asks may have seen its report already.
-    pub fn fetch_now(&mut self, myself: &ActorRef<PartnerMessage>) {
-        match &mut self.running {
-            Some(running) => running.run_again |= running.report.is_some(),
-            None => self.start_run(myself),
+    pub fn fetch_now(&mut self, reply: oneshot::Sender<RunId>, myself: &ActorRef<PartnerMessage>) {
+        let next = RunId(self.feed.last_run.0 + 1);
+        let run = match &mut self.running {
+            Some(running) if running.report.is_some() => {
+                running.run_again = true;
+                next
+            }
+            Some(running) => running.run,
+            None => {
+                self.start_run(myself);
+                next
+            }
+        };
+        // whoever asked may have gone
+        let _ = reply.send(run);
+    }
+
+    /// An operator stops the schedule, or lets it go on; what is under way comes to its end.
+    pub fn pause(
+        &mut self,
+        paused: Option<Paused>,
+        durable: oneshot::Sender<Seq>,
+        myself: &ActorRef<PartnerMessage>,
+    ) {
+        let (partner, is_paused) = (self.settings.name.as_str(), paused.is_some());
+        let reason = paused.as_ref().and_then(|paused| paused.reason.as_deref()).unwrap_or_default();
+        tracing::info!(partner, is_paused, reason, "schedule of the feed stopped, or going on");
+        self.feed.paused = paused;
+        self.board.set_paused(is_paused);
+        if self.running.is_none() {
+            self.schedule_next(&LastRun::default(), myself);
         }
+        let mut set = WriteSet::new(self.no);
+        set.changes.push(state_record(&self.feed));
+        self.commit(set, durable);
     }
 
     pub fn is_running(&self, run: RunId) -> bool {
@@ -155,8 +219,9 @@ impl PartnerState {
         let Some(mut running) = self.running.take() else { return };
         let (report, retry_after) = match running.report.take() {
             Some(report) => report,
-            None => (self.close_unreported(run, running.is_replay), None),
+            None => (self.close_unreported(&running), None),
         };
+        self.board.set_run(None);
         if report.status.is_accepted() {
             self.poison.forget_run_deaths();
         }
@@ -190,12 +255,14 @@ impl PartnerState {
     }
 
     /// The run's task has ended without a word, as by a panic.
-    fn close_unreported(&mut self, run: RunId, is_replay: bool) -> RunReport {
+    fn close_unreported(&mut self, running: &RunningFeed) -> RunReport {
+        let (run, is_replay) = (running.run, running.is_replay);
         let now = self.shared.clock.now();
         let detail = "the run ended inside before it came to a result; the next one starts over";
         self.feed.failures_in_row += u32::from(!is_replay);
         let failure = RunFailure::plain("run_broke_off", detail.into(), now);
-        let report = failed_report(run, failure, now);
+        let mut report = failed_report(run, failure, now);
+        report.timings = Some(running.progress.timings());
         let (durable, _) = oneshot::channel();
         self.close_run(report.clone(), None, WriteSet::new(self.no), durable);
         report
@@ -252,18 +319,28 @@ impl PartnerState {
     }
 
     pub fn stop_timer(&mut self) {
+        self.due_at = None;
+        self.board.set_next_at(None);
         if let Some(timer) = self.timer.take() {
             timer.abort();
         }
     }
 
     fn schedule_next(&mut self, last: &LastRun, myself: &ActorRef<PartnerMessage>) {
-        let Some(feed) = &self.settings.feed else { return };
+        self.stop_timer();
+        let Some(feed) = self.settings.feed.as_ref().filter(|_| self.feed.paused.is_none()) else { return };
         if is_given_up(self.feed.gone.as_ref(), &feed.url) {
             return;
         }
-        let regular =
-            next_wait(ScheduleQuestion { every: feed.every, jitter: feed.jitter, chance: chance() });
+        let now = self.shared.clock.now();
+        let regular = next_wait(ScheduleQuestion {
+            every: feed.every,
+            cron: feed.cron.as_ref(),
+            jitter: feed.jitter,
+            place: place_of(self.settings.name.as_str()),
+            now,
+            slots_served: self.feed.slots_served_at.map(Micros),
+        });
         let wait = match self.feed.failures_in_row {
             0 => regular,
             failures => wait_after(FailureQuestion {
@@ -277,6 +354,9 @@ impl PartnerState {
                 chance: chance(),
             }),
         };
+        if feed.cron.is_some() {
+            self.due_at = Some(now.plus(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)));
+        }
         self.set_timer(wait, myself);
     }
 
@@ -288,7 +368,16 @@ impl PartnerState {
     }
 
     fn set_timer(&mut self, wait: Duration, myself: &ActorRef<PartnerMessage>) {
+        let due_at = self.due_at;
         self.stop_timer();
+        self.due_at = due_at;
+        if self.feed.paused.is_some() {
+            return;
+        }
+        let now = self.shared.clock.now();
+        let at = due_at.unwrap_or_else(|| now.plus(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)));
+        self.board.set_next_at(Some(at));
+        let wait = if due_at.is_some() { wait.min(LOOK_AGAIN) } else { wait };
         self.timers += 1;
         let (timer, actor) = (self.timers, myself.clone());
         self.timer = Some(spawn(TaskKind::FetchTimer, async move {

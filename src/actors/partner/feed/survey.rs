@@ -136,12 +136,8 @@ pub fn facts_of(
     }
 }
 
-/// Reads the whole file once: its JSON, its records, its ids. `as_lines`: a lone object is one line.
-pub fn survey(settings: &PartnerSettings, path: &Path, as_lines: bool) -> Result<ReadFile, FileFault> {
-    survey_showing(settings, path, as_lines, |_, _| {})
-}
-
-/// The same, and shows each record with what it is read as.
+/// Reads the whole file once: its JSON, its records, its ids. `as_lines`: a lone object is one line. Shows
+/// each sound record with what it is read as.
 pub fn survey_showing(
     settings: &PartnerSettings,
     path: &Path,
@@ -337,7 +333,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("spool");
         std::fs::write(&path, FILE).unwrap();
-        let Ok(ReadFile { surveyed, parents, .. }) = survey(&settings, &path, false) else {
+        let Ok(ReadFile { surveyed, parents, .. }) = survey_showing(&settings, &path, false, |_, _| {})
+        else {
             panic!("the file is sound")
         };
         std::fs::write(&path, text).unwrap();

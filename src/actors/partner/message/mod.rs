@@ -9,7 +9,7 @@ use crate::actors::partner::books::parked::{ParkedPlace, ParkedPrice};
 use crate::actors::partner::ledger::Prefetched;
 use crate::actors::push::{Push, PushAnswer, PushBody};
 use crate::config::PartnerSettings;
-use crate::domain::{QuarantineRow, RunId, Seq};
+use crate::domain::{Paused, QuarantineRow, RunId, Seq};
 use orders::{Operated, Order, PlanOrder, PlanPart, PlanReply, RebuildFrom, RebuildRefused};
 use preview::PreviewStep;
 use quarantine::{RowAnswer, RowOrder};
@@ -37,8 +37,15 @@ pub enum PartnerMessage {
     },
     /// A gap may have stayed open for long enough to fetch the feed early (G1).
     GapDue,
-    /// Fetch now instead of at the next time.
-    FetchNow,
+    /// Fetch now instead of at the next time; gives the run that does it.
+    FetchNow {
+        reply: oneshot::Sender<RunId>,
+    },
+    /// An operator stops the schedule, or lets it go on.
+    Pause {
+        paused: Option<Paused>,
+        durable: oneshot::Sender<Seq>,
+    },
     /// A run's file is read: decide whether and as of when it applies.
     BeginRun {
         facts: Box<SnapshotFacts>,

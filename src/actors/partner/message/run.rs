@@ -24,6 +24,8 @@ pub struct VersionProof {
 pub struct FetchedFile {
     pub started_at: Micros,
     pub body_bytes: u64,
+    /// As they came; `None`: nothing came.
+    pub wire_bytes: Option<u64>,
     pub body_hash: String,
     pub etag: Option<String>,
     pub last_modified: Option<String>,

@@ -212,6 +212,7 @@ impl Trial {
         let file = FetchedFile {
             started_at,
             body_bytes: 0,
+            wire_bytes: None,
             body_hash: String::new(),
             etag: None,
             last_modified: None,

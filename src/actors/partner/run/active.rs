@@ -29,6 +29,8 @@ pub struct ActiveRun {
     pub unapplied: Vec<String>,
     /// F9: what is unknown here should have been pushed.
     pub expects_push: bool,
+    /// Ids of the file that have been decided.
+    pub decided: u64,
     /// T3: records that are older than what was pushed, and turn it back.
     pub outdated: u64,
     /// F8: assets of whose prices this run has kept some aside, by the hashes of their ids …
@@ -54,6 +56,7 @@ impl ActiveRun {
             living,
             unapplied: Vec::new(),
             expects_push: state.pushes_documents && state.last_snapshot_at.is_some(),
+            decided: 0,
             outdated: 0,
             prices_refused: BTreeSet::new(),
             prices_taken: BTreeSet::new(),
@@ -74,6 +77,11 @@ impl ActiveRun {
         let stamp = Stamp::new(self.snapshot, Lane::Feed, 0);
         let whole = self.prices_taken.difference(&self.prices_refused);
         whole.map(|&subject| Taken { subject, stamp, part: TakenPart::Record }).collect()
+    }
+
+    /// How much of the file's ids has been applied.
+    pub fn applied_share(&self) -> f64 {
+        self.decided as f64 / self.facts.present.max(1) as f64
     }
 
     /// Names a record that was kept aside, among the first.

@@ -2,6 +2,7 @@
 
 pub mod absences;
 pub mod active;
+pub mod board;
 pub mod ending;
 pub mod report;
 pub mod running;

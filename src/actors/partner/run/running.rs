@@ -1,9 +1,11 @@
 //! A run under way, with the task that reads its file.
 
 use super::active::ActiveRun;
+use super::board::RunProgress;
 use super::ending::Ending;
 use crate::clock::Mark;
 use crate::domain::{RunId, RunReport};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -11,6 +13,7 @@ use tokio::task::JoinHandle;
 pub struct RunningFeed {
     pub run: RunId,
     pub task: JoinHandle<()>,
+    pub progress: Arc<RunProgress>,
     pub began: Mark,
     pub active: Option<Box<ActiveRun>>,
     /// Its state once all records are applied.

@@ -44,6 +44,19 @@ function said(run) {
   return run.status + aside + (run.code ? ` (${run.code})` : '');
 }
 
+// When the feed is fetched, or what it does just now.
+function schedule(feed, now) {
+  const rule = feed.cron ? `${feed.cron} (${feed.time_zone})` : `every ${feed.every_seconds} s`;
+  const run = feed.running;
+  if (run) {
+    const share = run.share === null ? '' : ` ${Math.round(run.share * 100)} %`;
+    const left = run.seconds_left === null ? '' : `, ${Math.ceil(run.seconds_left)} s left`;
+    return `run ${run.run}: ${run.phase}${share}${left}`;
+  }
+  if (feed.paused) return `paused ${ago(feed.paused.since, now)}${feed.paused.reason ? `: ${feed.paused.reason}` : ''}`;
+  return feed.next_fetch_at ? `${rule}, next ${feed.next_fetch_at}` : rule;
+}
+
 function row(partner, status, rate) {
   const line = document.createElement('tr');
   const feed = partner.feed;
@@ -53,7 +66,7 @@ function row(partner, status, rate) {
   line.append(
     element('td', partner.down ? `${partner.name}: down, ${partner.down}` : partner.name, partner.down ? 'bad' : ''),
     element('td', rate === null ? '…' : rate.toFixed(1)),
-    element('td', feed ? `every ${feed.every_seconds} s` : 'none'),
+    element('td', feed ? schedule(feed, status.now) : 'none', feed?.paused ? 'bad' : ''),
     element('td', feed ? ago(feed.last_success_at, status.now) : '–'),
     element('td', run ? said(run) : '–', sound ? '' : 'bad'),
     element('td', counts ? `+${counts.created} ~${counts.updated} −${counts.deleted} held ${counts.held}` : '–'),

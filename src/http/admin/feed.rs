@@ -1,0 +1,61 @@
+//! What an operator does about a partner's feed beside its plans: a look at it, a run now, its schedule
+//! stopped or going on, and having a snapshot read again.
+
+use super::call::OperatorCall;
+use super::reason::reason_of;
+use crate::actors::RebuildFrom;
+use crate::domain::{Paused, RunId};
+use crate::http::gate::route::Answer;
+use crate::http::own::feed;
+use crate::http::reply::stored::json;
+use crate::http::reply::{self, Fault};
+use hyper::StatusCode;
+use hyper::body::Incoming;
+
+/// The feed's state, with the run that is under way.
+pub fn state(call: &OperatorCall<'_>) -> Answer {
+    let view = feed::state_view(&call.app().reader, &call.partner)?.ok_or(Fault::NoFeed)?;
+    Ok(json(&view))
+}
+
+/// Begins a run now, also while the feed is paused; one that is under way will do.
+pub async fn run_now(call: &OperatorCall<'_>) -> Answer {
+    has_feed(call)?;
+    let run = call.partner.run_now().await?;
+    let said = serde_json::json!({ "requested": true, "run": run.0 });
+    Ok(reply::json(StatusCode::ACCEPTED, said.to_string()))
+}
+
+/// Stops the schedule; a run that is under way comes to its end.
+pub async fn pause(call: &OperatorCall<'_>, body: Incoming) -> Answer {
+    has_feed(call)?;
+    let reason = reason_of(call, body).await?;
+    call.partner.pause(Some(Paused { at: call.app().clock.now().0, reason })).await?;
+    state(call)
+}
+
+/// Lets the schedule go on: what was missed meanwhile comes to one run.
+pub async fn resume(call: &OperatorCall<'_>) -> Answer {
+    has_feed(call)?;
+    call.partner.pause(None).await?;
+    state(call)
+}
+
+/// Begins a run that takes up where the index may be wrong: of the body that `?run=` names, else of
+/// a document that is fetched now.
+pub async fn rebuild(call: &OperatorCall<'_>) -> Answer {
+    let run = call.query.number("run", u64::MAX)?;
+    let from = run.map_or(RebuildFrom::Fetch, |run| RebuildFrom::Stored(RunId(run)));
+    let started = call.partner.rebuild(from).await??;
+    let said = serde_json::json!({ "requested": true, "run": started.0 });
+    Ok(reply::json(StatusCode::ACCEPTED, said.to_string()))
+}
+
+/// The report of a run: how a rebuild ended.
+pub fn run(call: &OperatorCall<'_>) -> Answer {
+    feed::run_of(&call.app().reader, &call.partner, call.id)
+}
+
+fn has_feed(call: &OperatorCall<'_>) -> Result<(), Fault> {
+    call.partner.settings.load().feed.as_ref().map(|_| ()).ok_or(Fault::NoFeed)
+}
