@@ -9,6 +9,7 @@ pub mod circuit;
 pub mod cron;
 pub mod drift;
 pub mod guard;
+pub mod oddities;
 pub mod plan;
 pub mod record_time;
 pub mod schedule;

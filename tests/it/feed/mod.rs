@@ -11,6 +11,7 @@ mod extent;
 mod faults;
 mod fetch;
 mod forbidden;
+mod oddities;
 mod pages;
 mod pages_fetch;
 mod preview;

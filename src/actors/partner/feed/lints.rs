@@ -88,7 +88,8 @@ pub fn unproven_pages() -> RecordFault {
     lint("pages_unproven", 0, detail.into())
 }
 
-fn lint(code: &str, offset: u64, detail: String) -> RecordFault {
+/// One that names no record.
+pub fn lint(code: &str, offset: u64, detail: String) -> RecordFault {
     RecordFault { offset, code: code.into(), detail, ..RecordFault::default() }
 }
 

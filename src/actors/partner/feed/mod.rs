@@ -7,6 +7,8 @@ mod ending;
 mod fetching;
 mod gaps;
 pub mod lints;
+mod marks;
+mod oddities;
 pub mod plans;
 mod reading;
 mod reconcile;

@@ -4,6 +4,8 @@
 use super::bodies::{RebuildSource, StoredRun, keep_body};
 use super::fetching::Whole;
 use super::lints;
+use super::marks;
+use super::oddities;
 use super::survey::{Batches, ReadFile, facts_of, survey_showing};
 use super::task::{FeedTask, Gone, on_blocking_pool};
 use crate::actors::gates::Turn;
@@ -16,10 +18,11 @@ use crate::actors::partner::run::board::{ProgressSeen, RunPhase};
 use crate::clock::sleep;
 use crate::codec::snapshot::Parents;
 use crate::config::FeedSettings;
-use crate::domain::{AssetId, Micros};
+use crate::domain::{AssetId, Micros, RecordFault};
 use crate::feed::{FetchError, Fetched, Spooled};
 use crate::rules::feed::drift::DriftDecision;
-use crate::rules::feed::snapshot::{is_last_read, is_same_body};
+use crate::rules::feed::oddities::RecordMark;
+use crate::rules::feed::snapshot::{SnapshotTimes, is_last_read, is_same_body};
 use crate::rules::feed::survey::{InvalidRecord, Presence};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -245,10 +248,33 @@ impl FeedTask {
         faults.extend((is_paged && read.envelope.may_be_cut).then(lints::unproven_pages));
         faults.extend(lints::of_fetch(&file.proof, self.state.validators_lie));
         faults.extend(read.lints.iter().chain(&read.surveyed.faults).cloned());
+        let (read, odd) = self.odd(read, times, &file).await?;
+        faults.extend(odd);
         let facts = facts_of(&read, self.run, file, times, faults, reread);
         let ReadFile { surveyed, parents, .. } = read;
         let file = Sound { present: surveyed.present, parents, path: spooled.path };
         self.apply_records(facts, file, surveyed.kept).await
+    }
+
+    /// What is odd about the file beside the last one; nothing of a stored file, which is not the feed's.
+    async fn odd(
+        &self,
+        read: ReadFile,
+        times: SnapshotTimes,
+        file: &FetchedFile,
+    ) -> Result<(ReadFile, Vec<RecordFault>), Gone> {
+        if self.is_replay() {
+            return Ok((read, Vec::new()));
+        }
+        let (state, bodies, hash) = (self.state.clone(), self.bodies.clone(), file.body_hash.clone());
+        let look = move || {
+            let lints = oddities::of_file(&read, &times, (&state, &hash), &bodies);
+            (read, lints)
+        };
+        match on_blocking_pool("looking at the file", file.started_at, look).await {
+            Ok(looked) => Ok(looked),
+            Err(failure) => self.fail(*failure).await.and(Err(Gone)),
+        }
     }
 
     async fn apply_records(
@@ -267,6 +293,10 @@ impl FeedTask {
         let Sound { present, parents, path } = file;
         self.keep(kept, (path.clone(), parents.clone()), fetched_at).await?;
         let mut applied = 0;
+        let marks: Vec<RecordMark> = match self.is_replay() {
+            true => Vec::new(),
+            false => marks::marks(&present).map(|(_, mark)| mark).collect(),
+        };
         self.progress.begin(RunPhase::Applying, present.len() as u64);
         let (present, settings) = (present.into_iter(), self.settings.clone());
         let mut batches = Batches { present, settings, path, parents };
@@ -301,7 +331,7 @@ impl FeedTask {
         }
         let run = self.run;
         if reread.is_none() {
-            self.keep_body().await;
+            self.keep_body(marks).await;
         }
         let first = self.ask(|reply| PartnerMessage::FinishRun { run, reply }).await?;
         self.finish(first).await
@@ -326,11 +356,15 @@ impl FeedTask {
     }
 
     /// Before the run's report can be read: who reads it may ask for the file at once.
-    async fn keep_body(&self) {
+    async fn keep_body(&self, marks: Vec<RecordMark>) {
         let (bodies, run, spooled) = (self.bodies.clone(), self.run, self.spool.clone());
         let reserve = self.reserve.clone();
         let is_short = move || reserve.is_touched();
-        let kept = tokio::task::spawn_blocking(move || keep_body(&bodies, run, &spooled, is_short)).await;
+        let keep = move || {
+            keep_body(&bodies, run, &spooled, is_short)?;
+            marks::write(&bodies, &marks)
+        };
+        let kept = tokio::task::spawn_blocking(keep).await;
         if let Ok(Err(error)) = kept {
             tracing::warn!(partner = %self.settings.name, %error, "cannot keep the body of a feed run");
         }
