@@ -6,7 +6,7 @@ use super::reason::reason_of;
 use crate::actors::RebuildFrom;
 use crate::domain::{Paused, RunId};
 use crate::http::gate::route::Answer;
-use crate::http::own::feed;
+use crate::http::own::{errors, feed};
 use crate::http::reply::stored::json;
 use crate::http::reply::{self, Fault};
 use hyper::StatusCode;
@@ -49,6 +49,16 @@ pub async fn rebuild(call: &OperatorCall<'_>) -> Answer {
     let started = call.partner.rebuild(from).await??;
     let said = serde_json::json!({ "requested": true, "run": started.0 });
     Ok(reply::json(StatusCode::ACCEPTED, said.to_string()))
+}
+
+/// A page of the feed's runs, the newest first.
+pub async fn runs(call: &OperatorCall<'_>) -> Answer {
+    feed::runs_of(call.app().reader.clone(), &call.share(), &call.partner, &call.query).await
+}
+
+/// A page of what was kept aside of a run.
+pub async fn errors(call: &OperatorCall<'_>) -> Answer {
+    errors::errors_of(call.app(), &call.share(), &call.partner, call.id, &call.query).await
 }
 
 /// The report of a run: how a rebuild ended.

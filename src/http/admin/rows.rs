@@ -4,6 +4,7 @@ use super::call::OperatorCall;
 use super::{assets, feed, plans, quarantine, status, texts};
 use crate::http::app::App;
 use crate::http::gate::route::{Later, Row};
+use crate::http::own::errors;
 use crate::http::own::mending::DROP_PARAMETERS;
 use crate::http::own::quarantine::PARAMETERS;
 use crate::http::reply::Body;
@@ -26,7 +27,7 @@ pub enum OperatorHandler {
 
 /// In every other row than those that are open, an operator is let in first.
 #[rustfmt::skip]
-pub static ROWS: [Row<OperatorHandler>; 27] = [
+pub static ROWS: [Row<OperatorHandler>; 29] = [
     open("/", texts::status_page),
     open("/status.js", texts::status_script),
     open("/status.css", texts::status_style),
@@ -51,6 +52,8 @@ pub static ROWS: [Row<OperatorHandler>; 27] = [
     order("/admin/partners/{partner}/feed/pause", &[], |call, body| Box::pin(feed::pause(call, body))),
     order("/admin/partners/{partner}/feed/resume", &[], |call, _| Box::pin(feed::resume(call))),
     order("/admin/partners/{partner}/feed/rebuild", &["run"], |call, _| Box::pin(feed::rebuild(call))),
+    read("/admin/partners/{partner}/feed/runs", &["limit", "cursor"], |call| Box::pin(feed::runs(call))),
+    read("/admin/partners/{partner}/feed/runs/{id}/errors", &errors::PARAMETERS, |call| Box::pin(feed::errors(call))),
     read("/admin/partners/{partner}/feed/runs/{id}", &[], |call| Box::pin(async { feed::run(call) })),
 
     read("/admin/partners/{partner}/quarantine", &PARAMETERS, |call| Box::pin(quarantine::list(call))),

@@ -4,6 +4,8 @@ use crate::actors::{PartnerEntry, RunProgress};
 use crate::codec::time;
 use crate::domain::{FeedState, Micros, RecordFault, RunCounts, RunId, RunReport, RunStatus, RunTimings};
 use crate::http::gate::limit::Rate;
+use crate::http::gate::path::Query;
+use crate::http::gate::shares::Share;
 use crate::http::reply::stored::{damaged, json, rendered, unless_damaged};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
@@ -220,12 +222,19 @@ pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<Stat
 
 /// A page of its runs, the newest first.
 pub async fn runs(call: &Call<'_>) -> Result<Response<Body>, Fault> {
-    let partner = Arc::clone(call.partner()?);
-    let limit = call.query.number("limit", LIMIT_MAX)?.unwrap_or(RUNS_DEFAULT) as usize;
-    let before =
-        call.query.one("cursor")?.map(|text| run_named(&text).ok_or(Fault::BadCursor)).transpose()?;
-    let reader = call.app().reader.clone();
-    let share = call.share();
+    runs_of(call.app().reader.clone(), &call.share(), call.partner()?, &call.query).await
+}
+
+/// The same of any partner.
+pub async fn runs_of(
+    reader: Reader,
+    share: &Share,
+    partner: &Arc<PartnerEntry>,
+    query: &Query<'_>,
+) -> Result<Response<Body>, Fault> {
+    let partner = Arc::clone(partner);
+    let limit = query.number("limit", LIMIT_MAX)?.unwrap_or(RUNS_DEFAULT) as usize;
+    let before = query.one("cursor")?.map(|text| run_named(&text).ok_or(Fault::BadCursor)).transpose()?;
     let page = share.page(move || {
         let mut before = before;
         let (mut items, mut damaged, mut bytes) = (Vec::new(), Vec::new(), 0);

@@ -1,5 +1,6 @@
 //! What is between one partner and us: its deliveries, its feed with its plans, its quarantine.
 
+pub mod errors;
 pub mod feed;
 pub mod mending;
 pub mod plans;

@@ -24,8 +24,9 @@ pub const PARAMETERS: [&str; 3] = ["kind", "limit", "cursor"];
 /// Rows read at once: with their texts some megabytes at most.
 const BATCH_ROWS: usize = 100;
 
+/// A row as it is shown.
 #[derive(Serialize)]
-struct RowView {
+pub(super) struct RowView {
     row: u64,
     kind: RefusedKind,
     outcome: &'static str,
@@ -107,7 +108,7 @@ struct Page<T> {
 }
 
 impl RowView {
-    fn of(key: u64, row: QuarantineRow, with_raw: bool) -> RowView {
+    pub(super) fn of(key: u64, row: QuarantineRow, with_raw: bool) -> RowView {
         let cut = row.is_cut();
         let (next, closes_when) = (waits_for(&row), closes_when(&row));
         let outcome = if row.rejected { Outcome::Rejected } else { Outcome::Quarantined };

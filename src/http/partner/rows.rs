@@ -7,7 +7,7 @@ use crate::http::gate::limit::Rate;
 use crate::http::gate::pack::PUSH_BYTES_MIN;
 use crate::http::gate::route::{Answer, Later, Row};
 use crate::http::own::mending::{self, DROP_PARAMETERS};
-use crate::http::own::{feed, plans, preview, quarantine, receipt, sandbox};
+use crate::http::own::{errors, feed, plans, preview, quarantine, receipt, sandbox};
 use crate::http::push::{Ask, Items, Source, bodyless};
 use crate::http::read::{asset, changes, explain, export, list, me};
 use crate::http::request::call::Call;
@@ -69,7 +69,7 @@ impl PartnerHandler {
 /// Paths are the shorthand `/api/…`. Reads also know the parameters of
 /// [`crate::http::request::position`].
 #[rustfmt::skip]
-pub static ROWS: [Row<PartnerHandler>; 43] = [
+pub static ROWS: [Row<PartnerHandler>; 44] = [
     page("/api/prices", &["partner", "status", "class", "changed_since", "limit", "cursor", "quote", "id"],
         |call| Box::pin(list::prices(call))),
     push(Method::POST, "/api/prices", &["atomic", "dry_run"], Ask {
@@ -147,6 +147,7 @@ pub static ROWS: [Row<PartnerHandler>; 43] = [
     private(read("/api/feed", &[], feed::state)),
     private(page("/api/feed/runs", &["limit", "cursor"], |call| Box::pin(feed::runs(call)))),
     private(read("/api/feed/runs/{id}", &[], feed::run)),
+    private(page("/api/feed/runs/{id}/errors", &errors::PARAMETERS, |call| Box::pin(errors::errors(call)))),
     private(page("/api/feed/plans", &[], |call| Box::pin(plans::own_plans(call)))),
     order(Method::POST, "/api/feed/run", |call| Box::pin(async { feed::run_now(call) })),
     Row { method: Method::POST, path: "/api/feed/preview", parameters: &["limit"],

@@ -7,6 +7,7 @@ mod circuit;
 mod clock_ahead;
 mod cron;
 mod encodings;
+mod errors;
 mod extent;
 mod faults;
 mod fetch;

@@ -16,7 +16,7 @@ const OBJECT: Option<&str> = Some("application/json");
 const PATCH: Option<&str> = Some("application/merge-patch+json, application/json");
 
 #[rustfmt::skip]
-const WAYS: [Way; 30] = [
+const WAYS: [Way; 31] = [
     (Method::GET, "/prices", "partner, status, class, changed_since, limit, cursor, quote, id, min_cursor, wait", None),
     (Method::POST, "/prices", "atomic, dry_run", ITEMS),
     (Method::GET, "/assets", "partner, status, class, changed_since, limit, cursor, fields, min_cursor, wait", None),
@@ -39,6 +39,7 @@ const WAYS: [Way; 30] = [
     (Method::GET, "/feed", "min_cursor, wait", None),
     (Method::GET, "/feed/runs", "limit, cursor, min_cursor, wait", None),
     (Method::GET, "/feed/runs/1", "min_cursor, wait", None),
+    (Method::GET, "/feed/runs/1/errors", "format, limit, cursor, min_cursor, wait", None),
     (Method::GET, "/feed/plans", "min_cursor, wait", None),
     (Method::POST, "/feed/run", "", None),
     (Method::GET, "/quarantine", "kind, limit, cursor, min_cursor, wait", None),
@@ -50,8 +51,16 @@ const WAYS: [Way; 30] = [
 ];
 
 /// What is between a partner and us.
-const PRIVATE: [&str; 7] =
-    ["/receipts/1", "/feed", "/feed/runs", "/feed/runs/1", "/feed/plans", "/quarantine", "/quarantine/1"];
+const PRIVATE: [&str; 8] = [
+    "/receipts/1",
+    "/feed",
+    "/feed/runs",
+    "/feed/runs/1",
+    "/feed/runs/1/errors",
+    "/feed/plans",
+    "/quarantine",
+    "/quarantine/1",
+];
 
 #[tokio::test]
 async fn each_path_names_its_methods_and_answers_them_under_both_of_its_spellings() {

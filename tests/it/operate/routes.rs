@@ -15,7 +15,7 @@ const TOKEN: &str = "root-token";
 type Way = (Method, &'static str, Option<&'static str>);
 
 #[rustfmt::skip]
-const WAYS: [Way; 27] = [
+const WAYS: [Way; 29] = [
     (Method::GET, "/", None),
     (Method::GET, "/status.js", None),
     (Method::GET, "/status.css", None),
@@ -36,6 +36,8 @@ const WAYS: [Way; 27] = [
     (Method::POST, "/admin/partners/acme/feed/pause", Some("")),
     (Method::POST, "/admin/partners/acme/feed/resume", Some("")),
     (Method::POST, "/admin/partners/acme/feed/rebuild", Some("run")),
+    (Method::GET, "/admin/partners/acme/feed/runs", Some("limit, cursor")),
+    (Method::GET, "/admin/partners/acme/feed/runs/1/errors", Some("format, limit, cursor")),
     (Method::GET, "/admin/partners/acme/feed/runs/1", Some("")),
     (Method::GET, "/admin/partners/acme/quarantine", Some("kind, limit, cursor")),
     (Method::DELETE, "/admin/partners/acme/quarantine", Some("kind, code, id, before, limit, dry_run")),
