@@ -21,6 +21,7 @@ pub use delivery::{Delivery, Repeats};
 pub use gates::FeedGates;
 pub use limits::{Bucket, Limits, RateLane, Short};
 pub use numbers::{NUMBERS, partner_numbers};
+pub use partner::{CompareError, FilesCompared, compare_files};
 pub use partner::{FeedBoard, ProgressSeen, RunPhase, RunProgress};
 pub use partner::{Mending, Operated, Order, OrderKind, ParkedPlace, ParkedPrice, ReleaseRefused};
 pub use partner::{

@@ -4,6 +4,7 @@ pub mod compression;
 pub mod cursor;
 pub mod hook;
 pub mod json;
+pub mod kept_body;
 pub mod log;
 pub mod mapping;
 pub mod problem;

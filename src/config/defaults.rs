@@ -132,6 +132,8 @@ impl FeedSettings {
             body_bytes_max: GIB,
             record_bytes_max: MIB,
             records_max: 2_000_000,
+            files_kept: 3,
+            files_kept_bytes_max: GIB,
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(15),
             whole_timeout: Self::whole_timeout_within(every),

@@ -17,6 +17,8 @@ const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
 /// Retries after one failed run; then the next regular fetch is near enough.
 const RETRIES_MAX: usize = 16;
+/// Years of days.
+const FILES_KEPT_MAX: usize = 1_000;
 /// A plan of held deletes expires after 72 h: more runs would hardly come before.
 const CONFIRM_RUNS_MAX: u32 = 72;
 
@@ -56,6 +58,12 @@ pub(super) fn feed(mut section: Section<'_>, policy: &mut Policy) -> Option<Feed
         body_bytes_max: s.bytes("body_bytes_max", default.body_bytes_max, KIB..=1_024 * GIB),
         record_bytes_max: s.bytes("record_bytes_max", default.record_bytes_max, KIB..=GIB),
         records_max: s.number("records_max", default.records_max, 1..=u64::from(u32::MAX)),
+        files_kept: s.number("files_kept", default.files_kept, 0..=FILES_KEPT_MAX),
+        files_kept_bytes_max: s.bytes(
+            "files_kept_bytes_max",
+            default.files_kept_bytes_max,
+            KIB..=1_024 * GIB,
+        ),
         connect_timeout: s.duration("connect_timeout", default.connect_timeout, timeouts()),
         idle_timeout,
         whole_timeout: s.duration("whole_timeout", whole_timeout, timeouts()),

@@ -247,6 +247,10 @@ pub struct FeedSettings {
     pub record_bytes_max: usize,
     /// Records of one document.
     pub records_max: u64,
+    /// Files of applied runs that are kept to be read again and compared.
+    pub files_kept: usize,
+    /// Their bytes together, compressed.
+    pub files_kept_bytes_max: u64,
     /// For the connection, TLS included.
     pub connect_timeout: Duration,
     /// Between two reads of the body.

@@ -2,6 +2,7 @@
 
 mod document;
 mod exit;
+mod history;
 mod preview;
 mod rebuild;
 mod report;
@@ -21,6 +22,9 @@ pub enum Feed {
     Run(run::Run),
     Pause(run::Pause),
     Resume(run::Resume),
+    Runs(history::Runs),
+    Replay(history::Replay),
+    Diff(history::Diff),
     Rebuild(rebuild::Rebuild),
 }
 
@@ -32,6 +36,9 @@ impl Feed {
             Feed::Run(run) => run.run(out).await,
             Feed::Pause(pause) => pause.run(out).await,
             Feed::Resume(resume) => resume.run(out).await,
+            Feed::Runs(runs) => runs.run(out).await,
+            Feed::Replay(replay) => replay.run(out).await,
+            Feed::Diff(diff) => diff.run(out).await,
             Feed::Rebuild(rebuild) => rebuild.run(out).await,
         }
     }

@@ -3,14 +3,20 @@
 
 use super::call::OperatorCall;
 use super::reason::reason_of;
-use crate::actors::RebuildFrom;
-use crate::domain::{Paused, RunId};
+use crate::actors::{CompareError, FilesCompared, RebuildFrom, RebuildRefused, compare_files};
+use crate::domain::{AssetId, Paused, RunId};
 use crate::http::gate::route::Answer;
+use crate::http::gate::shares::ShareLane;
 use crate::http::own::{errors, feed};
 use crate::http::reply::stored::json;
-use crate::http::reply::{self, Fault};
+use crate::http::reply::{self, Fault, PreviewFault};
+use crate::http::request::page::LIMIT_MAX;
 use hyper::StatusCode;
 use hyper::body::Incoming;
+use serde::Serialize;
+
+/// Ids named of each kind.
+const DIFF_LIMIT: u64 = 100;
 
 /// The feed's state, with the run that is under way.
 pub fn state(call: &OperatorCall<'_>) -> Answer {
@@ -49,6 +55,76 @@ pub async fn rebuild(call: &OperatorCall<'_>) -> Answer {
     let started = call.partner.rebuild(from).await??;
     let said = serde_json::json!({ "requested": true, "run": started.0 });
     Ok(reply::json(StatusCode::ACCEPTED, said.to_string()))
+}
+
+/// What has changed between the kept files of two runs.
+pub async fn diff(call: &OperatorCall<'_>) -> Answer {
+    let run = |name: &'static str| {
+        let run =
+            call.query.number(name, u64::MAX)?.ok_or_else(|| Fault::query(name, "is the number of a run"))?;
+        Ok::<_, Fault>(RunId(run))
+    };
+    let runs = (run("from")?, run("to")?);
+    let most = call.query.number("limit", LIMIT_MAX)?.unwrap_or(DIFF_LIMIT) as usize;
+    let settings = call.partner.settings.load_full();
+    has_feed(call)?;
+    let bodies = call.app().settings.load().store.directory.join("spool").join(settings.name.as_str());
+    // one at a time for each partner, as looks at documents are
+    let one = call.partner.begin_preview().ok_or(Fault::Preview(PreviewFault::Running))?;
+    let work = move || {
+        let _one = one;
+        compare_files(&settings, &bodies, runs, most).map(|found| DiffView::of(runs, found)).map_err(|why| {
+            match why {
+                CompareError::NotKept(_) => Fault::RebuildRefused(RebuildRefused::NotStored),
+                why => Fault::CannotCompare(why.to_string()),
+            }
+        })
+    };
+    let view = call.share().run(ShareLane::Pages, work).await?;
+    Ok(json(&view))
+}
+
+#[derive(Serialize)]
+struct DiffView {
+    from: u64,
+    to: u64,
+    added: IdsView,
+    removed: IdsView,
+    changed: ChangedView,
+    same: u64,
+}
+
+#[derive(Serialize)]
+struct IdsView {
+    count: u64,
+    ids: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ChangedView {
+    count: u64,
+    items: Vec<ChangedItem>,
+}
+
+#[derive(Serialize)]
+struct ChangedItem {
+    id: String,
+    members: Vec<String>,
+}
+
+impl DiffView {
+    fn of((from, to): (RunId, RunId), found: FilesCompared) -> DiffView {
+        let ids = |(count, ids): (u64, Vec<AssetId>)| IdsView {
+            count,
+            ids: ids.iter().map(|id| id.as_str().to_owned()).collect(),
+        };
+        let (count, items) = found.changed;
+        let item =
+            |(id, members): (AssetId, Vec<String>)| ChangedItem { id: id.as_str().to_owned(), members };
+        let changed = ChangedView { count, items: items.into_iter().map(item).collect() };
+        let (added, removed) = (ids(found.added), ids(found.removed));
+        DiffView { from: from.0, to: to.0, added, removed, changed, same: found.same }
+    }
 }
 
 /// A page of the feed's runs, the newest first.

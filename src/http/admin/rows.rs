@@ -27,7 +27,7 @@ pub enum OperatorHandler {
 
 /// In every other row than those that are open, an operator is let in first.
 #[rustfmt::skip]
-pub static ROWS: [Row<OperatorHandler>; 29] = [
+pub static ROWS: [Row<OperatorHandler>; 30] = [
     open("/", texts::status_page),
     open("/status.js", texts::status_script),
     open("/status.css", texts::status_style),
@@ -52,6 +52,7 @@ pub static ROWS: [Row<OperatorHandler>; 29] = [
     order("/admin/partners/{partner}/feed/pause", &[], |call, body| Box::pin(feed::pause(call, body))),
     order("/admin/partners/{partner}/feed/resume", &[], |call, _| Box::pin(feed::resume(call))),
     order("/admin/partners/{partner}/feed/rebuild", &["run"], |call, _| Box::pin(feed::rebuild(call))),
+    read("/admin/partners/{partner}/feed/diff", &["from", "to", "limit"], |call| Box::pin(feed::diff(call))),
     read("/admin/partners/{partner}/feed/runs", &["limit", "cursor"], |call| Box::pin(feed::runs(call))),
     read("/admin/partners/{partner}/feed/runs/{id}/errors", &errors::PARAMETERS, |call| Box::pin(feed::errors(call))),
     read("/admin/partners/{partner}/feed/runs/{id}", &[], |call| Box::pin(async { feed::run(call) })),

@@ -99,6 +99,8 @@ pub enum Fault {
     Draining,
     /// A run of the feed was asked for a moment ago.
     RunAskedLately { retry_after: Duration },
+    /// Why two kept files cannot be compared.
+    CannotCompare(String),
     /// An operator has stopped the feed's schedule.
     FeedPaused,
     /// The actor or the store ended before it answered.

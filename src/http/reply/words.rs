@@ -72,7 +72,7 @@ impl Fault {
                 error.code, "The body cannot be read"),
             Fault::Shed(shed) => shed_words(shed),
             Fault::RateLimited(_) => words(S::TOO_MANY_REQUESTS, "partner_rate", "Your rate limit is used up"),
-            Fault::RunAskedLately { .. } | Fault::FeedPaused => feed_words(self),
+            Fault::RunAskedLately { .. } | Fault::FeedPaused | Fault::CannotCompare(_) => feed_words(self),
             Fault::Draining => words(S::SERVICE_UNAVAILABLE, "draining", "The daemon is shutting down")
                 .hint("Try again in a moment."),
             Fault::OutcomeUnknown => words(S::SERVICE_UNAVAILABLE, "outcome_unknown", "It is not known whether this was applied")
@@ -136,6 +136,7 @@ impl Fault {
                 format!("its age is {age_seconds} s, `max_age` is {price_max_age} s")
             }
             Fault::CursorGone { oldest } => format!("the oldest cursor is {oldest}"),
+            Fault::CannotCompare(why) => why.clone(),
             _ => String::new(),
         }
     }
@@ -417,6 +418,7 @@ fn plan_words(why: &PlanRefused) -> Words {
 fn feed_words(fault: &Fault) -> Words {
     match fault {
         Fault::RunAskedLately { .. } => words(StatusCode::TOO_MANY_REQUESTS, "run_asked_lately", "A run of this feed was asked for a moment ago"),
+        Fault::CannotCompare(_) => words(StatusCode::CONFLICT, "cannot_compare", "The files cannot be compared"),
         _ => words(StatusCode::CONFLICT, "feed_paused", "The feed is paused")
             .hint("Its operator has stopped its schedule: ask them to let it go on."),
     }

@@ -12,6 +12,7 @@ mod extent;
 mod faults;
 mod fetch;
 mod forbidden;
+mod history;
 mod oddities;
 mod pages;
 mod pages_fetch;

@@ -100,7 +100,8 @@ async fn t3_from_the_third_run_in_a_row_that_is_refused_for_its_time_they_are_fa
 
 /// A file that is newer than the push, with a record that is older.
 fn lagging(stage: &Stage, name: &str) -> Value {
-    let record = json!({"id": "a0", "updated_at": time::format(START), "name": name});
+    let record =
+        json!({"id": "a0", "updated_at": time::format(stage.now().plus(-Micros::SECOND)), "name": name});
     let others = (1..9).map(|n| json!({"id": format!("a{n}"), "name": name}));
     let assets: Vec<Value> = std::iter::once(record).chain(others).collect();
     json!({"generated_at": time::format(stage.now().plus(HOUR)), "assets": assets})

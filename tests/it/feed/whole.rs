@@ -161,5 +161,5 @@ async fn a_spool_directory_that_was_removed_is_made_anew() {
     std::fs::remove_dir_all(&spool).unwrap();
     let report = stage.publish(true, 0..4).await;
     assert_eq!(report["status"], "applied", "{report}");
-    assert!(spool.join("acme").join("run-2").is_file(), "its body is kept for a rebuild");
+    assert!(spool.join("acme").join("run-2.zst").is_file(), "its body is kept for a rebuild");
 }

@@ -15,7 +15,7 @@ const TOKEN: &str = "root-token";
 type Way = (Method, &'static str, Option<&'static str>);
 
 #[rustfmt::skip]
-const WAYS: [Way; 29] = [
+const WAYS: [Way; 30] = [
     (Method::GET, "/", None),
     (Method::GET, "/status.js", None),
     (Method::GET, "/status.css", None),
@@ -36,6 +36,7 @@ const WAYS: [Way; 29] = [
     (Method::POST, "/admin/partners/acme/feed/pause", Some("")),
     (Method::POST, "/admin/partners/acme/feed/resume", Some("")),
     (Method::POST, "/admin/partners/acme/feed/rebuild", Some("run")),
+    (Method::GET, "/admin/partners/acme/feed/diff", Some("from, to, limit")),
     (Method::GET, "/admin/partners/acme/feed/runs", Some("limit, cursor")),
     (Method::GET, "/admin/partners/acme/feed/runs/1/errors", Some("format, limit, cursor")),
     (Method::GET, "/admin/partners/acme/feed/runs/1", Some("")),

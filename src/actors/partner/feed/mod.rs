@@ -3,12 +3,11 @@
 
 pub mod absences;
 pub mod bodies;
+pub mod earlier;
 mod ending;
 mod fetching;
 mod gaps;
 pub mod lints;
-mod marks;
-mod oddities;
 pub mod plans;
 mod reading;
 mod reconcile;

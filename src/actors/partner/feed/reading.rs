@@ -1,11 +1,10 @@
 //! One run of a feed, beside the actor: fetch, survey, then the records in batches. The actor
 //! decides; this task does what takes time.
 
-use super::bodies::{RebuildSource, StoredRun, keep_body};
+use super::bodies::{KeptBounds, RebuildSource, StoredRun, keep_body};
+use super::earlier::{marks, oddities};
 use super::fetching::Whole;
 use super::lints;
-use super::marks;
-use super::oddities;
 use super::survey::{Batches, ReadFile, facts_of, survey_showing};
 use super::task::{FeedTask, Gone, on_blocking_pool};
 use crate::actors::gates::Turn;
@@ -123,7 +122,13 @@ impl FeedTask {
 
     /// Reads the stored file of an earlier run again, as of the time that it had then (F5).
     async fn replay(&self, feed: &FeedSettings, stored: &StoredRun) -> Result<(), Gone> {
-        match stored.spooled() {
+        let (own, spool, bytes_max) = (stored.clone(), self.spool.clone(), feed.body_bytes_max);
+        let unpacked = move || own.spooled(&spool, bytes_max);
+        let spooled = match on_blocking_pool("reading the stored file", stored.started_at, unpacked).await {
+            Ok(spooled) => spooled,
+            Err(failure) => return self.fail(*failure).await,
+        };
+        let ended = match spooled {
             Ok(spooled) => {
                 let file = self.file_of(feed, &spooled, stored.started_at, VersionProof::default());
                 match self.survey(&spooled, &file).await? {
@@ -135,7 +140,10 @@ impl FeedTask {
                 let detail = format!("the stored file cannot be read: {error}");
                 self.fail(RunFailure::plain("spool_failed", detail, stored.started_at)).await
             }
-        }
+        };
+        // the copy has been read
+        let _ = tokio::fs::remove_file(&self.spool).await;
+        ended
     }
 
     fn is_replay(&self) -> bool {
@@ -360,8 +368,11 @@ impl FeedTask {
         let (bodies, run, spooled) = (self.bodies.clone(), self.run, self.spool.clone());
         let reserve = self.reserve.clone();
         let is_short = move || reserve.is_touched();
+        let bounds = self.settings.feed.as_ref().map_or(KeptBounds { bodies: 0, bytes: 0 }, |feed| {
+            KeptBounds { bodies: feed.files_kept, bytes: feed.files_kept_bytes_max }
+        });
         let keep = move || {
-            keep_body(&bodies, run, &spooled, is_short)?;
+            keep_body(&bodies, run, &spooled, bounds, is_short)?;
             marks::write(&bodies, &marks)
         };
         let kept = tokio::task::spawn_blocking(keep).await;

@@ -293,22 +293,37 @@ impl Batches {
         id: &AssetId,
         place: &SurveyedRecord,
     ) -> io::Result<(String, Option<String>, MappedRecord)> {
-        let feed = self.settings.feed.as_ref().expect("a run has a feed");
-        let mut text = vec![0; (place.lead + place.bytes) as usize];
-        file.read_exact_at(&mut text, place.offset - u64::from(place.lead))?;
-        let changed = || io::Error::new(io::ErrorKind::InvalidData, "the spooled file has changed");
-        let record = text.split_off(place.lead as usize);
-        let record = String::from_utf8(record).map_err(|_| changed())?;
-        let key = key_of(&text).ok_or_else(changed)?;
-        let above = self.parents.of(place.element).map(AsRef::as_ref);
-        let around = Around { key: key.as_deref(), above, headers: None };
-        let read =
-            mapping::decode(&record, around, &feed.mapping, &self.settings.policy).map_err(|_| changed())?;
-        if read.write.id != *id || content_hash(&read) != place.content {
-            return Err(changed());
+        let found = read_record(&self.settings, (file, &self.parents), place)?;
+        match found.2.write.id == *id {
+            true => Ok(found),
+            false => Err(changed()),
         }
-        Ok((record, key, read))
     }
+}
+
+fn changed() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the spooled file has changed")
+}
+
+/// Reads a surveyed record again at its place: its text, the name that it stands under, and what it says.
+pub fn read_record(
+    settings: &PartnerSettings,
+    (file, parents): (&File, &Parents),
+    place: &SurveyedRecord,
+) -> io::Result<(String, Option<String>, MappedRecord)> {
+    let feed = settings.feed.as_ref().expect("a run has a feed");
+    let mut text = vec![0; (place.lead + place.bytes) as usize];
+    file.read_exact_at(&mut text, place.offset - u64::from(place.lead))?;
+    let record = text.split_off(place.lead as usize);
+    let record = String::from_utf8(record).map_err(|_| changed())?;
+    let key = key_of(&text).ok_or_else(changed)?;
+    let above = parents.of(place.element).map(AsRef::as_ref);
+    let around = Around { key: key.as_deref(), above, headers: None };
+    let read = mapping::decode(&record, around, &feed.mapping, &settings.policy).map_err(|_| changed())?;
+    if content_hash(&read) != place.content {
+        return Err(changed());
+    }
+    Ok((record, key, read))
 }
 
 /// The name at the beginning of what leads to a record; none of a record that has no name.

@@ -4,7 +4,7 @@
 //!
 //! The bodies of the last applied runs are kept for this, bounded by count and bytes.
 
-use crate::actors::partner::feed::bodies::{RebuildSource, StoredRun, bodies_of, body_of};
+use crate::actors::partner::feed::bodies::{RebuildSource, StoredRun, bodies_of, is_kept};
 use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::message::orders::{RebuildFrom, RebuildRefused};
 use crate::actors::partner::message::run::Reread;
@@ -52,8 +52,9 @@ impl PartnerState {
             return Ok(None);
         };
         let Some(snapshot) = report.snapshot_at.map(Micros) else { return Ok(None) };
-        let path = body_of(&bodies_of(&self.shared.spool, self.settings.name.as_str()), run);
+        let bodies = bodies_of(&self.shared.spool, self.settings.name.as_str());
         let reread = Reread { snapshot, dated: report.dated, stored: Some(run) };
-        Ok(path.is_file().then_some(StoredRun { reread, started_at: Micros(report.started_at), path }))
+        let started_at = Micros(report.started_at);
+        Ok(is_kept(&bodies, run).then_some(StoredRun { reread, started_at, run, bodies }))
     }
 }

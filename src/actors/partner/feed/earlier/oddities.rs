@@ -1,8 +1,8 @@
 //! The lints that need the document before this one, or its records beside its envelope.
 
-use super::lints::lint;
 use super::marks;
-use super::survey::ReadFile;
+use crate::actors::partner::feed::lints::lint;
+use crate::actors::partner::feed::survey::ReadFile;
 use crate::codec::time;
 use crate::domain::{FeedState, Micros, RecordFault};
 use crate::rules::feed::oddities::{self, OddTime};
