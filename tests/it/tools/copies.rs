@@ -76,7 +76,7 @@ async fn stays_equal_through_it_all(place: &Path, guide: &Guide) {
     let mut house = House::start(place).await;
     house.push(80).await;
     let mut copying = guide.start(&house);
-    house.push_through_a_storm(25).await;
+    house.push_through_a_storm(100).await;
     guide.assert_equal(&house).await;
     drop(copying);
     house.push(40).await;
