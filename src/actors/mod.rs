@@ -2,6 +2,7 @@
 //! `ractor` lives here and nowhere above.
 
 mod admission;
+mod audit;
 mod delivery;
 mod gates;
 mod limits;
@@ -17,6 +18,7 @@ mod supervisor;
 mod tasks;
 
 pub use admission::{Admission, Permit, Shed};
+pub use audit::{AUDIT_AGE_MAX, AUDIT_KEPT, AuditTrail, BegunAct};
 pub use delivery::{Delivery, Repeats};
 pub use gates::FeedGates;
 pub use limits::{Bucket, Limits, RateLane, Short};

@@ -26,6 +26,8 @@ pub enum TaskKind {
     RestartTimer,
     /// An operator's order on a plan. Ending early leaves the plan held; it can be ordered again.
     PlanOrder,
+    /// Writes that an act of an operator ended without an answer. Cut off, the act stays as begun.
+    AuditEnd,
 }
 
 impl TaskKind {
@@ -41,6 +43,7 @@ impl TaskKind {
             TaskKind::PartnerStop => "partner_stop",
             TaskKind::SandboxClearing => "sandbox_clearing",
             TaskKind::PlanOrder => "plan_order",
+            TaskKind::AuditEnd => "audit_end",
         }
     }
 }

@@ -35,7 +35,7 @@ impl Check {
 }
 
 fn summarise(settings: &Settings, out: &mut dyn Write) -> std::io::Result<()> {
-    let Settings { server, store, readers, partners } = settings;
+    let Settings { server, store, readers, operators, partners } = settings;
     let fed = partners.iter().filter(|partner| partner.feed.is_some()).count();
     let pushing = partners.iter().filter(|partner| !partner.keys.is_empty()).count();
     writeln!(out, "the configuration is sound")?;
@@ -51,7 +51,14 @@ fn summarise(settings: &Settings, out: &mut dyn Write) -> std::io::Result<()> {
     }
     writeln!(out, "keeps its store in {}", store.directory.display())?;
     let (partners, readers) = (counted(partners.len(), "partner"), counted(readers.len(), "reader"));
-    writeln!(out, "{partners} ({fed} with a feed, {pushing} with a key to push), {readers}")
+    writeln!(out, "{partners} ({fed} with a feed, {pushing} with a key to push), {readers}")?;
+    if !operators.is_empty() {
+        writeln!(out, "{}", counted(operators.len(), "operator"))?;
+    }
+    if !settings.asks_operators() {
+        writeln!(out, "operators have no names: [[operators]] gives each a token, and a name on the trail")?;
+    }
+    Ok(())
 }
 
 fn counted(number: usize, noun: &str) -> String {

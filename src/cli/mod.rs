@@ -11,12 +11,14 @@ mod feed;
 mod hook;
 mod keys;
 mod load;
+mod operate;
 mod partner;
 mod partner_remove;
 mod plan;
 mod quarantine;
 mod read;
 mod serve;
+mod terminal;
 
 use crate::telemetry::logs;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -43,6 +45,7 @@ enum Verb {
     Export(read::export::ExportArgs),
     Changes(read::changes::ChangesArgs),
     Check(check::Check),
+    Audit(operate::audit::Audit),
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
     #[command(subcommand)]
@@ -110,6 +113,7 @@ impl Verb {
             Verb::Changes(changes) => block_on(changes.run(out)),
             Verb::Load(load) => block_on(load::run(load, out)),
             Verb::Check(check) => check.run(out),
+            Verb::Audit(audit) => block_on(audit.run(out)),
             Verb::Partner(partner) => partner.run(out),
             Verb::Feed(feed) => block_on(feed.run(out)),
             Verb::Key(key) => key.run(out),

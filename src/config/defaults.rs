@@ -204,6 +204,7 @@ impl Settings {
             server: ServerSettings { listen: any_port, admin_listen: any_port, ..ServerSettings::default() },
             store: StoreSettings::within(directory),
             readers: Vec::new(),
+            operators: Vec::new(),
             partners: Vec::new(),
         }
     }

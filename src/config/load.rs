@@ -21,12 +21,16 @@ const PARTNERS_MAX: usize = 100_000;
 /// Reads and validates the configuration in `directory`: the settings, or all that is wrong.
 pub fn load(directory: &Path) -> Result<Settings, Faults> {
     let findings = Findings::default();
-    let House { server, store, readers } = main_file(directory, &findings);
+    let House { server, store, readers, operators } = main_file(directory, &findings);
     let files = partner_files(directory, &findings);
     let partners = files.into_iter().filter_map(|file| partner_file(directory, file, &server, &findings));
     let partners = partners.collect();
     let faults = findings.faults.into_inner();
-    if faults.is_empty() { Ok(Settings { server, store, readers, partners }) } else { Err(Faults(faults)) }
+    if faults.is_empty() {
+        Ok(Settings { server, store, readers, operators, partners })
+    } else {
+        Err(Faults(faults))
+    }
 }
 
 /// Validates one partner's text by itself, before it becomes a file.

@@ -5,12 +5,12 @@
 //! of the daemon sees is [`Settings`]; nothing of TOML leaves this room. Secrets are named by
 //! reference and read where they are needed, but for those that sign a partner's calls.
 
+mod callers;
 mod defaults;
 mod fault;
 mod feed;
 mod fetching;
 mod hooks;
-mod key;
 mod load;
 mod mapping;
 mod pages;
@@ -22,11 +22,10 @@ mod signing;
 mod tls;
 mod units;
 mod validate;
-mod validity;
 
+pub use callers::{BearerKey, KeyHash, NOBODY_NAMED, OperatorSettings, SHARED_TOKEN, SigningKey, Validity};
 pub use fault::{ConfigFault, Faults};
 pub use fetching::{AllowedPlace, NoPlace};
-pub use key::KeyHash;
 pub use load::{MAIN_FILE, PARTNERS_DIRECTORY, load, read_main, read_partner};
 pub use secret::SecretError;
 pub use settings::{
@@ -36,4 +35,3 @@ pub use settings::{
 };
 pub use tls::{Lapsed, TlsError, TlsIdentity, TlsPrint, TlsSettings};
 pub use units::{format_bytes, format_duration, parse_bytes, parse_duration};
-pub use validity::{BearerKey, SigningKey, Validity};

@@ -1,6 +1,6 @@
 //! What the rest of the daemon sees of the configuration: validated, with units.
 
-use super::{AllowedPlace, BearerKey, KeyHash, SigningKey, TlsSettings};
+use super::{AllowedPlace, BearerKey, KeyHash, OperatorSettings, SigningKey, TlsSettings};
 use crate::domain::hook::{Hook, SignatureScheme};
 use crate::domain::{Mapping, PartnerName, Pointer};
 use crate::rules::feed::cron::CronTimes;
@@ -335,7 +335,7 @@ pub struct ServerSettings {
     pub admin_listen: SocketAddr,
     /// `None`: partners and readers are served in the clear.
     pub tls: Option<TlsSettings>,
-    /// `None`: the admin listener asks for no token, and must be on loopback.
+    /// `None`, and no operators: the admin listener asks for no token, and must be on loopback.
     pub admin_token: Option<KeyHash>,
     /// Bytes of one request's body.
     pub body_bytes_max: usize,
@@ -404,6 +404,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// `[[readers]]`.
     pub readers: Vec<ReaderSettings>,
+    /// `[[operators]]`.
+    pub operators: Vec<OperatorSettings>,
     /// One for each file of `partners/`, sorted by name.
     pub partners: Vec<PartnerSettings>,
 }
@@ -434,6 +436,11 @@ impl PartnerSettings {
 }
 
 impl Settings {
+    /// Whether the admin listener asks for a token.
+    pub fn asks_operators(&self) -> bool {
+        self.server.admin_token.is_some() || !self.operators.is_empty()
+    }
+
     /// Keys whose values are bound when the daemon starts, and that `other` has another value for.
     pub fn bound_at_start_that_differ(&self, other: &Settings) -> Vec<&'static str> {
         let (a, b) = (&self.server, &other.server);

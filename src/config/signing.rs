@@ -5,10 +5,10 @@
 //! nothing.
 
 use super::KeyHash;
+use super::callers::{BearerKey, SigningKey, Validity};
 use super::fault::Wrong;
 use super::raw::{Section, text_of};
 use super::secret::named;
-use super::validity::{BearerKey, SigningKey, Validity};
 use crate::codec::signature::{LIVE_KEYS_MAX, WebhookKey};
 use crate::codec::time;
 use crate::domain::{Micros, TimeFormat};

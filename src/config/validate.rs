@@ -3,6 +3,7 @@
 //! One line for each key: its name, its default, its bounds. What two keys must hold together is
 //! checked behind them.
 
+use super::callers::is_reserved;
 use super::fault::Wrong;
 use super::feed;
 use super::hooks::hooks;
@@ -11,10 +12,12 @@ use super::signing;
 use super::tls;
 use super::units::{GIB, KIB, MIB, seconds};
 use super::{
-    LimitSettings, PartnerSettings, ReaderLimitSettings, ReaderSettings, ServerSettings, StoreSettings,
+    LimitSettings, OperatorSettings, PartnerSettings, ReaderLimitSettings, ReaderSettings, ServerSettings,
+    StoreSettings,
 };
 use crate::domain::{Currency, PartnerName, iso4217};
 use crate::rules::policy::{Absent, Policy};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -37,17 +40,21 @@ pub(super) struct House {
     pub server: ServerSettings,
     pub store: StoreSettings,
     pub readers: Vec<ReaderSettings>,
+    pub operators: Vec<OperatorSettings>,
 }
 
 pub(super) fn house(mut whole: Section<'_>) -> House {
-    let server = server(whole.section("server"));
+    let mut names = HashSet::new();
+    let operators = whole.sections("operators").into_iter();
+    let operators: Vec<_> = operators.filter_map(|section| operator(section, &mut names)).collect();
+    let server = server(whole.section("server"), !operators.is_empty());
     let store = store(whole.section("store"));
     let readers = whole.sections("readers").into_iter().filter_map(reader).collect();
     whole.finish();
-    House { server, store, readers }
+    House { server, store, readers, operators }
 }
 
-fn server(mut section: Section<'_>) -> ServerSettings {
+fn server(mut section: Section<'_>, has_operators: bool) -> ServerSettings {
     let default = ServerSettings::default();
     let s = &mut section;
     let settings = ServerSettings {
@@ -80,7 +87,7 @@ fn server(mut section: Section<'_>) -> ServerSettings {
         cors_origins: s.list("cors_origins", ORIGINS_MAX, origin).unwrap_or_default(),
         send_buffer_bytes: s.bytes("send_buffer_bytes", default.send_buffer_bytes, 16 * KIB..=16 * MIB),
     };
-    check_server(s, &settings);
+    check_server(s, &settings, has_operators);
     section.finish();
     settings
 }
@@ -100,10 +107,11 @@ fn origin(value: &DeValue<'_>) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-fn check_server(section: &Section<'_>, server: &ServerSettings) {
-    if server.admin_token.is_none() && !server.admin_listen.ip().is_loopback() {
-        let rule = Wrong::rule("without an admin_token the admin listener must be on loopback");
-        section.refuse("admin_listen", rule.hint("set admin_token, or listen on 127.0.0.1"));
+fn check_server(section: &Section<'_>, server: &ServerSettings, has_operators: bool) {
+    if server.admin_token.is_none() && !has_operators && !server.admin_listen.ip().is_loopback() {
+        let rule =
+            Wrong::rule("without an admin_token or [[operators]] the admin listener must be on loopback");
+        section.refuse("admin_listen", rule.hint("name operators, or listen on 127.0.0.1"));
     }
     if server.listen == server.admin_listen && server.listen.port() != 0 {
         section.refuse("admin_listen", Wrong::rule("must be another address than listen"));
@@ -138,6 +146,36 @@ fn store(mut section: Section<'_>) -> StoreSettings {
     }
     section.finish();
     settings
+}
+
+/// Fits into a column of a table.
+const OPERATOR_BYTES_MAX: usize = 64;
+
+fn operator(mut section: Section<'_>, names: &mut HashSet<String>) -> Option<OperatorSettings> {
+    let name = section.read("name", |value| operator_name(text_of(value)?));
+    let keys = signing::keys(&mut section);
+    if !section.has("name") {
+        section.refuse("name", Wrong::rule("an operator needs a name, for the trail of what is done"));
+    }
+    if section.lacks_items("keys") {
+        section.refuse("keys", Wrong::rule("an operator needs at least one key"));
+    }
+    if name.as_ref().is_some_and(|name| !names.insert(name.clone())) {
+        section.refuse("name", Wrong::rule("is another operator's name already"));
+    }
+    section.finish();
+    Some(OperatorSettings { name: name?, keys })
+}
+
+fn operator_name(name: &str) -> Result<String, Wrong> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_@+".contains(&byte);
+    if name.len() > OPERATOR_BYTES_MAX || !name.bytes().all(is_plain) {
+        return Err(Wrong::rule("must be 1-64 letters, digits and . - _ @ +"));
+    }
+    match is_reserved(name) {
+        true => Err(Wrong::rule("is a word that the trail has for something else")),
+        false => Ok(name.to_owned()),
+    }
 }
 
 fn reader(mut section: Section<'_>) -> Option<ReaderSettings> {

@@ -7,8 +7,8 @@ mod watchers;
 pub use signals::{Signal, Signals};
 
 use crate::actors::{
-    Admission, ConfigureError, FeedGates, Registry, SharedServices, StorageArguments, StorageHandle,
-    StorageState, SupervisorArguments, SupervisorHandle, start_storage,
+    Admission, AuditTrail, ConfigureError, FeedGates, Registry, SharedServices, StorageArguments,
+    StorageHandle, StorageState, SupervisorArguments, SupervisorHandle, start_storage,
 };
 use crate::clock::Clock;
 use crate::config::private::create_directory;
@@ -110,15 +110,7 @@ impl Daemon {
     ) -> Result<Daemon, StartError> {
         let metrics = Metrics::install();
         let spool = make_spool(&settings)?;
-        let recovery = &opened.recovery;
-        metrics.recovered(recovery.changes, recovery.took);
-        tracing::info!(
-            records = recovery.records,
-            changes = recovery.changes,
-            took_ms = recovery.took.as_millis() as u64,
-            durable = opened.reader.durable().0,
-            "store recovered"
-        );
+        tell_recovery(&opened, &metrics);
         let reader = opened.reader.clone();
         let storage = start_storage(StorageArguments {
             writer: opened.writer,
@@ -131,6 +123,8 @@ impl Daemon {
             directory: settings.store.directory.clone(),
             free_bytes_min: settings.store.disk_free_bytes_min,
         };
+        let audit = AuditTrail::load(reader.clone(), storage.clone(), clock.clone());
+        let audit = audit.map_err(ConfigureError::Read)?;
         let registry = Registry::default();
         let shared = SharedServices {
             reader: reader.clone(),
@@ -159,6 +153,7 @@ impl Daemon {
             metrics: metrics.clone(),
             health: health.clone(),
             supervisor: Some(supervisor.clone()),
+            audit: Some(audit),
         });
         let partner_server = serve(listeners.partner, &app)?;
         let admin_server = serve(listeners.admin, &app)?;
@@ -260,6 +255,18 @@ impl Daemon {
             }
         }
     }
+}
+
+fn tell_recovery(opened: &store::Opened, metrics: &Metrics) {
+    let recovery = &opened.recovery;
+    metrics.recovered(recovery.changes, recovery.took);
+    tracing::info!(
+        records = recovery.records,
+        changes = recovery.changes,
+        took_ms = recovery.took.as_millis() as u64,
+        durable = opened.reader.durable().0,
+        "store recovered"
+    );
 }
 
 fn make_spool(settings: &Settings) -> Result<PathBuf, StartError> {

@@ -29,11 +29,12 @@ pub use origin::Origin;
 pub use outcome::{ItemOutcome, Note, Outcome, Rule};
 pub use price::{Currency, CurrencyError, Market, Quote, QuoteExtra, QuoteName, QuoteNameError, Undated};
 pub use records::{
-    ActionKind, DeliveredItems, DeliveryAge, DeliveryKey, DeliveryRecord, FeedState, GoneFeed, HookItem,
-    IdsInHead, InlineIds, LastUndated, LostPart, LostWrite, Missing, MissingRange, OperatorAction,
-    PartnerNumber, PartnerStanding, Paused, Plan, PlanPage, PlanPageKey, PlanState, QuarantineRow,
-    RecordChange, RecordFault, RecordKind, RecordedPushes, RefusedKind, RefusedOrigin, RowAbove, RunCounts,
-    RunId, RunReport, RunStatus, RunTimings, SAMPLE_IDS, SetBack, StreamState, ValueAbove,
+    ActionKind, AuditAct, AuditEntry, AuditOutcome, AuditTarget, DeliveredItems, DeliveryAge, DeliveryKey,
+    DeliveryRecord, FeedState, GoneFeed, HookItem, IdsInHead, InlineIds, LastUndated, LostPart, LostWrite,
+    Missing, MissingRange, OperatorAction, PartnerNumber, PartnerStanding, Paused, Plan, PlanPage,
+    PlanPageKey, PlanState, QuarantineRow, RecordChange, RecordFault, RecordKind, RecordedPushes,
+    RefusedKind, RefusedOrigin, RowAbove, RunCounts, RunId, RunReport, RunStatus, RunTimings, SAMPLE_IDS,
+    SetBack, StreamState, ValueAbove,
 };
 pub use stamp::{Lane, Micros, Stamp};
 pub use write::{AssetWrite, PriceWrite, Verb, Write};

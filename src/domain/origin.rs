@@ -18,6 +18,13 @@ pub enum Origin {
         /// The record's place in the file, from 0; `u32::MAX` for an absence.
         record: u32,
     },
+    /// A plan of held deletes that was approved.
+    Plan {
+        /// The number of the run that lacked the record.
+        run: u64,
+        /// The plan's.
+        plan: u64,
+    },
     /// An operator's order.
     Admin {
         /// The number of the action.

@@ -5,7 +5,7 @@ use super::gate::shares::Shares;
 use super::gate::tickets::Tickets;
 use super::reply::Fault;
 use super::tail::Tail;
-use crate::actors::{Admission, PartnerEntry, Registry, Shed, Strangers, SupervisorHandle};
+use crate::actors::{Admission, AuditTrail, PartnerEntry, Registry, Shed, Strangers, SupervisorHandle};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::Micros;
@@ -87,6 +87,8 @@ pub struct AppParts {
     pub health: Arc<Health>,
     /// Who clears sandboxes; `None` where there are no partners.
     pub supervisor: Option<SupervisorHandle>,
+    /// Where operators' acts are put on record; `None` where none are done.
+    pub audit: Option<AuditTrail>,
 }
 
 /// Of the bytes in flight, calls that have not proven themselves may have one in so many.

@@ -36,6 +36,7 @@ pub fn app(settings: Arc<ArcSwap<Settings>>) -> Arc<App> {
         metrics: Metrics::install(),
         health: Arc::new(Health::default()),
         supervisor: None,
+        audit: None,
     })
 }
 

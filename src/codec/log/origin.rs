@@ -19,6 +19,11 @@ pub fn put_origin(out: &mut Vec<u8>, origin: Origin) {
             out.push(2);
             put_varint(out, action);
         }
+        Origin::Plan { run, plan } => {
+            out.push(3);
+            put_varint(out, run);
+            put_varint(out, plan);
+        }
     }
 }
 
@@ -32,6 +37,7 @@ pub fn take_origin(input: &mut Input<'_>) -> Result<Origin, LogError> {
             Ok(Origin::Feed { run, record })
         }
         2 => Ok(Origin::Admin { action: input.varint()? }),
+        3 => Ok(Origin::Plan { run: input.varint()?, plan: input.varint()? }),
         _ => Err(LogError::Bounds("origin")),
     }
 }

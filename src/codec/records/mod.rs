@@ -5,6 +5,7 @@
 //! default and never changes its meaning. Kinds and their numbers are those of `domain::RecordKind`.
 
 mod action;
+mod audit;
 mod delivery;
 mod feed;
 mod form;

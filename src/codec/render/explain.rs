@@ -5,6 +5,7 @@
 //! the asset is known as long as the log holds that change.
 
 use super::asset::heartbeat;
+use super::origin::{Origins, write_origin};
 use super::write::{at, name, number, one_line, text};
 use crate::codec::{cursor, json};
 use crate::domain::{
@@ -14,7 +15,6 @@ use crate::domain::{
 use crate::rules::policy::Policy;
 use crate::rules::price::reading::{self, UndatedReason};
 use compact_str::CompactString;
-use std::collections::BTreeMap;
 
 /// One asset, dead ones included, with all that is on record about it.
 pub struct ExplainView<'a> {
@@ -38,8 +38,8 @@ pub struct ExplainView<'a> {
     pub last_change: Option<&'a Committed>,
     /// The writes that lost, newest last.
     pub lost: &'a [LostWrite],
-    /// What operators did to the asset, by the number of the action.
-    pub actions: &'a BTreeMap<u64, OperatorAction>,
+    /// What operators decided.
+    pub origins: Origins<'a>,
     /// What is missing from the explanation, since it cannot be read.
     pub damaged: &'a [DamagedPart],
     /// Only this member or quote is explained; `None`: all.
@@ -57,13 +57,10 @@ pub enum DamagedPart {
     Lost,
     /// The action of this number. Which asset it was on is not known.
     Action(u64),
+    /// The plan of this number, which the last change came of.
+    Plan(u64),
     /// The change that readers saw last.
     LastChange,
-}
-
-/// How a delivery is named by the hash of its id, everywhere.
-pub fn short_hash(delivery: u64) -> String {
-    format!("{delivery:016x}")
 }
 
 /// Actions of operators that are listed.
@@ -95,7 +92,7 @@ pub fn explain(out: &mut Vec<u8>, view: &ExplainView<'_>) {
         view.lost.iter().rev().filter(asked).for_each(|lost| self::lost(out, view, lost));
     });
     list(out, "actions", |out| {
-        view.actions.iter().rev().take(ACTIONS_SHOWN).for_each(|action| self::action(out, action));
+        view.origins.actions.iter().rev().take(ACTIONS_SHOWN).for_each(|action| self::action(out, action));
     });
     if !view.damaged.is_empty() {
         list(out, "damaged", |out| view.damaged.iter().for_each(|part| damaged(out, *part)));
@@ -111,6 +108,7 @@ fn damaged(out: &mut Vec<u8>, part: DamagedPart) {
     let member = match part {
         DamagedPart::Lost => "lost",
         DamagedPart::Action(_) => "actions",
+        DamagedPart::Plan(_) => "plan",
         DamagedPart::LastChange => "last_change",
     };
     text(out, "part", member);
@@ -346,9 +344,9 @@ fn said(out: &mut Vec<u8>, view: &ExplainView<'_>, quote: &Quote, member: &str) 
     at(out, "received_at", Some(quote.received_at));
     name(out, "by");
     match quote.extra.as_ref().and_then(|extra| extra.origin) {
-        Some(origin) => self::origin(out, view, origin),
+        Some(origin) => write_origin(out, &view.origins, origin),
         // there is no more to tell than the lane does
-        None => self::origin(out, view, Origin::Push { delivery: 0 }),
+        None => write_origin(out, &view.origins, Origin::Push { delivery: 0 }),
     }
     out.push(b'}');
 }
@@ -403,6 +401,9 @@ fn action(out: &mut Vec<u8>, (action, record): (&u64, &OperatorAction)) {
     number(out, *action);
     text(out, "kind", record.kind.as_str());
     text(out, "reason", &record.reason);
+    if let Some(by) = &record.by {
+        text(out, "by", by);
+    }
     at(out, "at", Some(Micros(record.at)));
     out.push(b'}');
 }
@@ -428,40 +429,10 @@ fn stamp(out: &mut Vec<u8>, stamp: Stamp) {
 fn by(out: &mut Vec<u8>, view: &ExplainView<'_>, source: Option<Source>) {
     name(out, "by");
     match source {
-        Some((origin, _)) => self::origin(out, view, origin),
+        Some((origin, _)) => write_origin(out, &view.origins, origin),
         None => out.extend_from_slice(b"null"),
     }
     at(out, "learned_at", source.map(|(_, learned_at)| learned_at));
-}
-
-fn origin(out: &mut Vec<u8>, view: &ExplainView<'_>, origin: Origin) {
-    out.push(b'{');
-    match origin {
-        Origin::Push { delivery: 0 } => text(out, "kind", "push"),
-        Origin::Push { delivery } => {
-            text(out, "kind", "push");
-            text(out, "delivery_hash", &short_hash(delivery));
-        }
-        Origin::Feed { run, record } => {
-            text(out, "kind", "feed");
-            name(out, "run");
-            number(out, run);
-            // what the file lacked has no place in it
-            if record != u32::MAX {
-                name(out, "record");
-                number(out, u64::from(record));
-            }
-        }
-        Origin::Admin { action } => {
-            text(out, "kind", "operator");
-            name(out, "action");
-            number(out, action);
-            if let Some(record) = view.actions.get(&action) {
-                text(out, "reason", &record.reason);
-            }
-        }
-    }
-    out.push(b'}');
 }
 
 fn amount(out: &mut Vec<u8>, value: Option<&str>) {

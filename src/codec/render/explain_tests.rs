@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::codec::json::{lookup, value, value_hash};
+use crate::domain::OperatorAction;
 use crate::domain::{ActionKind, Currency, Decimal, Market, Member, QuoteName, Undated};
+use std::collections::BTreeMap;
 
 fn stamp(at: i64, lane: Lane) -> Stamp {
     Stamp::new(Micros(at * 1_000_000), lane, 0)
@@ -49,8 +51,13 @@ fn told_of(quote: Quote, member: Option<&str>) -> String {
     };
     let names = LostPart::Members { verb: "put".into(), names: vec!["title".into()], more: 0 };
     let lost = LostWrite::new(stamp(1, Lane::Push), names, "D1", Origin::Push { delivery: 0xab }, Micros(9));
-    let action =
-        OperatorAction { at: 5_000_000, kind: ActionKind::Patch, asset: "a".into(), reason: "a slip".into() };
+    let action = OperatorAction {
+        at: 5_000_000,
+        kind: ActionKind::Patch,
+        asset: "a".into(),
+        reason: "a slip".into(),
+        by: Some("anna".into()),
+    };
     let mut out = Vec::new();
     explain(
         &mut out,
@@ -68,7 +75,7 @@ fn told_of(quote: Quote, member: Option<&str>) -> String {
             cursor: (1, Seq(7)),
             last_change: None,
             lost: &[lost],
-            actions: &BTreeMap::from([(1, action)]),
+            origins: Origins { actions: &BTreeMap::from([(1, action)]), plan: None },
             damaged: &[DamagedPart::Lost, DamagedPart::Action(4)],
             member,
             now: Micros(9_000_000),
@@ -89,7 +96,7 @@ fn each_member_names_its_writer_its_time_and_where_it_stands() {
             r#"{"name":"size","state":"shown","value":1e24,"from":"base","source_time":"1970-01-01T00:00:02Z","#,
             r#""lane":"feed","sequence":0,"by":{"kind":"feed","run":4,"record":9},"learned_at":"1970-01-01T00:00:03Z"}"#
         ),
-        r#""by":{"kind":"operator","action":1,"reason":"a slip"}"#,
+        r#""by":{"kind":"operator","action":1,"reason":"a slip","who":"anna"}"#,
         r#"{"name":"note","state":"removed","from":"exception""#,
         r#""shows":"undated","why":"no price with a time of its own has come","rule":"P2","dated":null"#,
         r#""lost":[{"verb":"put","members":["title"],"more":0,"rule":"D1""#,

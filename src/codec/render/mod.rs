@@ -7,6 +7,7 @@
 mod asset;
 mod change;
 mod explain;
+mod origin;
 mod preview;
 mod reply;
 mod sse;
@@ -14,7 +15,8 @@ mod write;
 
 pub use asset::{AssetView, PriceView, asset, heartbeat, price};
 pub use change::{Audience, CHANGE_TYPES, change, change_reference, subject};
-pub use explain::{DamagedPart, ExplainView, explain, short_hash};
+pub use explain::{DamagedPart, ExplainView, explain};
+pub use origin::{Origins, short_hash};
 pub use preview::{DocumentPreview, PreviewedEffect, PreviewedPrice, PreviewedRecord};
 pub use reply::{Reply, ReplyStyle, push_reply};
 pub use sse::sse_frame;

@@ -36,4 +36,7 @@ pub struct OperatorAction {
     pub asset: String,
     /// Why, in the operator's words.
     pub reason: String,
+    /// Who ordered it, by the name of a token; `None` in a record of a time when tokens had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }

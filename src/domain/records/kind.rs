@@ -27,15 +27,17 @@ pub enum RecordKind {
     Action = 10,
     /// A page of a plan's ids, by the numbers of plan and page.
     PlanIds = 11,
+    /// An act of an operator, by its number; kept under the partner number 0.
+    Audit = 12,
 }
 
 impl RecordKind {
     /// All kinds, in the order of their numbers.
     #[rustfmt::skip]
-    pub const ALL: [RecordKind; 11] = [
+    pub const ALL: [RecordKind; 12] = [
         RecordKind::Partner, RecordKind::Feed, RecordKind::Run, RecordKind::Delivery, RecordKind::Plan,
         RecordKind::Quarantine, RecordKind::Parked, RecordKind::Lost, RecordKind::Stream,
-        RecordKind::Action, RecordKind::PlanIds,
+        RecordKind::Action, RecordKind::PlanIds, RecordKind::Audit,
     ];
 
     /// The kind of that number; `None` where this release knows none.
@@ -57,6 +59,7 @@ impl RecordKind {
             RecordKind::Stream => "stream",
             RecordKind::Action => "action",
             RecordKind::PlanIds => "plan ids",
+            RecordKind::Audit => "audit",
         }
     }
 }

@@ -2,6 +2,7 @@
 //! record. Their bytes are in `codec::records`.
 
 mod action;
+mod audit;
 mod delivery;
 mod feed;
 mod kind;
@@ -13,6 +14,7 @@ mod run;
 mod stream;
 
 pub use action::{ActionKind, OperatorAction};
+pub use audit::{AuditAct, AuditEntry, AuditOutcome, AuditTarget};
 pub use delivery::{DeliveredItems, DeliveryAge, DeliveryKey, DeliveryRecord, Missing};
 pub use feed::{FeedState, GoneFeed, Paused, RecordedPushes, SetBack};
 pub use kind::{RecordChange, RecordKind};

@@ -73,6 +73,9 @@ pub struct Plan {
     /// Why it was decided as it was: an operator's words, or `confirmed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Who decided it, by the name of a token; `None` where no operator did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// The ids of a head that was stored before ids had pages; `None` in any other.
     #[serde(default, rename = "ids", skip_serializing)]
     pub inline: Option<InlineIds>,

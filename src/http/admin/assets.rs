@@ -6,7 +6,7 @@ use crate::actors::{Operated, Order, OrderKind, PartnerEntry};
 use crate::codec::cursor;
 use crate::codec::json::{self, Kind};
 use crate::codec::request::{self, BodyLimits};
-use crate::domain::{AssetId, AssetWrite, Document, ItemOutcome, Outcome, Rule, Verb, Write};
+use crate::domain::{AssetId, AssetWrite, AuditAct, Document, ItemOutcome, Outcome, Rule, Verb, Write};
 use crate::http::gate::path;
 use crate::http::gate::route::Answer;
 use crate::http::push;
@@ -27,7 +27,7 @@ pub async fn patch(call: &OperatorCall<'_>, body: Incoming) -> Answer {
     let asked = Asked::read(&body, &["reason", "set", "remove"])?;
     let reason = asked.reason()?;
     match patch_of(asked.member("set"), asked.member("remove"), &call.partner, &id)? {
-        Ok(write) => operate(call, Order { id, reason, kind: OrderKind::Patch(write) }).await,
+        Ok(write) => operate(call, (id, reason), OrderKind::Patch(write)).await,
         Err(refused) => Ok(render_outcome(&call.partner, &id, (&refused, None), String::new())),
     }
 }
@@ -46,7 +46,7 @@ async fn show_or_hide(call: &OperatorCall<'_>, body: Incoming, kind: OrderKind) 
     let id = path::asset_id(call.id, &call.query)?;
     let body = take_in(call, body).await?;
     let reason = Asked::read(&body, &["reason"])?.reason()?;
-    operate(call, Order { id, reason, kind }).await
+    operate(call, (id, reason), kind).await
 }
 
 async fn take_in(call: &OperatorCall<'_>, mut body: Incoming) -> Result<Bytes, Fault> {
@@ -54,10 +54,17 @@ async fn take_in(call: &OperatorCall<'_>, mut body: Incoming) -> Result<Bytes, F
     intake::collect(&mut body, BODY_BYTES_MAX, &call.client.pulse).await
 }
 
-async fn operate(call: &OperatorCall<'_>, order: Order) -> Answer {
-    let id = order.id.clone();
+async fn operate(call: &OperatorCall<'_>, (id, reason): (AssetId, String), kind: OrderKind) -> Answer {
+    let act = match &kind {
+        OrderKind::Patch(_) => AuditAct::Patch,
+        OrderKind::Hide => AuditAct::Hide,
+        OrderKind::Unhide => AuditAct::Unhide,
+    };
+    call.begin(act, ("asset", id.as_str()), Some(reason.clone())).await?;
+    let order = Order { id: id.clone(), reason, kind, by: Some(call.acting.who.clone()) };
     let Operated { item, action, durable } = call.partner.operate(order).await?;
     let durable = durable.await.map_err(|_| Fault::OutcomeUnknown)?;
+    call.acting.note(item.outcome.as_str().to_owned());
     let cursor = cursor::encode(call.app().reader.journal(), durable);
     Ok(render_outcome(&call.partner, &id, (&item, action), cursor))
 }

@@ -4,7 +4,7 @@
 use super::call::OperatorCall;
 use super::reason::reason_of;
 use crate::actors::{CompareError, FilesCompared, RebuildFrom, RebuildRefused, compare_files};
-use crate::domain::{AssetId, Paused, RunId};
+use crate::domain::{AssetId, AuditAct, Paused, RunId};
 use crate::http::gate::route::Answer;
 use crate::http::gate::shares::ShareLane;
 use crate::http::own::{errors, feed};
@@ -25,9 +25,12 @@ pub fn state(call: &OperatorCall<'_>) -> Answer {
 }
 
 /// Begins a run now, also while the feed is paused; one that is under way will do.
-pub async fn run_now(call: &OperatorCall<'_>) -> Answer {
+pub async fn run_now(call: &OperatorCall<'_>, body: Incoming) -> Answer {
     has_feed(call)?;
+    let reason = reason_of(call, body).await?;
+    call.begin(AuditAct::Run, ("", ""), reason).await?;
     let run = call.partner.run_now().await?;
+    call.acting.note(format!("run {}", run.0));
     let said = serde_json::json!({ "requested": true, "run": run.0 });
     Ok(reply::json(StatusCode::ACCEPTED, said.to_string()))
 }
@@ -36,23 +39,30 @@ pub async fn run_now(call: &OperatorCall<'_>) -> Answer {
 pub async fn pause(call: &OperatorCall<'_>, body: Incoming) -> Answer {
     has_feed(call)?;
     let reason = reason_of(call, body).await?;
+    call.begin(AuditAct::Pause, ("", ""), reason.clone()).await?;
     call.partner.pause(Some(Paused { at: call.app().clock.now().0, reason })).await?;
     state(call)
 }
 
 /// Lets the schedule go on: what was missed meanwhile comes to one run.
-pub async fn resume(call: &OperatorCall<'_>) -> Answer {
+pub async fn resume(call: &OperatorCall<'_>, body: Incoming) -> Answer {
     has_feed(call)?;
+    let reason = reason_of(call, body).await?;
+    call.begin(AuditAct::Resume, ("", ""), reason).await?;
     call.partner.pause(None).await?;
     state(call)
 }
 
 /// Begins a run that takes up where the index may be wrong: of the body that `?run=` names, else of
 /// a document that is fetched now.
-pub async fn rebuild(call: &OperatorCall<'_>) -> Answer {
+pub async fn rebuild(call: &OperatorCall<'_>, body: Incoming) -> Answer {
     let run = call.query.number("run", u64::MAX)?;
+    let reason = reason_of(call, body).await?;
+    let of = run.map(|run| run.to_string()).unwrap_or_default();
+    call.begin(AuditAct::Rebuild, ("run", &of), reason).await?;
     let from = run.map_or(RebuildFrom::Fetch, |run| RebuildFrom::Stored(RunId(run)));
     let started = call.partner.rebuild(from).await??;
+    call.acting.note(format!("run {}", started.0));
     let said = serde_json::json!({ "requested": true, "run": started.0 });
     Ok(reply::json(StatusCode::ACCEPTED, said.to_string()))
 }

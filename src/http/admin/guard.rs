@@ -1,22 +1,23 @@
 //! Who may ask as an operator.
 
 use crate::config::Settings;
+use crate::domain::Micros;
 use crate::http::gate::auth;
 use crate::http::reply::Fault;
 use hyper::header::{HOST, ORIGIN};
 use hyper::http::request::Parts;
 use std::net::IpAddr;
 
-/// Asks for the token; where none is configured, for a `Host` that is an address or `localhost`: a
-/// page that rebinds its own name to us (DNS rebinding) cannot send one.
-pub fn check_operator(settings: &Settings, head: &Parts) -> Result<(), Fault> {
-    auth::admin(settings, &head.headers)?;
-    if settings.server.admin_token.is_some() {
-        return Ok(());
+/// Asks for a token, and gives the name that it has; where none is configured, for a `Host` that is an
+/// address or `localhost`: a page that rebinds its own name to us (DNS rebinding) cannot send one.
+pub fn check_operator<'s>(settings: &'s Settings, head: &Parts, now: Micros) -> Result<&'s str, Fault> {
+    let who = auth::admin(settings, &head.headers, now)?;
+    if settings.asks_operators() {
+        return Ok(who);
     }
     let host = head.headers.get(HOST).and_then(|value| value.to_str().ok());
     match host.or(head.uri.host()) {
-        Some(host) if is_literal_or_localhost(host) && is_own_page(head, host) => Ok(()),
+        Some(host) if is_literal_or_localhost(host) && is_own_page(head, host) => Ok(who),
         _ => Err(Fault::ForeignOrigin),
     }
 }

@@ -1,6 +1,8 @@
 //! The admin listener: from a request to the handler of its route.
 
+mod acting;
 mod assets;
+mod audit;
 mod call;
 mod feed;
 mod guard;
@@ -18,7 +20,8 @@ use crate::http::gate::path::{self, Query};
 use crate::http::gate::route::{Answer, Found, Routes, Row};
 use crate::http::reply::{Body, Fault};
 use crate::telemetry::Metrics;
-use call::OperatorCall;
+use acting::Acting;
+use call::{DaemonCall, OperatorCall};
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
@@ -55,24 +58,26 @@ async fn dispatch(
     match &found.row.handler {
         OperatorHandler::Open(text) => Ok(text(app)),
         OperatorHandler::Daemon(view) => {
-            admit(app, head, found.row)?;
-            view(app).await
+            let (_, query) = admit(app, head, found.row)?;
+            view(&DaemonCall { client, query }).await
         }
         OperatorHandler::Read(read) => read(&call(client, head, found)?).await,
         OperatorHandler::Order(order) => {
             let call = call(client, head, found)?;
             app.may_order(&call.partner)?;
-            order(&call, body).await
+            let answer = order(&call, body).await;
+            call.acting.settle(&answer).await;
+            answer
         }
     }
 }
 
-/// Lets an operator in whose query says nothing that the row does not know.
-fn admit<'a>(app: &App, head: &'a Parts, row: &Row<OperatorHandler>) -> Result<Query<'a>, Fault> {
-    guard::check_operator(&app.settings.load(), head)?;
+/// Lets an operator in whose query says nothing that the row does not know, and gives his name.
+fn admit<'a>(app: &App, head: &'a Parts, row: &Row<OperatorHandler>) -> Result<(String, Query<'a>), Fault> {
+    let who = guard::check_operator(&app.settings.load(), head, app.clock.now())?.to_owned();
     let query = Query::parse(head.uri.query())?;
     query.only(row.parameters)?;
-    Ok(query)
+    Ok((who, query))
 }
 
 fn call<'a>(
@@ -80,8 +85,9 @@ fn call<'a>(
     head: &'a Parts,
     found: &Found<'_, 'a, OperatorHandler>,
 ) -> Result<OperatorCall<'a>, Fault> {
-    let query = admit(&client.app, head, found.row)?;
+    let (who, query) = admit(&client.app, head, found.row)?;
     let name = path::decode(found.route.partner.unwrap_or_default()).ok_or(Fault::NoSuchPartner)?;
     let partner = client.app.registry.by_name(&name).ok_or(Fault::NoSuchPartner)?;
-    Ok(OperatorCall { client, head, id: found.route.id.unwrap_or_default(), query, partner })
+    let acting = Acting::new(who, Some(partner.name.to_string()));
+    Ok(OperatorCall { client, head, id: found.route.id.unwrap_or_default(), query, partner, acting })
 }

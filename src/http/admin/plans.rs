@@ -3,6 +3,7 @@
 use super::call::OperatorCall;
 use super::reason::reason_of;
 use crate::actors::{PlanOrder, PlanVerdict};
+use crate::domain::AuditAct;
 use crate::http::gate::route::Answer;
 use crate::http::own::plans::{list_of, show_plan, stored_plan};
 use crate::http::reply::Fault;
@@ -37,7 +38,14 @@ pub async fn reject(call: &OperatorCall<'_>, body: Incoming) -> Answer {
 async fn decide(call: &OperatorCall<'_>, verdict: PlanVerdict, body: Incoming) -> Answer {
     let reason = reason_of(call, body).await?;
     let plan = stored_plan(&call.app().reader, &call.partner, call.id)?.ok_or(Fault::NoSuchPlan)?.id;
-    let end = call.partner.decide_plan(PlanOrder { plan, verdict, reason }).await??;
+    let act = match verdict {
+        PlanVerdict::Approve => AuditAct::Approve,
+        PlanVerdict::Reject => AuditAct::Reject,
+    };
+    call.begin(act, ("plan", &plan.to_string()), reason.clone()).await?;
+    let by = Some(call.acting.who.clone());
+    let end = call.partner.decide_plan(PlanOrder { plan, verdict, reason, by }).await??;
+    call.acting.note(format!("{} deleted, {} kept", end.deleted, end.kept));
     let said = serde_json::json!({
         "id": end.plan, "state": end.state, "deleted": end.deleted, "kept": end.kept,
     });

@@ -1,16 +1,15 @@
 //! The routes of the admin listener: each row says all that is particular to one method of one path.
 
-use super::call::OperatorCall;
+use super::audit::{self, AUDIT_PARAMETERS};
+use super::call::{DaemonCall, OperatorCall};
 use super::{assets, feed, plans, quarantine, status, texts};
 use crate::http::app::App;
 use crate::http::gate::route::{Later, Row};
 use crate::http::own::errors;
-use crate::http::own::mending::DROP_PARAMETERS;
 use crate::http::own::quarantine::PARAMETERS;
 use crate::http::reply::Body;
 use hyper::body::Incoming;
 use hyper::{Method, Response};
-use std::sync::Arc;
 
 /// Who answers an operator, and what is done before.
 pub enum OperatorHandler {
@@ -18,7 +17,7 @@ pub enum OperatorHandler {
     /// query: a probe that adds a parameter must not find the daemon dead.
     Open(fn(&App) -> Response<Body>),
     /// The daemon as a whole.
-    Daemon(for<'c> fn(&'c Arc<App>) -> Later<'c>),
+    Daemon(for<'c> fn(&'c DaemonCall<'c>) -> Later<'c>),
     /// A look at something of one partner, which may be a removed one.
     Read(for<'c> fn(&'c OperatorCall<'c>) -> Later<'c>),
     /// Something to be done about a configured partner. Only these read a body.
@@ -27,16 +26,17 @@ pub enum OperatorHandler {
 
 /// In every other row than those that are open, an operator is let in first.
 #[rustfmt::skip]
-pub static ROWS: [Row<OperatorHandler>; 30] = [
+pub static ROWS: [Row<OperatorHandler>; 31] = [
     open("/", texts::status_page),
     open("/status.js", texts::status_script),
     open("/status.css", texts::status_style),
     open("/livez", texts::livez),
     open("/readyz", texts::readyz),
 
-    daemon("/metrics", |app| Box::pin(async { Ok(texts::metrics(app)) })),
-    daemon("/admin/status", |app| Box::pin(status::daemon(app))),
-    daemon("/admin/partners", |app| Box::pin(status::partners(app))),
+    daemon("/metrics", &[], |call| Box::pin(async { Ok(texts::metrics(call.app())) })),
+    daemon("/admin/status", &[], |call| Box::pin(status::daemon(call.app()))),
+    daemon("/admin/partners", &[], |call| Box::pin(status::partners(call.app()))),
+    daemon("/admin/audit", &AUDIT_PARAMETERS, |call| Box::pin(audit::trail(call))),
 
     order("/admin/partners/{partner}/assets/{id}/patch", &["id"], |call, body| Box::pin(assets::patch(call, body))),
     order("/admin/partners/{partner}/assets/{id}/hide", &["id"], |call, body| Box::pin(assets::hide(call, body))),
@@ -48,10 +48,10 @@ pub static ROWS: [Row<OperatorHandler>; 30] = [
     order("/admin/partners/{partner}/plans/{id}/reject", &[], |call, body| Box::pin(plans::reject(call, body))),
 
     read("/admin/partners/{partner}/feed", &[], |call| Box::pin(async { feed::state(call) })),
-    order("/admin/partners/{partner}/feed/run", &[], |call, _| Box::pin(feed::run_now(call))),
+    order("/admin/partners/{partner}/feed/run", &[], |call, body| Box::pin(feed::run_now(call, body))),
     order("/admin/partners/{partner}/feed/pause", &[], |call, body| Box::pin(feed::pause(call, body))),
-    order("/admin/partners/{partner}/feed/resume", &[], |call, _| Box::pin(feed::resume(call))),
-    order("/admin/partners/{partner}/feed/rebuild", &["run"], |call, _| Box::pin(feed::rebuild(call))),
+    order("/admin/partners/{partner}/feed/resume", &[], |call, body| Box::pin(feed::resume(call, body))),
+    order("/admin/partners/{partner}/feed/rebuild", &["run"], |call, body| Box::pin(feed::rebuild(call, body))),
     read("/admin/partners/{partner}/feed/diff", &["from", "to", "limit"], |call| Box::pin(feed::diff(call))),
     read("/admin/partners/{partner}/feed/runs", &["limit", "cursor"], |call| Box::pin(feed::runs(call))),
     read("/admin/partners/{partner}/feed/runs/{id}/errors", &errors::PARAMETERS, |call| Box::pin(feed::errors(call))),
@@ -59,18 +59,22 @@ pub static ROWS: [Row<OperatorHandler>; 30] = [
 
     read("/admin/partners/{partner}/quarantine", &PARAMETERS, |call| Box::pin(quarantine::list(call))),
     read("/admin/partners/{partner}/quarantine/{id}", &[], |call| Box::pin(async { quarantine::show(call) })),
-    delete("/admin/partners/{partner}/quarantine", &DROP_PARAMETERS, |call, _| Box::pin(quarantine::drop_some(call))),
-    delete("/admin/partners/{partner}/quarantine/{id}", &[], |call, _| Box::pin(quarantine::drop(call))),
-    order("/admin/partners/{partner}/quarantine/{id}/release", &[], |call, body| Box::pin(quarantine::release(call, body))),
-    order("/admin/partners/{partner}/quarantine/{id}/drop", &[], |call, _| Box::pin(quarantine::drop(call))),
+    delete("/admin/partners/{partner}/quarantine", &quarantine::DROP_SOME_PARAMETERS, |call, _| Box::pin(quarantine::drop_some(call))),
+    delete("/admin/partners/{partner}/quarantine/{id}", &["reason"], |call, _| Box::pin(quarantine::drop(call))),
+    order("/admin/partners/{partner}/quarantine/{id}/release", &["reason"], |call, body| Box::pin(quarantine::release(call, body))),
+    order("/admin/partners/{partner}/quarantine/{id}/drop", &["reason"], |call, _| Box::pin(quarantine::drop(call))),
 ];
 
 const fn open(path: &'static str, text: fn(&App) -> Response<Body>) -> Row<OperatorHandler> {
     Row { method: Method::GET, path, parameters: &[], handler: OperatorHandler::Open(text) }
 }
 
-const fn daemon(path: &'static str, view: for<'c> fn(&'c Arc<App>) -> Later<'c>) -> Row<OperatorHandler> {
-    Row { method: Method::GET, path, parameters: &[], handler: OperatorHandler::Daemon(view) }
+const fn daemon(
+    path: &'static str,
+    parameters: &'static [&'static str],
+    view: for<'c> fn(&'c DaemonCall<'c>) -> Later<'c>,
+) -> Row<OperatorHandler> {
+    Row { method: Method::GET, path, parameters, handler: OperatorHandler::Daemon(view) }
 }
 
 const fn read(

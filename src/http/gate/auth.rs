@@ -4,7 +4,7 @@
 use crate::actors::RateLane;
 use crate::clock::Clock;
 use crate::codec::signature::{NotSigned, WebhookClaim};
-use crate::config::{BearerKey, KeyHash, Settings, SigningKey, Validity};
+use crate::config::{BearerKey, KeyHash, NOBODY_NAMED, SHARED_TOKEN, Settings, SigningKey, Validity};
 use crate::domain::{Micros, PartnerName};
 use crate::http::reply::Fault;
 use crate::telemetry::{Metrics, PartnerMetrics};
@@ -166,13 +166,18 @@ impl Table {
     }
 }
 
-/// The admin listener's token, compared in constant time. Without one configured all may pass.
-pub fn admin(settings: &Settings, headers: &HeaderMap) -> Result<(), Fault> {
-    let Some(token) = &settings.server.admin_token else { return Ok(()) };
-    match bearer(headers).is_some_and(|key| KeyHash::of(key).matches(token)) {
-        true => Ok(()),
-        false => Err(Fault::Unauthorized),
+/// Whose the admin listener's token is, compared in constant time. Without one configured all may pass, and
+/// nobody is named.
+pub fn admin<'s>(settings: &'s Settings, headers: &HeaderMap, now: Micros) -> Result<&'s str, Fault> {
+    if !settings.asks_operators() {
+        return Ok(NOBODY_NAMED);
     }
+    let token = KeyHash::of(bearer(headers).ok_or(Fault::Unauthorized)?);
+    if settings.server.admin_token.is_some_and(|shared| token.matches(&shared)) {
+        return Ok(SHARED_TOKEN);
+    }
+    let operator = settings.operators.iter().find(|operator| operator.holds(&token, now));
+    operator.map(|operator| operator.name.as_str()).ok_or(Fault::Unauthorized)
 }
 
 /// The key of the one `Authorization` header, where its scheme is Bearer.
@@ -187,6 +192,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::OperatorSettings;
     use crate::http::testing;
     use hyper::header::HeaderValue;
 
@@ -255,10 +261,22 @@ mod tests {
     fn the_admin_token_is_asked_for_where_there_is_one() {
         let settings = testing::settings();
         let mut with_token = Settings::clone(&settings.load());
-        assert!(admin(&with_token, &HeaderMap::new()).is_ok());
+        let asks = |settings: &Settings, values: &[&str], now| {
+            admin(settings, &headers(values), Micros(now)).ok().map(str::to_owned)
+        };
+        assert_eq!(asks(&with_token, &[], 0).as_deref(), Some("local"));
         with_token.server.admin_token = Some(KeyHash::of("root"));
-        assert!(admin(&with_token, &HeaderMap::new()).is_err());
-        assert!(admin(&with_token, &headers(&["Bearer acme-key"])).is_err());
-        assert!(admin(&with_token, &headers(&["Bearer root"])).is_ok());
+        assert_eq!(asks(&with_token, &[], 0), None);
+        assert_eq!(asks(&with_token, &["Bearer acme-key"], 0), None);
+        assert_eq!(asks(&with_token, &["Bearer root"], 0).as_deref(), Some("admin"));
+        let mut anna = OperatorSettings::named("anna", "hers");
+        anna.keys[0].validity.until = Some(Micros(5));
+        with_token.operators = vec![anna, OperatorSettings::named("bob", "his")];
+        assert_eq!(asks(&with_token, &["Bearer hers"], 4).as_deref(), Some("anna"));
+        assert_eq!(asks(&with_token, &["Bearer hers"], 5), None, "it has ended");
+        assert_eq!(asks(&with_token, &["Bearer his"], 5).as_deref(), Some("bob"));
+        assert_eq!(asks(&with_token, &["Bearer root"], 5).as_deref(), Some("admin"));
+        with_token.server.admin_token = None;
+        assert_eq!(asks(&with_token, &[], 0), None, "operators alone are asked for too");
     }
 }

@@ -14,13 +14,13 @@ use crate::http::gate::path::Query;
 use crate::http::gate::route::Answer;
 use crate::http::pulse::Pulse;
 use crate::http::reply::stored::unless_damaged;
-use crate::http::reply::{self, Fault, view};
+use crate::http::reply::{self, Body, Fault, view};
 use crate::http::request::call::Call;
 use crate::http::request::intake::{self, Accept, Charge};
 use crate::http::request::unpack;
-use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
 use hyper::http::request::Parts;
+use hyper::{Response, StatusCode};
 use std::sync::Arc;
 
 /// What the query of a drop may say: which rows, and how many at most.
@@ -49,20 +49,22 @@ pub async fn release_own(call: &Call<'_>, mut body: Incoming) -> Answer {
     release(app, partner, call.route.id.unwrap_or_default(), mending).await
 }
 
-/// An operator releases a row as it is, or with the text that the body holds.
-pub async fn release_for(
+/// The text that an operator has decided in a row's place; `None` where the body holds none.
+pub async fn mended_text(
     app: &App,
-    partner: &PartnerEntry,
-    row: &str,
     (head, mut body): (&Parts, Incoming),
     pulse: &Pulse,
-) -> Answer {
-    let mut text = None;
-    if !body.is_end_stream() {
-        let bytes_max = app.settings.load().server.body_bytes_max;
-        intake::announced_plain(&head.headers, Accept::Object, bytes_max)?;
-        text = text_of(&intake::collect(&mut body, bytes_max, pulse).await?)?;
+) -> Result<Option<String>, Fault> {
+    if body.is_end_stream() {
+        return Ok(None);
     }
+    let bytes_max = app.settings.load().server.body_bytes_max;
+    intake::announced_plain(&head.headers, Accept::Object, bytes_max)?;
+    text_of(&intake::collect(&mut body, bytes_max, pulse).await?)
+}
+
+/// An operator releases a row as it is, or with that text.
+pub async fn release_for(app: &App, partner: &PartnerEntry, row: &str, text: Option<String>) -> Answer {
     release(app, partner, row, Mending { text, by_operator: true }).await
 }
 
@@ -156,12 +158,17 @@ const KINDS: [&str; 11] = [
 pub async fn drop_own(call: &Call<'_>) -> Answer {
     let partner = call.writer()?;
     call.app().may_order(partner)?;
-    drop_by(call.app(), partner, &call.query).await
+    Ok(drop_by(call.app(), partner, &call.query, async || Ok(())).await?.0)
 }
 
 /// Throws away the rows that the query means, slice by slice, and answers how many those were; under
-/// `dry_run` only counts them.
-pub async fn drop_by(app: &Arc<App>, partner: &Arc<PartnerEntry>, query: &Query<'_>) -> Answer {
+/// `dry_run` only counts them. `begin` is called before anything is dropped.
+pub async fn drop_by(
+    app: &Arc<App>,
+    partner: &Arc<PartnerEntry>,
+    query: &Query<'_>,
+    begin: impl AsyncFnOnce() -> Result<(), Fault>,
+) -> Result<(Response<Body>, u64), Fault> {
     let filter = Arc::new(RowFilter::of(query)?);
     let limit = query.number("limit", u64::MAX)?.unwrap_or(u64::MAX);
     let is_tried = match query.one("dry_run")?.as_deref() {
@@ -169,6 +176,9 @@ pub async fn drop_by(app: &Arc<App>, partner: &Arc<PartnerEntry>, query: &Query<
         Some("true") => true,
         Some(_) => return Err(Fault::query("dry_run", "is `true` or `false`")),
     };
+    if !is_tried {
+        begin().await?;
+    }
     let (mut before, mut dropped, mut is_last) = (None, 0, false);
     while !is_last && dropped < limit {
         let (reader, no, filter) = (app.reader.clone(), partner.no, Arc::clone(&filter));
@@ -194,5 +204,5 @@ pub async fn drop_by(app: &Arc<App>, partner: &Arc<PartnerEntry>, query: &Query<
         true => serde_json::json!({ "matching": dropped }),
         false => serde_json::json!({ "dropped": dropped, "complete": is_last }),
     };
-    Ok(reply::json(StatusCode::OK, said.to_string()))
+    Ok((reply::json(StatusCode::OK, said.to_string()), dropped))
 }

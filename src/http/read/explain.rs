@@ -1,8 +1,10 @@
 //! `explain`: gathers what the store knows of an asset's history; the codec tells it.
 
 use crate::actors::PartnerEntry;
-use crate::codec::render::{self, DamagedPart, ExplainView};
-use crate::domain::{AssetId, Committed, LostWrite, Micros, OperatorAction, Origin, PartnerNo, Seq};
+use crate::codec::render::{self, DamagedPart, ExplainView, Origins};
+use crate::domain::{
+    AssetId, ChangeKind, Committed, LostWrite, Micros, OperatorAction, Origin, PartnerNo, Plan, Seq,
+};
 use crate::http::reply::{self, Body, Fault};
 use crate::http::request::call::Call;
 use crate::store::{AssetRow, ReadError, Reader};
@@ -19,6 +21,7 @@ struct History {
     last_change: Option<Committed>,
     lost: Vec<LostWrite>,
     actions: BTreeMap<u64, OperatorAction>,
+    plan: Option<Plan>,
     damaged: Vec<DamagedPart>,
 }
 
@@ -49,11 +52,13 @@ impl History {
             last_change: None,
             lost: Vec::new(),
             actions: BTreeMap::new(),
+            plan: None,
             damaged: Vec::new(),
         };
         history.read_lost(reader, partner.no)?;
         history.read_actions(reader, partner.no)?;
         history.read_last_change(reader)?;
+        history.read_plan(reader, partner.no)?;
         Ok(Some(history))
     }
 
@@ -121,6 +126,19 @@ impl History {
         Ok(())
     }
 
+    /// The plan that the last change came of.
+    fn read_plan(&mut self, reader: &Reader, no: PartnerNo) -> Result<(), ReadError> {
+        let Some(ChangeKind::Asset(change)) = self.last_change.as_ref().map(|last| &last.change.kind) else {
+            return Ok(());
+        };
+        let Origin::Plan { plan, .. } = change.origin else { return Ok(()) };
+        match reader.record(no, &plan) {
+            Ok(plan) => self.plan = plan,
+            Err(error) => self.note_damage(DamagedPart::Plan(plan), error)?,
+        }
+        Ok(())
+    }
+
     fn told(&self, partner: &PartnerEntry, journal: u32, member: Option<&str>, now: Micros) -> Vec<u8> {
         let settings = partner.settings.load();
         let row = &self.row;
@@ -135,7 +153,7 @@ impl History {
             cursor: (journal, row.changed),
             last_change: self.last_change.as_ref(),
             lost: &self.lost,
-            actions: &self.actions,
+            origins: Origins { actions: &self.actions, plan: self.plan.as_ref() },
             damaged: &self.damaged,
             member,
             now,

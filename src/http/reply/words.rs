@@ -228,6 +228,11 @@ impl Fault {
         }
     }
 
+    /// The code of the problem.
+    pub fn code(&self) -> &'static str {
+        self.words().code
+    }
+
     /// The status that it is answered with.
     pub fn status(&self) -> StatusCode {
         self.words().status

@@ -75,6 +75,7 @@ mod tests {
             bodies: vec!["a".into()],
             turned_down_under: None,
             reason: None,
+            by: None,
             inline: None,
         }
     }

@@ -56,7 +56,10 @@ async fn d1_each_kind_of_writer_is_named_with_its_time_and_when_we_learned_of_it
     assert_eq!((&size["by"], &size["from"]), (&json!({ "kind": "push" }), &json!("exception")));
     assert_eq!((&size["value"], &size["source_time"]), (&json!(2), &json!(at(-60))));
     let note = member(&told, "note");
-    assert_eq!(note["by"], json!({ "kind": "operator", "action": 1, "reason": "a slip of the pen" }));
+    assert_eq!(
+        note["by"],
+        json!({ "kind": "operator", "action": 1, "reason": "a slip of the pen", "who": "local" })
+    );
     assert_eq!((&note["lane"], &note["source_time"]), (&json!("admin"), &json!(at(0))));
     assert_eq!(told["existence"]["base"]["by"]["kind"], "feed");
     assert_eq!(told["existence"]["life"]["by"]["kind"], "push", "the POST was the newest sign of life");

@@ -104,12 +104,13 @@ fn every_key_of_the_raw_shape_stands_in_the_shipped_files() {
     let offset = "[feed]\nurl = 'https://a.example/'\n[feed.pages.offset]\nparameter = 'o'\nzzz = 1";
     let cursor =
         "[feed]\nurl = 'https://a.example/'\n[feed.pages.cursor]\nparameter = 'c'\nat = '/c'\nzzz = 1";
-    let reader = KeyHash::of("reader");
+    let (reader, operator) = (KeyHash::of("reader"), KeyHash::of("operator"));
     let main = format!(
-        "zzz = 1\n[server]\nzzz = 1\n[store]\nzzz = 1\n[[readers]]\nname = 'r'\nkeys = ['{reader}']\nzzz = 1"
+        "zzz = 1\n[server]\nzzz = 1\n[store]\nzzz = 1\n[[readers]]\nname = 'r'\nkeys = ['{reader}']\nzzz = 1\n\
+         [[operators]]\nname = 'o'\nkeys = ['{operator}']\nzzz = 1"
     );
     let mut faults = loaded(&[("tidegate.toml", &main)]).unwrap_err();
-    assert_eq!(faults.len(), 4, "{faults:?}");
+    assert_eq!(faults.len(), 5, "{faults:?}");
     let texts = [(&*basic, 8), (bearer, 3), (header, 1), (pages, 1), (number, 1), (offset, 1), (cursor, 1)];
     for (text, sections) in texts {
         let found = partner(text).unwrap_err();
@@ -186,6 +187,20 @@ fn keys_that_must_fit_together_are_checked_together() {
     assert_eq!(keys_of(&faults), keys);
     let token = format!("[server]\nadmin_listen = '0.0.0.0:8081'\nadmin_token = '{}'", KeyHash::of("x"));
     assert!(loaded(&[("tidegate.toml", &token)]).is_ok());
+    let operator = |name: &str, token: &str| {
+        format!("[[operators]]\nname = '{name}'\nkeys = ['{}']\n", KeyHash::of(token))
+    };
+    let open = |operators: String| {
+        loaded(&[("tidegate.toml", &format!("[server]\nadmin_listen = '0.0.0.0:8081'\n{operators}"))])
+    };
+    assert!(open(operator("anna", "x")).is_ok(), "an operator's token is one");
+    let twice = open(operator("anna", "x") + &operator("anna", "y")).unwrap_err();
+    assert_eq!(keys_of(&twice), ["operators[1].name"]);
+    assert_eq!(keys_of(&open(operator("anna", "x") + &operator("bob", "x")).unwrap_err()).len(), 1);
+    for name in ["admin", "local", "SIGHUP", "a b", ""] {
+        let refused = open(operator("eve", "x") + &operator(name, "y")).unwrap_err();
+        assert_eq!(keys_of(&refused), ["operators[1].name"], "{name}");
+    }
     let limits = partner("[limits]\nbytes_in_flight_max = '1MiB'").unwrap_err();
     assert_eq!(keys_of(&limits), ["limits.bytes_in_flight_max"]);
 }

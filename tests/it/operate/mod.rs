@@ -1,5 +1,6 @@
 //! What an operator does and meets: settings, plans, the quarantine, a damaged or a full disk.
 
+mod audit;
 mod cli;
 mod config;
 mod damage;

@@ -15,7 +15,7 @@ const TOKEN: &str = "root-token";
 type Way = (Method, &'static str, Option<&'static str>);
 
 #[rustfmt::skip]
-const WAYS: [Way; 30] = [
+const WAYS: [Way; 31] = [
     (Method::GET, "/", None),
     (Method::GET, "/status.js", None),
     (Method::GET, "/status.css", None),
@@ -24,6 +24,7 @@ const WAYS: [Way; 30] = [
     (Method::GET, "/metrics", Some("")),
     (Method::GET, "/admin/status", Some("")),
     (Method::GET, "/admin/partners", Some("")),
+    (Method::GET, "/admin/audit", Some("partner, act, who, limit, cursor")),
     (Method::POST, "/admin/partners/acme/assets/a/patch", Some("id")),
     (Method::POST, "/admin/partners/acme/assets/a/hide", Some("id")),
     (Method::POST, "/admin/partners/acme/assets/a/unhide", Some("id")),
@@ -41,11 +42,11 @@ const WAYS: [Way; 30] = [
     (Method::GET, "/admin/partners/acme/feed/runs/1/errors", Some("format, limit, cursor")),
     (Method::GET, "/admin/partners/acme/feed/runs/1", Some("")),
     (Method::GET, "/admin/partners/acme/quarantine", Some("kind, limit, cursor")),
-    (Method::DELETE, "/admin/partners/acme/quarantine", Some("kind, code, id, before, limit, dry_run")),
+    (Method::DELETE, "/admin/partners/acme/quarantine", Some("kind, code, id, before, limit, dry_run, reason")),
     (Method::GET, "/admin/partners/acme/quarantine/1", Some("")),
-    (Method::DELETE, "/admin/partners/acme/quarantine/1", Some("")),
-    (Method::POST, "/admin/partners/acme/quarantine/1/release", Some("")),
-    (Method::POST, "/admin/partners/acme/quarantine/1/drop", Some("")),
+    (Method::DELETE, "/admin/partners/acme/quarantine/1", Some("reason")),
+    (Method::POST, "/admin/partners/acme/quarantine/1/release", Some("reason")),
+    (Method::POST, "/admin/partners/acme/quarantine/1/drop", Some("reason")),
 ];
 
 /// Every path with its methods, in the order in which `Allow` names them.

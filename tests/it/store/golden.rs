@@ -75,6 +75,11 @@ fn whole_quote() -> Quote {
     }
 }
 
+fn planned() -> ChangeKind {
+    let origin = Origin::Plan { run: 300, plan: 70_000 };
+    ChangeKind::Asset(Box::new(AssetChange { origin, ..asset(5, "e", AssetEvent::Created, living()) }))
+}
+
 /// Each change under a name of its own, in an order in which the store can take them.
 fn changes() -> Vec<(&'static str, ChangeKind)> {
     let whole = |change: AssetChange| ChangeKind::Asset(Box::new(change));
@@ -140,6 +145,7 @@ fn changes() -> Vec<(&'static str, ChangeKind)> {
         ("asset created to be forgotten", whole(asset(3, "c", AssetEvent::Created, living()))),
         ("asset forgotten", whole(asset(3, "c", AssetEvent::Forgotten, dead))),
         ("asset hidden by absence", whole(asset(4, "d", AssetEvent::Deleted, absent))),
+        ("asset of a plan", planned()),
     ]
 }
 

@@ -61,6 +61,7 @@ fn written_again(line: &Line) -> (Vec<u8>, Vec<u8>) {
         RecordKind::Stream => again::<StreamState>(line),
         RecordKind::Action => again::<OperatorAction>(line),
         RecordKind::PlanIds => again::<PlanPage>(line),
+        RecordKind::Audit => again::<AuditEntry>(line),
     }
 }
 

@@ -98,6 +98,7 @@ fn row_of_item(
 fn origin_of(origin: Origin) -> RefusedOrigin {
     match origin {
         Origin::Feed { run, record } => RefusedOrigin::Feed { run, record: u64::from(record) },
+        Origin::Plan { run, .. } => RefusedOrigin::Feed { run, record: u64::from(u32::MAX) },
         Origin::Push { delivery } => RefusedOrigin::Push { delivery },
         Origin::Admin { .. } => RefusedOrigin::Push { delivery: 0 },
     }

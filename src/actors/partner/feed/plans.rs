@@ -78,7 +78,7 @@ impl PartnerState {
         let page = read_page(&self.shared.reader, self.no, plan.id, number)?.unwrap_or_default();
         let snapshot = Micros(page.snapshot_at);
         let mut tally = PageTally::default();
-        let mut ledger = self.ledger(Origin::Feed { run: plan.run, record: u32::MAX }, Prefetched::new());
+        let mut ledger = self.ledger(Origin::Plan { run: plan.run, plan: plan.id }, Prefetched::new());
         for (place, id) in page.ids.iter().enumerate().skip(from) {
             if ledger.loaded >= bytes_max {
                 tally.rest = Some(place);

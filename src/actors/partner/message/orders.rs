@@ -13,6 +13,8 @@ pub struct Order {
     pub reason: String,
     /// What is ordered.
     pub kind: OrderKind,
+    /// Who orders it, by the name of a token.
+    pub by: Option<String>,
 }
 
 /// What an operator does with one asset.
@@ -66,6 +68,8 @@ pub struct PlanOrder {
     pub verdict: PlanVerdict,
     /// Why, in the operator's words.
     pub reason: Option<String>,
+    /// Who, by the name of a token.
+    pub by: Option<String>,
 }
 
 /// What a decided plan came to.

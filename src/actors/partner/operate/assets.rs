@@ -22,7 +22,7 @@ impl PartnerState {
     ) -> Result<(), LedgerError> {
         let at = self.shared.clock.now();
         let number = self.last_action + 1;
-        let Order { id, reason, kind } = order;
+        let Order { id, reason, kind, by } = order;
         let action = kind.action();
         let mut ledger = self.ledger(Origin::Admin { action: number }, prefetched);
         let item = match kind {
@@ -34,7 +34,7 @@ impl PartnerState {
         let mut set = self.account_for(decisions);
         let acts = !set.changes.is_empty();
         if acts {
-            let action = OperatorAction { at: at.0, kind: action, asset: id.as_str().to_owned(), reason };
+            let action = OperatorAction { at: at.0, kind: action, asset: id.as_str().to_owned(), reason, by };
             set.changes.extend(action_records(number, &action));
             self.last_action = number;
         }

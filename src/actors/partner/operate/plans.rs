@@ -56,6 +56,7 @@ impl PartnerState {
         let now = self.shared.clock.now();
         let end = PlanEnd { plan: order.plan, state: PlanState::Rejected, deleted: 0, kept: 0 };
         self.log_plan(end, order.reason.as_deref());
+        self.plans.decided_by(order.plan, order.by);
         self.plans.turn_down(order.plan, PlanState::Rejected, order.reason, &self.feed, now);
         let (durable, committed) = oneshot::channel();
         self.commit_plans(WriteSet::new(self.no), durable);
@@ -67,8 +68,8 @@ impl PartnerState {
     }
 
     fn approve_plan(&mut self, order: PlanOrder, reply: PlanReply, myself: &ActorRef<PartnerMessage>) {
-        let PlanOrder { plan, reason, .. } = order;
-        self.plans.applying = Some(Applying { plan, reason, next: 0, place: 0, deleted: 0, kept: 0 });
+        let PlanOrder { plan, reason, by, .. } = order;
+        self.plans.applying = Some(Applying { plan, reason, by, next: 0, place: 0, deleted: 0, kept: 0 });
         let (actor, reader) = (myself.clone(), self.shared.reader.clone());
         let (overlay_bytes_max, reserve) = (self.shared.overlay_bytes_max, self.shared.reserve.clone());
         spawn(TaskKind::PlanOrder, async move {
@@ -99,6 +100,7 @@ impl PartnerState {
         if let Some(end) = end {
             let now = self.shared.clock.now();
             self.log_plan(end, applying.reason.as_deref());
+            self.plans.decided_by(applying.plan, applying.by);
             self.plans.close(applying.plan, PlanState::Approved, applying.reason, now);
         } else {
             self.plans.applying = Some(applying);

@@ -52,6 +52,7 @@ pub fn new_head(id: u64, opening: Opening, slots: &[Slot]) -> Plan {
         bodies: vec![opening.body],
         turned_down_under: None,
         reason: None,
+        by: None,
         inline: None,
     }
 }

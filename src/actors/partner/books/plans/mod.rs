@@ -73,6 +73,8 @@ struct TurnedDown {
 pub struct Applying {
     pub plan: u64,
     pub reason: Option<String>,
+    /// Who approved it.
+    pub by: Option<String>,
     /// The next of its pages that is decided, and the place in it from where on.
     pub next: u32,
     pub place: usize,
@@ -200,6 +202,13 @@ impl Plans {
             }
         }
         approved
+    }
+
+    /// An operator has decided the plan, which is about to be closed or turned down.
+    pub fn decided_by(&mut self, id: u64, by: Option<String>) {
+        if let Some(held) = self.held.get_mut(&id) {
+            held.head.by = by;
+        }
     }
 
     /// The feed itself has approved the plan.

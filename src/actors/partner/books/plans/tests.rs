@@ -185,7 +185,8 @@ fn f4_beyond_fifty_held_plans_new_ids_join_the_newest_with_the_time_of_their_own
     for id in &ids[..HELD_MAX] {
         open(&mut plans, &index, "x", &[id]);
     }
-    plans.applying = Some(Applying { plan: 50, reason: None, next: 0, place: 0, deleted: 0, kept: 0 });
+    plans.applying =
+        Some(Applying { plan: 50, reason: None, by: None, next: 0, place: 0, deleted: 0, kept: 0 });
     assert_eq!(open(&mut plans, &index, "x", &[&ids[HELD_MAX]]), 49, "none that is being applied");
     plans.applying = None;
     plans.changes();
@@ -236,7 +237,8 @@ fn f4_a_plan_that_is_being_applied_is_closed_by_nothing_else() {
     let index = index(["a"]);
     let mut plans = Plans::default();
     open(&mut plans, &index, "x", &["a"]);
-    plans.applying = Some(Applying { plan: 1, reason: None, next: 0, place: 0, deleted: 0, kept: 0 });
+    plans.applying =
+        Some(Applying { plan: 1, reason: None, by: None, next: 0, place: 0, deleted: 0, kept: 0 });
     plans.snapshot_changed(&set(&index, &["a"]), NOW);
     plans.expire(&FeedState::default(), NOW.plus(EXPIRY));
     plans.confirm(&SlotSet::default(), "y", 1);

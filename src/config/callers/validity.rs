@@ -1,6 +1,6 @@
 //! Keys with the time in which they hold.
 
-use super::KeyHash;
+use super::key::KeyHash;
 use crate::codec::signature::WebhookKey;
 use crate::domain::Micros;
 use std::sync::Arc;

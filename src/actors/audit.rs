@@ -1,0 +1,226 @@
+//! The trail of operators' acts: each is durable before it is done, and once more with its end.
+//!
+//! So no act can take effect that is not on the trail. One whose end is not known, because the daemon ended
+//! or the caller went before the answer, says so; what came of it stands where it was done. The trail is
+//! bounded: each new act takes away the one that is too many, and some of those that are too old.
+
+use super::numbers::NUMBERS;
+use super::partner::record;
+use super::push::Unavailable;
+use super::storage::StorageHandle;
+use super::tasks::{TaskKind, spawn};
+use crate::clock::Clock;
+use crate::domain::{AuditEntry, AuditOutcome, Micros, WriteSet};
+use crate::store::{ReadError, Reader};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Handle;
+
+/// Acts that are kept: years of a busy house, and some megabytes.
+pub const AUDIT_KEPT: u64 = 20_000;
+/// Older ones are not kept: a year, and the time in which somebody looks back on it.
+pub const AUDIT_AGE_MAX: i64 = 400 * 24 * Micros::HOUR;
+/// Old acts that a new one takes away.
+const AGED_AT_ONCE: usize = 4;
+/// Bytes of what is said of an act.
+const NOTE_BYTES_MAX: usize = 1024;
+
+/// Writes the trail. Cheap to clone.
+#[derive(Clone)]
+pub struct AuditTrail(Arc<Inner>);
+
+struct Inner {
+    reader: Reader,
+    storage: StorageHandle,
+    clock: Clock,
+    last: AtomicU64,
+}
+
+/// An act that is on the trail, and about to be done. Dropped without its end it counts as unknown.
+pub struct BegunAct {
+    trail: AuditTrail,
+    number: u64,
+    /// Taken where the end is written.
+    entry: Option<AuditEntry>,
+}
+
+impl AuditTrail {
+    /// Goes on where the trail in the store ends. Errs where that cannot be read.
+    pub fn load(reader: Reader, storage: StorageHandle, clock: Clock) -> Result<AuditTrail, ReadError> {
+        let newest = reader.records::<AuditEntry>(NUMBERS, None, true, 1)?;
+        let last = AtomicU64::new(newest.first().map_or(0, |newest| newest.key));
+        Ok(AuditTrail(Arc::new(Inner { reader, storage, clock, last })))
+    }
+
+    /// Puts an act on the trail that is about to be done, and waits until that is durable.
+    pub async fn begin(&self, entry: AuditEntry) -> Result<BegunAct, Unavailable> {
+        let at = self.0.clock.now();
+        let entry = AuditEntry { at: at.0, outcome: AuditOutcome::Begun, ..bounded(entry) };
+        let number = self.add(&entry, at).await?;
+        Ok(BegunAct { trail: self.clone(), number, entry: Some(entry) })
+    }
+
+    /// Puts an act on the trail that is done already; gives its number.
+    pub async fn note(&self, entry: AuditEntry) -> Result<u64, Unavailable> {
+        let at = self.0.clock.now();
+        let entry = AuditEntry { at: at.0, ended_at: Some(at.0), ..bounded(entry) };
+        let number = self.add(&entry, at).await?;
+        log(number, &entry);
+        Ok(number)
+    }
+
+    async fn add(&self, entry: &AuditEntry, now: Micros) -> Result<u64, Unavailable> {
+        let number = self.0.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut set = WriteSet::new(NUMBERS);
+        set.changes.push(record::put(&number, entry));
+        let gone = self.outlived(number, now).map_err(|error| {
+            tracing::error!(%error, "cannot read the trail of operators' acts");
+            Unavailable
+        })?;
+        set.changes.extend(gone.iter().map(record::remove::<AuditEntry>));
+        self.0.storage.commit_and_wait(set).await?;
+        Ok(number)
+    }
+
+    /// The acts that the new one takes away. A damaged one goes by its number alone.
+    fn outlived(&self, number: u64, now: Micros) -> Result<Vec<u64>, ReadError> {
+        let oldest = self.0.reader.records::<AuditEntry>(NUMBERS, None, false, AGED_AT_ONCE)?;
+        let is_gone = |key: u64, at: Option<i64>| {
+            key + AUDIT_KEPT <= number || at.is_some_and(|at| at + AUDIT_AGE_MAX < now.0)
+        };
+        let gone = oldest.into_iter().map(|row| (row.key, row.value.ok().map(|entry| entry.at)));
+        Ok(gone.filter(|(key, at)| is_gone(*key, *at)).map(|(key, _)| key).collect())
+    }
+}
+
+impl BegunAct {
+    /// What the act was to be, to be ended by.
+    pub fn entry(&self) -> Option<&AuditEntry> {
+        self.entry.as_ref()
+    }
+
+    /// Writes how it ended, and waits until that is durable. What could not be written is logged.
+    pub async fn end(mut self, outcome: AuditOutcome, code: Option<&str>, note: Option<String>) {
+        let Some(entry) = self.entry.take() else { return };
+        finish(self.trail.clone(), self.number, entry, (outcome, code.map(str::to_owned), note)).await;
+    }
+}
+
+impl Drop for BegunAct {
+    fn drop(&mut self) {
+        // where no runtime is left, the act stays as one that was begun
+        let (Some(entry), Ok(_)) = (self.entry.take(), Handle::try_current()) else { return };
+        let note = Some("the caller had gone before the answer".to_owned());
+        let (trail, number) = (self.trail.clone(), self.number);
+        spawn(TaskKind::AuditEnd, finish(trail, number, entry, (AuditOutcome::Unknown, None, note)));
+    }
+}
+
+async fn finish(
+    trail: AuditTrail,
+    number: u64,
+    entry: AuditEntry,
+    (outcome, code, note): (AuditOutcome, Option<String>, Option<String>),
+) {
+    let ended_at = Some(trail.0.clock.now().0);
+    let entry = bounded(AuditEntry { ended_at, outcome, code, note, ..entry });
+    let mut set = WriteSet::new(NUMBERS);
+    set.changes.push(record::put(&number, &entry));
+    if trail.0.storage.commit_and_wait(set).await.is_err() {
+        tracing::error!(act = number, "the end of an operator's act is not on record");
+    }
+    log(number, &entry);
+}
+
+fn log(number: u64, entry: &AuditEntry) {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let target = entry.target.as_ref().map(|target| format!("{} {}", target.kind, target.id));
+    tracing::info!(
+        number,
+        who = entry.who,
+        act = entry.act.as_str(),
+        partner = text(&entry.partner),
+        target = target.unwrap_or_default(),
+        reason = text(&entry.reason),
+        outcome = entry.outcome.as_str(),
+        code = text(&entry.code),
+        note = text(&entry.note),
+        "operator acted"
+    );
+}
+
+fn bounded(mut entry: AuditEntry) -> AuditEntry {
+    let target = entry.target.as_mut().map(|target| &mut target.id);
+    for text in target.into_iter().chain(entry.note.as_mut()).chain(entry.reason.as_mut()) {
+        if text.len() > NOTE_BYTES_MAX {
+            let end = (0..=NOTE_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+            text.truncate(end);
+            text.push('…');
+        }
+    }
+    entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::storage::{StorageArguments, start};
+    use crate::domain::AuditAct;
+    use crate::store::{Opened, StoreOptions, open};
+    use crate::telemetry::Metrics;
+    use tempfile::TempDir;
+
+    async fn trail(directory: &TempDir, clock: Clock) -> AuditTrail {
+        let Opened { writer, reader, .. } = open(directory.path(), &StoreOptions::small()).unwrap();
+        let (metrics, group_bytes_max) = (Metrics::install(), 1 << 20);
+        let arguments = StorageArguments { writer, clock: clock.clone(), metrics, group_bytes_max };
+        AuditTrail::load(reader, start(arguments).await.unwrap(), clock).unwrap()
+    }
+
+    fn kept(trail: &AuditTrail) -> Vec<(u64, AuditOutcome)> {
+        let rows = trail.0.reader.records::<AuditEntry>(NUMBERS, None, false, 100).unwrap();
+        rows.into_iter().map(|row| (row.key, row.value.unwrap().outcome)).collect()
+    }
+
+    #[tokio::test]
+    async fn an_act_stands_on_the_trail_before_it_is_done_and_with_its_end() {
+        let directory = TempDir::new().unwrap();
+        let trail = trail(&directory, Clock::manual(Micros(5))).await;
+        let begun = trail.begin(AuditEntry::of("anna", AuditAct::Approve)).await.unwrap();
+        assert_eq!(kept(&trail), [(1, AuditOutcome::Begun)]);
+        begun.end(AuditOutcome::Done, None, Some("é".repeat(1_000))).await;
+        assert_eq!(kept(&trail), [(1, AuditOutcome::Done)]);
+        let rows = trail.0.reader.records::<AuditEntry>(NUMBERS, None, false, 1).unwrap();
+        let note = rows[0].value.as_ref().unwrap().note.clone().unwrap();
+        assert!(note.len() <= NOTE_BYTES_MAX + "…".len() && note.ends_with('…'), "{}", note.len());
+    }
+
+    #[tokio::test]
+    async fn an_act_whose_caller_has_gone_is_unknown() {
+        let directory = TempDir::new().unwrap();
+        let trail = trail(&directory, Clock::manual(Micros(5))).await;
+        drop(trail.begin(AuditEntry::of("anna", AuditAct::Run)).await.unwrap());
+        while kept(&trail) != [(1, AuditOutcome::Unknown)] {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn the_trail_keeps_so_many_acts_of_so_many_days() {
+        let directory = TempDir::new().unwrap();
+        let clock = Clock::manual(Micros(5));
+        let trail = trail(&directory, clock.clone()).await;
+        for _ in 0..6 {
+            trail.note(AuditEntry::of("anna", AuditAct::Run)).await.unwrap();
+        }
+        clock.set(Micros(6 + AUDIT_AGE_MAX));
+        trail.note(AuditEntry::of("anna", AuditAct::Run)).await.unwrap();
+        let numbers = |trail: &AuditTrail| kept(trail).iter().map(|(number, _)| *number).collect::<Vec<_>>();
+        assert_eq!(numbers(&trail), [5, 6, 7], "four at once are taken away");
+        trail.note(AuditEntry::of("anna", AuditAct::Run)).await.unwrap();
+        assert_eq!(numbers(&trail), [7, 8]);
+        trail.0.last.store(6 + AUDIT_KEPT, Ordering::Relaxed);
+        trail.note(AuditEntry::of("anna", AuditAct::Run)).await.unwrap();
+        assert_eq!(numbers(&trail), [8, 7 + AUDIT_KEPT]);
+    }
+}

@@ -1,0 +1,3 @@
+//! Verbs about a running daemon as a whole.
+
+pub mod audit;
