@@ -54,6 +54,23 @@ impl Admin {
         Ok((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
     }
 
+    /// Asks for a stream of bytes, of which each piece may take its time; an error where it is refused.
+    pub async fn stream(&self, path: &str) -> anyhow::Result<reqwest::Response> {
+        let client = Client::builder().no_proxy().read_timeout(PATIENCE).build()?;
+        let mut request = client.get(format!("{}{path}", self.url.trim_end_matches('/')));
+        if let Some(token) = self.token()? {
+            request = request.bearer_auth(token);
+        }
+        let unreached = || format!("the daemon does not answer at {}", self.url);
+        let response = request.send().await.with_context(unreached)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let bytes = response.bytes().await.with_context(unreached)?;
+        Err(refusal(status, &serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
+    }
+
     fn token(&self) -> anyhow::Result<Option<String>> {
         if let Some(file) = &self.token_file {
             let token = std::fs::read_to_string(file);

@@ -19,6 +19,7 @@ mod quarantine;
 mod read;
 mod serve;
 mod terminal;
+mod upkeep;
 
 use crate::telemetry::logs;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -46,6 +47,9 @@ enum Verb {
     Changes(read::changes::ChangesArgs),
     Check(check::Check),
     Audit(operate::audit::Audit),
+    Backup(upkeep::backup::BackupArgs),
+    Restore(upkeep::restore::RestoreArgs),
+    Verify(upkeep::verify::VerifyArgs),
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
     #[command(subcommand)]
@@ -114,6 +118,9 @@ impl Verb {
             Verb::Load(load) => block_on(load::run(load, out)),
             Verb::Check(check) => check.run(out),
             Verb::Audit(audit) => block_on(audit.run(out)),
+            Verb::Backup(backup) => block_on(backup.run(out)),
+            Verb::Restore(restore) => restore.run(out),
+            Verb::Verify(verify) => verify.run(out),
             Verb::Partner(partner) => partner.run(out),
             Verb::Feed(feed) => block_on(feed.run(out)),
             Verb::Key(key) => key.run(out),

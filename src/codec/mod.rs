@@ -7,6 +7,7 @@ pub mod json;
 pub mod kept_body;
 pub mod log;
 pub mod mapping;
+pub mod piece;
 pub mod problem;
 pub mod records;
 pub mod render;

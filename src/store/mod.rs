@@ -9,6 +9,7 @@
 //! - What is read is verified: damaged bytes are an error, never a value.
 //! - Deliberately absent: rules. The store applies facts and compares nothing but sequences.
 
+mod backup;
 mod checkpoint;
 mod damage;
 mod error;
@@ -26,10 +27,14 @@ mod trim;
 mod verify;
 mod writer;
 
+pub use backup::{
+    BackupEnd, BackupError, BackupParser, BackupSource, BackupStart, BackupSummary, Inspection, Restored,
+    RowCounts, inspect, is_backup, restore,
+};
 pub use checkpoint::Progress;
 pub use damage::PLACES;
 pub use error::{ReadError, StoreError};
-pub use open::{Opened, open, open_backend};
+pub use open::{FILE as STORE_FILE, Opened, open, open_backend};
 pub use options::StoreOptions;
 pub use read::{
     AssetRow, AssetsPage, ChangesPage, DamagedRow, DamagedSlots, PageSpan, Reader, RecordBytes, Span,

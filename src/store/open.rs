@@ -30,11 +30,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const FILE: &str = "tidegate.redb";
+/// The database, in its directory.
+pub const FILE: &str = "tidegate.redb";
 /// A file in the making: redb cannot open one whose making was cut short, so only a whole one gets
 /// the real name.
 const NEW_FILE: &str = "tidegate.redb.new";
-const MARKER: &str = "tidegate.exists";
+/// Says that the database exists, or did.
+pub const MARKER: &str = "tidegate.exists";
 const MARKER_TEXT: &str = "tidegate.redb lies beside this file. If it is missing, it has been lost: \
     Tidegate then refuses to start with an empty catalogue unless told so with --init.\n";
 
@@ -71,7 +73,7 @@ pub fn open(directory: &Path, options: &StoreOptions) -> Result<Opened, StoreErr
         if existed && !options.init && meta::read(&db.begin_read()?)?.is_none() {
             return Err(StoreError::Missing { path: path.clone(), marker: marker.clone() });
         }
-        open_database(db, options, Found { known: high_water.read(), ..found })
+        open_database(db, options, FoundFile { known: high_water.read(), ..found })
     })?;
     mark(directory, &marker).map_err(in_directory)?;
     // what recovery read may be on its way to the disk still, and the mark must not be ahead of it
@@ -82,7 +84,7 @@ pub fn open(directory: &Path, options: &StoreOptions) -> Result<Opened, StoreErr
 }
 
 /// Opens; where the bytes of the file make that fail or panic, says that it is damaged.
-fn unless_damaged<T>(path: &Path, open: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub fn unless_damaged<T>(path: &Path, open: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let result = caught(open).unwrap_or_else(|cause| Err(StoreError::Panicked { cause }));
     result.map_err(|error| match error.damaged() {
         Some(_) => StoreError::Damaged { place: path.display().to_string(), source: Box::new(error) },
@@ -92,15 +94,17 @@ fn unless_damaged<T>(path: &Path, open: impl FnOnce() -> Result<T, StoreError>) 
 
 /// What is known of a file beside what it says itself.
 #[derive(Default)]
-struct Found {
+pub struct FoundFile {
     /// How far the file that is expected here had come.
-    known: Option<HighWater>,
-    place: Option<FilePlace>,
+    pub known: Option<HighWater>,
+    /// Where it is.
+    pub place: Option<FilePlace>,
     /// redb has verified every page of it just now.
-    is_verified: bool,
+    pub is_verified: bool,
 }
 
-fn open_file(path: &Path, options: &StoreOptions) -> Result<(Database, Found), StoreError> {
+/// Opens the database at a path, and makes one that is not there.
+pub fn open_file(path: &Path, options: &StoreOptions) -> Result<(Database, FoundFile), StoreError> {
     let in_directory = |source| StoreError::Directory { path: path.parent().unwrap_or(path).into(), source };
     let file = private::open_file(path).map_err(in_directory)?;
     let place = FilePlace::of(&file, path).map_err(in_directory)?;
@@ -111,7 +115,7 @@ fn open_file(path: &Path, options: &StoreOptions) -> Result<(Database, Found), S
     let backend = FileBackend::new(file).map_err(|error| open_error(error, path))?;
     let db = builder.create_with_backend(backend).map_err(|error| open_error(error, path))?;
     let is_verified = repaired.load(Ordering::Relaxed);
-    Ok((db, Found { known: None, place: Some(place), is_verified }))
+    Ok((db, FoundFile { known: None, place: Some(place), is_verified }))
 }
 
 /// Makes a whole, empty store under another name, then gives it the real one.
@@ -136,7 +140,7 @@ pub fn open_backend<B: redb::StorageBackend>(
     let place = Path::new("the given backend");
     unless_damaged(place, || {
         let db = builder(options).create_with_backend(backend).map_err(|error| open_error(error, place))?;
-        open_database(db, options, Found::default())
+        open_database(db, options, FoundFile::default())
     })
 }
 
@@ -146,7 +150,8 @@ fn builder(options: &StoreOptions) -> Builder {
     builder
 }
 
-fn open_error(error: DatabaseError, path: &Path) -> StoreError {
+/// What redb says of a file that it does not open.
+pub fn open_error(error: DatabaseError, path: &Path) -> StoreError {
     let place = path.display().to_string();
     use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
     match error {
@@ -161,7 +166,7 @@ fn open_error(error: DatabaseError, path: &Path) -> StoreError {
 }
 
 /// Makes the marker, durably.
-fn mark(directory: &Path, marker: &Path) -> io::Result<()> {
+pub fn mark(directory: &Path, marker: &Path) -> io::Result<()> {
     if marker.exists() {
         return Ok(());
     }
@@ -172,11 +177,12 @@ fn mark(directory: &Path, marker: &Path) -> io::Result<()> {
 }
 
 /// Makes the names in a directory durable.
-fn sync_directory(directory: &Path) -> io::Result<()> {
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-fn open_database(db: Database, options: &StoreOptions, found: Found) -> Result<Opened, StoreError> {
+/// Begins a life of a database, and applies the tail of its log.
+pub fn open_database(db: Database, options: &StoreOptions, found: FoundFile) -> Result<Opened, StoreError> {
     let meta = match meta::read(&db.begin_read()?)? {
         Some(meta) => meta,
         None => begin_file(&db)?,
@@ -207,7 +213,8 @@ fn open_database(db: Database, options: &StoreOptions, found: Found) -> Result<O
     Ok(Opened { writer, reader: Reader::new(shared), recovery })
 }
 
-fn new_identity() -> Result<u32, StoreError> {
+/// An identity for a life.
+pub fn new_identity() -> Result<u32, StoreError> {
     getrandom::u32().map_err(|source| StoreError::Random { source })
 }
 

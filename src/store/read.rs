@@ -28,7 +28,8 @@ use tokio::sync::watch;
 /// where the store has failed, or what it would give is damaged.
 #[derive(Clone)]
 pub struct Reader {
-    shared: Arc<Shared>,
+    /// The file, and what is known of it in memory.
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Reader {
@@ -66,7 +67,7 @@ impl Reader {
     }
 
     /// Reads; what turns out to be damaged is an error, and counted.
-    fn guarded<T>(&self, read: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
+    pub(super) fn guarded<T>(&self, read: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
         let panicked = |cause| Err(StoreError::Panicked { cause }.into());
         let result = caught(read).unwrap_or_else(panicked);
         if let Err(ReadError::Store(error)) = &result {

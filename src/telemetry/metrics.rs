@@ -16,11 +16,11 @@ pub use pushes::{DeliveryMetrics, GapMetrics};
 
 use crate::domain::{Micros, Outcome, PartnerName};
 use catalogue::{
-    ACTOR_RESTARTS, AMBIGUOUS, AUTH_FAILURES, BUILD_INFO, CERTIFICATE_EXPIRY, CERTIFICATE_RENEWALS,
-    CHECKPOINT_SECONDS, CLOCK_BEHIND, COMMIT_CHANGES, COMMIT_FAILURES, COMMIT_SECONDS, COMMIT_SETS,
-    HTTP_REQUESTS, LOG_DROPPED, OVERLAY_BYTES, PARKED_PRICES, PARTNER_UP, PUSH_DURABLE, PUSH_ITEMS,
-    PUSH_REQUESTS, QUARANTINE_CLOSED, QUARANTINE_DROPPED, QUARANTINE_ROWS, QUEUE_BYTES, RECOVERY_CHANGES,
-    RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_RESETS, SSE_STREAMS, STORE_DAMAGED,
+    ACTOR_RESTARTS, AMBIGUOUS, AUTH_FAILURES, BACKUP_TIME, BUILD_INFO, CERTIFICATE_EXPIRY,
+    CERTIFICATE_RENEWALS, CHECKPOINT_SECONDS, CLOCK_BEHIND, COMMIT_CHANGES, COMMIT_FAILURES, COMMIT_SECONDS,
+    COMMIT_SETS, HTTP_REQUESTS, LOG_DROPPED, OVERLAY_BYTES, PARKED_PRICES, PARTNER_UP, PUSH_DURABLE,
+    PUSH_ITEMS, PUSH_REQUESTS, QUARANTINE_CLOSED, QUARANTINE_DROPPED, QUARANTINE_ROWS, QUEUE_BYTES,
+    RECOVERY_CHANGES, RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_RESETS, SSE_STREAMS, STORE_DAMAGED,
 };
 use metrics::{Counter, Gauge, Histogram, Recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
@@ -184,6 +184,11 @@ impl Metrics {
     /// would alarm.
     pub fn certificate_expires(&self, at: Micros) {
         new_gauge(&self.0.recorder, CERTIFICATE_EXPIRY, &[]).set((at.0 / Micros::SECOND) as f64);
+    }
+
+    /// A backup has been taken to its end at that time. Before the first there is no such series.
+    pub fn backed_up(&self, at: Micros) {
+        new_gauge(&self.0.recorder, BACKUP_TIME, &[]).set((at.0 / Micros::SECOND) as f64);
     }
 
     /// The certificate's files have been read again, and are shown from now on or were at fault.

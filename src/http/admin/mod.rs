@@ -3,6 +3,7 @@
 mod acting;
 mod assets;
 mod audit;
+mod backup;
 mod call;
 mod feed;
 mod guard;

@@ -2,7 +2,7 @@
 
 use super::audit::{self, AUDIT_PARAMETERS};
 use super::call::{DaemonCall, OperatorCall};
-use super::{assets, feed, plans, quarantine, status, texts};
+use super::{assets, backup, feed, plans, quarantine, status, texts};
 use crate::http::app::App;
 use crate::http::gate::route::{Later, Row};
 use crate::http::own::errors;
@@ -26,7 +26,7 @@ pub enum OperatorHandler {
 
 /// In every other row than those that are open, an operator is let in first.
 #[rustfmt::skip]
-pub static ROWS: [Row<OperatorHandler>; 31] = [
+pub static ROWS: [Row<OperatorHandler>; 32] = [
     open("/", texts::status_page),
     open("/status.js", texts::status_script),
     open("/status.css", texts::status_style),
@@ -36,6 +36,7 @@ pub static ROWS: [Row<OperatorHandler>; 31] = [
     daemon("/metrics", &[], |call| Box::pin(async { Ok(texts::metrics(call.app())) })),
     daemon("/admin/status", &[], |call| Box::pin(status::daemon(call.app()))),
     daemon("/admin/partners", &[], |call| Box::pin(status::partners(call.app()))),
+    daemon("/admin/backup", &[], |call| Box::pin(backup::answer(call.client))),
     daemon("/admin/audit", &AUDIT_PARAMETERS, |call| Box::pin(audit::trail(call))),
 
     order("/admin/partners/{partner}/assets/{id}/patch", &["id"], |call, body| Box::pin(assets::patch(call, body))),

@@ -45,6 +45,7 @@ pub(super) const QUEUE_BYTES: &str = "tidegate_queue_bytes";
 pub(super) const OVERLAY_BYTES: &str = "tidegate_overlay_bytes";
 pub(super) const CHECKPOINT_SECONDS: &str = "tidegate_checkpoint_seconds";
 pub(super) const RECOVERY_SECONDS: &str = "tidegate_recovery_seconds";
+pub(super) const BACKUP_TIME: &str = "tidegate_backup_last_timestamp_seconds";
 pub(super) const RECOVERY_CHANGES: &str = "tidegate_recovery_changes";
 pub(super) const FEED_RUNS: &str = "tidegate_feed_runs_total";
 pub(super) const FEED_SLOTS_MISSED: &str = "tidegate_feed_slots_missed_total";
@@ -88,7 +89,7 @@ pub(super) const BUILD_INFO: &str = "tidegate_build_info";
 
 /// Every metric of the daemon.
 #[rustfmt::skip]
-pub const CATALOGUE: [Metric; 51] = [
+pub const CATALOGUE: [Metric; 52] = [
     counter(PUSH_ITEMS, &["partner", "kind", "outcome"], "Items of pushes by what became of them."),
     counter(PUSH_REQUESTS, &["partner", "code"], "Pushes answered, by class of status code."),
     metric(PUSH_DURABLE, QUICK, "Time from a push's last byte to the commit that it rests on being durable."),
@@ -100,6 +101,7 @@ pub const CATALOGUE: [Metric; 51] = [
     metric(OVERLAY_BYTES, MetricKind::Gauge, "Bytes of changes that are durable but not yet checkpointed."),
     metric(CHECKPOINT_SECONDS, SLOW, "Duration of checkpoints, from first slice to last."),
     metric(RECOVERY_SECONDS, MetricKind::Gauge, "Duration of the last start's recovery."),
+    metric(BACKUP_TIME, MetricKind::Gauge, "When the last backup was taken whole, since the start; none before."),
     metric(RECOVERY_CHANGES, MetricKind::Gauge, "Changes re-applied from the log at the last start."),
     counter(FEED_RUNS, &["partner", "outcome"], "Feed runs by how they ended."),
     counter(FEED_SLOTS_MISSED, &["partner"], "Times of a feed's cron expression that passed without a run of their own: one run made up for several."),

@@ -31,6 +31,7 @@ fn published() -> (Metrics, String) {
     metrics.shed("partner_rate");
     metrics.stream_opened();
     metrics.certificate_expires(Micros(2_000_000_000_000_000));
+    metrics.backed_up(Micros(1));
     metrics.recovered(12, Duration::from_millis(250));
     let text = metrics.render();
     (metrics, text)

@@ -21,14 +21,14 @@ fn of_type<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
 
 /// What a follower holds: whole assets, and up to where each of them is so.
 #[derive(Default)]
-struct Copy(BTreeMap<(String, String), (u64, Value)>);
+pub struct Copy(BTreeMap<(String, String), (u64, Value)>);
 
 fn seq(cursor: &Value) -> u64 {
     cursor.as_str().unwrap().split_once('-').unwrap().1.parse().unwrap()
 }
 
 impl Copy {
-    fn take(&mut self, line: &Value) {
+    pub fn take(&mut self, line: &Value) {
         match line["type"].as_str().unwrap() {
             "asset" => {
                 let asset = &line["asset"];
@@ -51,7 +51,7 @@ impl Copy {
     }
 
     /// Without what waiting alone changes.
-    fn settled(&self) -> BTreeMap<(String, String), Value> {
+    pub fn settled(&self) -> BTreeMap<(String, String), Value> {
         let settled = |(key, (_, asset)): (&(String, String), &(u64, Value))| {
             let mut asset = asset.clone();
             for price in ["/price", "/quotes/nav"] {

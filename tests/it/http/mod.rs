@@ -9,7 +9,7 @@ mod deliveries;
 mod docs;
 mod events;
 pub mod explain;
-mod export;
+pub mod export;
 mod gaps;
 mod limits;
 mod on_top;

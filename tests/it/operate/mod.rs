@@ -1,6 +1,7 @@
 //! What an operator does and meets: settings, plans, the quarantine, a damaged or a full disk.
 
 mod audit;
+mod backup;
 mod cli;
 mod config;
 mod damage;
@@ -8,6 +9,7 @@ mod damaged_records;
 mod failing_disk;
 mod load;
 mod mending;
+mod operating;
 mod operator;
 mod plan_pages;
 mod plan_rules;

@@ -15,7 +15,7 @@ const TOKEN: &str = "root-token";
 type Way = (Method, &'static str, Option<&'static str>);
 
 #[rustfmt::skip]
-const WAYS: [Way; 31] = [
+const WAYS: [Way; 32] = [
     (Method::GET, "/", None),
     (Method::GET, "/status.js", None),
     (Method::GET, "/status.css", None),
@@ -25,6 +25,7 @@ const WAYS: [Way; 31] = [
     (Method::GET, "/admin/status", Some("")),
     (Method::GET, "/admin/partners", Some("")),
     (Method::GET, "/admin/audit", Some("partner, act, who, limit, cursor")),
+    (Method::GET, "/admin/backup", Some("")),
     (Method::POST, "/admin/partners/acme/assets/a/patch", Some("id")),
     (Method::POST, "/admin/partners/acme/assets/a/hide", Some("id")),
     (Method::POST, "/admin/partners/acme/assets/a/unhide", Some("id")),

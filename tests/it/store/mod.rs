@@ -1,5 +1,6 @@
 //! The store on its own: crashes, damage, formats, opening and restoring.
 
+mod backup;
 mod crash;
 pub mod damage;
 mod golden;

@@ -35,6 +35,15 @@ impl World {
         Seq(self.log.len() as u64)
     }
 
+    /// The world as it was after that change.
+    pub fn at(&self, seq: Seq) -> World {
+        let mut world = World { time: self.time, ..World::default() };
+        for Committed { change, committed_at, .. } in &self.log[..seq.0 as usize] {
+            world.apply(change.partner, &change.kind, *committed_at);
+        }
+        world
+    }
+
     /// Write sets that fit the world as it is; the world moves on to hold them.
     pub fn random_sets(&mut self, random: &mut Random, now: Micros) -> Vec<WriteSet> {
         let mut sets = Vec::new();

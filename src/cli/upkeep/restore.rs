@@ -1,0 +1,105 @@
+//! `tidegate restore`: a store made from a backup.
+
+use super::progress::LongWork;
+use super::said;
+use crate::cli::configuration::{ConfigDirectory, EXIT_CONFIG};
+use crate::codec::time;
+use crate::config;
+use crate::store::{self, Restored, StoreOptions};
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Memory for pages while the store is written, and for what its log says.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// Make a store from a backup, in the place that the configuration names.
+///
+/// The daemon must be stopped. All of the backup is verified, the store is written beside its place, opened and
+/// verified, and only then put into it. It begins a new history: every follower's cursor is answered with 410
+/// `cursor_gone`, so that each reads the catalogue again. What was acknowledged after the backup is lost; feeds
+/// bring their part back at their next run.
+///
+/// Exit codes: 0 restored; 1 refused, nothing was changed; 78 the configuration is at fault.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate restore /var/backups/tidegate-2026-11-30.backup
+  tidegate restore --force yesterday.backup      # the store that is there is kept beside
+  ssh vault 'cat tidegate.backup' | tidegate restore - --to /srv/tidegate/store")]
+pub struct RestoreArgs {
+    /// The backup, or `-` for standard input.
+    #[arg(value_name = "FILE")]
+    from: PathBuf,
+    /// The directory of the store, in place of the one that the configuration names.
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    /// Replace the store that is there; it is kept beside as tidegate.redb.replaced.
+    #[arg(long)]
+    force: bool,
+    /// Say what was restored as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    config: ConfigDirectory,
+}
+
+impl RestoreArgs {
+    pub fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let directory = match &self.to {
+            Some(directory) => directory.clone(),
+            None => match config::load(&self.config.directory) {
+                Ok(settings) => settings.store.directory,
+                Err(faults) => {
+                    writeln!(out, "{faults}")?;
+                    return Ok(ExitCode::from(EXIT_CONFIG));
+                }
+            },
+        };
+        let input: Box<dyn Read> = match self.from.as_os_str() == "-" {
+            true => Box::new(io::stdin().lock()),
+            false => {
+                let file = File::open(&self.from);
+                Box::new(file.with_context(|| format!("cannot read {}", self.from.display()))?)
+            }
+        };
+        let options = StoreOptions {
+            cache_bytes: CACHE_BYTES,
+            overlay_bytes_max: CACHE_BYTES,
+            log_keep: i64::MAX,
+            log_bytes_max: u64::MAX,
+            init: false,
+        };
+        let progress = LongWork::of("restoring");
+        let restored = store::restore(input, &directory, (&options, self.force), &mut |start, seen| {
+            progress.stands_at(start, seen);
+        })?;
+        drop(progress);
+        self.tell(&restored, out)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn tell(&self, restored: &Restored, out: &mut dyn Write) -> io::Result<()> {
+        let Restored { backup, store, replaced } = restored;
+        if self.json {
+            let replaced = replaced.as_ref().map(|path| path.display().to_string());
+            let backup = said::backup_json(backup);
+            let told = json!({"backup": backup, "store": said::store_json(store), "replaced": replaced});
+            return writeln!(out, "{told}");
+        }
+        let began_at = time::format(backup.start.began_at);
+        writeln!(out, "{} is restored from the backup of {began_at}", store.path.display())?;
+        said::store_lines(store, out)?;
+        if let Some(path) = replaced {
+            writeln!(out, "the store that was there is kept: {}", path.display())?;
+        }
+        writeln!(
+            out,
+            "what came after change {} is not in it; followers are told to begin again",
+            store.reached.0
+        )
+    }
+}
