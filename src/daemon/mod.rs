@@ -8,7 +8,7 @@ pub use signals::{Signal, Signals};
 
 use crate::actors::{
     Admission, AuditTrail, ConfigureError, FeedGates, Registry, SharedServices, StorageArguments,
-    StorageHandle, StorageState, SupervisorArguments, SupervisorHandle, start_storage,
+    StorageHandle, StorageState, SupervisorArguments, SupervisorHandle, clean_spool, start_storage,
 };
 use crate::clock::Clock;
 use crate::config::private::create_directory;
@@ -272,7 +272,10 @@ fn tell_recovery(opened: &store::Opened, metrics: &Metrics) {
 fn make_spool(settings: &Settings) -> Result<PathBuf, StartError> {
     let spool = settings.store.directory.join("spool");
     match create_directory(&spool) {
-        Ok(()) => Ok(spool),
+        Ok(()) => {
+            clean_spool(&spool);
+            Ok(spool)
+        }
         Err(cause) => Err(StartError::Spool { path: spool.display().to_string(), cause }),
     }
 }

@@ -26,6 +26,7 @@ pub use books::parked::{ParkedPlace, ParkedPrice};
 pub use books::plans::pages::{page_of as plan_page, pages_of as plan_pages};
 pub use books::record;
 pub use feed::earlier::compare::{CompareError, FilesCompared, compare as compare_files};
+pub use feed::spool::clean_all as clean_spool;
 pub use ledger::Prefetched;
 pub use message::orders::{Operated, Order, OrderKind, PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
 pub use message::orders::{RebuildFrom, RebuildRefused};
@@ -77,7 +78,10 @@ impl Actor for PartnerActor {
         convert::convert(&shared, no).await?;
         set_right::set_right(&shared, no).await?;
         let load = move || {
-            spool::clean(&shared.spool, settings.name.as_str());
+            // what a killed process has left is gone since the daemon's start
+            if generation > 1 {
+                spool::clean(&shared.spool, settings.name.as_str());
+            }
             PartnerState::load(no, settings, shared, metrics, (gap, board))
         };
         let mut state = tokio::task::spawn_blocking(load).await??;

@@ -32,11 +32,17 @@ impl Registry {
         self.0.load().by_no.get(&no).cloned()
     }
 
-    pub(in crate::actors) fn insert(&self, entry: Arc<PartnerEntry>) {
+    /// All at once: whoever reads has the maps as they were before, and each change copies them whole.
+    pub(in crate::actors) fn insert(&self, entries: &[Arc<PartnerEntry>]) {
+        if entries.is_empty() {
+            return;
+        }
         self.0.rcu(|partners| {
             let mut partners = Partners::clone(partners);
-            partners.by_name.insert(entry.name.clone(), entry.clone());
-            partners.by_no.insert(entry.no, entry.clone());
+            for entry in entries {
+                partners.by_name.insert(entry.name.clone(), entry.clone());
+                partners.by_no.insert(entry.no, entry.clone());
+            }
             partners
         });
     }
@@ -53,7 +59,7 @@ impl Registry {
         for (no, name) in (1..).map(PartnerNo).zip(names) {
             let name = PartnerName::new(name).expect("a test's names are good");
             let number = crate::domain::PartnerNumber::new(no, false);
-            registry.insert(Arc::new(PartnerEntry::removed(number, name, reader.clone())));
+            registry.insert(&[Arc::new(PartnerEntry::removed(number, name, reader.clone()))]);
         }
         registry
     }

@@ -147,8 +147,10 @@ impl SupervisorState {
             Err(error) => return drop(reply.send(Err(error))),
         };
         let mut steps = self.retire_others(&partners, &numbers, myself);
-        for settings in partners {
-            let entry = self.entry_of(settings, &numbers);
+        let entries: Vec<_> =
+            partners.into_iter().map(|settings| self.entry_of(settings, &numbers)).collect();
+        self.registry.insert(&entries);
+        for entry in entries {
             if !entry.is_connected() {
                 // whoever configures wants it up, however often it has failed
                 self.budgets.remove(&entry.name);
@@ -162,7 +164,7 @@ impl SupervisorState {
         self.waiting.add(steps, reply);
     }
 
-    /// The partner's entry, with these settings.
+    /// The partner's entry, with these settings; one that is new has to be put into the registry.
     fn entry_of(
         &self,
         settings: PartnerSettings,
@@ -179,9 +181,7 @@ impl SupervisorState {
             }
             None => {
                 let no = numbers[&settings.name].no;
-                let entry = Arc::new(PartnerEntry::new(no, settings, self.shared.reader.clone()));
-                self.registry.insert(entry.clone());
-                entry
+                Arc::new(PartnerEntry::new(no, settings, self.shared.reader.clone()))
             }
         }
     }
@@ -208,12 +208,13 @@ impl SupervisorState {
             }
         }
         // of a purged one too: who follows the changes must learn of its deletes under its name
-        for (name, &number) in numbers {
-            if !wanted.contains(name) && self.registry.by_no(number.no).is_none() {
-                let entry = PartnerEntry::removed(number, name.clone(), self.shared.reader.clone());
-                self.registry.insert(Arc::new(entry));
-            }
-        }
+        let is_unknown = |(name, number): &(&PartnerName, &PartnerNumber)| {
+            !wanted.contains(*name) && self.registry.by_no(number.no).is_none()
+        };
+        let gone = numbers.iter().filter(is_unknown).map(|(name, number)| {
+            Arc::new(PartnerEntry::removed(*number, name.clone(), self.shared.reader.clone()))
+        });
+        self.registry.insert(&gone.collect::<Vec<_>>());
         steps
     }
 

@@ -94,9 +94,11 @@ pub fn visit_from(
 ) -> Result<Option<u32>, ReadError> {
     let base = from - from % CHUNK;
     let scout = |txn: &ReadTransaction| Blocks::read(txn, partner, base);
-    let collect = |overlay: &Overlay, _: &Blocks| views(overlay, partner, base);
+    let collect = |overlay: &Overlay, blocks: &Blocks| views(overlay, (partner, base), blocks);
     let (_txn, blocks, (views, overlay_end)) = shared.together(scout, collect)?;
-    visit_chunk((partner, base), &blocks, &views, visit, damaged);
+    if !views.is_empty() {
+        visit_chunk((partner, base), &blocks, &views, visit, damaged);
+    }
     let end = blocks.end.max(overlay_end);
     Ok(base.checked_add(CHUNK).filter(|&next| next < end))
 }
@@ -134,14 +136,19 @@ fn read_blocks(
     Ok(blocks)
 }
 
-/// What the overlay says of the chunk's slots, and the slot that it reaches to.
-fn views(overlay: &Overlay, partner: PartnerNo, base: u32) -> (Vec<SlotView>, u32) {
+/// What the overlay says of the chunk's slots, and the slot that it reaches to. Empty where nothing stands
+/// there at all: of many partners most may have nothing, and a chunk of nothing takes its time too.
+fn views(overlay: &Overlay, (partner, base): (PartnerNo, u32), blocks: &Blocks) -> (Vec<SlotView>, u32) {
+    let end = overlay.layers().map(|layer| layer.heads.slot_end(partner)).max().unwrap_or(0);
+    let prices_end = overlay.layers().map(|layer| layer.prices.slot_end(partner)).max().unwrap_or(0);
+    if base >= end.max(blocks.end).max(prices_end) && blocks.prices.iter().all(Option::is_none) {
+        return (Vec::new(), end);
+    }
     let mut views = vec![SlotView::default(); CHUNK as usize];
     for layer in overlay.layers() {
         each_entry(&layer.heads, partner, base, |place, entry| views[place].add_head(entry));
         each_entry(&layer.prices, partner, base, |place, entry| views[place].add_price(entry));
     }
-    let end = overlay.layers().map(|layer| layer.heads.slot_end(partner)).max().unwrap_or(0);
     (views, end)
 }
 

@@ -23,20 +23,26 @@ pub fn preview_of(spool: &Path, partner: &str, generation: u64) -> PathBuf {
     spool.join(format!("{partner}.{generation}-preview{ENDING}"))
 }
 
-/// Removes what earlier lives of the partner's actor, or a killed process, have left. Blocking.
+/// Removes what a killed process has left of all partners: once, before the first of them starts. Blocking.
+pub fn clean_all(spool: &Path) {
+    if let Err(error) = remove_left(spool, "") {
+        tracing::warn!(%error, "cannot clean the spool of what was left there");
+    }
+}
+
+/// Removes what earlier lives of the partner's actor have left. Blocking.
 pub fn clean(spool: &Path, partner: &str) {
-    if let Err(error) = remove_left(spool, partner) {
+    if let Err(error) = remove_left(spool, &format!("{partner}.")) {
         // it costs room on the disk, which is watched; the partner can live with it
         tracing::warn!(partner, %error, "cannot clean the spool of what was left there");
     }
 }
 
-fn remove_left(spool: &Path, partner: &str) -> io::Result<()> {
-    let own = format!("{partner}.");
+fn remove_left(spool: &Path, beginning: &str) -> io::Result<()> {
     for entry in fs::read_dir(spool)? {
         let entry = entry?;
         let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(&own) && name.ends_with(ENDING)) {
+        if name.to_str().is_some_and(|name| name.starts_with(beginning) && name.ends_with(ENDING)) {
             match fs::remove_file(entry.path()) {
                 // its task has been faster
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -60,12 +66,14 @@ mod tests {
         let other = file_of(spool, "acme-2", 1, RunId(1));
         let kept = spool.join("acme").join("run-1");
         fs::create_dir_all(kept.parent().unwrap()).unwrap();
-        for path in own.iter().chain([&other, &kept, &spool.join("acme.feed")]) {
+        for path in own.iter().chain([&other, &kept, &spool.join("acme.txt")]) {
             fs::write(path, "body").unwrap();
         }
         assert_eq!(fs::read_dir(spool).unwrap().count(), 6);
         clean(spool, "acme");
         assert!(own.iter().all(|path| !path.exists()) && other.exists() && kept.exists());
         clean(&spool.join("missing"), "acme");
+        clean_all(spool);
+        assert!(!other.exists() && kept.exists(), "a start of the daemon removes all, but no kept file");
     }
 }
