@@ -24,7 +24,7 @@ pub use gates::FeedGates;
 pub use limits::{Bucket, Limits, RateLane, Short};
 pub use numbers::{NUMBERS, partner_numbers};
 pub use partner::{CompareError, FilesCompared, compare_files};
-pub use partner::{FeedBoard, ProgressSeen, RunPhase, RunProgress};
+pub use partner::{FeedBoard, Glance, ProgressSeen, PushedFigures, RunPhase, RunProgress, StandingFigures};
 pub use partner::{Mending, Operated, Order, OrderKind, ParkedPlace, ParkedPrice, ReleaseRefused};
 pub use partner::{
     PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, SharedServices,

@@ -35,6 +35,7 @@ pub use message::{Blamed, PartnerMessage};
 pub use preview::document::{PreviewTerms, PreviewedFile, UnreadDocument, preview as preview_document};
 pub use preview::trial::{PreviewError, Trial};
 pub use run::board::{FeedBoard, ProgressSeen, RunPhase, RunProgress};
+pub use run::glance::{Glance, PushedFigures, StandingFigures};
 pub use state::SharedServices;
 
 use crate::actors::poison::{Poison, RunWatch};
@@ -56,6 +57,7 @@ pub struct PartnerArguments {
     pub metrics: Arc<PartnerMetrics>,
     pub gap: OpenGap,
     pub board: FeedBoard,
+    pub glance: Glance,
     pub poison: Poison,
     /// The n-th life of this partner's actor in this process.
     pub generation: u64,
@@ -71,7 +73,8 @@ impl Actor for PartnerActor {
         myself: ActorRef<PartnerMessage>,
         arguments: PartnerArguments,
     ) -> Result<PartnerState, ActorProcessingErr> {
-        let PartnerArguments { no, settings, shared, metrics, gap, board, poison, generation } = arguments;
+        let PartnerArguments { no, settings, shared, metrics, gap, board, glance, poison, generation } =
+            arguments;
         // what an earlier life decided stands in the queue before this empty set: once it is through,
         // the index can be loaded from what is durable
         shared.storage.commit_and_wait(WriteSet::new(no)).await?;
@@ -82,7 +85,7 @@ impl Actor for PartnerActor {
             if generation > 1 {
                 spool::clean(&shared.spool, settings.name.as_str());
             }
-            PartnerState::load(no, settings, shared, metrics, (gap, board))
+            PartnerState::load(no, settings, shared, metrics, (gap, board, glance))
         };
         let mut state = tokio::task::spawn_blocking(load).await??;
         state.poison = poison;
@@ -92,6 +95,7 @@ impl Actor for PartnerActor {
         state.expire_parked();
         state.sweep(&myself);
         state.watch_gaps(&myself);
+        state.show();
         Ok(state)
     }
 
@@ -160,6 +164,7 @@ impl Actor for PartnerActor {
             PartnerMessage::AbortRun => state.abort_run(),
         }
         state.watch_recent(&myself);
+        state.show();
         watch.into_iter().for_each(RunWatch::passed);
         Ok(())
     }

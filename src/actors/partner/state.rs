@@ -18,6 +18,7 @@ use super::ledger::lacked::Lacked;
 use super::ledger::recent::RecentDocuments;
 use super::ledger::{Ledger, LedgerTerms, Prefetched};
 use super::run::board::FeedBoard;
+use super::run::glance::{Glance, StandingFigures};
 use super::run::running::RunningFeed;
 use crate::actors::gates::FeedGates;
 use crate::actors::partner::run::active::ActiveRun;
@@ -90,6 +91,8 @@ pub struct PartnerState {
     pub due_at: Option<Micros>,
     /// What is shown of the feed.
     pub board: FeedBoard,
+    /// What is shown of the partner.
+    pub glance: Glance,
     /// Counts the timers that were set, so that an old one is known.
     pub timers: u64,
 }
@@ -101,7 +104,7 @@ impl PartnerState {
         settings: Arc<PartnerSettings>,
         shared: SharedServices,
         metrics: Arc<PartnerMetrics>,
-        (gap, board): (OpenGap, FeedBoard),
+        (gap, board, glance): (OpenGap, FeedBoard, Glance),
     ) -> Result<PartnerState, ReadError> {
         let reader = shared.reader.clone();
         let now = shared.clock.now();
@@ -154,8 +157,24 @@ impl PartnerState {
             timer: None,
             due_at: None,
             board,
+            glance,
             timers: 0,
         })
+    }
+
+    /// Lets those who look at the partner see where it stands now.
+    pub fn show(&self) {
+        let time = |at: Option<i64>| at.map(Micros);
+        self.glance.stands_at(&StandingFigures {
+            living: self.index.living() as u64,
+            quarantined: self.quarantine.len() as u64,
+            parked: self.parked.len() as u64,
+            plans_held: self.plans.held() as u64,
+            deletes_held: self.plans.deletes_held(),
+            oldest_plan_at: time(self.plans.oldest_opened_at()),
+            failures_in_row: u64::from(self.feed.failures_in_row),
+            last_success_at: time(self.feed.last_success_at),
+        });
     }
 
     /// What the next decisions are made in; they are accounted for when it is finished.

@@ -3,8 +3,8 @@
 use crate::actors::admission::Admission;
 use crate::actors::limits::Limits;
 use crate::actors::partner::{
-    Blamed, FeedBoard, OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused, Prefetched,
-    RebuildFrom, RebuildRefused,
+    Blamed, FeedBoard, Glance, OpenGap, Operated, Order, PartnerMessage, PlanEnd, PlanOrder, PlanRefused,
+    Prefetched, RebuildFrom, RebuildRefused,
 };
 use crate::actors::poison::{self, Poison, Suspicion};
 use crate::actors::push::{NotDecided, Push, PushAnswer, PushBody, PushEffect, Unavailable};
@@ -52,6 +52,8 @@ pub struct PartnerEntry {
     pub gap: OpenGap,
     /// Set by the actor and its run: what is shown of the feed.
     pub board: FeedBoard,
+    /// Set by the actor and the edge: what is shown of the partner.
+    pub glance: Glance,
     /// Pushes under which the actor has died.
     pub(in crate::actors) poison: Poison,
     /// When a run was last asked for.
@@ -84,6 +86,7 @@ impl PartnerEntry {
             settings: ArcSwap::from_pointee(settings),
             gap: OpenGap::default(),
             board: FeedBoard::default(),
+            glance: Glance::default(),
             poison: Poison::default(),
             run_asked_at: AtomicI64::new(i64::MIN),
             generations: AtomicU64::new(0),

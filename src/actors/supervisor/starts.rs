@@ -80,6 +80,7 @@ impl Starting {
             metrics,
             gap: entry.gap.clone(),
             board: entry.board.clone(),
+            glance: entry.glance.clone(),
             poison: entry.poison.clone(),
             generation: entry.next_generation(),
         };

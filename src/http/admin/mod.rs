@@ -7,6 +7,8 @@ mod backup;
 mod call;
 mod feed;
 mod guard;
+mod overview;
+mod page;
 mod plans;
 mod quarantine;
 mod reason;
@@ -58,6 +60,7 @@ async fn dispatch(
     let app = &client.app;
     match &found.row.handler {
         OperatorHandler::Open(text) => Ok(text(app)),
+        OperatorHandler::File(file) => file(&head.headers, found.route.id.unwrap_or_default()),
         OperatorHandler::Daemon(view) => {
             let (_, query) = admit(app, head, found.row)?;
             view(&DaemonCall { client, query }).await

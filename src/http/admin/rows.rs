@@ -2,20 +2,23 @@
 
 use super::audit::{self, AUDIT_PARAMETERS};
 use super::call::{DaemonCall, OperatorCall};
-use super::{assets, backup, feed, plans, quarantine, status, texts};
+use super::overview::{self, OVERVIEW_PARAMETERS};
+use super::{assets, backup, feed, page, plans, quarantine, status, texts};
 use crate::http::app::App;
-use crate::http::gate::route::{Later, Row};
+use crate::http::gate::route::{Answer, Later, Row};
 use crate::http::own::errors;
 use crate::http::own::quarantine::PARAMETERS;
 use crate::http::reply::Body;
 use hyper::body::Incoming;
-use hyper::{Method, Response};
+use hyper::{HeaderMap, Method, Response};
 
 /// Who answers an operator, and what is done before.
 pub enum OperatorHandler {
     /// A probe or a browser must get these without a token; they tell no secret. Nothing is read of a
     /// query: a probe that adds a parameter must not find the daemon dead.
     Open(fn(&App) -> Response<Body>),
+    /// A file of the status page, by its name; open for the same reason, and the same to everybody.
+    File(fn(&HeaderMap, &str) -> Answer),
     /// The daemon as a whole.
     Daemon(for<'c> fn(&'c DaemonCall<'c>) -> Later<'c>),
     /// A look at something of one partner, which may be a removed one.
@@ -26,18 +29,19 @@ pub enum OperatorHandler {
 
 /// In every other row than those that are open, an operator is let in first.
 #[rustfmt::skip]
-pub static ROWS: [Row<OperatorHandler>; 32] = [
-    open("/", texts::status_page),
-    open("/status.js", texts::status_script),
-    open("/status.css", texts::status_style),
+pub static ROWS: [Row<OperatorHandler>; 33] = [
+    file("/", page::file),
+    file("/page/{id}", page::file),
     open("/livez", texts::livez),
     open("/readyz", texts::readyz),
 
     daemon("/metrics", &[], |call| Box::pin(async { Ok(texts::metrics(call.app())) })),
     daemon("/admin/status", &[], |call| Box::pin(status::daemon(call.app()))),
+    daemon("/admin/overview", &OVERVIEW_PARAMETERS, |call| Box::pin(overview::overview(call))),
     daemon("/admin/partners", &[], |call| Box::pin(status::partners(call.app()))),
     daemon("/admin/backup", &[], |call| Box::pin(backup::answer(call.client))),
     daemon("/admin/audit", &AUDIT_PARAMETERS, |call| Box::pin(audit::trail(call))),
+    read("/admin/partners/{partner}", &[], |call| Box::pin(overview::partner(call))),
 
     order("/admin/partners/{partner}/assets/{id}/patch", &["id"], |call, body| Box::pin(assets::patch(call, body))),
     order("/admin/partners/{partner}/assets/{id}/hide", &["id"], |call, body| Box::pin(assets::hide(call, body))),
@@ -68,6 +72,10 @@ pub static ROWS: [Row<OperatorHandler>; 32] = [
 
 const fn open(path: &'static str, text: fn(&App) -> Response<Body>) -> Row<OperatorHandler> {
     Row { method: Method::GET, path, parameters: &[], handler: OperatorHandler::Open(text) }
+}
+
+const fn file(path: &'static str, file: fn(&HeaderMap, &str) -> Answer) -> Row<OperatorHandler> {
+    Row { method: Method::GET, path, parameters: &[], handler: OperatorHandler::File(file) }
 }
 
 const fn daemon(

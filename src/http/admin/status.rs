@@ -15,6 +15,14 @@ use std::sync::Arc;
 
 #[derive(Serialize)]
 struct DaemonView {
+    #[serde(flatten)]
+    figures: DaemonFigures,
+    partners: Vec<PartnerView>,
+}
+
+/// The daemon by itself.
+#[derive(Serialize)]
+pub(super) struct DaemonFigures {
     version: &'static str,
     now: String,
     uptime_seconds: i64,
@@ -28,11 +36,11 @@ struct DaemonView {
     overlay_bytes: usize,
     overlay_bytes_max: usize,
     streams_open: usize,
-    partners: Vec<PartnerView>,
 }
 
+/// One partner, with the state of its feed as the store has it.
 #[derive(Serialize)]
-struct PartnerView {
+pub(super) struct PartnerView {
     name: String,
     number: u32,
     prices_per_second_max: u32,
@@ -68,11 +76,19 @@ pub async fn daemon(app: &Arc<App>) -> Answer {
     let share = app.shares.of(&ReadingParty::Operator);
     let app = Arc::clone(app);
     let view = move || {
+        let partners = views(&app.reader, &app.registry.all())?;
+        rendered(&DaemonView { figures: DaemonFigures::of(&app), partners })
+    };
+    Ok(reply::json(StatusCode::OK, share.run(ShareLane::Pages, view).await?))
+}
+
+impl DaemonFigures {
+    pub(super) fn of(app: &App) -> DaemonFigures {
         let now = app.clock.now();
         let durable = app.reader.durable();
         let settings = app.settings.load();
         let streams_max = settings.server.streams_max;
-        rendered(&DaemonView {
+        DaemonFigures {
             version: env!("CARGO_PKG_VERSION"),
             now: time::format(now),
             uptime_seconds: now.since(app.started_at) / Micros::SECOND,
@@ -85,10 +101,8 @@ pub async fn daemon(app: &Arc<App>) -> Answer {
             overlay_bytes: app.reader.overlay_bytes(),
             overlay_bytes_max: settings.store.overlay_bytes_max,
             streams_open: streams_max.saturating_sub(app.streams.available_permits()),
-            partners: views(&app.reader, &app.registry.all())?,
-        })
-    };
-    Ok(reply::json(StatusCode::OK, share.run(ShareLane::Pages, view).await?))
+        }
+    }
 }
 
 /// The partners alone, with what removed ones have left here. Errs where the store cannot be read.
@@ -112,7 +126,12 @@ pub async fn partners(app: &Arc<App>) -> Answer {
 }
 
 fn views(reader: &Reader, partners: &[Arc<PartnerEntry>]) -> Result<Vec<PartnerView>, Fault> {
-    let view = |partner: &Arc<PartnerEntry>| {
+    let known = partners.iter().filter(|partner| !partner.is_purged());
+    known.map(|partner| PartnerView::of(reader, partner)).collect()
+}
+
+impl PartnerView {
+    pub(super) fn of(reader: &Reader, partner: &PartnerEntry) -> Result<PartnerView, Fault> {
         let limits = partner.settings.load().limits.clone();
         // one partner's damage is no other's
         let (feed, damaged) = match feed::state_view(reader, partner) {
@@ -134,10 +153,10 @@ fn views(reader: &Reader, partners: &[Arc<PartnerEntry>]) -> Result<Vec<PartnerV
             removed: partner.is_removed(),
             assets: None,
         })
-    };
-    partners.iter().filter(|partner| !partner.is_purged()).map(view).collect()
+    }
 }
 
-fn rendered(view: &impl Serialize) -> Result<Vec<u8>, Fault> {
+/// A view as the bytes of its JSON.
+pub(super) fn rendered(view: &impl Serialize) -> Result<Vec<u8>, Fault> {
     Ok(serde_json::to_vec(view).expect("texts, numbers and lists of them"))
 }

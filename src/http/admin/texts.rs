@@ -1,17 +1,10 @@
-//! Text that needs no partner: health, metrics, the status page.
+//! Text that needs no partner: health and metrics.
 
 use crate::http::app::App;
 use crate::http::reply::{self, Body};
-use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue};
+use hyper::header::HeaderValue;
 use hyper::{Response, StatusCode};
 
-const PAGE: &str = include_str!("page/status.html");
-const PAGE_SCRIPT: &str = include_str!("page/status.js");
-const PAGE_STYLE: &str = include_str!("page/status.css");
-const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
-     form-action 'none'; frame-ancestors 'none'",
-);
 /// The text format that Prometheus asks for.
 const METRICS_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -37,21 +30,6 @@ pub fn readyz(app: &App) -> Response<Body> {
     plain(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 
-/// The page that shows the status.
-pub fn status_page(_: &App) -> Response<Body> {
-    page("text/html; charset=utf-8", PAGE)
-}
-
-/// The page's script, which fetches the status with the token that is typed in.
-pub fn status_script(_: &App) -> Response<Body> {
-    page("text/javascript; charset=utf-8", PAGE_SCRIPT)
-}
-
-/// The page's style.
-pub fn status_style(_: &App) -> Response<Body> {
-    page("text/css; charset=utf-8", PAGE_STYLE)
-}
-
 /// All metrics, for Prometheus.
 pub fn metrics(app: &App) -> Response<Body> {
     reply::typed(StatusCode::OK, METRICS_TYPE, app.metrics.render())
@@ -59,10 +37,4 @@ pub fn metrics(app: &App) -> Response<Body> {
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
     reply::typed(status, PLAIN, text)
-}
-
-fn page(content_type: &'static str, text: &'static str) -> Response<Body> {
-    let mut response = reply::typed(StatusCode::OK, HeaderValue::from_static(content_type), text);
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
-    response
 }

@@ -49,7 +49,7 @@ async fn d11_the_admin_listener_asks_for_its_token_and_shows_its_page_without() 
     }
     let reply = raw(at, &get("/metrics", "authorization: Bearer root\r\n")).await;
     assert!(status(&reply) == "200" && reply.contains("tidegate_build_info"), "{reply}");
-    for path in ["/", "/status.js", "/status.css"] {
+    for path in ["/", "/page/main.js", "/page/style.css"] {
         let reply = raw(at, &get(path, "")).await;
         assert!(status(&reply) == "200" && reply.contains("content-security-policy"), "{path} {reply}");
     }

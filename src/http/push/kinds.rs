@@ -78,6 +78,7 @@ impl ItemKinds {
     pub fn count(&self, call: &Call<'_>, effect: &PushEffect) {
         let Caller::Partner { metrics, .. } = &call.caller else { return };
         if let (ItemKinds::All(kind, _), [only]) = (self, effect.items.as_slice()) {
+            self.show(call, effect);
             return metrics.items_decided(*kind, only.outcome, 1);
         }
         let mut counts = [[0; Outcome::ALL.len()]; 2];
@@ -88,10 +89,23 @@ impl ItemKinds {
             };
             counts[usize::from(kind == ItemKind::Price)][item.outcome as usize] += 1;
         }
+        self.show(call, effect);
         for (kind, counts) in [ItemKind::Asset, ItemKind::Price].into_iter().zip(counts) {
             for (outcome, count) in Outcome::ALL.into_iter().zip(counts).filter(|&(_, count)| count > 0) {
                 metrics.items_decided(kind, outcome, count);
             }
         }
+    }
+    /// Adds them to what is seen of their partner at a glance.
+    fn show(&self, call: &Call<'_>, effect: &PushEffect) {
+        let Ok(partner) = call.partner() else { return };
+        let all = effect.items.len() as u64;
+        let assets = match self {
+            ItemKinds::All(ItemKind::Asset, _) => all,
+            ItemKinds::All(ItemKind::Price, _) => 0,
+            ItemKinds::Each(kinds) => kinds.iter().filter(|kind| **kind == ItemKind::Asset).count() as u64,
+        };
+        let refused = effect.items.iter().filter(|item| item.outcome.is_refused()).count() as u64;
+        partner.glance.was_pushed(call.app().clock.now(), assets, all.saturating_sub(assets), refused);
     }
 }

@@ -11,6 +11,7 @@ mod load;
 mod mending;
 mod operating;
 mod operator;
+mod overview;
 mod plan_pages;
 mod plan_rules;
 mod plans;

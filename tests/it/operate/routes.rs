@@ -15,17 +15,18 @@ const TOKEN: &str = "root-token";
 type Way = (Method, &'static str, Option<&'static str>);
 
 #[rustfmt::skip]
-const WAYS: [Way; 32] = [
+const WAYS: [Way; 33] = [
     (Method::GET, "/", None),
-    (Method::GET, "/status.js", None),
-    (Method::GET, "/status.css", None),
+    (Method::GET, "/page/main.js", None),
     (Method::GET, "/livez", None),
     (Method::GET, "/readyz", None),
     (Method::GET, "/metrics", Some("")),
     (Method::GET, "/admin/status", Some("")),
+    (Method::GET, "/admin/overview", Some("search, only, limit, cursor")),
     (Method::GET, "/admin/partners", Some("")),
     (Method::GET, "/admin/audit", Some("partner, act, who, limit, cursor")),
     (Method::GET, "/admin/backup", Some("")),
+    (Method::GET, "/admin/partners/acme", Some("")),
     (Method::POST, "/admin/partners/acme/assets/a/patch", Some("id")),
     (Method::POST, "/admin/partners/acme/assets/a/hide", Some("id")),
     (Method::POST, "/admin/partners/acme/assets/a/unhide", Some("id")),
@@ -100,7 +101,8 @@ async fn a_path_that_no_route_has_is_not_found_by_any_method() {
         "/livez/",
         "/admin",
         "/admin/partners/",
-        "/admin/partners/acme",
+        "/admin/partners/acme/",
+        "/page/",
         "/admin/partners/acme/plans/1/drop",
         "/admin/partners/acme/assets/a",
         "/admin/partners/acme/assets/a/drop",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-const NODE: [&str; 10] = [
+const NODE: [&str; 12] = [
     "standardwebhooks@1.1.1",
     "svix@1.99.1",
     "stripe@23.1.0",
@@ -17,6 +17,8 @@ const NODE: [&str; 10] = [
     "express@5.3.0",
     "compression@1.8.2",
     "http-server@14.1.1",
+    "puppeteer-core@24.43.1",
+    "axe-core@4.14.1",
 ];
 const PYTHON: [&str; 15] = [
     "standardwebhooks==1.1.0",

@@ -1,5 +1,5 @@
 //! The API by tools and clients that others wrote: the description is linted, the daemon is held to it, and the
-//! change stream is followed by libraries of npm and PyPI.
+//! change stream is followed by libraries of npm and PyPI. And the status page in a browser.
 
 mod browser;
 mod compressed;
@@ -8,4 +8,5 @@ mod description;
 mod followers;
 mod relay;
 mod servers;
+mod status_page;
 mod verbs;

@@ -135,6 +135,16 @@ impl Plans {
         self.held.len()
     }
 
+    /// The deletes of all that are held.
+    pub fn deletes_held(&self) -> u64 {
+        self.held.values().map(|held| held.head.count()).sum()
+    }
+
+    /// When the oldest that is held was opened.
+    pub fn oldest_opened_at(&self) -> Option<i64> {
+        self.held.first_key_value().map(|(_, held)| held.head.opened_at)
+    }
+
     pub fn get(&self, id: u64) -> Option<&Plan> {
         self.held.get(&id).map(|held| &held.head)
     }
