@@ -54,6 +54,12 @@ impl Admin {
         Ok((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
     }
 
+    /// Asks for a text, such as the metrics; an error where it is refused.
+    pub async fn text(&self, path: &str) -> anyhow::Result<String> {
+        let response = self.stream(path).await?;
+        Ok(response.text().await?)
+    }
+
     /// Asks for a stream of bytes, of which each piece may take its time; an error where it is refused.
     pub async fn stream(&self, path: &str) -> anyhow::Result<reqwest::Response> {
         let client = Client::builder().no_proxy().read_timeout(PATIENCE).build()?;

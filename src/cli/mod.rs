@@ -50,6 +50,7 @@ enum Verb {
     Backup(upkeep::backup::BackupArgs),
     Restore(upkeep::restore::RestoreArgs),
     Verify(upkeep::verify::VerifyArgs),
+    Doctor(upkeep::doctor::DoctorArgs),
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
     #[command(subcommand)]
@@ -121,6 +122,7 @@ impl Verb {
             Verb::Backup(backup) => block_on(backup.run(out)),
             Verb::Restore(restore) => restore.run(out),
             Verb::Verify(verify) => verify.run(out),
+            Verb::Doctor(doctor) => block_on(doctor.run(out)),
             Verb::Partner(partner) => partner.run(out),
             Verb::Feed(feed) => block_on(feed.run(out)),
             Verb::Key(key) => key.run(out),

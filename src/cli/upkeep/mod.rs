@@ -1,6 +1,7 @@
-//! Verbs for the store as a whole: `backup`, `restore`, `verify`.
+//! Verbs for the store as a whole: `backup`, `restore`, `verify`, `doctor`.
 
 pub mod backup;
+pub mod doctor;
 mod progress;
 pub mod restore;
 mod said;

@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod damage;
 mod damaged_records;
+mod doctor;
 mod failing_disk;
 mod load;
 mod mending;
