@@ -29,7 +29,7 @@ use std::time::Duration;
 
 /// Keeps a catalogue of assets in step with its partners: feeds pulled, prices pushed.
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version, propagate_version = true)]
+#[command(name = "tidegate", version = env!("TIDEGATE_VERSION"), propagate_version = true)]
 pub struct Cli {
     /// How lines of the log are written to standard error; RUST_LOG says which.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
@@ -51,6 +51,7 @@ enum Verb {
     Restore(upkeep::restore::RestoreArgs),
     Verify(upkeep::verify::VerifyArgs),
     Doctor(upkeep::doctor::DoctorArgs),
+    Ready(upkeep::ready::ReadyArgs),
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
     #[command(subcommand)]
@@ -123,6 +124,7 @@ impl Verb {
             Verb::Restore(restore) => restore.run(out),
             Verb::Verify(verify) => verify.run(out),
             Verb::Doctor(doctor) => block_on(doctor.run(out)),
+            Verb::Ready(ready) => block_on(ready.run(out)),
             Verb::Partner(partner) => partner.run(out),
             Verb::Feed(feed) => block_on(feed.run(out)),
             Verb::Key(key) => key.run(out),

@@ -4,7 +4,7 @@ use super::configuration::{ConfigDirectory, EXIT_CONFIG};
 use crate::actors::ConfigureError;
 use crate::clock::{Clock, sleep};
 use crate::config::{self, Faults, Settings};
-use crate::daemon::{Daemon, Signal, Signals};
+use crate::daemon::{Daemon, ServiceNotices, Signal, Signals};
 use clap::Args;
 use std::io::Write;
 use std::process::ExitCode;
@@ -41,24 +41,39 @@ impl Serve {
         };
         settings.store.init = self.init;
         let mut signals = Signals::listen()?;
+        let notices = ServiceNotices::from_environment();
         let daemon = Daemon::start(settings, Clock::system()).await?;
+        notices.ready(&serving(&daemon));
         let failed = loop {
             tokio::select! {
                 signal = signals.next() => match signal {
-                    Signal::Reload => self.reload(&daemon).await,
+                    Signal::Reload => {
+                        notices.reloading();
+                        let taken = tokio::select! {
+                            taken = self.reload(&daemon) => taken,
+                            never = notices.beat(async || daemon.is_alive().await) => match never {},
+                        };
+                        match taken {
+                            true => notices.ready(&serving(&daemon)),
+                            false => notices.ready(&format!("{}; the configuration was not taken over, see the log", serving(&daemon))),
+                        }
+                    }
                     Signal::Stop => break None,
                 },
                 cause = daemon.failed() => break Some(cause),
+                never = notices.beat(async || daemon.is_alive().await) => match never {},
             }
         };
         if let Some(cause) = failed {
             tracing::error!(cause, "store failed, ending");
+            notices.stopping("the store failed");
             // who waits, or has just sent, is told so; a connection that closes would tell him nothing
             sleep(GRACE).await;
             // how it stops is known
             let _ = tokio::time::timeout(FAREWELL, daemon.stop()).await;
             return Ok(ExitCode::FAILURE);
         }
+        notices.stopping("asked to");
         tokio::select! {
             stopped = daemon.stop() => stopped?,
             _ = signals.next() => tracing::warn!("asked to stop twice, ending at once"),
@@ -72,17 +87,27 @@ impl Serve {
         Ok(settings)
     }
 
-    /// A faulty configuration leaves the running one as it is.
-    async fn reload(&self, daemon: &Daemon) {
+    /// A faulty configuration leaves the running one as it is. Says whether all of it was taken over.
+    async fn reload(&self, daemon: &Daemon) -> bool {
         match self.load() {
             Err(faults) => tracing::error!(%faults, "configuration not taken over"),
             Ok(settings) => match daemon.reconfigure(settings).await {
-                Ok(()) => tracing::info!("configuration taken over"),
+                Ok(()) => {
+                    tracing::info!("configuration taken over");
+                    return true;
+                }
                 Err(error @ ConfigureError::OtherKind(..)) => {
                     tracing::error!(%error, "configuration not taken over");
                 }
                 Err(error) => tracing::error!(%error, "configuration taken over in part"),
             },
         }
+        false
     }
+}
+
+/// What the service manager is told of a daemon that serves.
+fn serving(daemon: &Daemon) -> String {
+    let partners = daemon.registry().all().iter().filter(|partner| !partner.is_removed()).count();
+    format!("serving {partners} partner{}", if partners == 1 { "" } else { "s" })
 }

@@ -68,6 +68,12 @@ impl Mark {
     }
 }
 
+/// The machine's monotonic clock as the service manager reads it, from the machine's start on.
+pub fn monotonic() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
 /// Waits at least so long. The only sleep of the daemon: tests that move a clock replace it by messages.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that sleeps")]
 pub async fn sleep(duration: Duration) {

@@ -1,9 +1,11 @@
 //! The daemon: the only place that knows every room. It starts them in order, keeps watch over the
 //! store and the disk, follows a new configuration, and stops stage by stage.
 
+mod notices;
 mod signals;
 mod watchers;
 
+pub use notices::ServiceNotices;
 pub use signals::{Signal, Signals};
 
 use crate::actors::{
@@ -13,6 +15,7 @@ use crate::actors::{
 use crate::clock::Clock;
 use crate::config::private::create_directory;
 use crate::config::{PartnerSettings, Settings};
+use crate::domain::{PartnerNo, WriteSet};
 use crate::feed::{FetchError, Fetcher, Reserve};
 use crate::http::{App, AppParts, Certificates, Face, Health, Listener, ServerHandle};
 use crate::store::{self, Reader, StoreError, StoreOptions};
@@ -214,6 +217,11 @@ impl Daemon {
             watchers::look_at_certificates(&self.app, shown, Certificates::renew).await;
         }
         self.supervisor.configure(partners).await
+    }
+
+    /// Whether an empty commit comes back through the storage actor and the writer's thread.
+    pub async fn is_alive(&self) -> bool {
+        self.storage.commit_and_wait(WriteSet::new(PartnerNo(0))).await.is_ok()
     }
 
     /// Ends when the store has failed: then the process must end and start again.

@@ -1,12 +1,15 @@
 //! The set-up of logs: lines on standard error, as text for people or JSON for collectors. A reader
 //! of them that has stopped reading stops nothing else (A2).
 
+use super::limit::LogLimit;
 use super::lines::Lines;
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,8 +61,14 @@ pub fn install(format: Format, default_filter: &str) -> Result<(), LoggingError>
         .with_span_events(FmtSpan::NONE)
         .with_writer(lines_out.clone());
     let installed = match format {
-        Format::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        Format::Json => lines.json().flatten_event(true).with_ansi(false).try_init(),
+        Format::Text => {
+            let lines = lines.with_ansi(std::io::stderr().is_terminal()).finish();
+            lines.with(LogLimit::default()).try_init()
+        }
+        Format::Json => {
+            let lines = lines.json().flatten_event(true).with_ansi(false).finish();
+            lines.with(LogLimit::default()).try_init()
+        }
     };
     installed.map_err(|_| LoggingError::Twice)?;
     // nobody else sets it where the subscriber was set by this call

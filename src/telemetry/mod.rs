@@ -3,6 +3,7 @@
 //! No recorder is installed for the whole program: a daemon owns its own, so that several daemons
 //! live beside each other in one test.
 
+mod limit;
 mod lines;
 pub mod logs;
 mod metrics;

@@ -5,7 +5,7 @@ use crate::code::{is_word, line_of, places_of, without_text, word_at};
 
 /// Every room, from the ground up, and the rooms that it may import.
 #[rustfmt::skip]
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("rules", &["domain"]),
     // a decoder has to know what a partner's policy lets through, and a reply how a register reads;
@@ -28,6 +28,8 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("main", &["cli"]),
     ("lib", &[]),
     ("bin", &[]),
+    // names the build, before anything of it is there
+    ("build", &[]),
 ];
 
 /// A path that only these rooms may begin a path with.
@@ -72,8 +74,8 @@ const FENCES: [Fence; 31] = [
     Fence { path: "std::fs", rooms: &["config", "store", "feed", "actors", "daemon", "demo", "load", "cli"] },
     // telemetry: the one thread that writes the log
     Fence { path: "std::thread", rooms: &["telemetry", "store", "actors", "http", "daemon", "demo", "load", "cli"] },
-    Fence { path: "std::process", rooms: &["daemon", "demo", "load", "cli", "main"] },
-    Fence { path: "std::env", rooms: &["config", "telemetry", "feed", "daemon", "demo", "load", "cli"] },
+    Fence { path: "std::process", rooms: &["daemon", "demo", "load", "cli", "main", "build"] },
+    Fence { path: "std::env", rooms: &["config", "telemetry", "feed", "daemon", "demo", "load", "cli", "build"] },
 ];
 
 /// Imports that go upward or sideways, and rooms that nobody knows.

@@ -98,3 +98,35 @@ fn partner_add_never_overwrites_and_leaves_no_file_that_is_at_fault() {
     assert_eq!(tidegate(directory, &["partner", "add", "Bad.Name"]).status.code(), Some(2));
     assert_eq!(load(directory).unwrap().partners.len(), 2);
 }
+
+#[test]
+fn the_version_of_a_release_names_its_commit_and_the_build_script_finds_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("build-script");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let compiled = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()))
+        .args(["--edition", "2024", "-o"])
+        .args([&script, &root.join("src/build.rs")])
+        .status();
+    assert!(compiled.unwrap().success());
+    let version = |profile: &str, commit: Option<&str>| {
+        let mut command = Command::new(&script);
+        command.current_dir(root).env("PROFILE", profile).env("CARGO_PKG_VERSION", "1.2.3");
+        match commit {
+            Some(commit) => command.env("TIDEGATE_COMMIT", commit),
+            None => command.env_remove("TIDEGATE_COMMIT"),
+        };
+        let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let version = said.lines().find_map(|line| line.strip_prefix("cargo::rustc-env=TIDEGATE_VERSION="));
+        version.unwrap().to_owned()
+    };
+    assert_eq!(version("release", Some("abc")), "1.2.3 (abc)");
+    assert_eq!(version("debug", None), "1.2.3 (not a release)");
+    let git = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root).output();
+    let head = git.ok().filter(|git| git.status.success());
+    let commit = head.map_or("unknown commit".into(), |git| String::from_utf8(git.stdout).unwrap());
+    assert_eq!(version("release", None), format!("1.2.3 ({})", commit.trim()));
+    let told = Command::new(env!("CARGO_BIN_EXE_tidegate")).arg("--version").output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.starts_with(&format!("tidegate {} (", env!("CARGO_PKG_VERSION"))), "{told}");
+}

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod canaries;
 mod cli;
 mod config;
 mod damage;
@@ -20,3 +21,4 @@ mod quarantine;
 mod quickstart;
 mod removal;
 mod routes;
+mod service;

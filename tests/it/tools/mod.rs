@@ -4,6 +4,7 @@
 mod browser;
 mod compressed;
 mod copies;
+mod deploy;
 mod description;
 mod followers;
 mod relay;
