@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
@@ -18,7 +18,6 @@ struct Gate {
     is_armed: AtomicBool,
     held: Notify,
     released: Notify,
-    connections: AtomicUsize,
 }
 
 /// Takes connections for as long as it lives.
@@ -37,16 +36,11 @@ impl HoldingRelay {
         accepting.spawn(async move {
             let mut relaying = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                own.connections.fetch_add(1, Ordering::Relaxed);
                 relaying.spawn(relay(client, to, own.clone()));
                 while relaying.try_join_next().is_some() {}
             }
         });
         HoldingRelay { address, gate, _accepting: accepting }
-    }
-
-    pub fn connections(&self) -> usize {
-        self.gate.connections.load(Ordering::Relaxed)
     }
 
     /// The next answer that is long enough is held.

@@ -19,12 +19,20 @@ pub struct Endpoint {
 /// A server that ends with the test, and the ways in which it serves.
 pub struct Running {
     child: Child,
+    has_children: bool,
     pub endpoints: Vec<Endpoint>,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        if self.has_children {
+            // it takes them along
+            let id = i32::try_from(self.child.id()).expect("an id of a process");
+            let id = rustix::process::Pid::from_raw(id).expect("not zero");
+            let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+        } else {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }
@@ -60,7 +68,7 @@ async fn start<const N: usize>(
         }
         endpoints.push(Endpoint { name, address });
     }
-    Some(Running { child, endpoints })
+    Some(Running { child, has_children: false, endpoints })
 }
 
 pub async fn nginx(root: &Path, own: &Path) -> Option<Running> {
@@ -102,8 +110,11 @@ pub async fn apache(root: &Path, own: &Path) -> Option<Running> {
     let file = own.join("apache.conf");
     std::fs::write(&file, config).unwrap();
     let mut command = Command::new("/usr/sbin/apache2");
-    command.arg("-X").arg("-d").arg(own).arg("-f").arg(file);
-    start("apache2", own, ["apache", "apache-deflate"], [plain, deflate], command).await
+    // a child that compresses a file maps it, and dies where the file becomes shorter: its parent starts another
+    command.arg("-DFOREGROUND").arg("-d").arg(own).arg("-f").arg(file);
+    let mut running = start("apache2", own, ["apache", "apache-deflate"], [plain, deflate], command).await?;
+    running.has_children = true;
+    Some(running)
 }
 
 pub async fn lighttpd(root: &Path, own: &Path) -> Option<Running> {
