@@ -5,7 +5,7 @@ use crate::domain::{AssetHead, Lane, Micros, Stamp};
 use crate::rules::policy::RecordTime;
 
 /// Accepted runs in a row with outdated records, from which on the setting is proposed.
-pub const OUTDATED_RUNS_TOLD: u32 = 2;
+pub const OUTDATED_RUNS_TOLD: u32 = 3;
 
 /// T3: the time of a record that carries `stated`, in the file of `snapshot`; never above it. What its
 /// absence has marked as inactive is written again by the file that holds it, however old the record is.

@@ -74,7 +74,7 @@ pub fn of_fetch(proof: &VersionProof, is_known: bool) -> Vec<RecordFault> {
 /// T3: the setting for an export that lags behind its own envelope.
 pub fn outdated(records: u64) -> RecordFault {
     let detail = format!(
-        "{records} records of this run, as of the one before, are older by their updated_at than what was pushed, \
+        "{records} records of this run, as of the two before, are older by their updated_at than what was pushed, \
          in a file that is newer: where the export lags behind its own time, set record_time = \"record\" (T3)"
     );
     lint("records_outdated", 0, detail)
