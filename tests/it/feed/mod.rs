@@ -24,6 +24,7 @@ mod rest;
 mod schedule;
 mod secured;
 mod shapes;
+mod slices;
 mod suggest;
 mod times;
 mod tombstones;
