@@ -5,6 +5,7 @@ use super::auth::{self, Presented, Secrets, TlsFiles, Token, TokenAsk, Tokens};
 use super::body::{self, Encoding};
 use super::client::{ClientWish, Clients, Lookup, SystemLookup};
 use super::error::of_answer;
+use super::freshness;
 use super::spool::Spool;
 use super::validators::{self, StandsStill, names_version, text, validator};
 use super::{FetchError, FetchRequest, Fetched, Spooled, retry_after};
@@ -324,7 +325,7 @@ async fn receive(response: Response, request: &FetchRequest<'_>) -> Result<Spool
     let headers = response.headers();
     let encoding = check_head(headers, request.feed.wire_bytes_max)?;
     let (etag, last_modified) = (validator(headers, &ETAG), validator(headers, &LAST_MODIFIED));
-    let served_as_lines = is_lines(headers);
+    let (served_as_lines, fresh_until) = (is_lines(headers), freshness::fresh_until(headers, request.now));
     // a server without a clock is measured by ours
     let sent_at = text(headers, &DATE).and_then(parse_http_date).unwrap_or(request.now);
     let mut spool = Spool::create(request.spool, request.disk_free_bytes_min).await?;
@@ -342,6 +343,7 @@ async fn receive(response: Response, request: &FetchRequest<'_>) -> Result<Spool
         last_modified,
         last_modified_at,
         is_settled,
+        fresh_until,
         served_as_lines,
     })
 }

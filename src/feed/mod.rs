@@ -13,6 +13,7 @@ mod client;
 mod disk;
 mod error;
 mod fetch;
+mod freshness;
 mod link;
 mod manifest;
 mod page_address;
@@ -77,6 +78,8 @@ pub struct Spooled {
     pub last_modified_at: Option<Micros>,
     /// It had stood still for a while when it was sent: its validators are those of no other version.
     pub is_settled: bool,
+    /// Until when the server holds it to be fresh: a hint.
+    pub fresh_until: Option<Micros>,
     /// The server calls it NDJSON.
     pub served_as_lines: bool,
 }

@@ -197,6 +197,7 @@ impl Joined {
             etag: None,
             last_modified: None,
             is_settled: true,
+            fresh_until: None,
             last_modified_at: self.last_modified_at,
             served_as_lines: self.served_as_lines,
         })

@@ -33,6 +33,8 @@ pub struct EnvelopeTime {
 pub struct Envelope {
     /// When it was made; `None` where it does not say.
     pub generated_at: Option<EnvelopeTime>,
+    /// Until when it stands, as its maker sees it: a hint.
+    pub valid_until: Option<Micros>,
     /// How many records it says that it holds.
     pub count: Option<u64>,
     /// `false` where it says so (F8), or says `complete` with anything that is not a boolean.

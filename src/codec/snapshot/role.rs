@@ -11,6 +11,7 @@ pub(super) enum Saying {
     Count,
     Complete,
     AllowEmpty,
+    ValidUntil,
 }
 
 /// What a value is to us.
@@ -97,6 +98,7 @@ impl<'m> Roles<'m> {
         match path {
             [name] if name == "complete" => return Role::Said(Saying::Complete),
             [name] if name == "allow_empty" => return Role::Said(Saying::AllowEmpty),
+            [name] if name == "valid_until" => return Role::Said(Saying::ValidUntil),
             [] => return Role::Above,
             _ => {}
         }

@@ -8,7 +8,8 @@ use super::source::{Source, truncated};
 use crate::codec::json::{self, DEPTH_MAX, STRING_BYTES_MAX};
 use crate::codec::mapping::{Around, read_time, value_of};
 use crate::codec::reserved::shortened;
-use crate::domain::mapping::{Mapping, TimeField};
+use crate::codec::time;
+use crate::domain::mapping::{Mapping, TimeField, TimeFormat};
 use compact_str::{CompactString, ToCompactString};
 use std::collections::HashSet;
 use std::io::Read;
@@ -435,8 +436,10 @@ impl<'m, R: Read, V: FnMut(RawRecord<'_>)> Walk<'m, R, V> {
             None => None,
         };
         let generated_at = self.mapping.generated_at.as_ref().and_then(|time| self.said_time(time, said));
+        let valid_until = said(Saying::ValidUntil).and_then(|(_, raw)| json::string(raw).ok());
         Ok(Envelope {
             generated_at,
+            valid_until: valid_until.and_then(|text| time::parse(&text, TimeFormat::Rfc3339).ok()),
             count,
             complete: said(Saying::Complete).is_none_or(|(_, raw)| raw == "true"),
             // F4: an empty file is meant only where it says all three

@@ -35,6 +35,10 @@ pub struct StateView {
     time_zone: Option<String>,
     /// `null` while a run is under way, while the feed is paused, and where its actor is down.
     next_fetch_at: Option<String>,
+    /// Until when the newest document is fresh, by its `valid_until` or its server's `max-age`: a hint,
+    /// which moves no fetch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fresh_until: Option<String>,
     /// An operator has stopped its schedule.
     #[serde(skip_serializing_if = "Option::is_none")]
     paused: Option<PausedView>,
@@ -205,6 +209,7 @@ pub fn state_view(reader: &Reader, partner: &PartnerEntry) -> Result<Option<Stat
         cron: feed.cron.as_ref().map(|times| times.expression.clone()),
         time_zone: feed.cron.as_ref().map(|times| times.zone_name.clone()),
         next_fetch_at: at(partner.board.next_at().map(|at| at.0)),
+        fresh_until: at(partner.board.fresh_until().map(|at| at.0)),
         paused: state
             .paused
             .map(|paused| PausedView { since: time::format(Micros(paused.at)), reason: paused.reason }),

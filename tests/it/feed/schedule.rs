@@ -4,10 +4,12 @@ use crate::support::fault_server::{FaultServer, Step, head, send};
 use crate::support::feed_server::{FeedServer, Served};
 use crate::support::house::{House, PATIENCE, answer, feed, partner, wait_for};
 use crate::support::program::BINARY;
+use crate::support::stage::{START, Stage, document};
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 use tidegate::clock::Clock;
+use tidegate::codec::time;
 use tidegate::domain::Micros;
 use tidegate::rules::feed::cron::CronTimes;
 
@@ -241,4 +243,31 @@ async fn feed_run_follows_a_run_in_a_terminal_to_its_end() {
     let (is_well, said) = run(&["run", "--follow"]).await.unwrap();
     assert!(!is_well && said.contains("run 3 failed ("), "{said}");
     house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_document_or_its_server_says_of_its_freshness_is_shown_and_moves_no_fetch() {
+    let mut stage = Stage::open(document(Some(START), 0..1), |_| {}).await;
+    let (_, state) = stage.house.get(ACME, "/api/feed").await;
+    assert_eq!(state["fresh_until"], Value::Null);
+    stage.wait(Micros::HOUR);
+    stage.serve(Served::json(document(Some(stage.now()), 0..2)).max_age(60)).await;
+    let shown = async |stage: &Stage, after: i64| {
+        let (_, state) = stage.house.get(ACME, "/api/feed").await;
+        assert_eq!(state["fresh_until"], time::format(stage.now().plus(after * Micros::SECOND)));
+        let next = wait_for("the next fetch to be set", async || {
+            let (_, state) = stage.house.get(ACME, "/api/feed").await;
+            state["next_fetch_at"].as_str().map(str::to_owned)
+        });
+        assert!(next.await > time::format(stage.now().plus(12 * Micros::HOUR)), "a day, with some jitter");
+    };
+    shown(&stage, 60).await;
+    // the document itself knows better
+    stage.wait(Micros::HOUR);
+    let until = time::format(stage.now().plus(300 * Micros::SECOND));
+    let text = document(Some(stage.now()), 0..3);
+    let text = text.replacen('{', &format!(r#"{{"valid_until":"{until}","#), 1);
+    stage.serve(Served::json(text).max_age(60)).await;
+    shown(&stage, 300).await;
+    stage.house.stop().await;
 }

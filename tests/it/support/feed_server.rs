@@ -26,13 +26,23 @@ pub struct Served {
     /// The header that must come with the request.
     guard: Option<(HeaderName, String)>,
     link: Option<String>,
+    fresh_seconds: Option<u32>,
 }
 
 impl Served {
     pub fn json(body: impl Into<Bytes>) -> Served {
         let body = body.into();
         let content_type = "application/json";
-        Served { body, packed: None, content_type, etag: None, last_modified: None, guard: None, link: None }
+        Served {
+            body,
+            packed: None,
+            content_type,
+            etag: None,
+            last_modified: None,
+            guard: None,
+            link: None,
+            fresh_seconds: None,
+        }
     }
 
     pub fn content_type(self, content_type: &'static str) -> Served {
@@ -50,6 +60,11 @@ impl Served {
     /// Compressed for those who accept it.
     pub async fn gzip(self) -> Served {
         Served { packed: Some(gzip(&self.body).await.into()), ..self }
+    }
+
+    /// Fresh for so long, as it says.
+    pub fn max_age(self, seconds: u32) -> Served {
+        Served { fresh_seconds: Some(seconds), ..self }
     }
 
     /// With this header `Link`.
@@ -174,6 +189,10 @@ impl Served {
         let packed = self.packed.as_ref().filter(|_| accepts_gzip);
         let mut response = Response::new(Full::new(packed.unwrap_or(&self.body).clone()));
         response.headers_mut().insert("content-type", self.content_type.parse().unwrap());
+        if let Some(seconds) = self.fresh_seconds {
+            let said = format!("public, max-age={seconds}");
+            response.headers_mut().insert("cache-control", said.parse().unwrap());
+        }
         if let Some(link) = &self.link {
             response.headers_mut().insert("link", link.parse().unwrap());
         }

@@ -50,6 +50,7 @@ impl StoredRun {
             last_modified: None,
             last_modified_at: None,
             is_settled: true,
+            fresh_until: None,
             // it has been read once, as whatever it was served
             served_as_lines: true,
         })

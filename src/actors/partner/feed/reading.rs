@@ -250,6 +250,9 @@ impl FeedTask {
         let data_time = self.settings.policy.last_modified_is_data_time;
         let last_modified = spooled.last_modified_at.filter(|_| data_time);
         let times = read.times(last_modified, started_at, is_last_read(&self.state, &spooled.sha256));
+        if !self.is_replay() {
+            self.board.set_fresh_until(read.envelope.valid_until.or(spooled.fresh_until));
+        }
         let written = read.envelope.generated_at.as_ref();
         let mut faults = lints::of_file(written, &times, &read.surveyed);
         let is_paged = self.settings.feed.as_ref().is_some_and(|feed| feed.pages.is_some());

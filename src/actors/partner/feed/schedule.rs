@@ -140,6 +140,7 @@ impl PartnerState {
             fetcher: self.shared.fetcher.clone(),
             gates: self.shared.gates.clone(),
             spool,
+            board: self.board.clone(),
             progress: Arc::clone(&progress),
             bodies: bodies_of(&self.shared.spool, self.settings.name.as_str()),
             reserve: self.shared.reserve.clone(),

@@ -4,7 +4,7 @@ use super::bodies::{RebuildSource, give_up_oldest_body};
 use crate::actors::gates::FeedGates;
 use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::message::run::RunFailure;
-use crate::actors::partner::run::board::RunProgress;
+use crate::actors::partner::run::board::{FeedBoard, RunProgress};
 use crate::clock::Clock;
 use crate::config::PartnerSettings;
 use crate::domain::{FeedState, Micros, PartnerNo, RunId};
@@ -30,6 +30,7 @@ pub struct FeedTask {
     pub fetcher: Arc<Fetcher>,
     pub gates: FeedGates,
     pub spool: PathBuf,
+    pub board: FeedBoard,
     pub progress: Arc<RunProgress>,
     /// Where the bodies of applied runs are kept.
     pub bodies: PathBuf,

@@ -18,6 +18,7 @@ pub struct FeedBoard(Arc<Shown>);
 struct Shown {
     next_at: AtomicI64,
     is_paused: AtomicBool,
+    fresh_until: AtomicI64,
     run: ArcSwapOption<RunProgress>,
 }
 
@@ -31,6 +32,10 @@ impl FeedBoard {
         self.0.next_at.store(at.map_or(0, |at| at.0), Ordering::Release);
     }
 
+    pub(in crate::actors) fn set_fresh_until(&self, at: Option<Micros>) {
+        self.0.fresh_until.store(at.map_or(0, |at| at.0), Ordering::Release);
+    }
+
     /// An operator has stopped its schedule.
     pub fn is_paused(&self) -> bool {
         self.0.is_paused.load(Ordering::Acquire)
@@ -38,6 +43,12 @@ impl FeedBoard {
 
     pub(in crate::actors) fn set_paused(&self, is_paused: bool) {
         self.0.is_paused.store(is_paused, Ordering::Release);
+    }
+
+    /// Until when the newest document is fresh, as its maker or its server says: a hint, which moves no
+    /// fetch.
+    pub fn fresh_until(&self) -> Option<Micros> {
+        Some(self.0.fresh_until.load(Ordering::Acquire)).filter(|&at| at != 0).map(Micros)
     }
 
     /// The run that is under way.
