@@ -16,6 +16,7 @@ mod reserved;
 mod segment;
 pub mod signature;
 pub mod snapshot;
+pub mod spool_note;
 pub mod suggest;
 pub mod time;
 

@@ -42,6 +42,7 @@ use crate::actors::poison::{Poison, RunWatch};
 use crate::config::PartnerSettings;
 use crate::domain::{PartnerNo, WriteSet};
 use crate::telemetry::PartnerMetrics;
+use feed::resume::CutRun;
 use feed::spool;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use state::PartnerState;
@@ -81,13 +82,17 @@ impl Actor for PartnerActor {
         convert::convert(&shared, no).await?;
         set_right::set_right(&shared, no).await?;
         let load = move || {
+            let (spool, name) = (shared.spool.clone(), settings.name.clone());
             // what a killed process has left is gone since the daemon's start
             if generation > 1 {
-                spool::clean(&shared.spool, settings.name.as_str());
+                spool::clean(&spool, name.as_str());
             }
-            PartnerState::load(no, settings, shared, metrics, (gap, board, glance))
+            let cut = CutRun::claim(&spool, name.as_str(), generation);
+            let state = PartnerState::load(no, settings, shared, metrics, (gap, board, glance));
+            state.map(|state| (state, cut))
         };
-        let mut state = tokio::task::spawn_blocking(load).await??;
+        let (mut state, cut) = tokio::task::spawn_blocking(load).await??;
+        state.cut = cut;
         state.poison = poison;
         state.generation = generation;
         state.schedule_first_fetch(&myself);

@@ -13,6 +13,7 @@ use super::books::quarantine::Quarantine;
 use super::books::runs;
 use super::books::streams::Streams;
 use super::books::undated::undated_of;
+use super::feed::resume::CutRun;
 use super::index::Index;
 use super::ledger::lacked::Lacked;
 use super::ledger::recent::RecentDocuments;
@@ -78,6 +79,8 @@ pub struct PartnerState {
     pub plans: Plans,
     pub push_count: PushCount,
     pub running: Option<RunningFeed>,
+    /// The file of a run that an earlier life was applying.
+    pub cut: Option<CutRun>,
     /// A document that is only tried.
     pub trial: Option<Box<ActiveRun>>,
     pub quarantine: Quarantine,
@@ -148,6 +151,7 @@ impl PartnerState {
             feed,
             plans,
             running: None,
+            cut: None,
             trial: None,
             quarantine,
             parked,

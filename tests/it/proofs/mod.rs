@@ -12,6 +12,7 @@ mod history;
 mod hostile;
 mod keyed;
 mod kill;
+mod killed_runs;
 mod ledger;
 mod memory;
 mod stuck;

@@ -1,12 +1,18 @@
-//! The fetch of a run: of one version of the file, with validators that are worth sending.
+//! The fetch of a run: of one version of the file, with validators that are worth sending. A run that was cut short
+//! is taken up from the file that was fetched then.
 
+use super::resume::{CutRun, Resumed};
 use super::spool;
 use super::task::FeedTask;
 use crate::actors::partner::message::run::VersionProof;
+use crate::codec::spool_note::SpoolNote;
 use crate::config::FeedSettings;
+use crate::config::private::create_file;
+use crate::domain::Micros;
 use crate::feed::{FetchError, FetchRequest, Fetched, Spooled, StandsStill, is_same_tag};
 use crate::rules::feed::snapshot::is_same_body;
 use crate::rules::feed::validators::WholeFetches;
+use std::io::Write as _;
 
 /// Validators that differ with each answer are asked again in one run of so many.
 const UNSTEADY_EVERY: u64 = 24;
@@ -165,5 +171,71 @@ impl FeedTask {
             disk_free_bytes_min: self.reserve.free_bytes_min,
             now: self.clock.now(),
         }
+    }
+
+    /// The file that an earlier life was applying, where it is still worth it.
+    pub async fn resumed(&self, feed: &FeedSettings, cut: Option<CutRun>) -> Option<Resumed> {
+        let cut = cut?;
+        let (partner, run) = (self.settings.name.as_str(), self.run.0);
+        if self.rebuild.is_some() || !cut.is_of(feed, self.mapping_print, self.clock.now()) {
+            // one that cannot be removed is removed at the next start
+            let _ = tokio::fs::remove_file(cut.body()).await;
+            return None;
+        }
+        let spool = self.spool.clone();
+        let taken = tokio::task::spawn_blocking(move || cut.take(&spool)).await;
+        match taken {
+            Ok(Ok(Some(resumed))) => {
+                tracing::info!(partner, run, "feed run that was cut short is taken up again from its file");
+                Some(resumed)
+            }
+            Ok(Ok(None)) => {
+                tracing::info!(
+                    partner,
+                    run,
+                    "the file of a feed run that was cut short is torn, fetched again"
+                );
+                None
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(partner, run, %error, "cannot read the file of a feed run that was cut short");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// From now on the run can be taken up again from its file.
+    pub async fn note_spooled(&self, spooled: &Spooled, started_at: Micros, proof: &VersionProof) {
+        let Some(feed) = self.settings.feed.as_ref().filter(|_| self.rebuild.is_none()) else { return };
+        let note = SpoolNote {
+            url: feed.url.clone(),
+            mapping_print: self.mapping_print,
+            started_at: started_at.0,
+            wire_bytes: spooled.wire_bytes,
+            body_bytes: spooled.body_bytes,
+            sha256: spooled.sha256.clone(),
+            etag: spooled.etag.clone(),
+            last_modified: spooled.last_modified.clone(),
+            last_modified_at: spooled.last_modified_at.map(|at| at.0),
+            is_settled: spooled.is_settled,
+            served_as_lines: spooled.served_as_lines,
+            stood_still: proof.stood_still,
+            doubt: proof.doubt.clone(),
+            has_lied: proof.has_lied,
+        };
+        let path = spool::note_of(&spooled.path);
+        let write = move || create_file(&path)?.write_all(&note.encode());
+        // without it a crash costs one fetch
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(write).await {
+            tracing::warn!(partner = %self.settings.name, %error, "cannot note what is known of a spooled file");
+        }
+    }
+
+    /// The run is closed: nothing is taken up again.
+    pub async fn forget_spooled(&self) {
+        // what was not kept is of no use any more, and mostly there is no note
+        let _ = tokio::fs::remove_file(spool::note_of(&self.spool)).await;
+        let _ = tokio::fs::remove_file(&self.spool).await;
     }
 }

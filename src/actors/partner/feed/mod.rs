@@ -12,6 +12,7 @@ pub mod plans;
 mod reading;
 mod reconcile;
 mod refused;
+pub mod resume;
 mod schedule;
 pub mod spool;
 pub mod survey;

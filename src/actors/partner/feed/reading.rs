@@ -5,6 +5,7 @@ use super::bodies::{KeptBounds, RebuildSource, StoredRun, keep_body};
 use super::earlier::{marks, oddities};
 use super::fetching::Whole;
 use super::lints;
+use super::resume::{CutRun, Resumed};
 use super::survey::{Batches, ReadFile, facts_of, survey_showing};
 use super::task::{FeedTask, Gone, on_blocking_pool};
 use crate::actors::gates::Turn;
@@ -47,11 +48,12 @@ struct Sound {
 }
 
 impl FeedTask {
-    pub async fn run(self) {
+    pub async fn run(mut self) {
         let Some(feed) = self.settings.feed.clone() else { return };
+        let cut = self.cut.take();
         let told = self.tell_progress();
         tokio::select! {
-            () = self.run_to_its_end(&feed) => {}
+            () = self.run_to_its_end(&feed, cut) => {}
             () = told => {}
         }
     }
@@ -69,7 +71,7 @@ impl FeedTask {
         }
     }
 
-    async fn run_to_its_end(&self, feed: &FeedSettings) {
+    async fn run_to_its_end(&self, feed: &FeedSettings, cut: Option<CutRun>) {
         let mut turn = self.gates.turn().await;
         if let Err(full) = self.reserve.check() {
             // an actor that has gone has no use for the news
@@ -78,22 +80,35 @@ impl FeedTask {
         }
         let closed = match &self.rebuild {
             Some(RebuildSource::Stored(stored)) => self.replay(feed, stored).await,
-            Some(RebuildSource::Fetch) | None => self.fetch_and_read(feed, &mut turn).await,
+            Some(RebuildSource::Fetch) | None => self.fetch_and_read(feed, cut, &mut turn).await,
         };
         if closed.is_err() {
             tracing::debug!(partner = %self.settings.name, run = self.run.0, "feed run abandoned with its actor");
         }
     }
 
-    async fn fetch_and_read(&self, feed: &FeedSettings, turn: &mut Turn) -> Result<(), Gone> {
+    async fn fetch_and_read(
+        &self,
+        feed: &FeedSettings,
+        cut: Option<CutRun>,
+        turn: &mut Turn,
+    ) -> Result<(), Gone> {
         let started_at = self.clock.now();
-        let mut closed = self.attempt(feed, turn, started_at, feed.pages.is_none()).await;
+        let mut closed = match self.resumed(feed, cut).await {
+            Some(Resumed { spooled, started_at, proof }) => {
+                let file = self.file_of(feed, &spooled, started_at, proof);
+                self.read(spooled, file, false).await
+            }
+            None => self.attempt(feed, turn, started_at, feed.pages.is_none()).await,
+        };
         if let Ok(Attempt::PagesMoved) = closed {
             tracing::info!(partner = %self.settings.name, run = self.run.0, "feed changed between its pages, fetched again");
             closed = self.attempt(feed, turn, started_at, true).await;
         }
-        // what was not kept is of no use any more
-        let _ = tokio::fs::remove_file(&self.spool).await;
+        // an actor that has gone leaves it to its successor
+        if closed.is_ok() {
+            self.forget_spooled().await;
+        }
         closed.map(|_| ())
     }
 
@@ -261,6 +276,7 @@ impl FeedTask {
         faults.extend(read.lints.iter().chain(&read.surveyed.faults).cloned());
         let (read, odd) = self.odd(read, times, &file).await?;
         faults.extend(odd);
+        self.note_spooled(&spooled, started_at, &file.proof).await;
         let facts = facts_of(&read, self.run, file, times, faults, reread);
         let ReadFile { surveyed, parents, .. } = read;
         let file = Sound { present: surveyed.present, parents, path: spooled.path };

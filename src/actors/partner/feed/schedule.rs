@@ -62,6 +62,10 @@ impl PartnerState {
                 self.set_timer(rest, myself);
             }
             Some(feed) if is_given_up(self.feed.gone.as_ref(), &feed.url) => {}
+            // what was begun is brought to its end, also between two slots
+            Some(_) if self.cut.is_some() => {
+                self.set_timer(first_wait(self.shared.feeds, chance()), myself);
+            }
             // its slots are when it may be fetched; what was missed is made up for
             Some(feed) if feed.cron.is_some() && self.feed.last_run != RunId(0) => {
                 self.schedule_next(&LastRun::default(), myself);
@@ -145,6 +149,7 @@ impl PartnerState {
             bodies: bodies_of(&self.shared.spool, self.settings.name.as_str()),
             reserve: self.shared.reserve.clone(),
             rebuild,
+            cut: self.cut.take(),
             reader: self.shared.reader.clone(),
             overlay_bytes_max: self.shared.overlay_bytes_max,
             clock: self.shared.clock.clone(),

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 const ENDING: &str = ".feed";
+const NOTE: &str = "note";
 
 /// A partner's name holds no dot, so that no other partner's files begin like its own.
 pub fn file_of(spool: &Path, partner: &str, generation: u64, run: RunId) -> PathBuf {
@@ -23,34 +24,63 @@ pub fn preview_of(spool: &Path, partner: &str, generation: u64) -> PathBuf {
     spool.join(format!("{partner}.{generation}-preview{ENDING}"))
 }
 
-/// Removes what a killed process has left of all partners: once, before the first of them starts. Blocking.
+/// Where what is known of a spooled file stands, beside it.
+pub fn note_of(file: &Path) -> PathBuf {
+    file.with_extension(format!("{NOTE}{ENDING}"))
+}
+
+/// Where the file of a run that was cut short waits for the next life of the actor.
+pub fn cut_of(spool: &Path, partner: &str) -> PathBuf {
+    spool.join(format!("{partner}.cut{ENDING}"))
+}
+
+/// Where a life of the actor puts the file that waited for it.
+pub fn claimed_of(spool: &Path, partner: &str, generation: u64) -> PathBuf {
+    spool.join(format!("{partner}.{generation}-claimed{ENDING}"))
+}
+
+/// Removes what a killed process has left of all partners, but for files that have a note: once, before the first
+/// of them starts. Blocking.
 pub fn clean_all(spool: &Path) {
-    if let Err(error) = remove_left(spool, "") {
+    if let Err(error) = clean_left(spool, "") {
         tracing::warn!(%error, "cannot clean the spool of what was left there");
     }
 }
 
-/// Removes what earlier lives of the partner's actor have left. Blocking.
+/// The same of what earlier lives of the partner's actor have left. Blocking.
 pub fn clean(spool: &Path, partner: &str) {
-    if let Err(error) = remove_left(spool, &format!("{partner}.")) {
+    if let Err(error) = clean_left(spool, &format!("{partner}.")) {
         // it costs room on the disk, which is watched; the partner can live with it
         tracing::warn!(partner, %error, "cannot clean the spool of what was left there");
     }
 }
 
-fn remove_left(spool: &Path, beginning: &str) -> io::Result<()> {
+fn clean_left(spool: &Path, beginning: &str) -> io::Result<()> {
     for entry in fs::read_dir(spool)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(beginning) && name.ends_with(ENDING)) {
-            match fs::remove_file(entry.path()) {
-                // its task has been faster
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                removed => removed?,
+        let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
+        let own = |name: &&str| name.starts_with(beginning) && name.ends_with(ENDING);
+        let Some(name) = name.to_str().filter(own) else { continue };
+        let cleaned = match noted_by(spool, name) {
+            Some(file) if file.exists() => Ok(()),
+            None if note_of(&path).exists() => {
+                let cut = cut_of(spool, name.split('.').next().unwrap_or_default());
+                fs::rename(note_of(&path), note_of(&cut)).and_then(|()| fs::rename(&path, &cut))
             }
+            _ => fs::remove_file(&path),
+        };
+        match cleaned {
+            // its task has been faster
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            cleaned => cleaned?,
         }
     }
     Ok(())
+}
+
+/// The file whose note has this name; `None` for what is no note.
+fn noted_by(spool: &Path, name: &str) -> Option<PathBuf> {
+    let stem = name.strip_suffix(ENDING)?.strip_suffix(NOTE)?;
+    Some(spool.join(format!("{}{ENDING}", stem.strip_suffix('.')?)))
 }
 
 #[cfg(test)]
@@ -75,5 +105,24 @@ mod tests {
         clean(&spool.join("missing"), "acme");
         clean_all(spool);
         assert!(!other.exists() && kept.exists(), "a start of the daemon removes all, but no kept file");
+    }
+
+    #[test]
+    fn a_file_with_a_note_waits_for_the_next_life_and_a_note_without_its_file_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = directory.path();
+        let file = file_of(spool, "acme", 1, RunId(3));
+        let lone = note_of(&file_of(spool, "acme", 1, RunId(2)));
+        for path in [&file, &note_of(&file), &lone, &note_of(&file_of(spool, "acme-2", 1, RunId(1)))] {
+            fs::write(path, "").unwrap();
+        }
+        let cut = cut_of(spool, "acme");
+        for _ in 0..2 {
+            clean(spool, "acme");
+            assert!(!file.exists() && !lone.exists() && cut.exists() && note_of(&cut).exists());
+            assert_eq!(fs::read_dir(spool).unwrap().count(), 3, "and the note of another");
+        }
+        clean_all(spool);
+        assert_eq!(fs::read_dir(spool).unwrap().count(), 2);
     }
 }

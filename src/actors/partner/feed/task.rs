@@ -1,6 +1,7 @@
 //! A run's task, beside the actor: what it takes along, and how it asks the actor.
 
 use super::bodies::{RebuildSource, give_up_oldest_body};
+use super::resume::CutRun;
 use crate::actors::gates::FeedGates;
 use crate::actors::partner::message::PartnerMessage;
 use crate::actors::partner::message::run::RunFailure;
@@ -37,6 +38,8 @@ pub struct FeedTask {
     pub reserve: Reserve,
     /// An operator wants a snapshot read again.
     pub rebuild: Option<RebuildSource>,
+    /// What an earlier life of the actor was applying.
+    pub cut: Option<CutRun>,
     pub reader: Reader,
     pub overlay_bytes_max: usize,
     pub clock: Clock,
