@@ -94,9 +94,9 @@ impl AuditTrail {
 }
 
 impl BegunAct {
-    /// What the act was to be, to be ended by.
-    pub fn entry(&self) -> Option<&AuditEntry> {
-        self.entry.as_ref()
+    /// The act's number on the trail.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Writes how it ended, and waits until that is durable. What could not be written is logged.

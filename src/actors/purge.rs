@@ -1,7 +1,7 @@
 //! A removed partner's leftovers: counted, and taken away for good (`tidegate partner remove
 //! --purge`).
 //!
-//! Nobody may be deciding for the partner meanwhile: the daemon is stopped. Readers of the change
+//! Nobody may be deciding for the partner meanwhile: it is not configured, or the daemon is stopped. Readers of the change
 //! stream see every living asset deleted. What stays is the partner's number, which is never given
 //! to another, and its history floor (X4): should it come back, nothing older than the purge does. The
 //! floor is raised before anything is taken away, so that a purge that ends half-way forgets nothing

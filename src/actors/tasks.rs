@@ -22,6 +22,8 @@ pub enum TaskKind {
     PartnerStop,
     /// Takes away all that a sandbox has. Cut off, it is gone through again at the next start.
     SandboxClearing,
+    /// Takes away what a removed partner has left. Cut off, it can be asked for again.
+    PartnerPurge,
     /// Wakes the supervisor to start a partner's actor again. Cancelled when that starts before.
     RestartTimer,
     /// An operator's order on a plan. Ending early leaves the plan held; it can be ordered again.
@@ -38,6 +40,7 @@ impl TaskKind {
             TaskKind::FeedRun => "feed_run",
             TaskKind::SweepTimer => "sweep_timer",
             TaskKind::LetGoTimer => "let_go_timer",
+            TaskKind::PartnerPurge => "partner_purge",
             TaskKind::RestartTimer => "restart_timer",
             TaskKind::PartnerStart => "partner_start",
             TaskKind::PartnerStop => "partner_stop",

@@ -13,7 +13,6 @@ mod keys;
 mod load;
 mod operate;
 mod partner;
-mod partner_remove;
 mod plan;
 mod quarantine;
 mod read;
@@ -46,12 +45,14 @@ enum Verb {
     Export(read::export::ExportArgs),
     Changes(read::changes::ChangesArgs),
     Check(check::Check),
+    Status(operate::status::Status),
     Audit(operate::audit::Audit),
     Backup(upkeep::backup::BackupArgs),
     Restore(upkeep::restore::RestoreArgs),
     Verify(upkeep::verify::VerifyArgs),
     Doctor(upkeep::doctor::DoctorArgs),
     Ready(upkeep::ready::ReadyArgs),
+    Reload(operate::reload::Reload),
     #[command(subcommand)]
     Partner(partner::PartnerCommand),
     #[command(subcommand)]
@@ -119,13 +120,15 @@ impl Verb {
             Verb::Changes(changes) => block_on(changes.run(out)),
             Verb::Load(load) => block_on(load::run(load, out)),
             Verb::Check(check) => check.run(out),
+            Verb::Status(status) => block_on(status.run(out)),
             Verb::Audit(audit) => block_on(audit.run(out)),
             Verb::Backup(backup) => block_on(backup.run(out)),
             Verb::Restore(restore) => restore.run(out),
             Verb::Verify(verify) => verify.run(out),
             Verb::Doctor(doctor) => block_on(doctor.run(out)),
             Verb::Ready(ready) => block_on(ready.run(out)),
-            Verb::Partner(partner) => partner.run(out),
+            Verb::Reload(reload) => block_on(reload.run(out)),
+            Verb::Partner(partner) => block_on(partner.run(out)),
             Verb::Feed(feed) => block_on(feed.run(out)),
             Verb::Key(key) => key.run(out),
             Verb::Secret(secret) => secret.run(out),

@@ -1,14 +1,15 @@
 //! `tidegate quarantine`: what was refused of a partner, looked at, released, mended, dropped.
 
 use super::admin::Admin;
+use super::terminal::{OutputArgs, WorkBar, confirmed, plain, text};
 use crate::domain::PartnerName;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::OpenOptions;
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -38,6 +39,8 @@ pub struct ListRows {
     #[arg(value_parser = PartnerName::new)]
     partner: PartnerName,
     #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
     admin: Admin,
 }
 
@@ -49,6 +52,8 @@ pub struct OneRow {
     partner: PartnerName,
     /// The row's number.
     row: u64,
+    #[command(flatten)]
+    output: OutputArgs,
     #[command(flatten)]
     admin: Admin,
 }
@@ -76,6 +81,8 @@ pub struct DropRows {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
     admin: Admin,
 }
 
@@ -94,32 +101,41 @@ impl QuarantineCommand {
 impl ListRows {
     async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let path = format!("/admin/partners/{}/quarantine?limit=1000", self.partner);
-        let (mut cursor, mut is_empty) = (String::new(), true);
+        let (mut cursor, mut is_empty, mut all) = (String::new(), true, Vec::new());
         loop {
             let page = self.admin.call(Method::GET, &format!("{path}{cursor}"), None).await?;
             for row in page["items"].as_array().into_iter().flatten() {
                 is_empty = false;
-                let (id, code) = (text(row, "id"), text(row, "code"));
-                writeln!(
-                    out,
-                    "{} {} {id} {code}{}: waits for {} ({})",
-                    row["row"],
-                    text(row, "kind"),
-                    pointed(row),
-                    text(row, "waits_for"),
-                    text(row, "to_do"),
-                )?;
+                match self.output.json {
+                    true => all.push(row.clone()),
+                    false => writeln!(out, "{}", line(row))?,
+                }
             }
             match page["next_cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
-                None if is_empty => {
-                    writeln!(out, "nothing of {} was refused", self.partner)?;
-                    return Ok(ExitCode::SUCCESS);
-                }
-                None => return Ok(ExitCode::SUCCESS),
+                None => break,
             }
         }
+        if self.output.json {
+            writeln!(out, "{:#}", json!({ "items": all }))?;
+        } else if is_empty {
+            writeln!(out, "nothing of {} was refused", self.partner)?;
+        }
+        Ok(ExitCode::SUCCESS)
     }
+}
+
+fn line(row: &Value) -> String {
+    format!(
+        "{} {} {} {}{}: waits for {} ({})",
+        row["row"],
+        text(row, "kind"),
+        plain(text(row, "id")),
+        text(row, "code"),
+        pointed(row),
+        text(row, "waits_for"),
+        text(row, "to_do"),
+    )
 }
 
 impl OneRow {
@@ -129,20 +145,23 @@ impl OneRow {
 
     async fn show(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let row = self.admin.call(Method::GET, &self.path(), None).await?;
-        tell(&row, out)?;
-        writeln!(out, "{}", text(&row, "raw"))?;
+        self.output.write(out, &row, |out| {
+            tell(&row, out)?;
+            writeln!(out, "{}", text(&row, "raw"))
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 
     async fn release(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        match self.decide(None).await? {
-            Ok(outcome) => writeln!(out, "row {} released: {outcome}", self.row)?,
-            Err(reason) => {
-                writeln!(out, "row {} is refused still: {reason}", self.row)?;
-                return Ok(ExitCode::FAILURE);
-            }
-        }
-        Ok(ExitCode::SUCCESS)
+        let decided = self.decide(None).await?;
+        let (row, is_released) = (self.row, decided.is_ok());
+        let (Ok(said) | Err(said)) = &decided;
+        let answer = json!({ "row": row, "released": is_released, "said": said });
+        self.output.write(out, &answer, |out| match is_released {
+            true => writeln!(out, "row {row} released: {said}"),
+            false => writeln!(out, "row {row} is refused still: {said}"),
+        })?;
+        Ok(if is_released { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     /// Opens the editor again and again until the text is taken, or comes back as it was refused. The
@@ -194,21 +213,30 @@ impl DropRows {
         let path = format!("/admin/partners/{}/quarantine?{}", self.partner, self.query());
         let tried = self.admin.call(Method::DELETE, &format!("{path}&dry_run=true"), None).await?;
         let matching = tried["matching"].as_u64().unwrap_or_default();
-        writeln!(out, "{matching} rows of {} are meant", self.partner)?;
-        if matching == 0 || !(self.yes || is_meant(out)?) {
+        if matching == 0 {
+            writeln!(out, "no row of {} is meant", self.partner)?;
             return Ok(ExitCode::SUCCESS);
         }
+        let question = format!("{matching} rows of {} are meant. Drop them?", self.partner);
+        if !confirmed(self.yes, &question, out)? {
+            writeln!(out, "nothing was dropped")?;
+            return Ok(ExitCode::FAILURE);
+        }
+        let bar = WorkBar::of(matching, "rows dropped");
         let mut dropped = 0;
         loop {
             let slice = self.admin.call(Method::DELETE, &format!("{path}&limit={SLICE_ROWS}"), None).await?;
             let count = slice["dropped"].as_u64().unwrap_or_default();
             dropped += count;
-            writeln!(out, "{dropped} of {matching} dropped")?;
-            out.flush()?;
+            bar.stands_at(dropped);
             if count == 0 || slice["complete"].as_bool().unwrap_or(true) {
-                return Ok(ExitCode::SUCCESS);
+                break;
             }
         }
+        bar.end();
+        let answer = json!({ "matching": matching, "dropped": dropped });
+        self.output.write(out, &answer, |out| writeln!(out, "{dropped} of {matching} dropped"))?;
+        Ok(ExitCode::SUCCESS)
     }
 
     fn query(&self) -> String {
@@ -218,14 +246,6 @@ impl DropRows {
             said.map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
         said.collect::<Vec<_>>().join("&")
     }
-}
-
-fn is_meant(out: &mut dyn Write) -> anyhow::Result<bool> {
-    write!(out, "drop them? [y/N] ")?;
-    out.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// The text of a row in a file that only its user can read; gone with its end unless it is kept.
@@ -294,8 +314,4 @@ fn pointed(value: &Value) -> String {
         "" => String::new(),
         pointer => format!(" at {pointer}"),
     }
-}
-
-fn text<'a>(value: &'a Value, member: &str) -> &'a str {
-    value[member].as_str().unwrap_or_default()
 }

@@ -1,10 +1,8 @@
 //! `tidegate serve`: the daemon.
 
 use super::configuration::{ConfigDirectory, EXIT_CONFIG};
-use crate::actors::ConfigureError;
 use crate::clock::{Clock, sleep};
-use crate::config::{self, Faults, Settings};
-use crate::daemon::{Daemon, ServiceNotices, Signal, Signals};
+use crate::daemon::{ConfigSource, Daemon, ServiceNotices, Signal, Signals};
 use clap::Args;
 use std::io::Write;
 use std::process::ExitCode;
@@ -32,7 +30,7 @@ pub struct Serve {
 
 impl Serve {
     pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let mut settings = match self.load() {
+        let mut settings = match self.source().load() {
             Ok(settings) => settings,
             Err(faults) => {
                 writeln!(out, "{faults}")?;
@@ -42,7 +40,8 @@ impl Serve {
         settings.store.init = self.init;
         let mut signals = Signals::listen()?;
         let notices = ServiceNotices::from_environment();
-        let daemon = Daemon::start(settings, Clock::system()).await?;
+        let mut daemon = Daemon::start(settings, Clock::system()).await?;
+        daemon.follow(self.source());
         notices.ready(&serving(&daemon));
         let failed = loop {
             tokio::select! {
@@ -50,7 +49,7 @@ impl Serve {
                     Signal::Reload => {
                         notices.reloading();
                         let taken = tokio::select! {
-                            taken = self.reload(&daemon) => taken,
+                            taken = daemon.reload_for("SIGHUP") => taken,
                             never = notices.beat(async || daemon.is_alive().await) => match never {},
                         };
                         match taken {
@@ -81,28 +80,8 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn load(&self) -> Result<Settings, Faults> {
-        let mut settings = config::load(&self.config.directory)?;
-        settings.partners.iter_mut().for_each(|partner| partner.sandbox |= self.sandbox);
-        Ok(settings)
-    }
-
-    /// A faulty configuration leaves the running one as it is. Says whether all of it was taken over.
-    async fn reload(&self, daemon: &Daemon) -> bool {
-        match self.load() {
-            Err(faults) => tracing::error!(%faults, "configuration not taken over"),
-            Ok(settings) => match daemon.reconfigure(settings).await {
-                Ok(()) => {
-                    tracing::info!("configuration taken over");
-                    return true;
-                }
-                Err(error @ ConfigureError::OtherKind(..)) => {
-                    tracing::error!(%error, "configuration not taken over");
-                }
-                Err(error) => tracing::error!(%error, "configuration taken over in part"),
-            },
-        }
-        false
+    fn source(&self) -> ConfigSource {
+        ConfigSource { directory: self.config.directory.clone(), sandbox: self.sandbox }
     }
 }
 

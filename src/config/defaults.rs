@@ -39,6 +39,7 @@ impl Default for ServerSettings {
             shutdown_timeout: Duration::from_secs(10),
             streams_max: 1024,
             cors_origins: Vec::new(),
+            watch: false,
             send_buffer_bytes: 256 * KIB,
         }
     }

@@ -6,6 +6,7 @@ use super::validate::{House, house, partner};
 use super::{PartnerSettings, ReaderSettings, ServerSettings, Settings};
 use crate::domain::PartnerName;
 use std::io::{self, ErrorKind, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// The daemon's own file.
@@ -57,6 +58,11 @@ pub fn read_main(directory: &Path, text: &str) -> Result<Vec<ReaderSettings>, Fa
         Some(readers) if faults.is_empty() => Ok(readers),
         _ => Err(Faults(faults)),
     }
+}
+
+/// Where the daemon of this configuration is asked by operators; the default where nothing sound is said.
+pub fn admin_listen(directory: &Path) -> SocketAddr {
+    main_file(directory, &Findings::default()).server.admin_listen
 }
 
 fn main_file(directory: &Path, findings: &Findings) -> House {

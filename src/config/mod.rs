@@ -7,6 +7,7 @@
 
 mod callers;
 mod defaults;
+mod difference;
 mod fault;
 mod feed;
 mod fetching;
@@ -24,9 +25,10 @@ mod units;
 mod validate;
 
 pub use callers::{BearerKey, KeyHash, NOBODY_NAMED, OperatorSettings, SHARED_TOKEN, SigningKey, Validity};
+pub use difference::{KeysChange, PartnerChange, SettingsDifference};
 pub use fault::{ConfigFault, Faults};
 pub use fetching::{AllowedPlace, NoPlace};
-pub use load::{MAIN_FILE, PARTNERS_DIRECTORY, load, read_main, read_partner};
+pub use load::{MAIN_FILE, PARTNERS_DIRECTORY, admin_listen, load, read_main, read_partner};
 pub use secret::SecretError;
 pub use settings::{
     ClientCertificate, ClientCredentials, ClientProof, Credentials, CursorPlace, FeedSettings, FetchSettings,

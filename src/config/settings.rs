@@ -367,6 +367,8 @@ pub struct ServerSettings {
     pub streams_max: usize,
     /// Origins whose pages may read; none unless configured.
     pub cors_origins: Vec<String>,
+    /// Whether the files of the configuration are watched, and taken over when they change.
+    pub watch: bool,
     /// What the kernel may hold for each connection whose client does not take it, before the daemon waits.
     pub send_buffer_bytes: usize,
 }
@@ -439,40 +441,5 @@ impl Settings {
     /// Whether the admin listener asks for a token.
     pub fn asks_operators(&self) -> bool {
         self.server.admin_token.is_some() || !self.operators.is_empty()
-    }
-
-    /// Keys whose values are bound when the daemon starts, and that `other` has another value for.
-    pub fn bound_at_start_that_differ(&self, other: &Settings) -> Vec<&'static str> {
-        let (a, b) = (&self.server, &other.server);
-        let (c, d) = (&self.store, &other.store);
-        let differs = [
-            ("server.listen", a.listen != b.listen),
-            ("server.tls", a.tls.is_some() != b.tls.is_some()),
-            ("server.admin_listen", a.admin_listen != b.admin_listen),
-            ("server.header_bytes_max", a.header_bytes_max != b.header_bytes_max),
-            ("server.headers_max", a.headers_max != b.headers_max),
-            ("server.header_timeout", a.header_timeout != b.header_timeout),
-            ("server.body_timeout", a.body_timeout != b.body_timeout),
-            ("server.body_idle_timeout", a.body_idle_timeout != b.body_idle_timeout),
-            ("server.keep_alive_timeout", a.keep_alive_timeout != b.keep_alive_timeout),
-            ("server.connections_max", a.connections_max != b.connections_max),
-            (
-                "server.connections_per_address_max",
-                a.connections_per_address_max != b.connections_per_address_max,
-            ),
-            ("server.failed_calls_per_minute", a.failed_calls_per_minute != b.failed_calls_per_minute),
-            ("server.bytes_in_flight_max", a.bytes_in_flight_max != b.bytes_in_flight_max),
-            ("server.streams_max", a.streams_max != b.streams_max),
-            ("server.send_buffer_bytes", a.send_buffer_bytes != b.send_buffer_bytes),
-            ("store.directory", c.directory != d.directory),
-            ("store.cache_bytes", c.cache_bytes != d.cache_bytes),
-            ("store.overlay_bytes_max", c.overlay_bytes_max != d.overlay_bytes_max),
-            ("store.log_keep", c.log_keep != d.log_keep),
-            ("store.log_bytes_max", c.log_bytes_max != d.log_bytes_max),
-            ("store.group_bytes_max", c.group_bytes_max != d.group_bytes_max),
-            ("store.disk_free_bytes_min", c.disk_free_bytes_min != d.disk_free_bytes_min),
-            ("store.fetches_max", c.fetches_max != d.fetches_max),
-        ];
-        differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
 }

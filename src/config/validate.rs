@@ -85,6 +85,7 @@ fn server(mut section: Section<'_>, has_operators: bool) -> ServerSettings {
         shutdown_timeout: s.duration("shutdown_timeout", default.shutdown_timeout, seconds(1, HOUR)),
         streams_max: s.number("streams_max", default.streams_max, 1..=1_000_000),
         cors_origins: s.list("cors_origins", ORIGINS_MAX, origin).unwrap_or_default(),
+        watch: s.boolean("watch", default.watch),
         send_buffer_bytes: s.bytes("send_buffer_bytes", default.send_buffer_bytes, 16 * KIB..=16 * MIB),
     };
     check_server(s, &settings, has_operators);

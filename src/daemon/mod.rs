@@ -1,10 +1,13 @@
 //! The daemon: the only place that knows every room. It starts them in order, keeps watch over the
 //! store and the disk, follows a new configuration, and stops stage by stage.
 
+mod files;
 mod notices;
+mod reload;
 mod signals;
 mod watchers;
 
+pub use files::ConfigSource;
 pub use notices::ServiceNotices;
 pub use signals::{Signal, Signals};
 
@@ -14,13 +17,15 @@ use crate::actors::{
 };
 use crate::clock::Clock;
 use crate::config::private::create_directory;
-use crate::config::{PartnerSettings, Settings};
-use crate::domain::{PartnerNo, WriteSet};
+use crate::config::{Settings, SettingsDifference};
+use crate::domain::{AuditAct, AuditEntry, PartnerNo, WriteSet};
 use crate::feed::{FetchError, Fetcher, Reserve};
-use crate::http::{App, AppParts, Certificates, Face, Health, Listener, ServerHandle};
+use crate::http::{App, AppParts, Face, Health, Listener, ReloadDesk, ReloadEnd, ServerHandle};
 use crate::store::{self, Reader, StoreError, StoreOptions};
 use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
+use files::FilesPrint;
+use reload::Reloader;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -84,6 +89,7 @@ pub struct Daemon {
     partner_server: ServerHandle,
     admin_server: ServerHandle,
     watchers: Vec<JoinHandle<()>>,
+    reloader: Arc<Reloader>,
 }
 
 impl Daemon {
@@ -112,7 +118,6 @@ impl Daemon {
         clock: Clock,
     ) -> Result<Daemon, StartError> {
         let metrics = Metrics::install();
-        let spool = make_spool(&settings)?;
         tell_recovery(&opened, &metrics);
         let reader = opened.reader.clone();
         let storage = start_storage(StorageArguments {
@@ -129,18 +134,7 @@ impl Daemon {
         let audit = AuditTrail::load(reader.clone(), storage.clone(), clock.clone());
         let audit = audit.map_err(ConfigureError::Read)?;
         let registry = Registry::default();
-        let shared = SharedServices {
-            reader: reader.clone(),
-            storage: storage.clone(),
-            clock: clock.clone(),
-            fetcher: Arc::new(Fetcher::new().map_err(StartError::Fetcher)?),
-            gates: FeedGates::new(settings.store.fetches_max),
-            spool,
-            reserve: reserve.clone(),
-            // feeds and approvals stop before pushes are refused: one large run must not shed everybody's
-            overlay_bytes_max: settings.store.overlay_bytes_max / 4 * 3,
-            feeds: 0,
-        };
+        let shared = shared_services(&settings, (&reader, &storage, &clock), reserve.clone())?;
         let arguments = SupervisorArguments { shared, registry: registry.clone(), metrics: metrics.clone() };
         let supervisor = SupervisorHandle::start(arguments).await?;
         supervisor.configure(settings.partners.clone()).await?;
@@ -157,6 +151,7 @@ impl Daemon {
             health: health.clone(),
             supervisor: Some(supervisor.clone()),
             audit: Some(audit),
+            reload: Arc::new(ReloadDesk::default()),
         });
         let partner_server = serve(listeners.partner, &app)?;
         let admin_server = serve(listeners.admin, &app)?;
@@ -164,8 +159,10 @@ impl Daemon {
         watchers.extend(
             partner_server.certificates().map(|shown| watchers::certificates(app.clone(), shown.clone())),
         );
+        let certificates = partner_server.certificates().cloned();
+        let reloader = Arc::new(Reloader::new(app.clone(), supervisor.clone(), certificates));
         health.set_ready(true);
-        let daemon = Daemon { app, supervisor, storage, partner_server, admin_server, watchers };
+        let daemon = Daemon { app, supervisor, storage, partner_server, admin_server, watchers, reloader };
         tracing::info!(partners = %daemon.address(), admin = %daemon.admin_address(), "daemon ready");
         Ok(daemon)
     }
@@ -195,28 +192,32 @@ impl Daemon {
         &self.app.metrics
     }
 
-    /// Makes the running partners and keys those of `settings`. Listeners and the store stay as
-    /// they were started: what of them differs is logged.
-    pub async fn reconfigure(&self, settings: Settings) -> Result<(), ConfigureError> {
-        let running = self.app.settings.load_full();
-        for key in running.bound_at_start_that_differ(&settings) {
-            tracing::warn!(key, "configuration needs a restart to take this over");
-        }
-        let partners: Vec<PartnerSettings> = settings.partners.clone();
-        for partner in &partners {
-            // asked before anything is taken over
-            match self.app.registry.by_name(partner.name.as_str()) {
-                Some(entry) if entry.is_sandbox() != partner.sandbox => {
-                    return Err(ConfigureError::of_other_kind(&entry.name, entry.is_sandbox()));
-                }
-                _ => {}
+    /// Makes the running partners and keys those of `settings`; gives what that changed. Listeners and
+    /// the store stay as they were started: what of them differs is logged.
+    pub async fn reconfigure(&self, settings: Settings) -> Result<SettingsDifference, ConfigureError> {
+        self.reloader.take_over(settings).await
+    }
+
+    /// From now on the configuration is read again from these files whenever somebody asks, and when they
+    /// change where `server.watch` says so. To be called once.
+    pub fn follow(&mut self, source: ConfigSource) {
+        let asked = self.app.reload.open();
+        let print = FilesPrint::default();
+        print.note(source.print());
+        self.watchers.push(tokio::spawn(files::watch(self.app.clone(), source.clone(), print.clone())));
+        self.watchers.push(tokio::spawn(Arc::clone(&self.reloader).serve(source, asked, print)));
+    }
+
+    /// Has the configuration read again for somebody who is no operator's token, such as a signal. Says whether
+    /// all of it was taken over; the log says more.
+    pub async fn reload_for(&self, who: &str) -> bool {
+        match self.app.reload.ask(AuditEntry::of(who, AuditAct::Reload)).await {
+            Ok(report) => matches!(report.outcome, ReloadEnd::Applied | ReloadEnd::Unchanged),
+            Err(_) => {
+                tracing::warn!(who, "nobody reads the configuration again");
+                false
             }
         }
-        self.app.settings.store(Arc::new(settings));
-        if let Some(shown) = self.partner_server.certificates() {
-            watchers::look_at_certificates(&self.app, shown, Certificates::renew).await;
-        }
-        self.supervisor.configure(partners).await
     }
 
     /// Whether an empty commit comes back through the storage actor and the writer's thread.
@@ -275,6 +276,26 @@ fn tell_recovery(opened: &store::Opened, metrics: &Metrics) {
         durable = opened.reader.durable().0,
         "store recovered"
     );
+}
+
+/// What every partner's actor is given.
+fn shared_services(
+    settings: &Settings,
+    (reader, storage, clock): (&Reader, &StorageHandle, &Clock),
+    reserve: Reserve,
+) -> Result<SharedServices, StartError> {
+    Ok(SharedServices {
+        reader: reader.clone(),
+        storage: storage.clone(),
+        clock: clock.clone(),
+        fetcher: Arc::new(Fetcher::new().map_err(StartError::Fetcher)?),
+        gates: FeedGates::new(settings.store.fetches_max),
+        spool: make_spool(settings)?,
+        reserve,
+        // feeds and approvals stop before pushes are refused: one large run must not shed everybody's
+        overlay_bytes_max: settings.store.overlay_bytes_max / 4 * 3,
+        feeds: 0,
+    })
 }
 
 fn make_spool(settings: &Settings) -> Result<PathBuf, StartError> {

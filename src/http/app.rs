@@ -3,6 +3,7 @@
 use super::gate::auth::Keys;
 use super::gate::shares::Shares;
 use super::gate::tickets::Tickets;
+use super::reload::ReloadDesk;
 use super::reply::Fault;
 use super::tail::Tail;
 use crate::actors::{Admission, AuditTrail, PartnerEntry, Registry, Shed, Strangers, SupervisorHandle};
@@ -89,6 +90,8 @@ pub struct AppParts {
     pub supervisor: Option<SupervisorHandle>,
     /// Where operators' acts are put on record; `None` where none are done.
     pub audit: Option<AuditTrail>,
+    /// Where the configuration is asked to be read again.
+    pub reload: Arc<ReloadDesk>,
 }
 
 /// Of the bytes in flight, calls that have not proven themselves may have one in so many.

@@ -20,6 +20,7 @@ mod partner;
 mod pulse;
 mod push;
 mod read;
+mod reload;
 mod reply;
 mod request;
 mod tail;
@@ -28,3 +29,4 @@ mod testing;
 
 pub use app::{App, AppParts, Health};
 pub use listen::{Certificates, Face, Listener, ServerHandle};
+pub use reload::{ReloadAsk, ReloadDesk, ReloadEnd, ReloadReport};

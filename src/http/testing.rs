@@ -1,6 +1,7 @@
 //! What this floor's unit tests share: settings with one partner and one reader, and an app.
 
 use super::app::{App, AppParts, Health};
+use super::reload::ReloadDesk;
 use crate::actors::{Admission, Registry};
 use crate::clock::Clock;
 use crate::config::{PartnerSettings, ReaderSettings, Settings};
@@ -37,6 +38,7 @@ pub fn app(settings: Arc<ArcSwap<Settings>>) -> Arc<App> {
         health: Arc::new(Health::default()),
         supervisor: None,
         audit: None,
+        reload: Arc::new(ReloadDesk::default()),
     })
 }
 

@@ -71,6 +71,8 @@ pub struct PartnerEntry {
     /// Nothing was left of it when the daemon started but its name in the change stream, and it has
     /// not been configured since.
     purged: AtomicBool,
+    /// What it has left is being taken away: it must not be configured meanwhile.
+    being_purged: AtomicBool,
 }
 
 impl PartnerEntry {
@@ -97,6 +99,7 @@ impl PartnerEntry {
             down: ArcSwapOption::empty(),
             removed: AtomicBool::new(false),
             purged: AtomicBool::new(false),
+            being_purged: AtomicBool::new(false),
         }
     }
 
@@ -116,6 +119,21 @@ impl PartnerEntry {
     /// Whether all that it had is deleted.
     pub fn is_purged(&self) -> bool {
         self.purged.load(Ordering::Acquire) && self.is_removed()
+    }
+
+    /// Whether what it has left is being taken away.
+    pub fn is_being_purged(&self) -> bool {
+        self.being_purged.load(Ordering::Acquire)
+    }
+
+    pub(in crate::actors) fn begin_purge(&self) {
+        self.being_purged.store(true, Ordering::Release);
+    }
+
+    /// Over, and nothing is left where it `is_done`.
+    pub(in crate::actors) fn end_purge(&self, is_done: bool) {
+        self.purged.fetch_or(is_done, Ordering::AcqRel);
+        self.being_purged.store(false, Ordering::Release);
     }
 
     /// Whether it is shown to nobody but itself.

@@ -19,6 +19,8 @@ pub enum SupervisorMessage {
     ClearSandbox { partner: PartnerName, reply: oneshot::Sender<Result<(), ConfigureError>> },
     /// A sandbox has been cleared, or could not be.
     Cleared { partner: PartnerName, outcome: Result<(), ConfigureError> },
+    /// Takes away all that a removed partner has left; answered when nothing is left.
+    Purge { partner: PartnerName, reply: oneshot::Sender<Result<(), ConfigureError>> },
     /// Stops every partner once it has handled what is in its mailbox.
     Drain { reply: oneshot::Sender<()> },
 }
@@ -34,6 +36,12 @@ pub enum ConfigureError {
         "partner {0} was {1}a sandbox when it first started, and stays so: give the other one a name of its own"
     )]
     OtherKind(PartnerName, &'static str),
+    /// What it has left is being taken away.
+    #[error("partner {0} is being purged: try again when that is over")]
+    BeingPurged(PartnerName),
+    /// It is configured, or nothing is left of it.
+    #[error("only a partner that is no longer configured can be purged")]
+    NothingToPurge,
     /// An actor that was told to stop has not, or another is being started.
     #[error("the partner's actor is still being stopped or started")]
     StillRunning,

@@ -6,10 +6,12 @@
 //! a large index of one holds up another.
 
 mod clear;
+mod handle;
 mod message;
 mod standing;
 mod starts;
 
+pub use handle::SupervisorHandle;
 pub use message::ConfigureError;
 
 use crate::actors::numbers::partner_numbers;
@@ -105,6 +107,7 @@ impl Actor for Supervisor {
             SupervisorMessage::ClearSandbox { partner, reply } => {
                 state.clear_sandbox(&partner, reply, &myself);
             }
+            SupervisorMessage::Purge { partner, reply } => state.purge(&partner, reply, &myself),
             SupervisorMessage::Cleared { partner, outcome } => state.cleared(&partner, outcome, &myself),
             SupervisorMessage::Drain { reply } => {
                 state.drain().await;
@@ -140,6 +143,12 @@ impl SupervisorState {
         reply: oneshot::Sender<Result<(), ConfigureError>>,
         myself: &ActorRef<SupervisorMessage>,
     ) {
+        let purged = |partner: &&PartnerSettings| {
+            self.registry.by_name(partner.name.as_str()).is_some_and(|entry| entry.is_being_purged())
+        };
+        if let Some(partner) = partners.iter().find(purged) {
+            return drop(reply.send(Err(ConfigureError::BeingPurged(partner.name.clone()))));
+        }
         self.shared.feeds = partners.iter().filter(|partner| partner.feed.is_some()).count();
         let numbers = match self.number(&partners).await {
             Ok(numbers) => numbers,
@@ -176,7 +185,10 @@ impl SupervisorState {
                 entry
             }
             Some(entry) => {
-                entry.reconfigure(settings);
+                // what has not changed is not touched
+                if **entry.settings.load() != settings {
+                    entry.reconfigure(settings);
+                }
                 entry
             }
             None => {
@@ -333,7 +345,23 @@ impl SupervisorState {
             self.leaving.insert(name.clone(), actor.clone());
         }
         let number = PartnerNumber::new(entry.no, true);
-        let task = clear::begin(self.shared.clone(), name.clone(), number, actor, myself.clone());
+        let task = clear::begin(self.shared.clone(), (name.clone(), number), actor, myself.clone());
+        self.clearing.insert(name.clone(), (task, reply));
+    }
+
+    /// Begins to take away what a removed partner has left, unless its actor is still being stopped.
+    fn purge(&mut self, name: &PartnerName, reply: Asked, myself: &ActorRef<SupervisorMessage>) {
+        let entry = self.registry.by_name(name.as_str());
+        let entry = entry.filter(|entry| entry.is_removed() && !entry.is_purged());
+        let Some(entry) = entry else { return drop(reply.send(Err(ConfigureError::NothingToPurge))) };
+        let is_busy = self.starting.contains_key(name)
+            || self.clearing.contains_key(name)
+            || self.leaving.contains_key(name);
+        if is_busy || self.draining {
+            return drop(reply.send(Err(ConfigureError::StillRunning)));
+        }
+        entry.begin_purge();
+        let task = clear::begin_purge(self.shared.clone(), entry, myself.clone());
         self.clearing.insert(name.clone(), (task, reply));
     }
 
@@ -346,10 +374,14 @@ impl SupervisorState {
     ) {
         let Some((_, reply)) = self.clearing.remove(name) else { return };
         if let Err(error) = &outcome {
-            tracing::error!(partner = %name, %error, "sandbox cannot be cleared");
+            tracing::error!(partner = %name, %error, "what a partner has cannot be taken away");
         }
-        let entry =
-            self.registry.by_name(name.as_str()).filter(|entry| !entry.is_removed() && !self.draining);
+        let entry = self.registry.by_name(name.as_str());
+        if let Some(purged) = entry.as_ref().filter(|entry| entry.is_being_purged()) {
+            purged.end_purge(outcome.is_ok());
+            return drop(reply.send(outcome));
+        }
+        let entry = entry.filter(|entry| !entry.is_removed() && !self.draining);
         // what is half taken away is not decided upon: it stays down until it is cleared
         let is_sound = matches!(outcome, Ok(()) | Err(ConfigureError::StillRunning));
         let Some(entry) = entry.filter(|_| is_sound) else {
@@ -452,42 +484,10 @@ impl SupervisorState {
     }
 }
 
-/// The supervisor as the daemon holds it.
-#[derive(Clone)]
-pub struct SupervisorHandle(ActorRef<SupervisorMessage>);
-
 impl SupervisorHandle {
     /// Starts the supervisor. Errors where one runs already.
     pub async fn start(arguments: SupervisorArguments) -> Result<SupervisorHandle, ractor::SpawnErr> {
         let (actor, _) = Actor::spawn(None, Supervisor, arguments).await?;
-        Ok(SupervisorHandle(actor))
-    }
-
-    /// Makes the partners those of a configuration, and returns once all of them have started or been
-    /// retired. Errors where a number cannot be stored or read.
-    pub async fn configure(&self, partners: Vec<PartnerSettings>) -> Result<(), ConfigureError> {
-        let (reply, answer) = oneshot::channel();
-        self.0.cast(SupervisorMessage::Configure { partners, reply }).map_err(|_| ConfigureError::Storage)?;
-        answer.await.unwrap_or(Err(ConfigureError::Storage))
-    }
-
-    /// Takes away all that a sandbox has, and returns once it takes writes again. Errs where it is being
-    /// started or cleared already, or cannot be.
-    pub async fn clear_sandbox(&self, partner: &PartnerName) -> Result<(), ConfigureError> {
-        let (reply, answer) = oneshot::channel();
-        let message = SupervisorMessage::ClearSandbox { partner: partner.clone(), reply };
-        self.0.cast(message).map_err(|_| ConfigureError::Storage)?;
-        answer.await.unwrap_or(Err(ConfigureError::Storage))
-    }
-
-    /// Ends when every partner has handled what it had taken in, and the supervisor is gone.
-    pub async fn drain(&self) {
-        let (reply, drained) = oneshot::channel();
-        if self.0.cast(SupervisorMessage::Drain { reply }).is_ok() {
-            // a supervisor that has gone has no partners left
-            let _ = drained.await;
-        }
-        // what it holds of the store must be gone before the file can be opened again
-        let _ = self.0.stop_and_wait(None, None).await;
+        Ok(SupervisorHandle::new(actor))
     }
 }

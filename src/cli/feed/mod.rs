@@ -10,6 +10,8 @@ mod run;
 mod shown;
 mod suggest;
 
+pub use run::{Pause, Resume};
+
 use clap::Subcommand;
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,9 +1,10 @@
 //! `tidegate key`: bearer keys of partners, and readers' tokens.
 
 use super::document::{ConfigDocument, KeyOwner};
-use super::timing::{self, Holds, NEXT, Overlap, confirmed, datetime, now, only, show};
+use super::timing::{self, Holds, NEXT, Overlap, datetime, now, only, show};
 use crate::cli::configuration::ConfigDirectory;
 use crate::cli::partner::fresh_key;
+use crate::cli::terminal::confirmed;
 use crate::config::{KeyHash, Validity};
 use crate::domain::PartnerName;
 use anyhow::{Context, bail};

@@ -1,8 +1,9 @@
 //! `tidegate secret`: what a partner's pushes are signed with.
 
 use super::document::{ConfigDocument, KeyOwner};
-use super::timing::{self, Holds, NEXT, Overlap, confirmed, datetime, now, only, show};
+use super::timing::{self, Holds, NEXT, Overlap, datetime, now, only, show};
 use crate::cli::configuration::ConfigDirectory;
+use crate::cli::terminal::confirmed;
 use crate::codec::signature::{WebhookKey, secret_text};
 use crate::codec::time;
 use crate::config::Validity;

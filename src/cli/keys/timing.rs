@@ -6,12 +6,12 @@ use crate::config::{Validity, parse_duration};
 use crate::domain::{Micros, TimeFormat};
 use anyhow::bail;
 use clap::Args;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::Write;
 use std::time::Duration;
 use toml_edit::Datetime;
 
 /// Said after each change: the daemon reads its files when it is told to.
-pub const NEXT: &str = "a running daemon heeds it at SIGHUP (systemctl reload tidegate, or kill -HUP)";
+pub const NEXT: &str = "a running daemon heeds it at `tidegate reload`, or SIGHUP";
 
 /// When a new key holds.
 #[derive(Debug, Args)]
@@ -95,20 +95,4 @@ pub fn only<'r>(rows: &'r [(String, &str, Validity)], id: &str) -> anyhow::Resul
         (None, _) => bail!("none has an id that begins with `{wanted}`: `list` shows them"),
         (Some(_), Some(_)) => bail!("several have an id that begins with `{wanted}`: give more of it"),
     }
-}
-
-/// Asks on the terminal, unless the answer has been given.
-pub fn confirmed(yes: bool, question: &str, out: &mut dyn Write) -> anyhow::Result<bool> {
-    if yes {
-        return Ok(true);
-    }
-    let input = std::io::stdin();
-    if !input.is_terminal() {
-        bail!("{question} Say --yes: nobody can be asked here");
-    }
-    write!(out, "{question} [y/N] ")?;
-    out.flush()?;
-    let mut answer = String::new();
-    input.lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -1,8 +1,12 @@
 //! How results reach a terminal or a program: tables for people, JSON on demand, colours only where somebody
 //! sees them.
 
+mod confirm;
+mod progress;
 mod table;
 
+pub use confirm::confirmed;
+pub use progress::WorkBar;
 pub use table::PeopleTable;
 
 use clap::Args;

@@ -31,8 +31,12 @@ pub struct OperatorCall<'a> {
 pub struct DaemonCall<'a> {
     /// Where it came from.
     pub client: &'a Client,
+    /// Its headers.
+    pub head: &'a Parts,
     /// Its parameters: each is known to the row.
     pub query: Query<'a>,
+    /// The name of the token.
+    pub who: String,
 }
 
 impl DaemonCall<'_> {

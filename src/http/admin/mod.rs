@@ -5,6 +5,7 @@ mod assets;
 mod audit;
 mod backup;
 mod call;
+mod changing;
 mod feed;
 mod guard;
 mod overview;
@@ -62,8 +63,18 @@ async fn dispatch(
         OperatorHandler::Open(text) => Ok(text(app)),
         OperatorHandler::File(file) => file(&head.headers, found.route.id.unwrap_or_default()),
         OperatorHandler::Daemon(view) => {
-            let (_, query) = admit(app, head, found.row)?;
-            view(&DaemonCall { client, query }).await
+            let (who, query) = admit(app, head, found.row)?;
+            view(&DaemonCall { client, head, query, who }).await
+        }
+        OperatorHandler::DaemonOrder(order) => {
+            let (who, query) = admit(app, head, found.row)?;
+            order(&DaemonCall { client, head, query, who }, body).await
+        }
+        OperatorHandler::Removal(order) => {
+            let call = call(client, head, found)?;
+            let answer = order(&call, body).await;
+            call.acting.settle(&answer).await;
+            answer
         }
         OperatorHandler::Read(read) => read(&call(client, head, found)?).await,
         OperatorHandler::Order(order) => {

@@ -2,9 +2,11 @@
 
 use super::call::OperatorCall;
 use crate::codec::request::{self, BodyError};
+use crate::http::client::Client;
 use crate::http::reply::Fault;
 use crate::http::request::intake::{self, Accept};
 use hyper::body::{Body as _, Incoming};
+use hyper::http::request::Parts;
 use serde::Deserialize;
 
 const BODY_BYTES_MAX: usize = 4 * 1024;
@@ -29,12 +31,17 @@ struct Order {
 }
 
 /// `{"reason"?}`, or no body at all.
-pub async fn reason_of(call: &OperatorCall<'_>, mut body: Incoming) -> Result<Option<String>, Fault> {
+pub async fn reason_of(call: &OperatorCall<'_>, body: Incoming) -> Result<Option<String>, Fault> {
+    reason_in(call.head, call.client, body).await
+}
+
+/// The same of a call about the daemon as a whole.
+pub async fn reason_in(head: &Parts, client: &Client, mut body: Incoming) -> Result<Option<String>, Fault> {
     if body.is_end_stream() {
         return Ok(None);
     }
-    intake::announced_plain(&call.head.headers, Accept::Object, BODY_BYTES_MAX)?;
-    let bytes = intake::collect(&mut body, BODY_BYTES_MAX, &call.client.pulse).await?;
+    intake::announced_plain(&head.headers, Accept::Object, BODY_BYTES_MAX)?;
+    let bytes = intake::collect(&mut body, BODY_BYTES_MAX, &client.pulse).await?;
     let order: Order = request::object(&bytes)?;
     trimmed(order.reason.as_deref().unwrap_or_default())
 }

@@ -2,6 +2,7 @@
 
 use super::audit::{self, AUDIT_PARAMETERS};
 use super::call::{DaemonCall, OperatorCall};
+use super::changing::{purge, reload};
 use super::overview::{self, OVERVIEW_PARAMETERS};
 use super::{assets, backup, feed, page, plans, quarantine, status, texts};
 use crate::http::app::App;
@@ -21,15 +22,19 @@ pub enum OperatorHandler {
     File(fn(&HeaderMap, &str) -> Answer),
     /// The daemon as a whole.
     Daemon(for<'c> fn(&'c DaemonCall<'c>) -> Later<'c>),
+    /// Something to be done about it.
+    DaemonOrder(for<'c> fn(&'c DaemonCall<'c>, Incoming) -> Later<'c>),
+    /// Something to be done about a partner that is no longer configured.
+    Removal(for<'c> fn(&'c OperatorCall<'c>, Incoming) -> Later<'c>),
     /// A look at something of one partner, which may be a removed one.
     Read(for<'c> fn(&'c OperatorCall<'c>) -> Later<'c>),
-    /// Something to be done about a configured partner. Only these read a body.
+    /// Something to be done about a configured partner.
     Order(for<'c> fn(&'c OperatorCall<'c>, Incoming) -> Later<'c>),
 }
 
 /// In every other row than those that are open, an operator is let in first.
 #[rustfmt::skip]
-pub static ROWS: [Row<OperatorHandler>; 33] = [
+pub static ROWS: [Row<OperatorHandler>; 35] = [
     file("/", page::file),
     file("/page/{id}", page::file),
     open("/livez", texts::livez),
@@ -40,8 +45,13 @@ pub static ROWS: [Row<OperatorHandler>; 33] = [
     daemon("/admin/overview", &OVERVIEW_PARAMETERS, |call| Box::pin(overview::overview(call))),
     daemon("/admin/partners", &[], |call| Box::pin(status::partners(call.app()))),
     daemon("/admin/backup", &[], |call| Box::pin(backup::answer(call.client))),
+    Row { method: Method::POST, path: "/admin/reload", parameters: &[],
+        handler: OperatorHandler::DaemonOrder(|call, body| Box::pin(reload::reload(call, body))) },
     daemon("/admin/audit", &AUDIT_PARAMETERS, |call| Box::pin(audit::trail(call))),
     read("/admin/partners/{partner}", &[], |call| Box::pin(overview::partner(call))),
+
+    Row { method: Method::POST, path: "/admin/partners/{partner}/purge", parameters: &["dry_run"],
+        handler: OperatorHandler::Removal(|call, body| Box::pin(purge::purge(call, body))) },
 
     order("/admin/partners/{partner}/assets/{id}/patch", &["id"], |call, body| Box::pin(assets::patch(call, body))),
     order("/admin/partners/{partner}/assets/{id}/hide", &["id"], |call, body| Box::pin(assets::hide(call, body))),

@@ -7,6 +7,7 @@ use crate::http::app::App;
 use crate::http::gate::route::Answer;
 use crate::http::gate::shares::{ReadingParty, ShareLane};
 use crate::http::own::feed::{self, StateView};
+use crate::http::reload::ReloadView;
 use crate::http::reply::{self, Fault};
 use crate::store::Reader;
 use hyper::StatusCode;
@@ -36,6 +37,8 @@ pub(super) struct DaemonFigures {
     overlay_bytes: usize,
     overlay_bytes_max: usize,
     streams_open: usize,
+    /// How the last reload of this life of the daemon ended.
+    reload: Option<ReloadView>,
 }
 
 /// One partner, with the state of its feed as the store has it.
@@ -101,6 +104,7 @@ impl DaemonFigures {
             overlay_bytes: app.reader.overlay_bytes(),
             overlay_bytes_max: settings.store.overlay_bytes_max,
             streams_open: streams_max.saturating_sub(app.streams.available_permits()),
+            reload: app.reload.last().map(|report| ReloadView::of(&report)),
         }
     }
 }

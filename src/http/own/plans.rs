@@ -33,6 +33,9 @@ struct PlanView {
     closed_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// The operator who decided it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_by: Option<String>,
     sample: Vec<String>,
 }
 
@@ -74,6 +77,7 @@ impl PlanView {
             expires_at: at(plan.expires_at),
             closed_at: plan.closed_at.map(at),
             reason: plan.reason.clone(),
+            decided_by: plan.by.clone(),
             sample: plan.sample().to_vec(),
         }
     }

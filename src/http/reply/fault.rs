@@ -5,8 +5,10 @@ use crate::actors::{
 };
 use crate::codec::request::BodyError;
 use crate::domain::AssetIdError;
+use crate::http::reload::ReloadReport;
 use crate::store::ReadError;
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why the head of a request is not read.
@@ -141,10 +143,29 @@ pub enum Fault {
     CursorGone { oldest: String },
     /// `?min_cursor=` names what is not readable yet.
     CursorNotReached,
+    /// What an operator wanted of the daemon as a whole.
+    Operating(OperatingFault),
     /// The cause has been logged where it was met.
     StoreFailed,
     /// What is asked for is stored, and is not what was written.
     Damaged,
+}
+
+/// Why the configuration is not taken over, or a partner not purged.
+#[derive(Debug)]
+pub enum OperatingFault {
+    /// Nobody reads files for this daemon.
+    NoFiles,
+    /// What is wrong with it; nothing of it is in force.
+    Faulty(Arc<ReloadReport>),
+    /// Something failed behind it.
+    InPart(Arc<ReloadReport>),
+    /// Only a removed partner can be purged.
+    StillConfigured,
+    /// Nothing is left of it.
+    NothingLeft,
+    /// It is being purged, stopped or started.
+    Busy,
 }
 
 /// Why a document is not looked at.

@@ -7,7 +7,7 @@ pub mod view;
 mod words;
 
 pub use body::Body;
-pub use fault::{Fault, HeadFault, PreviewFault};
+pub use fault::{Fault, HeadFault, OperatingFault, PreviewFault};
 
 use bytes::Bytes;
 use hyper::header::{self, HeaderValue};

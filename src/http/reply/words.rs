@@ -2,7 +2,7 @@
 //! one place. Nothing here echoes what the client sent, nor what the store said.
 
 use super::body::Body;
-use super::fault::{Fault, HeadFault, PreviewFault, Used};
+use super::fault::{Fault, HeadFault, OperatingFault, PreviewFault, Used};
 use crate::actors::{PlanRefused, RebuildRefused, ReleaseRefused, Shed};
 use crate::codec::json;
 use crate::codec::problem::{self, Problem};
@@ -100,8 +100,8 @@ impl Fault {
                 .hint("Send a cursor exactly as it was given."),
             Fault::CursorGone { .. } => words(S::GONE, "cursor_gone", "The changes after this cursor are not all here")
                 .hint("Read the catalogue again by GET /api/export, and follow from the cursor that its first line names."),
-            Fault::CursorNotReached =>
-                words(S::SERVICE_UNAVAILABLE, "cursor_not_reached", "The cursor was not reached in time"),
+            Fault::CursorNotReached => words(S::SERVICE_UNAVAILABLE, "cursor_not_reached", "The cursor was not reached in time"),
+            Fault::Operating(why) => operating_words(why),
             Fault::StoreFailed | Fault::Damaged => store_words(matches!(self, Fault::Damaged)),
         }
     }
@@ -137,6 +137,9 @@ impl Fault {
             }
             Fault::CursorGone { oldest } => format!("the oldest cursor is {oldest}"),
             Fault::CannotCompare(why) => why.clone(),
+            Fault::Operating(OperatingFault::Faulty(report) | OperatingFault::InPart(report)) => {
+                report.said()
+            }
             _ => String::new(),
         }
     }
@@ -202,6 +205,7 @@ impl Fault {
             Fault::Shed(Shed::BeyondByteBurst { bytes_max }) => Some(("bytes_max", bytes_max.to_string())),
             Fault::PriceTooOld { age_seconds, .. } => Some(("age_seconds", age_seconds.to_string())),
             Fault::CursorGone { oldest } => Some(("oldest_cursor", json::quoted(oldest))),
+            Fault::Operating(OperatingFault::Faulty(report)) => Some(("faults", report.faults_json())),
             _ => None,
         }
     }
@@ -333,6 +337,20 @@ fn store_words(is_damage: bool) -> Words {
     // without Retry-After: trying again does not mend it
     words(StatusCode::INTERNAL_SERVER_ERROR, "damaged", "What is stored here is damaged, and is not shown")
         .hint("Tell the operator: the log names the table, and a backup has to be restored.")
+}
+
+#[rustfmt::skip]
+fn operating_words(why: &OperatingFault) -> Words {
+    use StatusCode as S;
+    match why {
+        OperatingFault::NoFiles => words(S::CONFLICT, "reload_unavailable", "This daemon reads no files of configuration"),
+        OperatingFault::Faulty(_) => words(S::UNPROCESSABLE_ENTITY, "configuration_faulty", "The configuration is at fault: nothing of it is taken over"),
+        OperatingFault::InPart(_) => words(S::INTERNAL_SERVER_ERROR, "configuration_in_part", "The configuration is taken over in part: the log says what failed"),
+        OperatingFault::StillConfigured => words(S::CONFLICT, "partner_configured", "The partner is configured: only a removed one can be purged")
+            .hint("Take its file away and reload first: tidegate partner remove NAME --purge does both."),
+        OperatingFault::NothingLeft => words(S::CONFLICT, "nothing_left", "Nothing is left of the partner"),
+        OperatingFault::Busy => words(S::CONFLICT, "partner_busy", "The partner is being stopped, started or purged").hint("Try again in a moment."),
+    }
 }
 
 /// What else can be done with a row that cannot be decided again.

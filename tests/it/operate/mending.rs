@@ -332,8 +332,8 @@ async fn an_operator_mends_a_row_in_the_editor_and_drops_others_by_filter() {
     assert_eq!(code, Some(0));
     assert_eq!(house.get("acme", "/api/assets/a").await.0, StatusCode::OK);
     assert_eq!(verb(&house, &["drop", "acme"], "").await.1, Some(2), "a filter is needed");
-    let (said, _) = verb(&house, &["drop", "acme", "--code", "status_unknown"], "").await;
-    assert!(said.contains("2 rows") && said.contains("drop them?"), "{said}");
+    let (said, code) = verb(&house, &["drop", "acme", "--code", "status_unknown"], "").await;
+    assert!(said.contains("2 rows") && said.contains("Say --yes") && code == Some(1), "{said}");
     assert_eq!(rows(&house, "acme").await.len(), 2, "nobody has said yes");
     let (said, _) =
         verb(&house, &["drop", "acme", "--code", "status_unknown", "--id", "b", "--yes"], "").await;

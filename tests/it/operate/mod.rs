@@ -19,6 +19,8 @@ mod plan_rules;
 mod plans;
 mod quarantine;
 mod quickstart;
+mod reload;
 mod removal;
 mod routes;
 mod service;
+mod verbs;

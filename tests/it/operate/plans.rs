@@ -181,6 +181,7 @@ async fn f4_the_command_line_lists_shows_and_decides() {
     let say = async |arguments: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tidegate"));
         command.arg("plan").args(arguments).args(["--admin", &admin]);
+        command.stdin(std::process::Stdio::null());
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         (
             output.status.code(),
@@ -188,15 +189,19 @@ async fn f4_the_command_line_lists_shows_and_decides() {
         )
     };
     let (code, said) = say(&["list", "acme"]).await;
-    assert!(
-        code == Some(0)
-            && said
-                .starts_with("plan 1 held: run 2 would delete 50 of 100 living assets (50.0 %; 10 allowed)"),
-        "{said}"
-    );
+    let row: Vec<&str> = said.lines().nth(1).unwrap_or_default().split_whitespace().take(8).collect();
+    assert_eq!((code, row.join(" ").as_str()), (Some(0), "1 held 2 50 100 50.0 % 10"), "{said}");
     let (_, said) = say(&["show", "acme", "1"]).await;
+    assert!(said.starts_with("plan 1 held: run 2 would delete 50 of 100 living assets (50.0 %; 10 allowed)"));
     assert_eq!(said.lines().count(), 51);
-    let (code, said) = say(&["reject", "acme", "1", "--reason", "a mistake of theirs"]).await;
+    let (_, said) = say(&["show", "acme", "1", "--json"]).await;
+    let plan: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(plan["ids"].as_array().map(Vec::len), Some(50));
+    let (code, said) = say(&["approve", "acme", "1", "--reason", "seen"]).await;
+    let asked = "Plan 1 deletes 50 of 100 living assets of acme (50.0 %; 10 allowed): a0, a1, ";
+    assert!(code == Some(1) && said.contains(asked) && said.contains("Say --yes"), "u07: {said}");
+    assert_eq!(stage.states().await, ["held"], "nobody has said yes");
+    let (code, said) = say(&["reject", "acme", "1", "--reason", "a mistake of theirs", "--yes"]).await;
     assert_eq!((code, said.as_str()), (Some(0), "plan 1 rejected: 0 deleted, 0 kept\n"));
     let (code, said) = say(&["approve", "acme", "1"]).await;
     assert!(code == Some(1) && said.contains("The plan is no longer held (409)"), "{said}");

@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use tidegate::clock::Clock;
 use tidegate::config::{KeyHash, load};
-use tidegate::daemon::Daemon;
+use tidegate::daemon::{ConfigSource, Daemon};
 
 async fn removed(house: &House) -> Vec<Value> {
     let (_, list) = answer(house.admin(Method::GET, "/admin/partners")).await;
@@ -170,10 +170,7 @@ async fn partner_remove_takes_the_file_and_purge_the_assets_once_the_daemon_has_
     let cursor = answer(house.read("/api/changes?limit=1000")).await.1["next_cursor"].clone();
 
     let running = tidegate(directory, &["remove", "acme", "--purge", "--yes"]);
-    assert!(
-        running.status.code() == Some(1) && said(&running).contains("must be stopped first"),
-        "{running:?}"
-    );
+    assert!(running.status.code() == Some(1) && said(&running).contains("say --admin URL"), "{running:?}");
     house.stop().await;
     let counted = tidegate(directory, &["remove", "acme", "--purge"]);
     assert!(said(&counted).contains("acme has 699 living assets and 1 deleted ones"), "{counted:?}");
@@ -234,5 +231,67 @@ async fn b03_a_purged_partner_that_came_back_and_was_removed_again_is_listed() {
     let listed = removed(&house).await;
     assert_eq!(listed.len(), 1, "it has assets again");
     assert_eq!((&listed[0]["name"], &listed[0]["assets"]["living"]), (&json!("acme"), &json!(2)));
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u21_a_partner_is_removed_and_purged_while_the_daemon_serves_the_others() {
+    let directory = configuration_of(&["acme", "beta"]);
+    let directory = directory.path();
+    let source = ConfigSource { directory: directory.to_owned(), sandbox: false };
+    let mut settings = source.load().unwrap();
+    settings.store.disk_free_bytes_min = 0;
+    let mut daemon = Daemon::start(settings.clone(), Clock::system()).await.unwrap();
+    daemon.follow(source);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut house = House::of(daemon, settings, client);
+    let assets: Vec<Value> = (0..700).map(|n| json!({"id": format!("a{n}"), "name": "n"})).collect();
+    house.post("acme", "/api/assets", &json!(assets)).await;
+    house.delete("acme", "/api/assets/a0").await;
+    house.post("beta", "/api/assets", &json!({"id": "b", "name": "n"})).await;
+    let cursor = answer(house.read("/api/changes?limit=1000")).await.1["next_cursor"].clone();
+    let (status, refused) = answer(house.admin(Method::POST, "/admin/partners/acme/purge")).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("partner_configured")));
+
+    let admin = format!("http://{}", house.daemon().admin_address());
+    let run = async |arguments: &[&'static str]| {
+        let (directory, mut arguments) = (directory.to_owned(), arguments.to_vec());
+        let admin = admin.clone();
+        arguments.push("--admin");
+        let run = move || tidegate(&directory, &[&arguments[..], &[&*admin]].concat());
+        tokio::task::spawn_blocking(run).await.unwrap()
+    };
+    let counted = run(&["remove", "acme", "--purge"]).await;
+    assert!(said(&counted).contains("acme has 699 living assets and 1 deleted ones"), "{counted:?}");
+    assert!(directory.join("partners/acme.toml").exists(), "only counted");
+    let done = run(&["remove", "acme", "--purge", "--yes", "--reason", "they have left"]).await;
+    assert!(done.status.success() && said(&done).contains("acme is removed"), "{done:?}");
+    assert!(!directory.join("partners/acme.toml").exists());
+    assert!(removed(&house).await.is_empty(), "nothing is left of it");
+    assert_eq!(house.get("acme", "/api/me").await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(house.get("beta", "/api/assets/b").await.0, StatusCode::OK, "the other is served");
+    let since = format!("/api/changes?limit=1000&since={}", cursor.as_str().unwrap());
+    let changes = answer(house.read(&since)).await.1["items"].as_array().cloned().unwrap();
+    let deletes = changes.iter().filter(|change| change["type"] == "asset.deleted");
+    assert_eq!(deletes.count(), 699, "who follows the changes learns of each");
+    let last = changes.last().unwrap();
+    assert_eq!((&last["type"], &last["purged"]), (&json!("partner.removed"), &json!(true)));
+    let acts = answer(house.admin(Method::GET, "/admin/audit?partner=acme&act=purge")).await.1;
+    let act = &acts["items"][0];
+    assert_eq!((&act["outcome"], &act["reason"]), (&json!("done"), &json!("they have left")), "{acts}");
+    assert_eq!(act["note"], "699 living assets and 1 deleted ones");
+    let again = run(&["purge", "acme", "--yes"]).await;
+    assert!(again.status.code() == Some(1) && said(&again).contains("Nothing is left"), "{again:?}");
+
+    write_partner(directory, "acme");
+    let (status, _) = answer(house.admin(Method::POST, "/admin/reload")).await;
+    assert_eq!(status, StatusCode::OK);
+    let (_, old) =
+        house.post("acme", "/api/assets", &json!({"id": "a1", "updated_at": "2020-01-01T00:00:00Z"})).await;
+    assert_eq!(old["code"], "older_than_history", "what was purged does not come back (X4): {old}");
+    house.settings.partners = load(directory).unwrap().partners;
+    house.restart().await;
+    let (_, new) = house.post("acme", "/api/assets", &json!({"id": "a1", "name": "n"})).await;
+    assert_eq!(new["outcome"], "created", "{new}");
     house.stop().await;
 }

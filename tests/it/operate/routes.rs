@@ -15,7 +15,7 @@ const TOKEN: &str = "root-token";
 type Way = (Method, &'static str, Option<&'static str>);
 
 #[rustfmt::skip]
-const WAYS: [Way; 33] = [
+const WAYS: [Way; 35] = [
     (Method::GET, "/", None),
     (Method::GET, "/page/main.js", None),
     (Method::GET, "/livez", None),
@@ -24,6 +24,8 @@ const WAYS: [Way; 33] = [
     (Method::GET, "/admin/status", Some("")),
     (Method::GET, "/admin/overview", Some("search, only, limit, cursor")),
     (Method::GET, "/admin/partners", Some("")),
+    (Method::POST, "/admin/reload", Some("")),
+    (Method::POST, "/admin/partners/acme/purge", Some("dry_run")),
     (Method::GET, "/admin/audit", Some("partner, act, who, limit, cursor")),
     (Method::GET, "/admin/backup", Some("")),
     (Method::GET, "/admin/partners/acme", Some("")),

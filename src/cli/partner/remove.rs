@@ -1,25 +1,28 @@
 //! `tidegate partner remove`: takes a partner's file away, and with `--purge` its assets too.
 //!
-//! The purge opens the store itself, which no daemon may have open: a stopped daemon is the one
-//! state in which nobody can be deciding for the partner. One that runs is noticed by the store's
-//! lock, and nothing is touched.
+//! The purge opens the store itself where no daemon runs. One that runs is noticed by the store's lock: then it
+//! is asked to take the configuration over, and to purge what is no longer configured.
 
-use super::configuration::ConfigDirectory;
+use super::purge;
 use crate::actors::{Leftovers, Purge, count_leftovers, partner_numbers};
+use crate::cli::admin::{Admin, AdminAddress};
+use crate::cli::configuration::ConfigDirectory;
 use crate::clock::Clock;
 use crate::config::{self, PARTNERS_DIRECTORY, Settings};
 use crate::domain::{PartnerName, PartnerNumber};
-use crate::store::{self, Opened, StoreOptions};
+use crate::store::{self, Opened, StoreError, StoreOptions};
 use anyhow::{Context, bail};
 use clap::Args;
+use reqwest::Method;
 use std::fs;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Remove a partner: take its file away. Its assets stay readable, marked as of a removed partner.
 ///
-/// A running daemon heeds it at SIGHUP or at its next start. With --purge, which needs the daemon
-/// to be stopped, its assets, runs, plans and stored files are deleted for good.
+/// A running daemon heeds it at its next reload. With --purge its assets, runs, plans and stored files are deleted
+/// for good, by the daemon if one runs.
 #[derive(Debug, Args)]
 pub struct Remove {
     /// The partner's name.
@@ -31,14 +34,19 @@ pub struct Remove {
     /// The count has been seen: delete.
     #[arg(long, requires = "purge")]
     yes: bool,
+    /// Why; it stands on the trail of operators' acts.
+    #[arg(long, value_name = "TEXT", requires = "purge")]
+    reason: Option<String>,
     #[command(flatten)]
     config: ConfigDirectory,
+    #[command(flatten)]
+    address: AdminAddress,
 }
 
 impl Remove {
-    pub fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         match self.purge {
-            true => self.purge(out),
+            true => self.purge(out).await,
             false => self.remove(out),
         }
     }
@@ -47,24 +55,49 @@ impl Remove {
         if !self.remove_file()? {
             bail!("{} is no partner of this configuration", self.name);
         }
-        writeln!(out, "{} is removed; a running daemon heeds it at SIGHUP", self.name)?;
+        writeln!(out, "{} is removed; a running daemon heeds it at `tidegate reload`", self.name)?;
         writeln!(out, "its assets stay readable: `--purge` deletes them")?;
         Ok(ExitCode::SUCCESS)
     }
 
     /// `false` where there was none.
     fn remove_file(&self) -> anyhow::Result<bool> {
-        let file = self.config.directory.join(PARTNERS_DIRECTORY).join(format!("{}.toml", self.name));
-        match fs::remove_file(&file) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error).with_context(|| format!("cannot remove {}", file.display())),
+        remove_file(&self.config.directory.join(PARTNERS_DIRECTORY).join(format!("{}.toml", self.name)))
+    }
+
+    async fn purge(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let settings = config::load(&self.config.directory).map_err(|faults| anyhow::anyhow!("{faults}"))?;
+        match open(&settings)? {
+            Some(opened) => self.purge_here(&settings, opened, out),
+            None => self.purge_there(out).await,
         }
     }
 
-    fn purge(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let settings = config::load(&self.config.directory).map_err(|faults| anyhow::anyhow!("{faults}"))?;
-        let opened = open(&settings)?;
+    /// By the daemon that has the store open.
+    async fn purge_there(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let Remove { name, yes, reason, config, address, .. } = self;
+        let file = config.directory.join(PARTNERS_DIRECTORY).join(format!("{name}.toml"));
+        let admin = Admin::of(address, config);
+        let counted = purge::leftovers(&admin, &name).await?;
+        writeln!(out, "{}", purge::said(&name, &counted))?;
+        if !yes {
+            writeln!(out, "nothing was removed: say --purge --yes to delete them for good")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        remove_file(&file)?;
+        let body = serde_json::json!({ "reason": reason });
+        admin.call(Method::POST, "/admin/reload", Some(&body)).await?;
+        purge::purge(&admin, &name, reason.as_deref()).await?;
+        writeln!(out, "{name} is removed, and all that was kept of it")?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn purge_here(
+        &self,
+        settings: &Settings,
+        opened: Opened,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<ExitCode> {
         let known = partner_numbers(&opened.reader)?.remove(&self.name).filter(|known| !known.is_purged());
         let Some(number) = known else {
             bail!("nothing is kept of a partner {}", self.name);
@@ -78,7 +111,7 @@ impl Remove {
         // the file goes first: a purge that ends half-way is of a removed partner, and can go on
         self.remove_file()?;
         self.delete(opened, number)?;
-        remove_bodies(&settings, &self.name)?;
+        remove_bodies(settings, &self.name)?;
         writeln!(out, "{} is removed, and all that was kept of it", self.name)?;
         let kept = settings.store.log_keep.as_secs().div_ceil(24 * 60 * 60);
         writeln!(
@@ -104,13 +137,25 @@ impl Remove {
     }
 }
 
-fn open(settings: &Settings) -> anyhow::Result<Opened> {
+/// `false` where there was none.
+fn remove_file(file: &Path) -> anyhow::Result<bool> {
+    match fs::remove_file(file) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("cannot remove {}", file.display())),
+    }
+}
+
+/// `None` where a daemon has it open.
+fn open(settings: &Settings) -> anyhow::Result<Option<Opened>> {
     let options = StoreOptions::of(&settings.store, false);
     if !settings.store.directory.exists() {
         bail!("there is no store in {}", settings.store.directory.display());
     }
-    let opened = store::open(&settings.store.directory, &options);
-    opened.context("cannot open the store; a daemon that runs must be stopped first")
+    match store::open(&settings.store.directory, &options) {
+        Err(StoreError::AlreadyOpen { .. }) => Ok(None),
+        opened => opened.map(Some).context("cannot open the store"),
+    }
 }
 
 /// The stored files of its feed.

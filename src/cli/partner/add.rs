@@ -1,29 +1,22 @@
 //! `tidegate partner add`: a partner's file with a fresh key, and three calls that prove it.
 
-use super::configuration::ConfigDirectory;
-use super::partner_remove::Remove;
+use crate::cli::admin::reachable;
+use crate::cli::configuration::ConfigDirectory;
 use crate::clock::Clock;
 use crate::config::{self, Faults, KeyHash, MAIN_FILE, PARTNERS_DIRECTORY, ServerSettings};
 use crate::domain::PartnerName;
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::Args;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// What a directory without configuration gets: all defaults, each with its reason.
 /// `--json` says the same shorter, from curl 7.82 on.
 const JSON: &str = "-H 'Content-Type: application/json' -d";
-const MAIN_TEXT: &str = include_str!("../../config/tidegate.toml");
-
-/// Add and remove partners.
-#[derive(Debug, Subcommand)]
-pub enum PartnerCommand {
-    Add(Add),
-    Remove(Remove),
-}
+/// What a directory without configuration gets: all defaults, each with its reason.
+const MAIN_TEXT: &str = include_str!("../../../config/tidegate.toml");
 
 /// Add a partner: write its file with a fresh key, print the key once and three calls to try it.
 ///
@@ -44,17 +37,8 @@ pub struct Add {
     config: ConfigDirectory,
 }
 
-impl PartnerCommand {
-    pub fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        match self {
-            PartnerCommand::Add(add) => add.run(out),
-            PartnerCommand::Remove(remove) => remove.run(out),
-        }
-    }
-}
-
 impl Add {
-    fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    pub fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let directory = &self.config.directory;
         let key = fresh_key()?;
         let text = self.partner_text(&key);
@@ -151,16 +135,6 @@ fn write_new(file: &Path, text: &str) -> anyhow::Result<bool> {
         Err(cause) if cause.kind() == ErrorKind::AlreadyExists && file.exists() => Ok(false),
         Err(cause) => Err(cause).with_context(|| format!("cannot write {}", file.display())),
     }
-}
-
-/// The address to ask where the daemon listens on all of them.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let address = match listen.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-        address => address,
-    };
-    SocketAddr::new(address, listen.port())
 }
 
 fn seconds_of_now() -> String {
