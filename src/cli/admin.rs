@@ -100,6 +100,11 @@ impl Admin {
         Err(refusal(status, &serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
     }
 
+    /// The directory of the configuration.
+    pub fn directory(&self) -> &Path {
+        &self.config.directory
+    }
+
     /// Where the daemon is asked.
     pub fn url(&self) -> anyhow::Result<String> {
         if let Some(url) = &self.address.url {

@@ -6,7 +6,7 @@ mod finding;
 mod machine;
 
 use crate::cli::admin::Admin;
-use crate::cli::configuration::{ConfigDirectory, EXIT_CONFIG};
+use crate::cli::configuration::EXIT_CONFIG;
 use crate::config;
 use clap::Args;
 use finding::{DoctorState, Finding, Findings};
@@ -37,15 +37,13 @@ pub struct DoctorArgs {
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
-    config: ConfigDirectory,
-    #[command(flatten)]
     admin: Admin,
 }
 
 impl DoctorArgs {
     pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let mut findings = Findings::default();
-        let settings = match config::load(&self.config.directory) {
+        let settings = match config::load(self.admin.directory()) {
             Ok(settings) => settings,
             Err(faults) => {
                 for fault in &faults.0 {
@@ -58,10 +56,10 @@ impl DoctorArgs {
                 return Ok(ExitCode::from(EXIT_CONFIG));
             }
         };
-        let (partners, directory) = (settings.partners.len(), self.config.directory.display());
+        let (partners, directory) = (settings.partners.len(), self.admin.directory().display());
         findings.add("configuration", Finding::ok(format!("{directory} is sound, with {partners} partners")));
         let status = daemon::look(&self.admin, &mut findings).await;
-        machine::look(&settings, &self.config.directory, status.is_some(), &mut findings);
+        machine::look(&settings, self.admin.directory(), status.is_some(), &mut findings);
         if !self.no_feeds {
             feeds::look(&settings, &mut findings).await;
         }
