@@ -195,6 +195,16 @@ async function gone() {
   await page.close();
 }
 
+async function faulty() {
+  const page = await opened("#/", { width: 360 });
+  await says(page, "main", "The configuration is at fault");
+  say({ faulty: await textOf(page, "main"), violations: await violations(page) });
+  await please("mend the configuration");
+  await until(page, () => !document.querySelector("main").innerText.includes("at fault"));
+  say({ mended: await textOf(page, "main"), injected: await page.evaluate(() => window.injected ?? null) });
+  await page.close();
+}
+
 async function token() {
   const page = await browser.newPage();
   await page.goto(`${base}/`);
@@ -211,7 +221,7 @@ async function token() {
 }
 
 try {
-  for (const step of mode === "token" ? [token] : [rates, plans, mending, acts, run, views, gone]) await step();
+  for (const step of mode === "token" ? [token] : mode === "faulty" ? [faulty] : [rates, plans, mending, acts, run, views, gone]) await step();
 } catch (error) {
   faults.push(`${error.message} ${error.stack}`);
 }

@@ -3,8 +3,9 @@
 
 use crate::support::feed_server::{FeedServer, Served};
 use crate::support::house::{House, answer, feed, json, partner, wait_for};
+use crate::support::program::{Program, configure};
 use crate::support::{packages, skipped};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -301,4 +302,39 @@ async fn d11_the_page_asks_for_the_token_and_shows_nothing_without_it() {
         assert_eq!(said["violations"], json!([]));
     }
     house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u17_a_reload_that_is_refused_stands_above_all_else_until_the_configuration_is_mended() {
+    let directory = TempDir::new().unwrap();
+    let place = directory.path().join("config");
+    configure(&place, "acme");
+    let program = Program::start(&place).await;
+    let reload = || async {
+        let asked = reqwest::Client::builder().no_proxy().build().unwrap();
+        asked.post(program.admin_url("/admin/reload")).send().await.unwrap().status()
+    };
+    let bolt = place.join("partners/bolt.toml");
+    std::fs::write(&bolt, format!("currency = '{}'\n", MARKUP[0])).unwrap();
+    assert_eq!(reload().await, StatusCode::UNPROCESSABLE_ENTITY);
+    let base = program.admin_url("");
+    if let Some(child) = driver("faulty", &base, &directory.path().join("profile")) {
+        let said = played(child, async |what| {
+            assert_eq!(what, "mend the configuration");
+            configure(&place, "bolt");
+            assert_eq!(reload().await, StatusCode::OK);
+            "done".to_owned()
+        })
+        .await;
+        for words in ["the one before is in force", "bolt.toml, line 1: currency", MARKUP[0]] {
+            assert!(text(&said["faulty"]).contains(words), "{words}: {}", said["faulty"]);
+        }
+        assert!(
+            text(&said["mended"]).contains("1 partner added, 0 changed, 0 removed"),
+            "{}",
+            said["mended"]
+        );
+        assert_eq!((&said["violations"], &said["injected"]), (&json!([]), &Value::Null));
+    }
+    program.kill();
 }

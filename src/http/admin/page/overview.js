@@ -122,15 +122,37 @@ function storage(overview) {
     ['Memory for what waits', `${bytes(overview.overlay_bytes)} of ${bytes(overview.overlay_bytes_max)}`],
     ['Change streams', counted(overview.streams_open, 'reader follows', 'readers follow')],
     ['Up', about(overview.uptime_seconds)],
+    overview.reload && ['Configuration', configuration(overview)],
     overview.clock_behind_seconds > 0 && ['Our clock', `${about(overview.clock_behind_seconds)} behind a time that it gave before`],
     ['Version', overview.version],
   ]));
+}
+
+/** What became of the last reload; one that was refused stands above all else. */
+function configuration({ reload, now }) {
+  const when = [ago(reload.at, now), ', by ', foreign(reload.by)];
+  if (reload.outcome === 'unchanged') return ['read again ', when, ': nothing had changed'];
+  const { added, changed, removed } = reload.partners;
+  const counts = `${counted(added.count, 'partner')} added, ${number(changed.count)} changed, ${number(removed.count)} removed`;
+  return h('div', { class: 'stack' },
+    h('p', null, reload.outcome === 'refused' ? 'at fault, nothing was taken over; read ' : `${counts}; read `, when),
+    reload.error && h('p', { class: 'bad' }, foreign(reload.error)),
+    reload.needs_restart.length > 0 && h('p', null, `waits for a restart: ${reload.needs_restart.join(', ')}`));
+}
+
+function faults({ reload }) {
+  if (!reload || reload.faults_count === 0) return false;
+  const place = ({ file, line }) => (line ? `${file}, line ${line}` : file);
+  return section('The configuration is at fault', { key: 'faults', note: `${counted(reload.faults_count, 'fault')}; the one before is in force` },
+    h('ul', { class: 'stack' }, reload.faults.map((fault) => h('li', { class: 'bad' },
+      foreign(`${place(fault)}: ${fault.key}${fault.value === null ? '' : ` = ${fault.value}`}: ${fault.rule}${fault.hint ? `; ${fault.hint}` : ''}`)))));
 }
 
 export function render(overview, { again }) {
   const { items } = overview.partners;
   return [
     h('h1', { class: 'unseen', tabindex: '-1' }, 'Partners'),
+    faults(overview),
     figures(overview),
     section('Partners', { key: 'partners' },
       filters(overview, again),
