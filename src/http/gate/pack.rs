@@ -2,8 +2,8 @@
 //!
 //! A whole answer is compressed once it is made, and charged as it was before: a read costs the same
 //! however it is sent. One that cannot be held beside what its caller holds already goes out as it is. A
-//! stream is compressed piece by piece, by gzip alone: of the codings, only its pieces can be made
-//! without a compressor that each stream would hold for as long as it lives.
+//! stream is compressed piece by piece, by gzip or zstd: only of these the pieces can be made without a
+//! compressor that each stream would hold for as long as it lives.
 
 use super::shares::{Share, ShareLane};
 use crate::codec::compression::{Accepted, Coding, Pieces, accepted, encode};
@@ -63,10 +63,9 @@ pub async fn packed_once(mut answer: Response<Body>, request: &HeaderMap) -> Res
 /// What a stream to this client is compressed by; `None`: it is sent as it is. Says so in its head.
 pub fn packing(answer: &mut HeaderMap, request: &HeaderMap) -> Option<Pieces> {
     vary(answer);
-    asked(request, &[Coding::Gzip]).coding.map(|coding| {
-        answer.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
-        Pieces::default()
-    })
+    let coding = asked(request, &Pieces::CODINGS).coding?;
+    answer.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+    Pieces::of(coding)
 }
 
 /// The coding, and the body that it is for, which is taken out of the answer.

@@ -349,15 +349,22 @@ async fn an_export_is_compressed_whole_and_reads_the_same() {
         (headers.get("content-encoding"), &headers["vary"]),
         (None, &HeaderValue::from_static("accept-encoding"))
     );
-    let (status, headers, packed) = export("br, gzip").await;
-    assert_eq!((status, &headers["content-encoding"]), (StatusCode::OK, &HeaderValue::from_static("gzip")));
-    assert!(packed.len() * 4 < whole.len(), "{} of {}", packed.len(), whole.len());
     let lines = |bytes: &[u8]| {
         String::from_utf8(bytes.to_vec()).unwrap().lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
-    let read = plain(headers.get("content-encoding"), &packed);
-    assert_eq!(lines(&read), lines(&whole));
-    assert!(lines(&read).last().unwrap().contains("\"type\":\"end\""), "{:?}", lines(&read).last());
+    for (accept, coding) in
+        [("br, gzip", "gzip"), ("gzip, zstd, br", "gzip"), ("zstd", "zstd"), ("gzip;q=0.5, zstd", "zstd")]
+    {
+        let (status, headers, packed) = export(accept).await;
+        assert_eq!(
+            (status, &headers["content-encoding"]),
+            (StatusCode::OK, &HeaderValue::from_static(coding))
+        );
+        assert!(packed.len() * 4 < whole.len(), "{coding}: {} of {}", packed.len(), whole.len());
+        let read = plain(headers.get("content-encoding"), &packed);
+        assert_eq!(lines(&read), lines(&whole), "{coding}");
+        assert!(lines(&read).last().unwrap().contains("\"type\":\"end\""), "{:?}", lines(&read).last());
+    }
     house.stop().await;
 }
 
@@ -386,6 +393,32 @@ async fn a_stream_that_is_compressed_gives_each_event_at_once_and_ends_whole() {
     }
     let mut whole = Vec::new();
     MultiGzDecoder::new(&packed[..]).read_to_end(&mut whole).expect("sum and length are right");
+    assert!(String::from_utf8(whole).unwrap().contains("\"reason\":\"shutdown\""));
+}
+
+#[tokio::test]
+async fn a_stream_by_zstd_gives_each_event_at_once_in_a_frame_of_its_own() {
+    let house = House::with(&["acme"], Clock::system()).await;
+    let request = house.read("/api/changes").header("accept", "text/event-stream");
+    let mut stream = request.header("accept-encoding", "zstd").send().await.unwrap();
+    assert_eq!(stream.headers()["content-encoding"], "zstd");
+    let (mut packed, mut text) = (Vec::new(), String::new());
+    for n in 0..20 {
+        house.put("acme", "/api/assets/a", &json!({"n": n})).await;
+        // nothing more is pushed until it has come
+        while !text.contains(&format!("\"n\":{n}")) {
+            let chunk = tokio::time::timeout(PATIENCE, stream.chunk()).await.expect("the stream speaks");
+            packed.extend_from_slice(&chunk.unwrap().expect("it goes on"));
+            // a frame may have come in part
+            let read = zstd::stream::decode_all(&packed[..]).unwrap_or_default();
+            text = String::from_utf8(read).unwrap();
+        }
+    }
+    house.stop().await;
+    while let Some(chunk) = stream.chunk().await.unwrap() {
+        packed.extend_from_slice(&chunk);
+    }
+    let whole = zstd::stream::decode_all(&packed[..]).expect("it ends with a frame");
     assert!(String::from_utf8(whole).unwrap().contains("\"reason\":\"shutdown\""));
 }
 
