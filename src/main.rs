@@ -1,6 +1,5 @@
 //! The program: hands its arguments to the verb that they name.
 
-use clap::Parser;
 use std::process::ExitCode;
 use tidegate::cli::Cli;
 
@@ -9,5 +8,5 @@ use tidegate::cli::Cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    Cli::parse().run()
+    Cli::from_arguments().run()
 }

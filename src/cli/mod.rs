@@ -7,6 +7,7 @@ mod admin;
 mod check;
 mod configuration;
 mod demo;
+mod examples;
 mod feed;
 mod hook;
 mod keys;
@@ -21,7 +22,7 @@ mod terminal;
 mod upkeep;
 
 use crate::telemetry::logs;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -69,6 +70,7 @@ enum Verb {
     Quarantine(quarantine::QuarantineCommand),
     /// Measure a running daemon, and a bare server beside it.
     Load(load::LoadArgs),
+    Completions(operate::completions::Completions),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -79,7 +81,17 @@ enum LogFormat {
     Json,
 }
 
+/// The whole command line, with examples after each verb's help.
+pub fn command() -> Command {
+    examples::told(Cli::command())
+}
+
 impl Cli {
+    /// What the process was called with; ends it where that is no command, or help was asked for.
+    pub fn from_arguments() -> Cli {
+        Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit())
+    }
+
     /// Does what was asked. Errors are told on standard error and end with exit code 1.
     pub fn run(self) -> ExitCode {
         let format = match self.log {
@@ -120,6 +132,7 @@ impl Verb {
             Verb::Changes(changes) => block_on(changes.run(out)),
             Verb::Load(load) => block_on(load::run(load, out)),
             Verb::Check(check) => check.run(out),
+            Verb::Completions(completions) => completions.run(command(), out),
             Verb::Status(status) => block_on(status.run(out)),
             Verb::Audit(audit) => block_on(audit.run(out)),
             Verb::Backup(backup) => block_on(backup.run(out)),
@@ -161,7 +174,6 @@ fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_end_of_a_verb_does_not_wait_for_what_blocks_a_thread() {
@@ -177,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent_and_every_verb_has_help() {
-        let mut command = Cli::command();
+        let mut command = command();
         command.build();
         command.clone().debug_assert();
         let mut rest = vec![command];

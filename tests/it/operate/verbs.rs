@@ -3,6 +3,7 @@
 
 use crate::support::house::key;
 use crate::support::program::{BINARY, Program, configure};
+use crate::support::skipped;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -83,4 +84,19 @@ async fn a_daemon_is_found_by_its_configuration_and_asked_with_the_token_beside_
     assert!(program.terminate().await.success());
     let gone = run(directory, &["status"]);
     assert!(gone.status.code() == Some(1) && said(&gone).contains("does not answer at http://127.0.0.1:"));
+}
+
+#[test]
+fn completions_are_a_script_that_the_shell_can_read() {
+    let output = Command::new(BINARY).args(["completions", "bash"]).output().unwrap();
+    let script = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && script.contains("quarantine") && script.contains("--admin"));
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("completions");
+    std::fs::write(&file, script).unwrap();
+    let read = match Command::new("bash").arg("-n").arg(&file).status() {
+        Ok(read) => read,
+        Err(error) => return skipped::without_tool("bash", &error),
+    };
+    assert!(read.success());
 }
