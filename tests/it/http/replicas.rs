@@ -3,7 +3,7 @@
 //! for by the others.
 
 use crate::support::feed_server::Served;
-use crate::support::house::{House, PATIENCE, answer, key};
+use crate::support::house::{House, PATIENCE, answer, key, wait_for};
 use crate::support::random::Random;
 use crate::support::stage::{PATH, START, Stage};
 use reqwest::{Method, StatusCode};
@@ -138,7 +138,7 @@ async fn d7_while_a_large_snapshot_is_applied_each_asset_is_read_whole_old_or_ne
         stage.server.put(PATH, Served::json(versioned(version, ASSETS)));
         stage.wait(1_000_000);
         let wanted = version as u64;
-        crate::support::house::wait_for("the snapshot to be applied", async || {
+        wait_for("the snapshot to be applied", async || {
             if reads % 50 == 0 {
                 // a run that has not been closed yet drops the call
                 stage.house.fetch_now("acme");
@@ -205,7 +205,13 @@ async fn file_after_writes(readers: &[&str]) -> u64 {
     for round in 1..=60 {
         let price = |n| json!({"id": format!("a{n}"), "amount": round.to_string(), "currency": "EUR"});
         let prices: Vec<Value> = (0..ASSETS).map(price).collect();
-        assert_eq!(house.post("acme", "/api/prices", &json!(prices)).await.0, StatusCode::OK);
+        // an overlay that is full refuses writes until a checkpoint has caught up
+        wait_for("the prices to be taken", async || {
+            let (status, reply) = house.post("acme", "/api/prices", &json!(prices)).await;
+            assert!(status == StatusCode::OK || reply["code"] == "storage", "{status} {reply}");
+            (status == StatusCode::OK).then_some(())
+        })
+        .await;
     }
     let bytes = std::fs::metadata(house.settings.store.directory.join("tidegate.redb")).unwrap().len();
     drop(held);

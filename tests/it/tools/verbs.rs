@@ -3,7 +3,7 @@
 use super::followers::{House, copy_files, put_back};
 use crate::support::house::{key, wait_for};
 use crate::support::program::{BINARY, Program, configure};
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -107,6 +107,17 @@ async fn cutting(to: SocketAddr, cuts: &'static [u64]) -> SocketAddr {
     address
 }
 
+/// Sends it until it is taken: the overlay is as small as it may be, and refuses writes while it is full.
+async fn taken(request: RequestBuilder) {
+    wait_for("a write to be taken", async || {
+        let answer = request.try_clone().expect("its body is in memory").send().await.unwrap();
+        let is_busy = answer.status() == StatusCode::SERVICE_UNAVAILABLE;
+        assert!(is_busy || answer.status().is_success(), "{answer:?}");
+        (!is_busy).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_export_that_is_cut_off_goes_on_where_it_was_and_gives_each_asset_once() {
     let directory = tempfile::tempdir().unwrap();
@@ -118,12 +129,10 @@ async fn an_export_that_is_cut_off_goes_on_where_it_was_and_gives_each_asset_onc
     let client = Client::builder().no_proxy().build().unwrap();
     for batch in assets.chunks(1000) {
         let push = client.post(program.url("/api/assets")).bearer_auth(key("acme"));
-        let push = push.header("content-type", "application/json");
-        let answer = push.body(serde_json::to_vec(batch).unwrap()).send().await.unwrap();
-        assert!(answer.status().is_success(), "{answer:?}");
+        let push = push.header("content-type", "application/json").body(serde_json::to_vec(batch).unwrap());
+        taken(push).await;
     }
-    let delete = client.delete(program.url("/api/assets/asset-00007")).bearer_auth(key("acme"));
-    assert!(delete.send().await.unwrap().status().is_success());
+    taken(client.delete(program.url("/api/assets/asset-00007")).bearer_auth(key("acme"))).await;
 
     let cut = cutting(program.address, &[100, 900_000, 40_000, 1_500_000]).await;
     let file = place.join("catalogue.ndjson");
