@@ -116,10 +116,14 @@ function pager({ partners }, again) {
     h('button', { type: 'button', class: 'quiet', disabled: !partners.next_cursor, onclick: turn(Number(partners.next_cursor)) }, 'Next'));
 }
 
-function storage(overview) {
+function storagePart(overview) {
+  const { storage } = overview;
   return section('Storage and daemon', {}, facts([
     ['Changes committed', number(overview.durable_sequence)],
     ['Memory for what waits', `${bytes(overview.overlay_bytes)} of ${bytes(overview.overlay_bytes_max)}`],
+    ['File', storage.file_bytes === null ? 'in memory' : bytes(storage.file_bytes)],
+    storage.disk_free_bytes !== null && ['Free disk', `${bytes(storage.disk_free_bytes)}; writes stop below ${bytes(storage.disk_free_bytes_min)}`],
+    ['Log that readers can follow', [`${counted(storage.log_changes, 'change')}, ${bytes(storage.log_bytes)}`, storage.log_oldest_at && [', the oldest ', ago(storage.log_oldest_at, overview.now)]]],
     ['Change streams', counted(overview.streams_open, 'reader follows', 'readers follow')],
     ['Up', about(overview.uptime_seconds)],
     overview.reload && ['Configuration', configuration(overview)],
@@ -158,7 +162,7 @@ export function render(overview, { again }) {
       filters(overview, again),
       items.length === 0 ? nothing('No partner is like that.') : table('Partners, those that need a look first', COLUMNS, items.map((row) => rowOf(row, overview.now))),
       (overview.partners.next_cursor || asked.skip > 0) && pager(overview, again)),
-    storage(overview),
+    storagePart(overview),
   ];
 }
 
