@@ -4,7 +4,7 @@
 //! is asked to take the configuration over, and to purge what is no longer configured.
 
 use super::purge;
-use crate::actors::{Leftovers, Purge, count_leftovers, partner_numbers};
+use crate::actors::{Leftovers, Purge, count_leftovers, partner_numbers, remove_feed_files};
 use crate::cli::admin::{Admin, AdminAddress};
 use crate::cli::configuration::ConfigDirectory;
 use crate::clock::Clock;
@@ -111,7 +111,9 @@ impl Remove {
         // the file goes first: a purge that ends half-way is of a removed partner, and can go on
         self.remove_file()?;
         self.delete(opened, number)?;
-        remove_bodies(settings, &self.name)?;
+        let spool = settings.store.directory.join("spool");
+        remove_feed_files(&spool, self.name.as_str())
+            .with_context(|| format!("cannot remove all of its files in {}", spool.display()))?;
         writeln!(out, "{} is removed, and all that was kept of it", self.name)?;
         let kept = settings.store.log_keep.as_secs().div_ceil(24 * 60 * 60);
         writeln!(
@@ -155,16 +157,5 @@ fn open(settings: &Settings) -> anyhow::Result<Option<Opened>> {
     match store::open(&settings.store.directory, &options) {
         Err(StoreError::AlreadyOpen { .. }) => Ok(None),
         opened => opened.map(Some).context("cannot open the store"),
-    }
-}
-
-/// The stored files of its feed.
-fn remove_bodies(settings: &Settings, name: &PartnerName) -> anyhow::Result<()> {
-    let bodies = settings.store.directory.join("spool").join(name.as_str());
-    match fs::remove_dir_all(&bodies) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", bodies.display()))
-        }
-        _ => Ok(()),
     }
 }
