@@ -187,6 +187,22 @@ mod tests {
         drop(release);
     }
 
+    /// A server, a script, and two that write lines of JSON whatever is asked.
+    const WITHOUT_JSON: [&str; 4] = ["serve", "completions", "export", "changes"];
+
+    #[test]
+    fn every_verb_that_prints_a_result_prints_it_as_json_too() {
+        let mut rest: Vec<Command> = command().get_subcommands().cloned().collect();
+        while let Some(verb) = rest.pop() {
+            if verb.has_subcommands() {
+                rest.extend(verb.get_subcommands().cloned());
+                continue;
+            }
+            let has_json = verb.get_arguments().any(|argument| argument.get_id() == "json");
+            assert_eq!(has_json, !WITHOUT_JSON.contains(&verb.get_name()), "{}", verb.get_name());
+        }
+    }
+
     #[test]
     fn the_command_line_is_consistent_and_every_verb_has_help() {
         let mut command = command();

@@ -1,7 +1,7 @@
 //! `tidegate status`: the daemon and its partners at one glance, again and again on a terminal.
 
 use crate::cli::admin::Admin;
-use crate::cli::terminal::{OutputArgs, PeopleTable, Tone, plain, text, to_the_second, toned};
+use crate::cli::terminal::{LiveScreen, OutputArgs, PeopleTable, Tone, plain, text, to_the_second, toned};
 use crate::clock::sleep;
 use clap::Args;
 use reqwest::Method;
@@ -10,10 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Clears the screen, and begins at its top.
-const FROM_THE_TOP: &str = "\x1b[H\x1b[2J";
-
-/// Show a running daemon and its partners: on a terminal again and again, until Ctrl-C.
+/// Show a running daemon and its partners: on a terminal again and again, until q or Ctrl-C.
 #[derive(Debug, Args)]
 pub struct Status {
     /// Show it once.
@@ -30,23 +27,38 @@ pub struct Status {
 
 impl Status {
     pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let is_live = !self.once && !self.output.json && io::stdout().is_terminal();
+        if !self.once && !self.output.json && io::stdout().is_terminal() {
+            self.live(out).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let seen = self.look().await?;
+        self.output.write(out, &seen, |out| tell(&seen, out))?;
+        let is_ready = seen["ready"] == true;
+        Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    async fn look(&self) -> anyhow::Result<Value> {
+        self.admin.call(Method::GET, "/admin/status", None).await
+    }
+
+    /// Again and again, also while no daemon answers.
+    async fn live(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let mut screen = LiveScreen::open()?;
         loop {
-            let seen = self.admin.call(Method::GET, "/admin/status", None).await;
+            let seen = tokio::select! {
+                seen = self.look() => seen,
+                () = screen.ended() => return Ok(()),
+            };
+            let mut picture = Vec::new();
             match seen {
-                Ok(seen) => {
-                    write!(out, "{}", if is_live { FROM_THE_TOP } else { "" })?;
-                    self.output.write(out, &seen, |out| tell(&seen, out))?;
-                    if !is_live {
-                        let is_ready = seen["ready"] == true;
-                        return Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-                    }
-                }
-                Err(error) if is_live => writeln!(out, "{FROM_THE_TOP}{error:#}")?,
-                Err(error) => return Err(error),
+                Ok(seen) => tell(&seen, &mut picture)?,
+                Err(error) => writeln!(picture, "{error:#}")?,
             }
-            out.flush()?;
-            sleep(Duration::from_secs(self.every)).await;
+            screen.draw(&String::from_utf8_lossy(&picture), out)?;
+            tokio::select! {
+                () = sleep(Duration::from_secs(self.every)) => {}
+                () = screen.ended() => return Ok(()),
+            }
         }
     }
 }

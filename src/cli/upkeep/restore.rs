@@ -2,7 +2,8 @@
 
 use super::progress::LongWork;
 use super::said;
-use crate::cli::configuration::{ConfigDirectory, EXIT_CONFIG};
+use crate::cli::configuration::{ConfigDirectory, at_fault};
+use crate::cli::terminal::OutputArgs;
 use crate::codec::time;
 use crate::config;
 use crate::store::{self, Restored, StoreOptions};
@@ -40,9 +41,8 @@ pub struct RestoreArgs {
     /// Replace the store that is there; it is kept beside as tidegate.redb.replaced.
     #[arg(long)]
     force: bool,
-    /// Say what was restored as JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
     #[command(flatten)]
     config: ConfigDirectory,
 }
@@ -53,10 +53,7 @@ impl RestoreArgs {
             Some(directory) => directory.clone(),
             None => match config::load(&self.config.directory) {
                 Ok(settings) => settings.store.directory,
-                Err(faults) => {
-                    writeln!(out, "{faults}")?;
-                    return Ok(ExitCode::from(EXIT_CONFIG));
-                }
+                Err(faults) => return Ok(at_fault(&faults, self.output, out)?),
             },
         };
         let input: Box<dyn Read> = match self.from.as_os_str() == "-" {
@@ -84,7 +81,7 @@ impl RestoreArgs {
 
     fn tell(&self, restored: &Restored, out: &mut dyn Write) -> io::Result<()> {
         let Restored { backup, store, replaced } = restored;
-        if self.json {
+        if self.output.json {
             let replaced = replaced.as_ref().map(|path| path.display().to_string());
             let backup = said::backup_json(backup);
             let told = json!({"backup": backup, "store": said::store_json(store), "replaced": replaced});
