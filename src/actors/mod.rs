@@ -18,7 +18,7 @@ mod supervisor;
 mod tasks;
 
 pub use admission::{Admission, Permit, Shed};
-pub use audit::{AUDIT_AGE_MAX, AUDIT_KEPT, AuditTrail, BegunAct};
+pub use audit::{AUDIT_AGE_MAX, AUDIT_KEPT, AuditTrail, BegunAct, OfflineAct};
 pub use delivery::{Delivery, Repeats};
 pub use gates::FeedGates;
 pub use limits::{Bucket, Limits, RateLane, Short};

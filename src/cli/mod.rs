@@ -12,6 +12,7 @@ mod feed;
 mod hook;
 mod keys;
 mod load;
+mod offline;
 mod operate;
 mod partner;
 mod plan;

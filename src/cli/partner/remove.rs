@@ -4,13 +4,14 @@
 //! is asked to take the configuration over, and to purge what is no longer configured.
 
 use super::purge;
-use crate::actors::{Leftovers, Purge, count_leftovers, partner_numbers, remove_feed_files};
+use crate::actors::{Leftovers, OfflineAct, Purge, count_leftovers, partner_numbers, remove_feed_files};
 use crate::cli::admin::{Admin, AdminAddress};
 use crate::cli::configuration::ConfigDirectory;
+use crate::cli::offline::offline_user;
 use crate::cli::terminal::{OutputArgs, confirmed};
 use crate::clock::Clock;
 use crate::config::{self, PARTNERS_DIRECTORY, Settings};
-use crate::domain::{PartnerName, PartnerNumber};
+use crate::domain::{AuditAct, AuditEntry, PartnerName, PartnerNumber};
 use crate::store::{self, Opened, StoreError, StoreOptions};
 use anyhow::{Context, bail};
 use clap::Args;
@@ -115,14 +116,12 @@ impl Remove {
             bail!("nothing is kept of a partner {}", self.name);
         };
         let Leftovers { living, dead } = count_leftovers(&opened.reader, number.no)?;
-        let name = &self.name;
-        let said = format!("{name} has {living} living assets and {dead} deleted ones");
+        let (name, left) = (&self.name, format!("{living} living assets and {dead} deleted ones"));
+        let said = format!("{name} has {left}");
         if !confirmed(self.yes, &question(&said))? {
             return Ok(self.output.declined(out, "nothing was removed")?);
         }
-        // the file goes first: a purge that ends half-way is of a removed partner, and can go on
-        self.remove_file()?;
-        self.delete(opened, number)?;
+        self.delete(opened, number, left)?;
         let spool = settings.store.directory.join("spool");
         remove_feed_files(&spool, self.name.as_str())
             .with_context(|| format!("cannot remove all of its files in {}", spool.display()))?;
@@ -142,9 +141,16 @@ impl Remove {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn delete(&self, opened: Opened, number: PartnerNumber) -> anyhow::Result<()> {
+    /// On the trail of operators' acts as the daemon puts it there: before anything is done, and with its end.
+    fn delete(&self, opened: Opened, number: PartnerNumber, left: String) -> anyhow::Result<()> {
         let Opened { mut writer, reader, .. } = opened;
         let now = Clock::system().now();
+        let (partner, reason) = (Some(self.name.to_string()), self.reason.clone());
+        let entry = AuditEntry { partner, reason, ..AuditEntry::of(offline_user(), AuditAct::Purge) };
+        let (act, begun) = OfflineAct::begin(&reader, entry, now)?;
+        writer.commit(&mut vec![begun], now)?;
+        // the file goes first: a purge that ends half-way is of a removed partner, and can go on
+        self.remove_file()?;
         let mut purge = Purge::new(&reader, &self.name, number, now);
         while let Some(mut sets) = purge.next_sets()? {
             writer.commit(&mut sets, now)?;
@@ -152,6 +158,8 @@ impl Remove {
                 writer.checkpoint_all()?;
             }
         }
+        let ended = Clock::system().now();
+        writer.commit(&mut vec![act.done(left, ended)], ended)?;
         writer.checkpoint_all()?;
         Ok(())
     }
