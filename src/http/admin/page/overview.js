@@ -137,17 +137,19 @@ function configuration({ reload, now }) {
   const when = [ago(reload.at, now), ', by ', foreign(reload.by)];
   if (reload.outcome === 'unchanged') return ['read again ', when, ': nothing had changed'];
   const { added, changed, removed } = reload.partners;
+  const came = { refused: 'refused, nothing was taken over', in_part: 'taken over in part' };
   const counts = `${counted(added.count, 'partner')} added, ${number(changed.count)} changed, ${number(removed.count)} removed`;
   return h('div', { class: 'stack' },
-    h('p', null, reload.outcome === 'refused' ? 'at fault, nothing was taken over; read ' : `${counts}; read `, when),
+    h('p', null, `${came[reload.outcome] ?? counts}; read `, when),
     reload.error && h('p', { class: 'bad' }, foreign(reload.error)),
     reload.needs_restart.length > 0 && h('p', null, `waits for a restart: ${reload.needs_restart.join(', ')}`));
 }
 
 function faults({ reload }) {
-  if (!reload || reload.faults_count === 0) return false;
+  if (reload?.outcome !== 'refused') return false;
   const place = ({ file, line }) => (line ? `${file}, line ${line}` : file);
-  return section('The configuration is at fault', { key: 'faults', note: `${counted(reload.faults_count, 'fault')}; the one before is in force` },
+  return section(reload.faults_count > 0 ? 'The configuration is at fault' : 'The configuration was not taken over', { key: 'faults', note: `${reload.faults_count > 0 ? `${counted(reload.faults_count, 'fault')}; ` : ''}the one before is in force` },
+    reload.error && h('p', { class: 'bad' }, foreign(reload.error)),
     h('ul', { class: 'stack' }, reload.faults.map((fault) => h('li', { class: 'bad' },
       foreign(`${place(fault)}: ${fault.key}${fault.value === null ? '' : ` = ${fault.value}`}: ${fault.rule}${fault.hint ? `; ${fault.hint}` : ''}`)))));
 }
