@@ -266,17 +266,11 @@ mod tests {
     async fn an_act_without_a_daemon_stands_where_the_trail_ends_and_the_trail_goes_on_behind_it() {
         let directory = TempDir::new().unwrap();
         let acted = AuditEntry::of("anna", AuditAct::Run);
-        {
-            let trail = trail(&directory, Clock::manual(Micros(5))).await;
-            trail.note(acted.clone()).await.unwrap();
-        }
-        let mut opened = open(directory.path(), &StoreOptions::small());
-        while opened.is_err() {
-            // until the actor of the storage has gone
-            tokio::task::yield_now().await;
-            opened = open(directory.path(), &StoreOptions::small());
-        }
-        let Opened { mut writer, reader, .. } = opened.unwrap();
+        let before = trail(&directory, Clock::manual(Micros(5))).await;
+        before.note(acted.clone()).await.unwrap();
+        before.0.storage.close().await;
+        drop(before);
+        let Opened { mut writer, reader, .. } = open(directory.path(), &StoreOptions::small()).unwrap();
         let entry = AuditEntry::of("offline:bob", AuditAct::Purge);
         let (act, begun) = OfflineAct::begin(&reader, entry, Micros(7)).unwrap();
         writer.commit(&mut vec![begun], Micros(7)).unwrap();
