@@ -265,27 +265,24 @@ mod tests {
     #[tokio::test]
     async fn an_act_without_a_daemon_stands_where_the_trail_ends_and_the_trail_goes_on_behind_it() {
         let directory = TempDir::new().unwrap();
-        let acted = AuditEntry::of("anna", AuditAct::Run);
-        let before = trail(&directory, Clock::manual(Micros(5))).await;
-        before.note(acted.clone()).await.unwrap();
-        before.0.storage.close().await;
-        drop(before);
         let Opened { mut writer, reader, .. } = open(directory.path(), &StoreOptions::small()).unwrap();
-        let entry = AuditEntry::of("offline:bob", AuditAct::Purge);
-        let (act, begun) = OfflineAct::begin(&reader, entry, Micros(7)).unwrap();
+        let offline = |act| AuditEntry::of("offline:bob", act);
+        let restored = OfflineAct::at_once(&reader, offline(AuditAct::Restore), Micros(5)).unwrap();
+        writer.commit(&mut vec![restored], Micros(5)).unwrap();
+        let (act, begun) = OfflineAct::begin(&reader, offline(AuditAct::Purge), Micros(7)).unwrap();
         writer.commit(&mut vec![begun], Micros(7)).unwrap();
-        let at_two = |reader: &Reader| {
-            let mut rows = reader.records::<AuditEntry>(NUMBERS, Some(&1), false, 5).unwrap();
-            (rows.len(), rows[0].key, rows.remove(0).value.unwrap())
+        let stand = |reader: &Reader| {
+            let rows = reader.records::<AuditEntry>(NUMBERS, None, false, 5).unwrap().into_iter();
+            let rows = rows.map(|row| (row.key, row.value.unwrap()));
+            rows.map(|(number, act)| (number, act.at, act.outcome, act.ended_at)).collect::<Vec<_>>()
         };
-        let (rows, number, stands) = at_two(&reader);
-        assert_eq!((rows, number, stands.at, stands.outcome), (1, 2, 7, AuditOutcome::Begun));
+        let restored = (1, 5, AuditOutcome::Done, Some(5));
+        assert_eq!(stand(&reader), [restored, (2, 7, AuditOutcome::Begun, None)]);
         writer.commit(&mut vec![act.done("all of it".into(), Micros(9))], Micros(9)).unwrap();
-        let (rows, _, stands) = at_two(&reader);
-        assert_eq!((rows, stands.outcome, stands.ended_at), (1, AuditOutcome::Done, Some(9)));
+        assert_eq!(stand(&reader), [restored, (2, 7, AuditOutcome::Done, Some(9))]);
         drop((writer, reader));
         let trail = trail(&directory, Clock::manual(Micros(11))).await;
-        assert_eq!(trail.note(acted).await.unwrap(), 3);
+        assert_eq!(trail.note(AuditEntry::of("anna", AuditAct::Run)).await.unwrap(), 3);
     }
 
     #[tokio::test]
