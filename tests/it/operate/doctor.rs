@@ -36,6 +36,8 @@ async fn a_sound_daemon_is_found_sound_and_its_store_is_left_to_it() {
         assert!(of(&told, check).iter().all(|line| line["state"] == "ok"), "{check}: {told}");
         assert!(!of(&told, check).is_empty(), "{check}: {told}");
     }
+    let says = of(&told, "configuration")[0]["says"].as_str().unwrap();
+    assert!(says.ends_with(" is sound; partners: 1"), "{says}");
     // the only thing to look at
     assert_eq!(
         (&told["worst"], &of(&told, "backup")[0]["state"]),
