@@ -24,6 +24,7 @@ fn main() {
     };
     let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
     println!("cargo::rustc-env=TIDEGATE_VERSION={version} ({commit})");
+    println!("cargo::rustc-env=TIDEGATE_BUILT_FROM={commit}");
 }
 
 /// What git answers; `None` where there is no git or no repository.

@@ -95,6 +95,7 @@ pub struct DocumentPermit {
 #[derive(Clone, Debug)]
 pub struct Admission {
     bytes: Arc<Semaphore>,
+    bytes_max: usize,
     documents: Budget,
     replies: Budget,
 }
@@ -123,7 +124,12 @@ impl Admission {
         let semaphore = |bytes: usize| Arc::new(Semaphore::new((bytes / UNIT_BYTES).max(1)));
         let budget = |bytes_max: usize| Budget { bytes: semaphore(bytes_max), bytes_max };
         let (documents, replies) = (budget(bytes_max / DOCUMENTS_SHARE), budget(bytes_max / REPLIES_SHARE));
-        Admission { bytes: semaphore(bytes_max), documents, replies }
+        Admission { bytes: semaphore(bytes_max), bytes_max, documents, replies }
+    }
+
+    /// Bytes of requests that are in flight, up to a unit more for each.
+    pub fn bytes_in_flight(&self) -> usize {
+        self.bytes_max.saturating_sub(self.bytes.available_permits() * UNIT_BYTES)
     }
 
     /// Takes `bytes` from the partner's budget and from the daemon's, or neither.

@@ -12,6 +12,7 @@ use super::tasks::{TaskKind, spawn};
 use crate::clock::Clock;
 use crate::domain::{AuditEntry, AuditOutcome, Micros, WriteSet};
 use crate::store::{ReadError, Reader};
+use crate::telemetry::Metrics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Handle;
@@ -33,6 +34,7 @@ struct Inner {
     reader: Reader,
     storage: StorageHandle,
     clock: Clock,
+    metrics: Metrics,
     last: AtomicU64,
 }
 
@@ -46,10 +48,15 @@ pub struct BegunAct {
 
 impl AuditTrail {
     /// Goes on where the trail in the store ends. Errs where that cannot be read.
-    pub fn load(reader: Reader, storage: StorageHandle, clock: Clock) -> Result<AuditTrail, ReadError> {
+    pub fn load(
+        reader: Reader,
+        storage: StorageHandle,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Result<AuditTrail, ReadError> {
         let newest = reader.records::<AuditEntry>(NUMBERS, None, true, 1)?;
         let last = AtomicU64::new(newest.first().map_or(0, |newest| newest.key));
-        Ok(AuditTrail(Arc::new(Inner { reader, storage, clock, last })))
+        Ok(AuditTrail(Arc::new(Inner { reader, storage, clock, metrics, last })))
     }
 
     /// Puts an act on the trail that is about to be done, and waits until that is durable.
@@ -65,6 +72,7 @@ impl AuditTrail {
         let at = self.0.clock.now();
         let entry = AuditEntry { at: at.0, ended_at: Some(at.0), ..bounded(entry) };
         let number = self.add(&entry, at).await?;
+        self.0.metrics.operator_acted(entry.act, entry.outcome);
         log(number, &entry);
         Ok(number)
     }
@@ -129,6 +137,7 @@ async fn finish(
     if trail.0.storage.commit_and_wait(set).await.is_err() {
         tracing::error!(act = number, "the end of an operator's act is not on record");
     }
+    trail.0.metrics.operator_acted(entry.act, entry.outcome);
     log(number, &entry);
 }
 
@@ -167,14 +176,14 @@ mod tests {
     use crate::actors::storage::{StorageArguments, start};
     use crate::domain::AuditAct;
     use crate::store::{Opened, StoreOptions, open};
-    use crate::telemetry::Metrics;
     use tempfile::TempDir;
 
     async fn trail(directory: &TempDir, clock: Clock) -> AuditTrail {
         let Opened { writer, reader, .. } = open(directory.path(), &StoreOptions::small()).unwrap();
         let (metrics, group_bytes_max) = (Metrics::install(), 1 << 20);
-        let arguments = StorageArguments { writer, clock: clock.clone(), metrics, group_bytes_max };
-        AuditTrail::load(reader, start(arguments).await.unwrap(), clock).unwrap()
+        let arguments =
+            StorageArguments { writer, clock: clock.clone(), metrics: metrics.clone(), group_bytes_max };
+        AuditTrail::load(reader, start(arguments).await.unwrap(), clock, metrics).unwrap()
     }
 
     fn kept(trail: &AuditTrail) -> Vec<(u64, AuditOutcome)> {

@@ -38,6 +38,7 @@ impl Default for ServerSettings {
             bytes_in_flight_max: 256 * MIB,
             shutdown_timeout: Duration::from_secs(10),
             streams_max: 1024,
+            metrics_partners_max: 200,
             cors_origins: Vec::new(),
             watch: false,
             send_buffer_bytes: 256 * KIB,

@@ -144,6 +144,7 @@ impl Settings {
             ("server.failed_calls_per_minute", a.failed_calls_per_minute != b.failed_calls_per_minute),
             ("server.bytes_in_flight_max", a.bytes_in_flight_max != b.bytes_in_flight_max),
             ("server.streams_max", a.streams_max != b.streams_max),
+            ("server.metrics_partners_max", a.metrics_partners_max != b.metrics_partners_max),
             ("server.send_buffer_bytes", a.send_buffer_bytes != b.send_buffer_bytes),
             ("store.directory", c.directory != d.directory),
             ("store.cache_bytes", c.cache_bytes != d.cache_bytes),

@@ -365,6 +365,8 @@ pub struct ServerSettings {
     pub shutdown_timeout: Duration,
     /// Change streams open at once.
     pub streams_max: usize,
+    /// Partners with series of their own among the metrics; the others are counted together.
+    pub metrics_partners_max: usize,
     /// Origins whose pages may read; none unless configured.
     pub cors_origins: Vec<String>,
     /// Whether the files of the configuration are watched, and taken over when they change.

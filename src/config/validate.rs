@@ -84,6 +84,7 @@ fn server(mut section: Section<'_>, has_operators: bool) -> ServerSettings {
         bytes_in_flight_max: s.bytes("bytes_in_flight_max", default.bytes_in_flight_max, MIB..=64 * GIB),
         shutdown_timeout: s.duration("shutdown_timeout", default.shutdown_timeout, seconds(1, HOUR)),
         streams_max: s.number("streams_max", default.streams_max, 1..=1_000_000),
+        metrics_partners_max: s.number("metrics_partners_max", default.metrics_partners_max, 0..=10_000),
         cors_origins: s.list("cors_origins", ORIGINS_MAX, origin).unwrap_or_default(),
         watch: s.boolean("watch", default.watch),
         send_buffer_bytes: s.bytes("send_buffer_bytes", default.send_buffer_bytes, 16 * KIB..=16 * MIB),

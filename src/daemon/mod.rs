@@ -1,6 +1,7 @@
 //! The daemon: the only place that knows every room. It starts them in order, keeps watch over the
 //! store and the disk, follows a new configuration, and stops stage by stage.
 
+mod census;
 mod files;
 mod notices;
 mod reload;
@@ -117,7 +118,8 @@ impl Daemon {
         settings: Settings,
         clock: Clock,
     ) -> Result<Daemon, StartError> {
-        let metrics = Metrics::install();
+        let metrics = Metrics::install().with_partners_max(settings.server.metrics_partners_max);
+        metrics.started_at(clock.now());
         tell_recovery(&opened, &metrics);
         let reader = opened.reader.clone();
         let storage = start_storage(StorageArguments {
@@ -131,7 +133,7 @@ impl Daemon {
             directory: settings.store.directory.clone(),
             free_bytes_min: settings.store.disk_free_bytes_min,
         };
-        let audit = AuditTrail::load(reader.clone(), storage.clone(), clock.clone());
+        let audit = AuditTrail::load(reader.clone(), storage.clone(), clock.clone(), metrics.clone());
         let audit = audit.map_err(ConfigureError::Read)?;
         let registry = Registry::default();
         let shared = shared_services(&settings, (&reader, &storage, &clock), reserve.clone())?;

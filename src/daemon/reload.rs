@@ -72,6 +72,9 @@ impl Reloader {
     ) {
         while let Some(ReloadAsk { entry, reply }) = asked.recv().await {
             let report = Arc::new(self.reload(&source, entry, &print).await);
+            let outcome = report.outcome;
+            let is_sound = matches!(outcome, ReloadEnd::Applied | ReloadEnd::Unchanged);
+            self.app.metrics.reloaded(outcome.as_str(), is_sound, report.at);
             self.app.reload.note(Arc::clone(&report));
             // whoever asked may have gone
             let _ = reply.send(report);

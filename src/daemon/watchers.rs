@@ -1,5 +1,6 @@
 //! What the daemon looks at from time to time: gauges, and whether writes may be taken at all.
 
+use super::census;
 use crate::actors::{StorageHandle, StorageState};
 use crate::clock::{Clock, ClockStep, ClockSteps, Mark, sleep};
 use crate::config::TlsSettings;
@@ -7,13 +8,10 @@ use crate::domain::{Micros, Seq};
 use crate::feed::Reserve;
 use crate::http::{App, Certificates, Health};
 use crate::store::Reader;
-use crate::telemetry::{Metrics, logs};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// Histogram samples are kept until they are swept up: often enough to stay small.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 const CLOCK_LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A certificate is renewed in weeks; who has it renewed wants to see it shown.
 const CERTIFICATE_LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -24,24 +22,11 @@ const PLACE_LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Everything that is looked at, each by a task of its own.
 pub fn all(app: &Arc<App>, storage: &StorageHandle, reserve: Reserve) -> Vec<JoinHandle<()>> {
     vec![
-        upkeep(app.metrics.clone(), app.reader.clone(), storage.clone()),
         guard_writes(app.health.clone(), storage.clone(), reserve),
         guard_place(app.reader.clone(), storage.clone(), app.health.clone()),
         watch_clock(app.clock.clone(), app.clone()),
+        census::count_prices(app.clone()),
     ]
-}
-
-fn upkeep(metrics: Metrics, reader: Reader, storage: StorageHandle) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        loop {
-            metrics.run_upkeep();
-            metrics.overlay_stands_at(reader.overlay_bytes());
-            metrics.queue_stands_at(storage.queue_bytes());
-            reader.damage().for_each(|(table, times)| metrics.damage_stands_at(table, times));
-            metrics.log_dropped_stands_at(logs::dropped());
-            sleep(UPKEEP_EVERY).await;
-        }
-    })
 }
 
 /// Tells where our clock has been set. One that ran ahead has left its times in the store.

@@ -123,4 +123,14 @@ impl Write {
             Write::Price(write) => &write.id,
         }
     }
+
+    /// The source time that it states; of an asset's write that of its prices where it states none itself.
+    pub fn stated_at(&self) -> Option<Micros> {
+        match self {
+            Write::Asset(write) => {
+                write.at.or_else(|| write.prices.iter().filter_map(|price| price.at).max())
+            }
+            Write::Price(write) => write.at,
+        }
+    }
 }

@@ -37,8 +37,8 @@ pub use error::{ReadError, StoreError};
 pub use open::{FILE as STORE_FILE, Opened, open, open_backend};
 pub use options::StoreOptions;
 pub use read::{
-    AssetRow, AssetsPage, ChangesPage, DamagedRow, DamagedSlots, PageSpan, Reader, RecordBytes, Span,
-    StoredRecord,
+    AssetRow, AssetsPage, ChangesPage, DamagedRow, DamagedSlots, LogExtent, PageSpan, Reader, RecordBytes,
+    Span, StoredRecord,
 };
 pub use recovery::Recovery;
 pub use writer::{Group, Writer};

@@ -6,12 +6,14 @@
 
 mod assets;
 mod changes;
+mod extent;
 mod index;
 mod records;
 mod rows;
 mod slot;
 
 pub use changes::PageSpan;
+pub use extent::LogExtent;
 pub use index::DamagedSlots;
 pub use rows::{AssetRow, AssetsPage, ChangesPage, DamagedRow, RecordBytes, Span, StoredRecord};
 
@@ -89,6 +91,24 @@ impl Reader {
     /// What admission is measured by: the memory of changes that are not in the tables yet.
     pub fn overlay_bytes(&self) -> usize {
         self.shared.overlay_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How far back the log reaches, and what it takes. Errs where its ends cannot be read.
+    pub fn log_extent(&self) -> Result<LogExtent, ReadError> {
+        self.guarded(|| extent::of(&self.shared))
+    }
+
+    /// Bytes of the file; `None` for one that has no path.
+    pub fn file_bytes(&self) -> Option<u64> {
+        let place = self.shared.place.as_ref()?;
+        std::fs::metadata(&place.path).ok().map(|file| file.len())
+    }
+
+    /// Bytes that are free where the file lies; `None` for one that has no path.
+    pub fn disk_free_bytes(&self) -> Option<u64> {
+        let place = self.shared.place.as_ref()?;
+        let stat = rustix::fs::statvfs(&place.path).ok()?;
+        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
     /// An asset as it is stored, dead or alive; `None` where the id is unknown. Errors with damage where

@@ -3,34 +3,42 @@
 //! Handles are looked up once and held, because a look-up hashes and locks; counting is per batch,
 //! never per row. Label values come from enums or from text in the program, and from the names of
 //! configured partners: never from input. Series start at 0, so that a rate sees the first event.
+//!
+//! So many partners have series of their own; those beyond are counted together, as the partner `other`,
+//! which no partner can be named. A partner that is removed takes its series along.
 
 mod catalogue;
 mod feed;
+mod labels;
+mod partner;
 mod pushes;
+mod sample;
 mod series;
 mod store;
 
 pub use catalogue::{CATALOGUE, Metric, MetricKind, NAMES};
 pub use feed::FeedMetrics;
-pub use pushes::{DeliveryMetrics, GapMetrics};
+pub use labels::ItemKind;
+pub use partner::{PartnerMetrics, Refusal};
+pub use pushes::GapMetrics;
+pub use sample::{DaemonSample, FeedSample, PartnerSample, RuntimeSample, Sampled};
 
-use crate::domain::{Micros, Outcome, PartnerName};
+use crate::domain::{AuditAct, AuditOutcome, Micros, PartnerName};
 use catalogue::{
-    ACTOR_RESTARTS, AMBIGUOUS, AUTH_FAILURES, BACKUP_TIME, BUILD_INFO, CERTIFICATE_EXPIRY,
-    CERTIFICATE_RENEWALS, CHECKPOINT_SECONDS, CLOCK_BEHIND, COMMIT_CHANGES, COMMIT_FAILURES, COMMIT_SECONDS,
-    COMMIT_SETS, HTTP_REQUESTS, LOG_DROPPED, OVERLAY_BYTES, PARKED_PRICES, PARTNER_UP, PUSH_DURABLE,
-    PUSH_ITEMS, PUSH_REQUESTS, QUARANTINE_CLOSED, QUARANTINE_DROPPED, QUARANTINE_ROWS, QUEUE_BYTES,
-    RECOVERY_CHANGES, RECOVERY_SECONDS, SHED, SSE_DISCONNECTS, SSE_RESETS, SSE_STREAMS, STORE_DAMAGED,
+    ACTOR_RESTARTS, AUTH_FAILURES, BACKUP_TIME, CERTIFICATE_EXPIRY, CERTIFICATE_RENEWALS, CHECKPOINT_SECONDS,
+    CLOCK_BEHIND, COMMIT_CHANGES, COMMIT_FAILURES, COMMIT_SECONDS, COMMIT_SETS, CONNECTIONS, HTTP_REQUESTS,
+    LOG_DROPPED, OPERATOR_ACTS, PUSH_DURABLE, PUSH_VISIBLE, QUARANTINE_TAKEN, READ_SECONDS, RECOVERY_CHANGES,
+    RECOVERY_SECONDS, RELOAD_SOUND, RELOAD_TIME, RELOADS, SHED, SSE_DISCONNECTS, SSE_LAG_SECONDS, SSE_RESETS,
+    SSE_STREAMS, STORE_DAMAGED,
 };
-use metrics::{Counter, Gauge, Histogram, Recorder};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
-use series::{new_counter, new_gauge, new_histogram};
+use labels::{CODES, class_of};
+use metrics::{Counter, Gauge, Histogram};
+use series::{ByReason, OTHER, Series, locked, seconds};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Classes of status codes, from 1xx.
-const CODES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Reasons known from the start. Others that the program names are added when they first occur.
 const SHED_REASONS: [&str; 13] = [
     "partner_rate",
@@ -47,33 +55,28 @@ const SHED_REASONS: [&str; 13] = [
     "tls_handshake",
     "streams",
 ];
+/// Partners with series of their own, unless the configuration says otherwise.
+const PARTNERS_MAX: usize = 200;
 const COMMIT_FAILURE_REASONS: [&str; 1] = ["store"];
 const SSE_REASONS: [&str; 5] = ["client", "slow_consumer", "failed", "shutdown", "key_revoked"];
 const ACTORS: [&str; 1] = ["partner"];
-
-/// What an item of a push speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ItemKind {
-    /// Assets.
-    Asset,
-    /// Prices.
-    Price,
-}
+const RELOAD_OUTCOMES: [&str; 4] = ["applied", "unchanged", "refused", "in_part"];
 
 /// The metrics of one daemon. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
 struct Inner {
-    recorder: Arc<PrometheusRecorder>,
-    partners: Mutex<BTreeMap<PartnerName, Arc<PartnerMetrics>>>,
+    series: Arc<Series>,
+    partners: Mutex<Partners>,
+    partners_max: AtomicUsize,
     push_durable: Histogram,
+    push_visible: Histogram,
     commit_seconds: Histogram,
     commit_changes: Histogram,
     commit_sets: Histogram,
     commit_failures: ByReason,
-    queue_bytes: Gauge,
-    overlay_bytes: Gauge,
+    quarantine_taken: Arc<ByReason>,
     checkpoint_seconds: Histogram,
     recovery_seconds: Gauge,
     recovery_changes: Gauge,
@@ -81,72 +84,128 @@ struct Inner {
     actor_restarts: ByReason,
     shed: ByReason,
     auth_failures: ByReason,
+    read_seconds: Histogram,
+    connections: Gauge,
     sse_streams: Gauge,
+    sse_lag: Histogram,
     sse_disconnects: ByReason,
     sse_resets: Counter,
     store_damaged: ByReason,
     log_dropped: Counter,
     certificate_renewals: ByReason,
+    reloads: ByReason,
+    reload_sound: Gauge,
+    reload_time: Gauge,
+}
+
+/// The partners that are counted, and those without series of their own together.
+#[derive(Default)]
+struct Partners {
+    own: BTreeMap<PartnerName, Arc<PartnerMetrics>>,
+    other: Option<Arc<PartnerMetrics>>,
 }
 
 impl Metrics {
-    /// A recorder of its own, with all series that need no partner and no route at 0.
+    /// All series that need no partner and no route at 0.
     pub fn install() -> Metrics {
-        let recorder = Arc::new(recorder().expect("no metric of the catalogue has an empty list of buckets"));
-        for metric in &CATALOGUE {
-            describe(&recorder, metric);
+        let series = Arc::new(Series::new());
+        let by = |name, label, known: &[&'static str]| ByReason::new(&series, name, label, known);
+        let gauge = |name| series.gauge(name);
+        let histogram = |name| series.histogram(name);
+        for act in AuditAct::ALL {
+            for outcome in AuditOutcome::ENDS {
+                series
+                    .counter(OPERATOR_ACTS, &[("act", act.as_str()), ("outcome", outcome.as_str())])
+                    .increment(0);
+            }
         }
-        let by = |name, label, known: &[&'static str]| ByReason::new(&recorder, name, label, known);
-        let inner = Inner {
+        Metrics(Arc::new(Inner {
             partners: Mutex::default(),
-            push_durable: new_histogram(&recorder, PUSH_DURABLE),
-            commit_seconds: new_histogram(&recorder, COMMIT_SECONDS),
-            commit_changes: new_histogram(&recorder, COMMIT_CHANGES),
-            commit_sets: new_histogram(&recorder, COMMIT_SETS),
+            partners_max: AtomicUsize::new(PARTNERS_MAX),
+            push_durable: histogram(PUSH_DURABLE),
+            push_visible: histogram(PUSH_VISIBLE),
+            commit_seconds: histogram(COMMIT_SECONDS),
+            commit_changes: histogram(COMMIT_CHANGES),
+            commit_sets: histogram(COMMIT_SETS),
             commit_failures: by(COMMIT_FAILURES, "reason", &COMMIT_FAILURE_REASONS),
-            queue_bytes: new_gauge(&recorder, QUEUE_BYTES, &[]),
-            overlay_bytes: new_gauge(&recorder, OVERLAY_BYTES, &[]),
-            checkpoint_seconds: new_histogram(&recorder, CHECKPOINT_SECONDS),
-            recovery_seconds: new_gauge(&recorder, RECOVERY_SECONDS, &[]),
-            recovery_changes: new_gauge(&recorder, RECOVERY_CHANGES, &[]),
-            clock_behind: new_gauge(&recorder, CLOCK_BEHIND, &[]),
+            quarantine_taken: Arc::new(by(QUARANTINE_TAKEN, "reason", &[])),
+            checkpoint_seconds: histogram(CHECKPOINT_SECONDS),
+            recovery_seconds: gauge(RECOVERY_SECONDS),
+            recovery_changes: gauge(RECOVERY_CHANGES),
+            clock_behind: gauge(CLOCK_BEHIND),
             actor_restarts: by(ACTOR_RESTARTS, "actor", &ACTORS),
             shed: by(SHED, "reason", &SHED_REASONS),
             auth_failures: by(AUTH_FAILURES, "reason", &["key", "hook", "operator"]),
-            sse_streams: new_gauge(&recorder, SSE_STREAMS, &[]),
+            read_seconds: histogram(READ_SECONDS),
+            connections: gauge(CONNECTIONS),
+            sse_streams: gauge(SSE_STREAMS),
+            sse_lag: histogram(SSE_LAG_SECONDS),
             sse_disconnects: by(SSE_DISCONNECTS, "reason", &SSE_REASONS),
-            sse_resets: new_counter(&recorder, SSE_RESETS, &[]),
+            sse_resets: series.counter(SSE_RESETS, &[]),
             store_damaged: by(STORE_DAMAGED, "table", &["log", "documents", "assets", "prices", "records"]),
-            log_dropped: new_counter(&recorder, LOG_DROPPED, &[]),
+            log_dropped: series.counter(LOG_DROPPED, &[]),
             certificate_renewals: by(CERTIFICATE_RENEWALS, "outcome", &["renewed", "failed"]),
-            recorder,
-        };
-        new_gauge(&inner.recorder, BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
-        Metrics(Arc::new(inner))
+            reloads: by(RELOADS, "outcome", &RELOAD_OUTCOMES),
+            reload_sound: gauge(RELOAD_SOUND),
+            reload_time: gauge(RELOAD_TIME),
+            series,
+        }))
     }
 
-    /// The text that Prometheus reads.
-    pub fn render(&self) -> String {
-        self.0.recorder.handle().render()
+    /// So many partners have series of their own. It says what holds for those that are counted from now on.
+    pub fn with_partners_max(self, partners: usize) -> Metrics {
+        self.0.partners_max.store(partners, Ordering::Relaxed);
+        self
     }
 
-    /// Folds the samples of histograms together; without it they pile up. Call it every 5 s.
-    pub fn run_upkeep(&self) {
-        self.0.recorder.handle().run_upkeep();
+    /// What is measured now, to be filled by those who know it, and rendered.
+    pub fn sample(&self) -> Sampled {
+        Sampled::new(locked(&self.0.partners).own.keys().cloned().collect())
+    }
+
+    /// The text that Prometheus reads: what has been counted, and what was measured now.
+    pub fn render(&self, sampled: Sampled) -> String {
+        let (counted, measured) = (self.0.series.lines(), sampled.finish());
+        let mut text = String::with_capacity(64 << 10);
+        for metric in &CATALOGUE {
+            let (counted, measured) = (counted.get(metric.name), measured.get(metric.name));
+            if counted.or(measured).is_some() {
+                series::write_head(&mut text, metric);
+                counted.into_iter().chain(measured).for_each(|lines| text.push_str(lines));
+            }
+        }
+        text
     }
 
     /// The metrics of one partner: the same handles each time.
     pub fn partner(&self, name: &PartnerName) -> Arc<PartnerMetrics> {
         let mut partners = locked(&self.0.partners);
-        let new = || Arc::new(PartnerMetrics::new(Arc::clone(&self.0.recorder), name.clone()));
-        Arc::clone(partners.entry(name.clone()).or_insert_with(new))
+        if let Some(own) = partners.own.get(name) {
+            return Arc::clone(own);
+        }
+        let new = |name: &str| Arc::new(PartnerMetrics::new(&self.0.series, name, &self.0.quarantine_taken));
+        let has_room = partners.own.len() < self.0.partners_max.load(Ordering::Relaxed);
+        if has_room && name.as_str() != OTHER {
+            let own = new(name.as_str());
+            partners.own.insert(name.clone(), Arc::clone(&own));
+            return own;
+        }
+        Arc::clone(partners.other.get_or_insert_with(|| new(OTHER)))
+    }
+
+    /// Takes the series of a partner away that is no longer configured. What others have counted together
+    /// with it stays.
+    pub fn partner_has_gone(&self, name: &PartnerName) {
+        let mut partners = locked(&self.0.partners);
+        if partners.own.remove(name).is_some() {
+            self.0.series.end("partner", name.as_str());
+        }
     }
 
     /// The metrics of one route, by its pattern and method. Take it once, at start.
     pub fn route(&self, route: &'static str, method: &'static str) -> RouteMetrics {
         RouteMetrics(CODES.map(|code| {
-            let labels = [("route", route), ("method", method), ("code", code)];
-            new_counter(&self.0.recorder, HTTP_REQUESTS, &labels)
+            self.0.series.counter(HTTP_REQUESTS, &[("route", route), ("method", method), ("code", code)])
         }))
     }
 
@@ -155,9 +214,14 @@ impl Metrics {
         self.0.push_durable.record(took);
     }
 
-    /// Bytes admitted and not yet answered are now this many.
-    pub fn queue_stands_at(&self, bytes: usize) {
-        self.0.queue_bytes.set(bytes as f64);
+    /// A push can be read, so long after the newest time that it states.
+    pub fn push_visible(&self, after: Duration) {
+        self.0.push_visible.record(after);
+    }
+
+    /// A read was answered, `took` after its head had come.
+    pub fn read_answered(&self, took: Duration) {
+        self.0.read_seconds.record(took);
     }
 
     /// The wall clock stands this far behind times that it gave before; zero once it has caught up.
@@ -167,39 +231,72 @@ impl Metrics {
 
     /// An actor ended and was started again.
     pub fn actor_restarted(&self, actor: &'static str) {
-        self.0.actor_restarts.of(&self.0.recorder, actor).increment(1);
+        self.0.actor_restarts.of(actor).increment(1);
     }
 
     /// A request was refused before its body was read, e.g. by `Shed::as_str`.
     pub fn shed(&self, reason: &'static str) {
-        self.0.shed.of(&self.0.recorder, reason).increment(1);
+        self.0.shed.of(reason).increment(1);
     }
 
     /// A caller was not known, e.g. by `Failure::as_str`.
     pub fn caller_not_known(&self, reason: &'static str) {
-        self.0.auth_failures.of(&self.0.recorder, reason).increment(1);
+        self.0.auth_failures.of(reason).increment(1);
     }
 
     /// The certificate that is shown expires then. Without TLS there is no such series: one that says 0
     /// would alarm.
     pub fn certificate_expires(&self, at: Micros) {
-        new_gauge(&self.0.recorder, CERTIFICATE_EXPIRY, &[]).set((at.0 / Micros::SECOND) as f64);
+        self.0.series.gauge(CERTIFICATE_EXPIRY).set(seconds(at));
     }
 
     /// A backup has been taken to its end at that time. Before the first there is no such series.
     pub fn backed_up(&self, at: Micros) {
-        new_gauge(&self.0.recorder, BACKUP_TIME, &[]).set((at.0 / Micros::SECOND) as f64);
+        self.0.series.gauge(BACKUP_TIME).set(seconds(at));
     }
 
     /// The certificate's files have been read again, and are shown from now on or were at fault.
     pub fn certificate_renewed(&self, renewed: bool) {
-        let outcome = if renewed { "renewed" } else { "failed" };
-        self.0.certificate_renewals.of(&self.0.recorder, outcome).increment(1);
+        self.0.certificate_renewals.of(if renewed { "renewed" } else { "failed" }).increment(1);
+    }
+
+    /// The daemon runs with its configuration since then.
+    pub fn started_at(&self, at: Micros) {
+        self.0.reload_time.set(seconds(at));
+        self.0.reload_sound.set(1.0);
+    }
+
+    /// A reload has ended at that time; `sound` where the configuration as it was read is in force.
+    pub fn reloaded(&self, outcome: &'static str, is_sound: bool, at: Micros) {
+        self.0.reloads.of(outcome).increment(1);
+        self.0.reload_sound.set(f64::from(u8::from(is_sound)));
+        self.0.reload_time.set(seconds(at));
+    }
+
+    /// An operator's act has ended.
+    pub fn operator_acted(&self, act: AuditAct, outcome: AuditOutcome) {
+        let labels = [("act", act.as_str()), ("outcome", outcome.as_str())];
+        self.0.series.counter(OPERATOR_ACTS, &labels).increment(1);
+    }
+
+    /// A connection of the partner listener was taken in.
+    pub fn connection_opened(&self) {
+        self.0.connections.increment(1.0);
+    }
+
+    /// Such a connection has ended.
+    pub fn connection_closed(&self) {
+        self.0.connections.decrement(1.0);
     }
 
     /// A reader began to follow the changes.
     pub fn stream_opened(&self) {
         self.0.sse_streams.increment(1.0);
+    }
+
+    /// A frame was taken by a stream's connection, so long after its newest change was durable.
+    pub fn frame_taken(&self, after: Duration) {
+        self.0.sse_lag.record(after);
     }
 
     /// A follower was told to read the catalogue again.
@@ -210,114 +307,7 @@ impl Metrics {
     /// A stream of changes ended, for this reason.
     pub fn stream_ended(&self, reason: &'static str) {
         self.0.sse_streams.decrement(1.0);
-        self.0.sse_disconnects.of(&self.0.recorder, reason).increment(1);
-    }
-}
-
-/// What is counted of one partner.
-pub struct PartnerMetrics {
-    recorder: Arc<PrometheusRecorder>,
-    name: PartnerName,
-    assets: [Counter; Outcome::ALL.len()],
-    prices: [Counter; Outcome::ALL.len()],
-    requests: [Counter; CODES.len()],
-    up: Gauge,
-    quarantine_rows: Gauge,
-    quarantine_dropped: Counter,
-    quarantine_closed: Counter,
-    parked_prices: Gauge,
-    ambiguous: Counter,
-    deliveries: DeliveryMetrics,
-    gaps: GapMetrics,
-    feed: OnceLock<FeedMetrics>,
-}
-
-impl PartnerMetrics {
-    fn new(recorder: Arc<PrometheusRecorder>, name: PartnerName) -> PartnerMetrics {
-        let items = |kind| {
-            Outcome::ALL.map(|outcome| {
-                let labels = [("partner", name.as_str()), ("kind", kind), ("outcome", outcome.as_str())];
-                new_counter(&recorder, PUSH_ITEMS, &labels)
-            })
-        };
-        let (assets, prices) = (items("asset"), items("price"));
-        let requests = CODES
-            .map(|code| new_counter(&recorder, PUSH_REQUESTS, &[("partner", name.as_str()), ("code", code)]));
-        let own = [("partner", name.as_str())];
-        PartnerMetrics {
-            assets,
-            prices,
-            requests,
-            up: new_gauge(&recorder, PARTNER_UP, &own),
-            quarantine_rows: new_gauge(&recorder, QUARANTINE_ROWS, &own),
-            quarantine_dropped: new_counter(&recorder, QUARANTINE_DROPPED, &own),
-            quarantine_closed: new_counter(&recorder, QUARANTINE_CLOSED, &own),
-            parked_prices: new_gauge(&recorder, PARKED_PRICES, &own),
-            ambiguous: new_counter(&recorder, AMBIGUOUS, &own),
-            deliveries: DeliveryMetrics::new(&recorder, name.as_str()),
-            gaps: GapMetrics::new(&recorder, name.as_str()),
-            feed: OnceLock::new(),
-            recorder,
-            name,
-        }
-    }
-
-    /// `count` items of a push came to `outcome`.
-    pub fn items_decided(&self, kind: ItemKind, outcome: Outcome, count: u64) {
-        let counters = match kind {
-            ItemKind::Asset => &self.assets,
-            ItemKind::Price => &self.prices,
-        };
-        counters[outcome as usize].increment(count);
-    }
-
-    /// A push was answered with this status code.
-    pub fn push_answered(&self, status: u16) {
-        self.requests[class_of(status)].increment(1);
-    }
-
-    /// Whether its actor runs; `None` once it is no longer configured, which is no alarm.
-    pub fn is_up(&self, up: Option<bool>) {
-        self.up.set(up.map_or(f64::NAN, |up| f64::from(u8::from(up))));
-    }
-
-    /// The quarantine now holds `rows`, and has dropped so many since it was counted last.
-    pub fn quarantine_stands_at(&self, rows: usize, dropped: u64) {
-        self.quarantine_rows.set(rows as f64);
-        self.quarantine_dropped.increment(dropped);
-    }
-
-    /// So many rows closed themselves, since what they hold was taken later.
-    pub fn quarantine_rows_closed(&self, rows: u64) {
-        self.quarantine_closed.increment(rows);
-    }
-
-    /// So many prices wait for their assets.
-    pub fn parked_stand_at(&self, prices: usize) {
-        self.parked_prices.set(prices as f64);
-    }
-
-    /// So many writes that only their order of arrival put before others (D3, P1).
-    pub fn ambiguous_order(&self, writes: u64) {
-        if writes > 0 {
-            self.ambiguous.increment(writes);
-        }
-    }
-
-    /// What is counted of deliveries.
-    pub fn deliveries(&self) -> &DeliveryMetrics {
-        &self.deliveries
-    }
-
-    /// What is counted of gaps in numbered streams.
-    pub fn gaps(&self) -> &GapMetrics {
-        &self.gaps
-    }
-
-    /// What is counted of its feed. Partners that are never asked for it have no such series: a
-    /// feed that was never read would alarm for a partner that has none.
-    pub fn feed(&self) -> &FeedMetrics {
-        self.feed.get_or_init(|| FeedMetrics::new(&self.recorder, self.name.as_str()))
+        self.0.sse_disconnects.of(reason).increment(1);
     }
 }
 
@@ -329,61 +319,6 @@ impl RouteMetrics {
     /// A request was answered with this status.
     pub fn answered(&self, status: u16) {
         self.0[class_of(status)].increment(1);
-    }
-}
-
-/// Counters that differ in one label whose values are texts of the program.
-struct ByReason {
-    name: &'static str,
-    label: &'static str,
-    counters: Mutex<BTreeMap<&'static str, Counter>>,
-}
-
-impl ByReason {
-    fn new(
-        recorder: &PrometheusRecorder,
-        name: &'static str,
-        label: &'static str,
-        known: &[&'static str],
-    ) -> ByReason {
-        let by_reason = ByReason { name, label, counters: Mutex::default() };
-        for reason in known {
-            by_reason.of(recorder, reason).increment(0);
-        }
-        by_reason
-    }
-
-    fn of(&self, recorder: &PrometheusRecorder, reason: &'static str) -> Counter {
-        let mut counters = locked(&self.counters);
-        let new = || new_counter(recorder, self.name, &[(self.label, reason)]);
-        counters.entry(reason).or_insert_with(new).clone()
-    }
-}
-
-/// A thread that panicked while it held one of these maps left it whole: entries are only added.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn class_of(status: u16) -> usize {
-    usize::from(status / 100).clamp(1, CODES.len()) - 1
-}
-
-fn recorder() -> Result<PrometheusRecorder, BuildError> {
-    let mut builder = PrometheusBuilder::new();
-    for metric in &CATALOGUE {
-        if let MetricKind::Histogram(buckets) = metric.kind {
-            builder = builder.set_buckets_for_metric(Matcher::Full(metric.name.into()), buckets)?;
-        }
-    }
-    Ok(builder.build_recorder())
-}
-
-fn describe(recorder: &PrometheusRecorder, metric: &Metric) {
-    match metric.kind {
-        MetricKind::Counter => recorder.describe_counter(metric.name.into(), None, metric.help.into()),
-        MetricKind::Gauge => recorder.describe_gauge(metric.name.into(), None, metric.help.into()),
-        MetricKind::Histogram(_) => recorder.describe_histogram(metric.name.into(), None, metric.help.into()),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Telemetry: every metric's name, label and bucket in one file, as verbs; and the set-up of logs.
 //!
-//! No recorder is installed for the whole program: a daemon owns its own, so that several daemons
-//! live beside each other in one test.
+//! Nothing is counted for the whole program: a daemon owns its series, so that several daemons live beside each
+//! other in one test.
 
+mod kernel;
 mod limit;
 mod lines;
 pub mod logs;
@@ -10,7 +11,7 @@ mod metrics;
 mod panics;
 
 pub use metrics::{
-    CATALOGUE, FeedMetrics, GapMetrics, ItemKind, Metric, MetricKind, Metrics, NAMES, PartnerMetrics,
-    RouteMetrics,
+    CATALOGUE, DaemonSample, FeedMetrics, FeedSample, GapMetrics, ItemKind, Metric, MetricKind, Metrics,
+    NAMES, PartnerMetrics, PartnerSample, Refusal, RouteMetrics, RuntimeSample, Sampled,
 };
 pub use panics::{caught, tell_in_the_log};

@@ -98,7 +98,6 @@ impl PartnerState {
             self.quarantine(rows, set);
         }
         self.index.forget_unused();
-        self.metrics.parked_stand_at(self.parked.len());
     }
 
     /// The price that has waited longest becomes a row; a place that only it held is forgotten.
@@ -157,7 +156,6 @@ impl PartnerState {
         if !outcomes.is_empty() {
             let feed = self.metrics.feed();
             outcomes.into_iter().for_each(|state| feed.plan_came_to(state.as_str()));
-            feed.plans_held(self.plans.held());
         }
     }
 
@@ -169,14 +167,14 @@ impl PartnerState {
     pub fn count_closed(&self, rows: u64) {
         if rows > 0 {
             self.metrics.quarantine_rows_closed(rows);
-            self.metrics.quarantine_stands_at(self.quarantine.len(), 0);
         }
     }
 
     /// Adds rows to a set, and counts what they pushed out.
     pub fn quarantine(&mut self, rows: Vec<QuarantineRow>, set: &mut WriteSet) {
+        rows.iter().for_each(|row| self.metrics.quarantined(&row.code));
         let dropped = self.quarantine.keep(rows, &self.settings.policy, set);
-        self.metrics.quarantine_stands_at(self.quarantine.len(), dropped);
+        self.metrics.quarantine_rows_dropped(dropped);
     }
 }
 

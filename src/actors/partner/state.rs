@@ -96,6 +96,10 @@ pub struct PartnerState {
     pub board: FeedBoard,
     /// What is shown of the partner.
     pub glance: Glance,
+    /// What it showed last.
+    pub shown: StandingFigures,
+    /// Of the last applied run; `None` where nothing was pushed, or no run was applied since the start.
+    pub push_loss: Option<f64>,
     /// Counts the timers that were set, so that an old one is known.
     pub timers: u64,
 }
@@ -120,17 +124,12 @@ impl PartnerState {
         set_damage_aside(&reader, (no, &settings), &mut index, damaged)?;
         let mut lost = DamagedRecords::default();
         let quarantine = Quarantine::load(&reader, no, &mut lost)?;
-        metrics.quarantine_stands_at(quarantine.len(), 0);
         let mut feed = runs::state(&reader, no)?;
         push_count::restore(&reader, no, &mut feed, &mut lost)?;
         let plans = Plans::load(&reader, no, &index, &feed)?;
         let deliveries = Deliveries::load(&reader, no, now, &mut lost)?;
-        let gaps = GapWatch::new(Streams::read(&reader, no, &mut lost)?, gap, metrics.gaps());
+        let gaps = GapWatch::new(Streams::read(&reader, no, &mut lost)?, gap);
         lost.log(&settings.name);
-        metrics.deliveries().oldest_is_of(deliveries.oldest());
-        if settings.feed.is_some() {
-            metrics.feed().plans_held(plans.held());
-        }
         board.set_paused(feed.paused.is_some());
         Ok(PartnerState {
             no,
@@ -162,23 +161,34 @@ impl PartnerState {
             due_at: None,
             board,
             glance,
+            shown: StandingFigures::default(),
+            push_loss: None,
             timers: 0,
         })
     }
 
-    /// Lets those who look at the partner see where it stands now.
-    pub fn show(&self) {
+    /// Lets those who look at the partner see where it stands now. After most messages it stands where it stood,
+    /// and nothing is written that other processors would have to fetch anew.
+    pub fn show(&mut self) {
         let time = |at: Option<i64>| at.map(Micros);
-        self.glance.stands_at(&StandingFigures {
+        let stands = StandingFigures {
             living: self.index.living() as u64,
+            gone: (self.index.len() - self.index.living()) as u64,
             quarantined: self.quarantine.len() as u64,
             parked: self.parked.len() as u64,
+            gaps_open: self.gaps.open as u64,
             plans_held: self.plans.held() as u64,
             deletes_held: self.plans.deletes_held(),
             oldest_plan_at: time(self.plans.oldest_opened_at()),
+            oldest_delivery_at: self.deliveries.oldest(),
             failures_in_row: u64::from(self.feed.failures_in_row),
             last_success_at: time(self.feed.last_success_at),
-        });
+            push_loss: self.push_loss,
+        };
+        if stands != self.shown {
+            self.glance.stands_at(&stands);
+            self.shown = stands;
+        }
     }
 
     /// What the next decisions are made in; they are accounted for when it is finished.

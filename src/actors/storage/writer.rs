@@ -96,7 +96,6 @@ impl WriterLoop {
     }
 
     fn commit(&mut self, group: Vec<PendingSet>) -> WriterEnd {
-        self.metrics.queue_stands_at(self.queue.bytes());
         let began = Mark::now();
         let mut waiting = Vec::with_capacity(group.len());
         let mut sets: Vec<WriteSet> = Vec::with_capacity(group.len());

@@ -216,7 +216,7 @@ impl SupervisorState {
                     self.let_go(&entry.name, actor, myself);
                     steps.insert((ConfigureStep::Stop, entry.name.clone()));
                 }
-                self.metrics.partner(&entry.name).is_up(None);
+                self.metrics.partner_has_gone(&entry.name);
             }
         }
         // of a purged one too: who follows the changes must learn of its deletes under its name
@@ -323,7 +323,6 @@ impl SupervisorState {
             // configured again while it started; one that has died since reads them at its next start
             let _ = entry.tell(PartnerMessage::Reconfigure(settings));
         }
-        self.metrics.partner(&entry.name).is_up(Some(true));
         if starting.is_restart {
             tracing::info!(partner = %entry.name, "partner started again");
             self.metrics.actor_restarted("partner");
@@ -431,7 +430,6 @@ impl SupervisorState {
 
     fn start_later(&mut self, entry: &PartnerEntry, why: String, myself: &ActorRef<SupervisorMessage>) {
         entry.disconnect(why);
-        self.metrics.partner(&entry.name).is_up(Some(false));
         let now = self.shared.clock.now();
         let wait = match self.budgets.entry(entry.name.clone()).or_default().take(now) {
             Restart::After(wait) => wait,

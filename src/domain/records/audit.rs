@@ -141,6 +141,9 @@ impl AuditAct {
 }
 
 impl AuditOutcome {
+    /// Those with which an act ends.
+    pub const ENDS: [AuditOutcome; 3] = [AuditOutcome::Done, AuditOutcome::Refused, AuditOutcome::Unknown];
+
     /// Its word in replies, records and the log.
     pub fn as_str(self) -> &'static str {
         match self {

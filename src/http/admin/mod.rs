@@ -7,14 +7,13 @@ mod backup;
 mod call;
 mod changing;
 mod feed;
+mod figures;
 mod guard;
-mod overview;
 mod page;
 mod plans;
 mod quarantine;
 mod reason;
 mod rows;
-mod status;
 mod texts;
 
 use crate::actors::Failure;

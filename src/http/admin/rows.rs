@@ -3,8 +3,9 @@
 use super::audit::{self, AUDIT_PARAMETERS};
 use super::call::{DaemonCall, OperatorCall};
 use super::changing::{purge, reload};
-use super::overview::{self, OVERVIEW_PARAMETERS};
-use super::{assets, backup, feed, page, plans, quarantine, status, texts};
+use super::figures::overview::{self, OVERVIEW_PARAMETERS};
+use super::figures::{scrape, status};
+use super::{assets, backup, feed, page, plans, quarantine, texts};
 use crate::http::app::App;
 use crate::http::gate::route::{Answer, Later, Row};
 use crate::http::own::errors;
@@ -40,7 +41,7 @@ pub static ROWS: [Row<OperatorHandler>; 35] = [
     open("/livez", texts::livez),
     open("/readyz", texts::readyz),
 
-    daemon("/metrics", &[], |call| Box::pin(async { Ok(texts::metrics(call.app())) })),
+    daemon("/metrics", &[], |call| Box::pin(scrape::metrics(call.app()))),
     daemon("/admin/status", &[], |call| Box::pin(status::daemon(call.app()))),
     daemon("/admin/overview", &OVERVIEW_PARAMETERS, |call| Box::pin(overview::overview(call))),
     daemon("/admin/partners", &[], |call| Box::pin(status::partners(call.app()))),

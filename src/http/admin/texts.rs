@@ -1,12 +1,10 @@
-//! Text that needs no partner: health and metrics.
+//! Text that needs no partner: health.
 
 use crate::http::app::App;
 use crate::http::reply::{self, Body};
 use hyper::header::HeaderValue;
 use hyper::{Response, StatusCode};
 
-/// The text format that Prometheus asks for.
-const METRICS_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Whether the process answers.
@@ -28,11 +26,6 @@ pub fn readyz(app: &App) -> Response<Body> {
         "starting\n"
     };
     plain(StatusCode::SERVICE_UNAVAILABLE, why)
-}
-
-/// All metrics, for Prometheus.
-pub fn metrics(app: &App) -> Response<Body> {
-    reply::typed(StatusCode::OK, METRICS_TYPE, app.metrics.render())
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {

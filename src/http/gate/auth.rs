@@ -9,8 +9,8 @@ use crate::domain::{Micros, PartnerName};
 use crate::http::reply::Fault;
 use crate::telemetry::{Metrics, PartnerMetrics};
 use arc_swap::ArcSwap;
-use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
+use hyper::{HeaderMap, StatusCode};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -21,6 +21,15 @@ pub enum Caller {
     Partner { name: PartnerName, metrics: Arc<PartnerMetrics> },
     /// May read all partners, and write nothing.
     Reader { name: Arc<str>, reads: Arc<RateLane> },
+}
+
+impl Caller {
+    /// Counts a call of a partner that was refused by what it was told.
+    pub fn was_answered(&self, status: StatusCode) {
+        if let Caller::Partner { metrics, .. } = self {
+            metrics.answered(status.as_u16());
+        }
+    }
 }
 
 /// Keys by their hash, rebuilt when the settings have been replaced.
@@ -87,7 +96,10 @@ impl Keys {
         let holder = table.callers.get(&KeyHash::of(key).0).ok_or(Fault::Unauthorized)?;
         match holder.validity.is_always() || holder.validity.holds(clock.now()) {
             true => Ok(holder.caller.clone()),
-            false => Err(Fault::Unauthorized),
+            false => {
+                holder.caller.was_answered(StatusCode::UNAUTHORIZED);
+                Err(Fault::Unauthorized)
+            }
         }
     }
 

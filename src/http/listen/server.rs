@@ -15,6 +15,7 @@ use crate::http::client::Client;
 use crate::http::pulse::{Deadlines, Pulse};
 use crate::http::reply::Fault;
 use crate::http::{admin, partner};
+use crate::telemetry::Metrics;
 use hyper::server::conn::http1;
 use std::collections::HashMap;
 use std::io;
@@ -176,6 +177,7 @@ impl Server {
         };
         // without it small replies may wait for an acknowledgement; a socket that refuses is dying
         let _ = socket.set_nodelay(true);
+        let counted = (self.face == Face::Partner).then(|| ConnectionCount::begin(&self.app.metrics));
         let pulse = Arc::new(Pulse::default());
         let client = Client { app: Arc::clone(&self.app), pulse, address: from.ip() };
         let desk = self.desk.clone();
@@ -184,6 +186,7 @@ impl Server {
         let (stop, mut stopped) = oneshot::channel();
         let task = self.connections.spawn(async move {
             let _place = place;
+            let _count = counted;
             let socket = match certificates {
                 None => Socket::Plain(socket),
                 Some(certificates) => tokio::select! {
@@ -226,6 +229,22 @@ impl Server {
         let cut = self.connections.len();
         self.connections.shutdown().await;
         cut
+    }
+}
+
+/// A connection of the partner listener, for as long as it is open.
+struct ConnectionCount(Metrics);
+
+impl ConnectionCount {
+    fn begin(metrics: &Metrics) -> ConnectionCount {
+        metrics.connection_opened();
+        ConnectionCount(metrics.clone())
+    }
+}
+
+impl Drop for ConnectionCount {
+    fn drop(&mut self) {
+        self.0.connection_closed();
     }
 }
 

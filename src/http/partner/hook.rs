@@ -42,15 +42,27 @@ pub async fn answer(
     let texts = proof::headers_of(&head.headers);
     let named = named(client, route)?;
     let (partner, settings) = named.ok_or(Fault::NotTheHooksSender)?;
-    let proven = proof::prove(&settings, &texts, app.clock.now()).await?;
-    let caller = app.keys.partner(&partner.name).ok_or(Fault::PartnerStarting)?;
+    let caller = app.keys.partner(&partner.name).ok_or(Fault::PartnerStarting);
+    let proven = proof::prove(&settings, &texts, app.clock.now()).await.inspect_err(|fault| {
+        caller.iter().for_each(|caller| caller.was_answered(fault.status()));
+    })?;
+    let caller = caller?;
     let meter = Meter::of(&caller, Some(&partner));
     let needs_body = proven.needs_body();
     let reply = match Query::parse(head.uri.query()) {
         Ok(query) => {
             let headers = texts.only(&settings.hook.headers());
             let (partner, signature) = (Some(partner), Signature::None);
-            let call = Call { client, head, route, query, caller, meter: &meter, partner, signature };
+            let call = Call {
+                client,
+                head,
+                route,
+                query,
+                caller: caller.clone(),
+                meter: &meter,
+                partner,
+                signature,
+            };
             let task = HookTask { settings, headers, announced, proven };
             push::answer_hook(&call, ask, parameters, task, body).await
         }
@@ -58,9 +70,13 @@ pub async fn answer(
     };
     match reply {
         // a sender who is not known after all, or not yet, learns nothing of the partner's rates
-        Err(fault) if needs_body && !meter.is_touched() => Err(fault),
+        Err(fault) if needs_body && !meter.is_touched() => {
+            caller.was_answered(fault.status());
+            Err(fault)
+        }
         reply => {
             let reply = reply.unwrap_or_else(|fault| client.refused(fault));
+            caller.was_answered(reply.status());
             Ok(meter.settle(ask.items.rate_of_first(), reply))
         }
     }

@@ -4,6 +4,7 @@ mod hook;
 mod rows;
 
 use crate::actors::{Failure, PartnerEntry};
+use crate::clock::Mark;
 use crate::codec::signature::WebhookClaim;
 use crate::http::app::App;
 use crate::http::client::Client;
@@ -42,6 +43,7 @@ pub fn routes(metrics: &Metrics) -> PartnerRoutes {
 
 /// Answers a request of the partner listener, and counts it by its route.
 pub async fn answer(client: &Client, routes: &PartnerRoutes, request: Request<Incoming>) -> Response<Body> {
+    let came = Mark::now();
     let (head, body) = request.into_parts();
     if head.method == Method::OPTIONS
         && let Some(reply) = preflight(client, routes, &head)
@@ -67,6 +69,10 @@ pub async fn answer(client: &Client, routes: &PartnerRoutes, request: Request<In
     let mut reply = reply.unwrap_or_else(|fault| client.refused(client.judged(fault, Failure::Key)));
     if found.row.handler.is_read() {
         cors::open(&client.app.settings.load(), &head.headers, &mut reply);
+        // what waits for changes takes as long as it is asked to
+        if found.row.path != changes::PATH {
+            client.app.metrics.read_answered(came.elapsed());
+        }
     }
     found.metrics.answered(reply.status().as_u16());
     reply
@@ -136,10 +142,14 @@ async fn known(
     let refused = |fault| client.refused(client.judged(fault, Failure::Key));
     let query = match Query::parse(head.uri.query()) {
         Ok(query) => query,
-        Err(fault) => return Ok(meter.settle(row.handler.rate(), refused(fault))),
+        Err(fault) => {
+            caller.was_answered(fault.status());
+            return Ok(meter.settle(row.handler.rate(), refused(fault)));
+        }
     };
     let call = Call { client, head, route, query, caller, meter: &meter, partner, signature };
     let reply = dispatch(&call, row, body).await.unwrap_or_else(refused);
+    call.caller.was_answered(reply.status());
     let reply = meter.settle(row.handler.rate(), reply);
     match row.handler.packed_from() {
         // what most pushes come to: nothing more is looked at

@@ -35,6 +35,7 @@ use hyper::{HeaderMap, Response};
 use kinds::ItemKinds;
 use status::status_of;
 use std::sync::Arc;
+use std::time::Duration;
 use taking::TakenPush;
 
 /// Words of the query and headers that steer a push.
@@ -107,6 +108,7 @@ async fn push(
     let delivery = claim.map(|claim| claim.look_up(call, Arc::clone(&ids))).transpose()?;
     let repeats = delivery.as_ref().map(|delivery| delivery.repeats.clone());
     let kinds = ItemKinds::of(ask.items, &writes);
+    let newest = writes.iter().flatten().filter_map(Write::stated_at).max();
     let warnings = request::warnings(&writes, &partner.settings.load().policy);
     let form = Form { ndjson, kind: ask.refused };
     let body = body_of(task, bytes, form, &ids);
@@ -115,6 +117,10 @@ async fn push(
     let push = Box::new(Push { writes, received_at, atomic, dry_run, body, permit, delivery, condition });
     let answer = delivery::await_reply(partner.push(push), repeats).await?;
     app.metrics.push_durable(received.elapsed());
+    if let Some(stated_at) = newest {
+        let after = app.clock.now().since(stated_at).max(0);
+        app.metrics.push_visible(Duration::from_micros(after.unsigned_abs()));
+    }
     let rebuilt = matches!(answer, PushAnswer::Rebuilt(_));
     let replayed = matches!(answer, PushAnswer::Replayed(_));
     let effect = match answer {

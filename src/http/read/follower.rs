@@ -10,7 +10,7 @@ use super::window::{FRAME_BYTES_MAX, Piece, Since, Style, Window};
 use crate::clock::{Mark, sleep};
 use crate::codec::compression::Pieces;
 use crate::codec::{cursor, json};
-use crate::domain::Seq;
+use crate::domain::{Micros, Seq};
 use crate::http::app::App;
 use crate::http::client::Client;
 use crate::http::gate::auth::Pass;
@@ -120,6 +120,8 @@ pub struct Follower {
     seat: Seat,
     haste: Haste,
     replay: Option<Replay>,
+    /// It has come to the end of what there is once: from then on it is told what happens.
+    follows: bool,
     end: watch::Receiver<bool>,
     pass: Pass,
     /// Where the client accepts it; each piece is made for it alone.
@@ -138,8 +140,8 @@ pub struct Follower {
 
 /// What came of a look.
 enum Shown {
-    /// And the right to hold it, where it is counted.
-    Frame(Bytes, Option<Held>),
+    /// And the right to hold it, where it is counted; and when what it tells was committed.
+    Frame(Bytes, Option<Held>, Option<Micros>),
     /// Nothing that this reader sees; there may be more.
     Nothing,
     /// Nothing, and there is nothing more.
@@ -174,6 +176,7 @@ impl Follower {
             next: Next::Begin(since),
             haste: Haste::new(window.may_conflate()),
             replay: None,
+            follows: false,
             end: attendance.app.streams_end(),
             window: Arc::new(window),
             seat,
@@ -237,6 +240,7 @@ impl Follower {
             let shown = match self.seat.look(at) {
                 Look::Nothing(passed) => {
                     at = passed;
+                    self.follows = true;
                     self.replay = None;
                     if self.haste.has_caught_up() {
                         self.next = Next::After(at);
@@ -258,7 +262,11 @@ impl Follower {
             self.next = Next::After(at);
             let has_all = matches!(shown, Ok(Shown::AllThere));
             match shown {
-                Ok(Shown::Frame(frame, held)) => return self.buffered(frame, held).await,
+                Ok(Shown::Frame(frame, held, committed_at)) => {
+                    let frame = self.buffered(frame, held).await;
+                    self.note_lag(committed_at);
+                    return frame;
+                }
                 Ok(Shown::TooSlow) => return self.farewell(at, "slow_consumer"),
                 Ok(Shown::Nothing | Shown::AllThere) => {}
                 // its frames before are still on their way: the silence is told, then it goes on
@@ -277,6 +285,14 @@ impl Follower {
             if has_all {
                 self.wait(silence).await;
             }
+        }
+    }
+
+    /// Of one that reads what lies behind it, its age is no lag.
+    fn note_lag(&self, committed_at: Option<Micros>) {
+        if let (true, Some(at)) = (self.follows, committed_at) {
+            let lag = self.window.age(at).max(0);
+            self.attendance.app.metrics.frame_taken(Duration::from_micros(lag.unsigned_abs()));
         }
     }
 
@@ -310,7 +326,7 @@ impl Follower {
             Some(prefix) => [prefix.as_slice(), &events].concat().into(),
             None => events,
         };
-        Ok(Shown::Frame(frame, held))
+        Ok(Shown::Frame(frame, held, Some(block.committed_at)))
     }
 
     /// What only this stream reads, because it is behind or has asked for more than others.
@@ -338,7 +354,7 @@ impl Follower {
         let Some(shown) = piece.shown_to else { return Ok(Shown::Nothing) };
         self.told = shown;
         piece.bytes.shrink_to_fit();
-        Ok(Shown::Frame(piece.bytes.into(), Some(held)))
+        Ok(Shown::Frame(piece.bytes.into(), Some(held), piece.begins_at))
     }
 
     /// A piece of the store, and the right to hold it until the client has taken it.

@@ -17,10 +17,10 @@ use crate::http::reply::Fault;
 use crate::http::request::delivery_id;
 use crate::http::request::intake::{self, Accept};
 use bytes::Bytes;
-use hyper::HeaderMap;
 use hyper::body::Incoming;
 use hyper::header::HeaderName;
 use hyper::http::request::Parts;
+use hyper::{HeaderMap, StatusCode};
 
 /// A larger body is hashed beside the connections' tasks: it takes milliseconds.
 const VERIFIED_IN_PLACE_MAX: usize = 128 << 10;
@@ -114,7 +114,10 @@ pub async fn prove(
         true => verify(),
         false => tokio::task::spawn_blocking(verify).await.map_err(|_| Fault::OutcomeUnknown)?,
     };
-    verified.map_err(|why| refused(&why))?;
+    if let Err(why) = verified {
+        signer.inspect(|signer| signer.caller.was_answered(StatusCode::UNAUTHORIZED));
+        return Err(refused(&why));
+    }
     let caller = signer.ok_or(Fault::Unauthorized)?.caller;
     Ok(ProvenBody { caller, bytes, received, room })
 }

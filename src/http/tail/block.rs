@@ -4,7 +4,7 @@ use super::interest::{Cover, Interest, type_bit};
 use crate::actors::Registry;
 use crate::codec::cursor;
 use crate::codec::render::{Audience, subject};
-use crate::domain::{ChangeKind, Committed, PartnerNo, Seq};
+use crate::domain::{ChangeKind, Committed, Micros, PartnerNo, Seq};
 use crate::http::reply::view::{ShownChange, sse_frame};
 use crate::store::Reader;
 use bytes::Bytes;
@@ -21,6 +21,8 @@ pub struct RenderedBlock {
     pub after: Seq,
     /// … and up to this one, it included.
     pub to: Seq,
+    /// When the newest of them was committed.
+    pub committed_at: Micros,
     /// Of whom they are rendered.
     pub cover: Arc<Cover>,
     events: Bytes,
@@ -106,19 +108,27 @@ impl Renderer<'_> {
             self.render(&mut out, &mut entries, change);
             if out.len() > BLOCK_BYTES_MAX {
                 let (events, entries) = (std::mem::take(&mut out), std::mem::take(&mut entries));
-                blocks.push(self.block(after, change.seq, events, entries));
+                blocks.push(self.block((after, change.seq), change.committed_at, events, entries));
                 after = change.seq;
             }
         }
         if after < to {
-            blocks.push(self.block(after, to, out, entries));
+            let newest = changes.last().map_or(Micros::BEGINNING, |change| change.committed_at);
+            blocks.push(self.block((after, to), newest, out, entries));
         }
         blocks
     }
 
-    fn block(&self, after: Seq, to: Seq, mut events: Vec<u8>, entries: Vec<Entry>) -> RenderedBlock {
+    fn block(
+        &self,
+        (after, to): (Seq, Seq),
+        committed_at: Micros,
+        mut events: Vec<u8>,
+        entries: Vec<Entry>,
+    ) -> RenderedBlock {
         events.shrink_to_fit();
-        RenderedBlock { after, to, cover: Arc::clone(self.cover), events: events.into(), entries }
+        let cover = Arc::clone(self.cover);
+        RenderedBlock { after, to, committed_at, cover, events: events.into(), entries }
     }
 
     fn render(&self, out: &mut Vec<u8>, entries: &mut Vec<Entry>, committed: &Committed) {

@@ -1,12 +1,8 @@
 //! What is counted of pushes beside their items: deliveries by id, and gaps in numbered streams.
 
-use super::catalogue::{
-    DELIVERIES, DELIVERIES_OLDEST, GAP_HEAL_SECONDS, GAPS_ABANDONED, GAPS_HEALED, GAPS_OPEN, GAPS_OPENED,
-};
-use super::series::{new_counter, new_gauge, new_histogram};
-use crate::domain::Micros;
-use metrics::{Counter, Gauge, Histogram};
-use metrics_exporter_prometheus::PrometheusRecorder;
+use super::catalogue::{DELIVERIES, GAP_HEAL_SECONDS, GAPS_ABANDONED, GAPS_HEALED, GAPS_OPENED};
+use super::series::Series;
+use metrics::{Counter, Histogram};
 use std::time::Duration;
 
 /// What is counted of one partner's deliveries.
@@ -14,28 +10,17 @@ pub struct DeliveryMetrics {
     new: Counter,
     replayed: Counter,
     reused: Counter,
-    oldest: Gauge,
 }
 
 impl DeliveryMetrics {
-    pub(super) fn new(recorder: &PrometheusRecorder, partner: &str) -> DeliveryMetrics {
-        let came = |outcome| new_counter(recorder, DELIVERIES, &[("partner", partner), ("outcome", outcome)]);
-        DeliveryMetrics {
-            new: came("new"),
-            replayed: came("replayed"),
-            reused: came("reused"),
-            oldest: new_gauge(recorder, DELIVERIES_OLDEST, &[("partner", partner)]),
-        }
+    pub(super) fn new(series: &Series, partner: &str) -> DeliveryMetrics {
+        let came = |outcome| series.counter(DELIVERIES, &[("partner", partner), ("outcome", outcome)]);
+        DeliveryMetrics { new: came("new"), replayed: came("replayed"), reused: came("reused") }
     }
 
     /// A delivery under a new id.
     pub fn made(&self) {
         self.new.increment(1);
-    }
-
-    /// When the oldest still remembered was received.
-    pub fn oldest_is_of(&self, oldest: Option<Micros>) {
-        self.oldest.set(oldest.map_or(0.0, |at| at.0 as f64 / Micros::SECOND as f64));
     }
 
     /// An id came again with its body.
@@ -56,19 +41,17 @@ pub struct GapMetrics {
     healed_by_feed: Counter,
     abandoned: Counter,
     heal_seconds: Histogram,
-    open: Gauge,
 }
 
 impl GapMetrics {
-    pub(super) fn new(recorder: &PrometheusRecorder, partner: &str) -> GapMetrics {
-        let healed = |by| new_counter(recorder, GAPS_HEALED, &[("partner", partner), ("by", by)]);
+    pub(super) fn new(series: &Series, partner: &str) -> GapMetrics {
+        let healed = |by| series.counter(GAPS_HEALED, &[("partner", partner), ("by", by)]);
         GapMetrics {
-            opened: new_counter(recorder, GAPS_OPENED, &[("partner", partner)]),
+            opened: series.counter(GAPS_OPENED, &[("partner", partner)]),
             healed_late: healed("late"),
             healed_by_feed: healed("feed"),
-            abandoned: new_counter(recorder, GAPS_ABANDONED, &[("partner", partner)]),
-            heal_seconds: new_histogram(recorder, GAP_HEAL_SECONDS),
-            open: new_gauge(recorder, GAPS_OPEN, &[("partner", partner)]),
+            abandoned: series.counter(GAPS_ABANDONED, &[("partner", partner)]),
+            heal_seconds: series.histogram(GAP_HEAL_SECONDS),
         }
     }
 
@@ -87,11 +70,6 @@ impl GapMetrics {
     pub fn healed_by_feed(&self, open_for: Duration) {
         self.healed_by_feed.increment(1);
         self.heal_seconds.record(open_for);
-    }
-
-    /// So many gaps are open.
-    pub fn stand_at(&self, open: usize) {
-        self.open.set(open as f64);
     }
 
     /// So many gaps were given up.

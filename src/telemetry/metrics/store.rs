@@ -13,12 +13,7 @@ impl Metrics {
 
     /// A group of changes could not be written, for this reason.
     pub fn commit_failed(&self, reason: &'static str) {
-        self.0.commit_failures.of(&self.0.recorder, reason).increment(1);
-    }
-
-    /// So many bytes of changes are in memory and not yet in the tables.
-    pub fn overlay_stands_at(&self, bytes: usize) {
-        self.0.overlay_bytes.set(bytes as f64);
+        self.0.commit_failures.of(reason).increment(1);
     }
 
     /// Changes were moved from memory into the tables.
@@ -35,7 +30,7 @@ impl Metrics {
     /// Damage has been met so often in `table` since the start.
     pub fn damage_stands_at(&self, table: &'static str, times: u64) {
         if times > 0 {
-            self.0.store_damaged.of(&self.0.recorder, table).absolute(times);
+            self.0.store_damaged.of(table).absolute(times);
         }
     }
 

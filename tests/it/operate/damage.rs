@@ -369,13 +369,13 @@ async fn a_partner_whose_feed_s_state_is_damaged_is_down_alone_and_the_status_pa
     let server = FeedServer::start().await;
     server.put(PATH, Served::json(document(Some(START), 0..2)));
     let acme = partner("acme").with_feed(feed(&server.url(PATH)));
-    let mut house = House::start(vec![acme, partner("other")], Clock::manual(START)).await;
+    let mut house = House::start(vec![acme, partner("bolt")], Clock::manual(START)).await;
     house.run_report("acme", 1).await;
     house.restart_over(|file| damage(file, Stored::Record(RecordKind::Feed, &[]))).await;
     let asset = json!({"id": "a0"});
     assert_eq!(house.post("acme", "/api/assets", &asset).await.0, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(house.get("acme", "/api/assets/a0").await.0, StatusCode::OK, "reads go on");
-    assert_eq!(house.post("other", "/api/assets", &asset).await.0, StatusCode::CREATED);
+    assert_eq!(house.post("bolt", "/api/assets", &asset).await.0, StatusCode::CREATED);
     let (status, page) = answer(house.admin(Method::GET, "/admin/status")).await;
     let told: Vec<_> = page["partners"].as_array().unwrap().iter().map(|p| p.get("damaged")).collect();
     assert_eq!((status, told), (StatusCode::OK, vec![Some(&json!("records")), None]), "{page}");
@@ -383,7 +383,7 @@ async fn a_partner_whose_feed_s_state_is_damaged_is_down_alone_and_the_status_pa
     let says = |why: &str| why.contains("the feed record") && why.contains("restore a backup");
     assert!(down[0].is_some_and(says) && down[1].is_none(), "{page}");
     let text = house.admin(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
-    for line in ["tidegate_partner_up{partner=\"acme\"} 0", "tidegate_partner_up{partner=\"other\"} 1"] {
+    for line in ["tidegate_partner_up{partner=\"acme\"} 0", "tidegate_partner_up{partner=\"bolt\"} 1"] {
         assert!(text.contains(line), "{line}");
     }
 }

@@ -11,6 +11,7 @@ mod doctor;
 mod failing_disk;
 mod load;
 mod mending;
+mod metrics;
 mod operating;
 mod operator;
 mod overview;

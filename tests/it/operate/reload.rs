@@ -61,6 +61,11 @@ impl Filed {
         daemon["reload"].clone()
     }
 
+    async fn metrics(&self) -> String {
+        let scrape = self.house.admin(Method::GET, "/metrics").send().await.unwrap();
+        scrape.text().await.unwrap()
+    }
+
     async fn acts(&self, query: &str) -> Vec<Value> {
         let path = format!("/admin/audit?limit=1000&{query}");
         let (_, page) = answer(self.house.admin(Method::GET, &path)).await;
@@ -161,6 +166,11 @@ async fn partners_are_added_changed_and_removed_by_a_reload_and_each_is_on_the_t
         (json!(["gamma"]), json!(["acme"]), json!(["beta"]))
     );
     assert_eq!(filed.last_reload().await, report);
+    let metrics = filed.metrics().await;
+    assert!(
+        metrics.contains("partner=\"gamma\"") && !metrics.contains("partner=\"beta\""),
+        "case 21\n{metrics}"
+    );
     assert_eq!(filed.house.get("gamma", "/api/me").await.0, StatusCode::OK);
     for gone in ["acme", "beta"] {
         assert_eq!(filed.house.get(gone, "/api/me").await.0, StatusCode::UNAUTHORIZED, "{gone}");
@@ -214,6 +224,9 @@ async fn a_faulty_configuration_changes_nothing_and_all_its_faults_are_told() {
         (&json!("refused"), &json!(3), &json!("local"))
     );
     assert_eq!(last["faults"], refused["faults"]);
+    let metrics = filed.metrics().await;
+    assert!(metrics.contains("tidegate_reload_sound 0\n"), "{metrics}");
+    assert!(metrics.contains("tidegate_reloads_total{outcome=\"refused\"} 1\n"), "{metrics}");
     let acts = filed.acts("act=reload").await;
     assert_eq!((&acts[0]["outcome"], &acts[0]["code"]), (&json!("refused"), &json!("configuration_faulty")));
     assert!(acts[0]["note"].as_str().unwrap().starts_with("3 faults; the first: "), "{acts:?}");
@@ -223,6 +236,7 @@ async fn a_faulty_configuration_changes_nothing_and_all_its_faults_are_told() {
     let (status, report) = filed.reload().await;
     assert_eq!((status, &report["outcome"]), (StatusCode::OK, &json!("applied")));
     assert_eq!(filed.last_reload().await["faults"], json!([]));
+    assert!(filed.metrics().await.contains("tidegate_reload_sound 1\n"), "mended");
     assert_eq!(filed.house.get("gamma", "/api/me").await.0, StatusCode::OK);
     filed.house.stop().await;
 }

@@ -3,7 +3,6 @@
 
 use super::streams::Streams;
 use crate::domain::Micros;
-use crate::telemetry::GapMetrics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -37,15 +36,17 @@ impl OpenGap {
 pub struct GapWatch {
     pub streams: Streams,
     pub shown: OpenGap,
+    /// Ranges that were missing when it was shown last.
+    pub open: usize,
     /// When the last early fetch was begun: it was for all ranges that were open then.
     pub fetched_at: Micros,
     pub timer: Option<JoinHandle<()>>,
 }
 
 impl GapWatch {
-    pub fn new(streams: Streams, shown: OpenGap, metrics: &GapMetrics) -> GapWatch {
-        let watch = GapWatch { streams, shown, fetched_at: Micros::BEGINNING, timer: None };
-        watch.show(metrics);
+    pub fn new(streams: Streams, shown: OpenGap) -> GapWatch {
+        let mut watch = GapWatch { streams, shown, open: 0, fetched_at: Micros::BEGINNING, timer: None };
+        watch.show();
         watch
     }
 
@@ -55,9 +56,10 @@ impl GapWatch {
         }
     }
 
-    pub fn show(&self, metrics: &GapMetrics) {
+    /// Has readers see what is missing as it is now.
+    pub fn show(&mut self) {
         self.shown.set(self.streams.open_since());
-        metrics.stand_at(self.streams.open());
+        self.open = self.streams.open();
     }
 }
 

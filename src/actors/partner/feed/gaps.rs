@@ -20,7 +20,7 @@ impl PartnerState {
         for range in self.gaps.streams.healed_by_feed(spoke_at) {
             self.metrics.gaps().healed_by_feed(micros(now.since(Micros(range.opened_at))));
         }
-        self.gaps.show(self.metrics.gaps());
+        self.gaps.show();
         self.gaps.streams.changes()
     }
 

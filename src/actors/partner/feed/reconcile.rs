@@ -105,8 +105,6 @@ impl PartnerState {
         active.counts.drift += ledger.drift;
         let decisions = ledger.finish();
         let before = self.quarantine.len();
-        let share = active.applied_share();
-        self.metrics.feed().running(share);
         let mut set = self.account_for(decisions);
         active.counts.rows_closed += (before - self.quarantine.len()) as u64;
         upheld.iter().for_each(|id| self.quarantine.uphold(id));
@@ -197,7 +195,6 @@ impl PartnerState {
                     (Some(timings), Some(report.body_bytes));
             }
         }
-        self.metrics.feed().not_running();
         set.changes.extend(self.plans.changes());
         set.changes.extend(closing_changes(&self.feed, &report));
         self.count_plans();

@@ -133,7 +133,6 @@ impl PartnerState {
         let spool = spool::file_of(&self.shared.spool, self.settings.name.as_str(), self.generation, run);
         let progress = Arc::new(RunProgress::new(run, self.shared.clock.now(), spool.clone(), &self.feed));
         self.board.set_run(Some(Arc::clone(&progress)));
-        self.metrics.feed().running(0.0);
         let task = FeedTask {
             run,
             partner: self.no,
@@ -274,13 +273,11 @@ impl PartnerState {
         report
     }
 
-    fn note_end(&self, report: &RunReport, took: Duration) {
-        let (feed, now) = (self.metrics.feed(), self.shared.clock.now());
-        feed.run_finished(report.status, &report.counts, now, took);
-        feed.failures_in_row(self.feed.failures_in_row);
+    fn note_end(&mut self, report: &RunReport, took: Duration) {
+        self.metrics.feed().run_finished(report.status, &report.counts, took);
         if report.status == RunStatus::Applied {
             let RunCounts { missed_push, pushes, .. } = report.counts;
-            feed.push_loss(push_loss_rate(missed_push, pushes, report.pushes_at_all));
+            self.push_loss = push_loss_rate(missed_push, pushes, report.pushes_at_all);
         }
         log_run(self.settings.name.as_str(), report);
     }

@@ -38,7 +38,6 @@ impl PartnerState {
                 RowAnswer::Decided(item)
             }
         };
-        self.metrics.quarantine_stands_at(self.quarantine.len(), 0);
         self.commit(set, durable);
         // a caller who has gone needs no answer
         let _ = answer.send(answered);
@@ -49,7 +48,6 @@ impl PartnerState {
     pub fn drop_rows(&mut self, keys: &[u64], answer: oneshot::Sender<u64>, durable: oneshot::Sender<Seq>) {
         let mut set = WriteSet::new(self.no);
         let dropped = keys.iter().filter(|key| self.quarantine.remove(**key, &mut set)).count();
-        self.metrics.quarantine_stands_at(self.quarantine.len(), 0);
         self.commit(set, durable);
         // a caller who has gone needs no answer
         let _ = answer.send(dropped as u64);

@@ -55,7 +55,7 @@ impl PartnerState {
             spoken_of.insert(stream);
         }
         set.changes.extend(self.gaps.streams.changes());
-        self.gaps.show(self.metrics.gaps());
+        self.gaps.show();
         self.gaps.streams.named(&spoken_of, now)
     }
 

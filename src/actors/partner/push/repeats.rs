@@ -105,7 +105,6 @@ impl PartnerState {
         set.changes.extend(self.deliveries.drop_surplus(delivery.key, weight_max, now));
         self.deliveries.shrink(durable);
         self.metrics.deliveries().made();
-        self.metrics.deliveries().oldest_is_of(self.deliveries.oldest());
         Standing { first, place }
     }
 }

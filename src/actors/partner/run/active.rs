@@ -79,11 +79,6 @@ impl ActiveRun {
         whole.map(|&subject| Taken { subject, stamp, part: TakenPart::Record }).collect()
     }
 
-    /// How much of the file's ids has been applied.
-    pub fn applied_share(&self) -> f64 {
-        self.decided as f64 / self.facts.present.max(1) as f64
-    }
-
     /// Names a record that was kept aside, among the first.
     pub fn note_fault(&mut self, record: &FeedRecord, item: &ItemOutcome) {
         if self.facts.faults.len() >= FAULTS_KEPT {

@@ -3,11 +3,11 @@
 //!
 //! All partners are looked through at a glance; the store is read only for those of the page.
 
-use super::call::{DaemonCall, OperatorCall};
+use super::health::PartnerHealth;
 use super::status::{DaemonFigures, PartnerView, rendered};
 use crate::actors::{PartnerEntry, PushedFigures, StandingFigures};
 use crate::codec::time;
-use crate::domain::Micros;
+use crate::http::admin::call::{DaemonCall, OperatorCall};
 use crate::http::app::App;
 use crate::http::gate::path::Query;
 use crate::http::gate::route::Answer;
@@ -23,66 +23,6 @@ pub const OVERVIEW_PARAMETERS: [&str; 4] = ["search", "only", "limit", "cursor"]
 const LIMIT_DEFAULT: u64 = 50;
 /// The words of `only`.
 const ONLY: [&str; 7] = ["trouble", "plans", "quarantine", "running", "paused", "removed", "configured"];
-/// A feed is late once its last good run is so many hundredths of its schedule ago.
-const LATE_PERCENT: u128 = 150;
-
-/// How a partner stands, the worst that is true of it: in this order pages are sorted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum PartnerHealth {
-    /// Nothing of it is decided just now.
-    Down,
-    /// The last run of its feed failed, or was refused.
-    Failing,
-    /// The last good run of its feed is too long ago.
-    Late,
-    /// A plan of it waits for an operator.
-    PlanWaits,
-    /// An operator has stopped its feed's schedule.
-    Paused,
-    /// Something of it lies in the quarantine.
-    Quarantine,
-    Fine,
-    Removed,
-}
-
-impl PartnerHealth {
-    fn of(
-        entry: &PartnerEntry,
-        seen: &StandingFigures,
-        (now, started_at): (Micros, Micros),
-    ) -> PartnerHealth {
-        let feed_every = entry.settings.load().feed.as_ref().map(|feed| feed.every);
-        let is_paused = feed_every.is_some() && entry.board.is_paused();
-        let is_late = feed_every.is_some_and(|every| {
-            let late_after = every.as_micros() * LATE_PERCENT / 100;
-            now.since(seen.last_success_at.unwrap_or(started_at)) > late_after as i64
-        });
-        match () {
-            () if entry.is_removed() => PartnerHealth::Removed,
-            () if entry.why_down().is_some() => PartnerHealth::Down,
-            () if seen.failures_in_row > 0 => PartnerHealth::Failing,
-            () if is_late && !is_paused => PartnerHealth::Late,
-            () if seen.plans_held > 0 => PartnerHealth::PlanWaits,
-            () if is_paused => PartnerHealth::Paused,
-            () if seen.quarantined > 0 => PartnerHealth::Quarantine,
-            () => PartnerHealth::Fine,
-        }
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            PartnerHealth::Down => "down",
-            PartnerHealth::Failing => "failing",
-            PartnerHealth::Late => "late",
-            PartnerHealth::PlanWaits => "plan_waits",
-            PartnerHealth::Paused => "paused",
-            PartnerHealth::Quarantine => "quarantine",
-            PartnerHealth::Fine => "fine",
-            PartnerHealth::Removed => "removed",
-        }
-    }
-}
-
 /// An entry with what is seen of it at this moment.
 struct Looked {
     entry: Arc<PartnerEntry>,
