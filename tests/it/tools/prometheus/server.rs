@@ -1,4 +1,4 @@
-//! A Prometheus with the project's rules, which scrapes daemons on loopback each second.
+//! A Prometheus with the project's rules, which scrapes daemons on loopback every two seconds.
 
 use crate::support::house::wait_for;
 use crate::support::skipped;
@@ -39,7 +39,7 @@ impl Prometheus {
             .map(|(name, address)| json!({"targets": [address.to_string()], "labels": {"instance": name}}))
             .collect();
         let configuration = json!({
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"},
             "rule_files": [dashboards::folder().join("rules/*.yaml")],
             "scrape_configs": [{"job_name": "tidegate", "static_configs": targets}],
         });

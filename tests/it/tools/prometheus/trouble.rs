@@ -23,7 +23,8 @@ const OLD_KEY: &str = "a key that has ended";
 const MAIN: &str = "[server]\nlisten = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n\
     failed_calls_per_minute = 1000000000\nstreams_max = 4\nmetrics_partners_max = 4\n\
     [server.tls]\ncertificate = 'server.pem'\nkey = 'server.key'\n\
-    [store]\ndirectory = 'store'\ndisk_free_bytes_min = '0B'\n";
+    [store]\ndirectory = 'store'\ndisk_free_bytes_min = '0B'\n\
+    overlay_bytes_max = '1MiB'\ngroup_bytes_max = '1MiB'\n";
 
 /// What keeps a situation as it is.
 pub struct Trouble {
@@ -140,6 +141,7 @@ impl Trouble {
         assert!(self.operate("/admin/partners/paused/feed/pause").await.is_success());
         self.push_what_is_kept_aside().await;
         self.leave_gaps().await;
+        self.fill_the_overlay().await;
         self.lose_pushes_and_assets().await;
         let backup = self.program.admin_url("/admin/backup");
         let plain = Client::builder().no_proxy().build().unwrap();
@@ -170,6 +172,19 @@ impl Trouble {
         }
         let many: Vec<_> = (1..=400).map(|n| numbered("many", 2 * n)).collect();
         self.push("fund", "/api/prices", &json!(many)).await;
+    }
+
+    /// More than waits for a checkpoint.
+    async fn fill_the_overlay(&self) {
+        for batch in 0..8 {
+            let assets: Vec<_> =
+                (0..50).map(|n| json!({"id": format!("o{batch}-{n}"), "note": "x".repeat(4_000)})).collect();
+            wait_for("room in the overlay", async || {
+                let reply = self.call("paused", "/api/assets", &json!(assets)).send().await.unwrap();
+                reply.status().is_success().then_some(())
+            })
+            .await;
+        }
     }
 
     /// A file that says what no push has said, and lacks half of the assets.
@@ -232,6 +247,6 @@ pub async fn closed(directory: &Path) -> Program {
     crate::support::program::configure(directory, "acme");
     let path = directory.join("tidegate.toml");
     let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text.replace("disk_free_bytes_min = '0B'", "disk_free_bytes_min = '900TiB'")).unwrap();
+    fs::write(&path, text.replace("disk_free_bytes_min = '0B'", "disk_free_bytes_min = '1024GiB'")).unwrap();
     Program::start(directory).await
 }
