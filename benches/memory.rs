@@ -9,11 +9,12 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
-use std::io::{BufRead, BufReader};
+mod served;
+
+use served::{ServedDaemon, main_text};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::Duration;
-use tidegate::clock::{Mark, sleep};
+use std::process::{Command, ExitCode};
+use tidegate::clock::Mark;
 use tidegate::domain::{
     AssetChange, AssetEvent, AssetHead, AssetId, ChangeKind, Currency, Decimal, Document, Exception, Lane,
     Market, Member, Micros, Origin, PartnerNo, PriceChange, Quote, QuoteName, Slot, Stamp, WriteSet,
@@ -29,12 +30,8 @@ const PARTNER: PartnerNo = PartnerNo(1);
 const CACHE_DEFAULT: &str = "";
 /// What the daemon then holds less of is not the assets' but the cache's.
 const CACHE_LEAST: &str = "cache_bytes = '1MiB'\n";
-const READY_MAX: Duration = Duration::from_secs(120);
-/// The resident set stands still when it has moved by less than so much, so many looks in a row: for long
-/// enough that the allocator has had cause to give back what was freed.
-const STILL_BYTES: u64 = 256 << 10;
+/// Looks at memory that stands still.
 const STILL_LOOKS: usize = 150;
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 const OPTIONS: StoreOptions = StoreOptions {
     cache_bytes: 64 << 20,
     overlay_bytes_max: 64 << 20,
@@ -75,9 +72,7 @@ async fn measure() -> ExitCode {
 
 /// Everything at its default but for the ports, the place of the store, and its cache.
 fn configure(directory: &Path, cache: &str) {
-    let ports = "[server]\nlisten = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n";
-    let main = format!("{ports}[store]\ndirectory = 'store'\n{cache}");
-    std::fs::write(directory.join("tidegate.toml"), main).expect("the directory can be written");
+    std::fs::write(directory.join("tidegate.toml"), main_text(cache)).expect("the directory can be written");
 }
 
 fn add_partner(directory: &Path) {
@@ -91,46 +86,7 @@ fn add_partner(directory: &Path) {
 
 /// Serves the store until the daemon has loaded it and stands still; bytes of memory that it holds then.
 async fn resident_when_idle(directory: &Path) -> u64 {
-    let mut daemon = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .args(["--log", "json", "serve", "--config"])
-        .arg(directory)
-        .env("RUST_LOG", "info")
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program runs");
-    let mut log = BufReader::new(daemon.stderr.take().expect("it is piped"));
-    let mut line = String::new();
-    while !line.contains("daemon ready") {
-        line.clear();
-        let read = log.read_line(&mut line).expect("the log is text");
-        assert!(read > 0, "the program ends without being ready");
-    }
-    let resident = settled(&daemon).await;
-    daemon.kill().expect("it runs");
-    daemon.wait().expect("it was started");
-    resident
-}
-
-async fn settled(daemon: &Child) -> u64 {
-    let start = Mark::now();
-    let (mut resident, mut looks) = (0, 0);
-    while looks < STILL_LOOKS {
-        assert!(start.elapsed() < READY_MAX, "the resident set does not come to rest");
-        sleep(LOOK_EVERY).await;
-        let now = resident_bytes(daemon.id());
-        looks = if now.abs_diff(resident) < STILL_BYTES { looks + 1 } else { 0 };
-        if looks == 0 {
-            resident = now;
-        }
-    }
-    resident
-}
-
-fn resident_bytes(process: u32) -> u64 {
-    const PAGE_BYTES: u64 = 4096;
-    let statm = std::fs::read_to_string(format!("/proc/{process}/statm")).expect("Linux tells");
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    pages.expect("the second number is the resident set") * PAGE_BYTES
+    ServedDaemon::start(directory).resident_at_rest(STILL_LOOKS).await
 }
 
 fn fill(directory: &Path) {

@@ -8,11 +8,13 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
-use std::io::{BufRead, BufReader};
+mod served;
+
+use served::{ServedDaemon, main_text};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::Duration;
-use tidegate::clock::{Mark, sleep};
+use tidegate::clock::Mark;
 use tidegate::config::KeyHash;
 
 const PARTNERS: usize = 10_000;
@@ -26,11 +28,8 @@ const BYTES_EACH_MAX: u64 = 32 << 10;
 /// Each question is asked so often; the slowest counts.
 const ASKED: usize = 20;
 const QUESTIONS: [&str; 4] = ["/", "/admin/overview", "/admin/overview?only=trouble&search=99", "/metrics"];
-/// The resident set stands still when it has moved by less than so much, so many looks in a row.
-const STILL_BYTES: u64 = 256 << 10;
+/// Looks at memory that stands still.
 const STILL_LOOKS: usize = 50;
-const STILL_MAX: Duration = Duration::from_secs(120);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -56,15 +55,9 @@ async fn served(partners: usize, start: &str, directory: Option<&Path>, is_withi
     let directory = directory.unwrap_or(own.path());
     configure(directory, partners);
     let began = Mark::now();
-    let mut daemon = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .args(["--log", "json", "serve", "--config"])
-        .arg(directory)
-        .env("RUST_LOG", "info")
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program runs");
-    let admin = address(&mut daemon);
+    let daemon = ServedDaemon::start(directory);
     let took = began.elapsed();
+    let admin = address(&daemon);
     println!("{partners} partners, {start}: ready after {took:.2?}");
     *is_within &= took <= READY_MAX;
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
@@ -73,17 +66,12 @@ async fn served(partners: usize, start: &str, directory: Option<&Path>, is_withi
         println!("  {question:<40} {slowest:>10.2?} at most, {:>8.1} kB", bytes as f64 / 1e3);
         *is_within &= slowest <= ANSWER_MAX;
     }
-    let resident = settled(&daemon).await;
-    daemon.kill().expect("it runs");
-    daemon.wait().expect("it was started");
-    resident
+    daemon.resident_at_rest(STILL_LOOKS).await
 }
 
-/// Everything at its default but for the ports and the place of the store.
+/// So many partners, and everything else at its default.
 fn configure(directory: &Path, partners: usize) {
-    let main =
-        "[server]\nlisten = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n[store]\ndirectory = 'store'\n";
-    std::fs::write(directory.join("tidegate.toml"), main).expect("the directory can be written");
+    std::fs::write(directory.join("tidegate.toml"), main_text("")).expect("the directory can be written");
     std::fs::create_dir_all(directory.join("partners")).expect("the directory can be written");
     for n in 0..partners {
         let name = format!("partner-{n:05}");
@@ -96,18 +84,9 @@ fn configure(directory: &Path, partners: usize) {
     }
 }
 
-/// Where the daemon is asked, once it is ready.
-fn address(daemon: &mut Child) -> String {
-    let mut log = BufReader::new(daemon.stderr.take().expect("it is piped"));
-    let mut line = String::new();
-    while !line.contains("daemon ready") {
-        line.clear();
-        let read = log.read_line(&mut line).expect("the log is text");
-        assert!(read > 0, "the program ends without being ready");
-    }
-    // it goes on to log, and must not wait for somebody to read that
-    std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-    let ready: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+/// Where the daemon is asked.
+fn address(daemon: &ServedDaemon) -> String {
+    let ready: serde_json::Value = serde_json::from_str(&daemon.ready).expect("a line of JSON");
     let fields = ready.get("fields").unwrap_or(&ready);
     fields["admin"].as_str().expect("it says where").to_owned()
 }
@@ -122,26 +101,4 @@ async fn asked(client: &reqwest::Client, url: &str) -> (Duration, usize) {
         slowest = slowest.max(began.elapsed());
     }
     (slowest, bytes)
-}
-
-async fn settled(daemon: &Child) -> u64 {
-    let start = Mark::now();
-    let (mut resident, mut looks) = (0, 0);
-    while looks < STILL_LOOKS {
-        assert!(start.elapsed() < STILL_MAX, "the resident set does not come to rest");
-        sleep(LOOK_EVERY).await;
-        let now = resident_bytes(daemon.id());
-        looks = if now.abs_diff(resident) < STILL_BYTES { looks + 1 } else { 0 };
-        if looks == 0 {
-            resident = now;
-        }
-    }
-    resident
-}
-
-fn resident_bytes(process: u32) -> u64 {
-    const PAGE_BYTES: u64 = 4096;
-    let statm = std::fs::read_to_string(format!("/proc/{process}/statm")).expect("Linux tells");
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    pages.expect("the second number is the resident set") * PAGE_BYTES
 }

@@ -2,7 +2,8 @@
 //!
 //! So no act can take effect that is not on the trail. One whose end is not known, because the daemon ended
 //! or the caller went before the answer, says so; what came of it stands where it was done. The trail is
-//! bounded: each new act takes away the one that is too many, and some of those that are too old.
+//! bounded: each new act takes away the one that is too many, and some of those that are too old. What is done to
+//! the store while no daemon runs is put on it in the same way.
 
 use super::numbers::NUMBERS;
 use super::partner::record;
@@ -54,8 +55,7 @@ impl AuditTrail {
         clock: Clock,
         metrics: Metrics,
     ) -> Result<AuditTrail, ReadError> {
-        let newest = reader.records::<AuditEntry>(NUMBERS, None, true, 1)?;
-        let last = AtomicU64::new(newest.first().map_or(0, |newest| newest.key));
+        let last = AtomicU64::new(last_number(&reader)?);
         Ok(AuditTrail(Arc::new(Inner { reader, storage, clock, metrics, last })))
     }
 
@@ -79,25 +79,73 @@ impl AuditTrail {
 
     async fn add(&self, entry: &AuditEntry, now: Micros) -> Result<u64, Unavailable> {
         let number = self.0.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut set = WriteSet::new(NUMBERS);
-        set.changes.push(record::put(&number, entry));
-        let gone = self.outlived(number, now).map_err(|error| {
+        let set = added(&self.0.reader, number, entry, now).map_err(|error| {
             tracing::error!(%error, "cannot read the trail of operators' acts");
             Unavailable
         })?;
-        set.changes.extend(gone.iter().map(record::remove::<AuditEntry>));
         self.0.storage.commit_and_wait(set).await?;
         Ok(number)
     }
+}
 
-    /// The acts that the new one takes away. A damaged one goes by its number alone.
-    fn outlived(&self, number: u64, now: Micros) -> Result<Vec<u64>, ReadError> {
-        let oldest = self.0.reader.records::<AuditEntry>(NUMBERS, None, false, AGED_AT_ONCE)?;
-        let is_gone = |key: u64, at: Option<i64>| {
-            key + AUDIT_KEPT <= number || at.is_some_and(|at| at + AUDIT_AGE_MAX < now.0)
-        };
-        let gone = oldest.into_iter().map(|row| (row.key, row.value.ok().map(|entry| entry.at)));
-        Ok(gone.filter(|(key, at)| is_gone(*key, *at)).map(|(key, _)| key).collect())
+/// The number of the newest act; 0 where there is none.
+fn last_number(reader: &Reader) -> Result<u64, ReadError> {
+    let newest = reader.records::<AuditEntry>(NUMBERS, None, true, 1)?;
+    Ok(newest.first().map_or(0, |newest| newest.key))
+}
+
+/// The set that puts an act on the trail, and takes those away that are too many or too old.
+fn added(reader: &Reader, number: u64, entry: &AuditEntry, now: Micros) -> Result<WriteSet, ReadError> {
+    let mut set = WriteSet::new(NUMBERS);
+    set.changes.push(record::put(&number, entry));
+    set.changes.extend(outlived(reader, number, now)?.iter().map(record::remove::<AuditEntry>));
+    Ok(set)
+}
+
+/// The acts that the new one takes away. A damaged one goes by its number alone.
+fn outlived(reader: &Reader, number: u64, now: Micros) -> Result<Vec<u64>, ReadError> {
+    let oldest = reader.records::<AuditEntry>(NUMBERS, None, false, AGED_AT_ONCE)?;
+    let is_gone = |key: u64, at: Option<i64>| {
+        key + AUDIT_KEPT <= number || at.is_some_and(|at| at + AUDIT_AGE_MAX < now.0)
+    };
+    let gone = oldest.into_iter().map(|row| (row.key, row.value.ok().map(|entry| entry.at)));
+    Ok(gone.filter(|(key, at)| is_gone(*key, *at)).map(|(key, _)| key).collect())
+}
+
+/// An act that is done to the store itself while no daemon has it open. Its sets are committed by whoever has it
+/// open, each before anything follows.
+pub struct OfflineAct {
+    number: u64,
+    entry: AuditEntry,
+}
+
+impl OfflineAct {
+    /// An act that is about to be done, and the set that puts it where the trail ends.
+    pub fn begin(
+        reader: &Reader,
+        entry: AuditEntry,
+        now: Micros,
+    ) -> Result<(OfflineAct, WriteSet), ReadError> {
+        let number = last_number(reader)? + 1;
+        let entry = AuditEntry { at: now.0, outcome: AuditOutcome::Begun, ..bounded(entry) };
+        let set = added(reader, number, &entry, now)?;
+        Ok((OfflineAct { number, entry }, set))
+    }
+
+    /// The set that puts an act on the trail which is done by what the set is committed with.
+    pub fn at_once(reader: &Reader, entry: AuditEntry, now: Micros) -> Result<WriteSet, ReadError> {
+        let (outcome, ended_at) = (AuditOutcome::Done, Some(now.0));
+        let entry = AuditEntry { at: now.0, ended_at, outcome, ..bounded(entry) };
+        added(reader, last_number(reader)? + 1, &entry, now)
+    }
+
+    /// The set that says it is done, and what it came to.
+    pub fn done(self, note: String, now: Micros) -> WriteSet {
+        let (outcome, ended_at, note) = (AuditOutcome::Done, Some(now.0), Some(note));
+        let entry = bounded(AuditEntry { outcome, ended_at, note, ..self.entry });
+        let mut set = WriteSet::new(NUMBERS);
+        set.changes.push(record::put(&self.number, &entry));
+        set
     }
 }
 
@@ -212,6 +260,29 @@ mod tests {
         while kept(&trail) != [(1, AuditOutcome::Unknown)] {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn an_act_without_a_daemon_stands_where_the_trail_ends_and_the_trail_goes_on_behind_it() {
+        let directory = TempDir::new().unwrap();
+        let Opened { mut writer, reader, .. } = open(directory.path(), &StoreOptions::small()).unwrap();
+        let offline = |act| AuditEntry::of("offline:bob", act);
+        let restored = OfflineAct::at_once(&reader, offline(AuditAct::Restore), Micros(5)).unwrap();
+        writer.commit(&mut vec![restored], Micros(5)).unwrap();
+        let (act, begun) = OfflineAct::begin(&reader, offline(AuditAct::Purge), Micros(7)).unwrap();
+        writer.commit(&mut vec![begun], Micros(7)).unwrap();
+        let stand = |reader: &Reader| {
+            let rows = reader.records::<AuditEntry>(NUMBERS, None, false, 5).unwrap().into_iter();
+            let rows = rows.map(|row| (row.key, row.value.unwrap()));
+            rows.map(|(number, act)| (number, act.at, act.outcome, act.ended_at)).collect::<Vec<_>>()
+        };
+        let restored = (1, 5, AuditOutcome::Done, Some(5));
+        assert_eq!(stand(&reader), [restored, (2, 7, AuditOutcome::Begun, None)]);
+        writer.commit(&mut vec![act.done("all of it".into(), Micros(9))], Micros(9)).unwrap();
+        assert_eq!(stand(&reader), [restored, (2, 7, AuditOutcome::Done, Some(9))]);
+        drop((writer, reader));
+        let trail = trail(&directory, Clock::manual(Micros(11))).await;
+        assert_eq!(trail.note(AuditEntry::of("anna", AuditAct::Run)).await.unwrap(), 3);
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ mod supervisor;
 mod tasks;
 
 pub use admission::{Admission, Permit, Shed};
-pub use audit::{AUDIT_AGE_MAX, AUDIT_KEPT, AuditTrail, BegunAct};
+pub use audit::{AUDIT_AGE_MAX, AUDIT_KEPT, AuditTrail, BegunAct, OfflineAct};
 pub use delivery::{Delivery, Repeats};
 pub use gates::FeedGates;
 pub use limits::{Bucket, Limits, RateLane, Short};
@@ -30,7 +30,7 @@ pub use partner::{
     PlanEnd, PlanOrder, PlanRefused, PlanVerdict, RebuildFrom, RebuildRefused, SharedServices,
 };
 pub use partner::{PreviewError, PreviewTerms, PreviewedFile, UnreadDocument, preview_document};
-pub use partner::{clean_spool, plan_page, plan_pages};
+pub use partner::{clean_spool, plan_page, plan_pages, remove_feed_files};
 pub use purge::{Leftovers, Purge, count as count_leftovers};
 pub use push::{NotDecided, Push, PushAnswer, PushBody, PushEffect, PushedHook, Unavailable};
 pub use registry::Registry;

@@ -1,5 +1,6 @@
 //! `tidegate demo`: the daemon and simulated partners in one process, over real HTTP.
 
+use super::terminal::{OutputArgs, aside};
 use crate::clock::Clock;
 use crate::config::private::{create_directory, create_file};
 use crate::config::{Credentials, FeedSettings, PartnerSettings, ReaderSettings, SecretSource, Settings};
@@ -8,6 +9,7 @@ use crate::demo::{DEFAULT_CURRENCY, DemoPlan, SimulatedPartner, Simulation};
 use crate::domain::Currency;
 use anyhow::Context;
 use clap::Args;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,6 +36,9 @@ pub struct Demo {
     /// Address of the status page
     #[arg(long, default_value = "127.0.0.1:8081")]
     admin_listen: std::net::SocketAddr,
+    /// Print the report as JSON at the end, and nothing meanwhile
+    #[arg(long)]
+    json: bool,
 }
 
 impl Demo {
@@ -54,7 +59,9 @@ impl Demo {
         if let Some(directory) = kept {
             create_directory(directory).context("cannot make the directory of the store")?;
         }
-        let plan = DemoPlan::standard(self.seconds, self.rate, self.seed);
+        let output = OutputArgs { json: self.json };
+        let tells = !output.json;
+        let plan = DemoPlan { tells, ..DemoPlan::standard(self.seconds, self.rate, self.seed) };
         let simulation = Simulation::prepare(plan, kept).await?;
         let reader_key = format!("demo-reader-{}", getrandom::u64()?);
         let settings = self.settings(directory, &reader_key, &simulation.partners())?;
@@ -69,11 +76,16 @@ impl Demo {
             started => started?,
         };
         let base_url = format!("http://{}", daemon.address());
-        writeln!(out, "status page  http://{}/", daemon.admin_address())?;
-        writeln!(out, "partners     {base_url}/api")?;
-        writeln!(out, "store        {}", directory.display())?;
+        let status_page = format!("http://{}/", daemon.admin_address());
+        let place = directory.display();
+        let begun =
+            format!("status page  {status_page}\npartners     {base_url}/api\nstore        {place}\n");
+        match output.json {
+            true => aside(&begun),
+            false => out.write_all(begun.as_bytes())?,
+        }
         let recalled = simulation.recall(&base_url, &reader_key).await?;
-        if let Some(recalled) = &recalled {
+        if let (Some(recalled), false) = (&recalled, output.json) {
             writeln!(out, "{recalled}")?;
         }
         out.flush()?;
@@ -81,7 +93,11 @@ impl Demo {
             signals.next().await;
         };
         let report = simulation.run(&base_url, &reader_key, stop).await;
-        writeln!(out, "{report}")?;
+        let mut answer = report.json();
+        answer["life_before"] = recalled.as_ref().map_or(Value::Null, |recalled| {
+            json!({ "found": recalled.found, "deleted": recalled.deleted, "missing": recalled.missing })
+        });
+        output.write(out, &answer, |out| writeln!(out, "{report}"))?;
         daemon.stop().await?;
         let whole = recalled.is_none_or(|recalled| recalled.is_whole());
         Ok(if whole && report.equal() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -59,8 +59,8 @@ pub struct LoadArgs {
     /// Which assets and amounts are drawn
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Write the report as JSON
-    #[arg(long)]
+    /// Write the report as JSON: into this file, or without one to standard output in place of the table
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     json: Option<PathBuf>,
     /// Serve only the bare sink here: a load against it shows how exact the ratio is
     #[arg(long, value_name = "ADDRESS")]
@@ -83,9 +83,13 @@ pub async fn run(args: LoadArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode
         return Ok(ExitCode::SUCCESS);
     }
     let report = load::run(&args.plan()?).await?;
-    write!(out, "{report}")?;
-    if let Some(path) = &args.json {
-        write_json(path, &report).with_context(|| format!("cannot write {}", path.display()))?;
+    match &args.json {
+        Some(path) if path.as_os_str() == "-" => writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?,
+        Some(path) => {
+            write!(out, "{report}")?;
+            write_json(path, &report).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        None => write!(out, "{report}")?,
     }
     if report.legs.iter().any(|leg| leg.requests == 0) {
         bail!("a leg passed without one answered request");

@@ -12,6 +12,7 @@ mod feed;
 mod hook;
 mod keys;
 mod load;
+mod offline;
 mod operate;
 mod partner;
 mod plan;
@@ -185,6 +186,22 @@ mod tests {
         });
         assert_eq!(ended.unwrap(), ExitCode::SUCCESS);
         drop(release);
+    }
+
+    /// A server, a script, and two that write lines of JSON whatever is asked.
+    const WITHOUT_JSON: [&str; 4] = ["serve", "completions", "export", "changes"];
+
+    #[test]
+    fn every_verb_that_prints_a_result_prints_it_as_json_too() {
+        let mut rest: Vec<Command> = command().get_subcommands().cloned().collect();
+        while let Some(verb) = rest.pop() {
+            if verb.has_subcommands() {
+                rest.extend(verb.get_subcommands().cloned());
+                continue;
+            }
+            let has_json = verb.get_arguments().any(|argument| argument.get_id() == "json");
+            assert_eq!(has_json, !WITHOUT_JSON.contains(&verb.get_name()), "{}", verb.get_name());
+        }
     }
 
     #[test]

@@ -151,9 +151,8 @@ impl Decide {
         let path = format!("/admin/partners/{}/plans/{}", self.partner, self.plan);
         let plan = self.admin.call(Method::GET, &path, None).await?;
         // of one that is decided already the daemon says so
-        if plan["state"] == "held" && !self.is_meant(verdict, &plan, out)? {
-            writeln!(out, "nothing was decided")?;
-            return Ok(ExitCode::FAILURE);
+        if plan["state"] == "held" && !self.is_meant(verdict, &plan)? {
+            return Ok(self.output.declined(out, "nothing was decided")?);
         }
         let body = self.reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
         let end = self.admin.call(Method::POST, &format!("{path}/{verdict}"), Some(&body)).await?;
@@ -164,7 +163,7 @@ impl Decide {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn is_meant(&self, verdict: &str, plan: &Value, out: &mut dyn Write) -> anyhow::Result<bool> {
+    fn is_meant(&self, verdict: &str, plan: &Value) -> anyhow::Result<bool> {
         let sample: Vec<String> =
             plan["sample"].as_array().into_iter().flatten().filter_map(Value::as_str).map(plain).collect();
         let more = if plan["count"].as_u64() > Some(sample.len() as u64) { ", …" } else { "" };
@@ -181,7 +180,7 @@ impl Decide {
             "approve" => format!("Plan {} deletes {what}. Delete them?", self.plan),
             _ => format!("Plan {} would delete {what}. Keep them all?", self.plan),
         };
-        confirmed(self.yes, &question, out)
+        confirmed(self.yes, &question)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `tidegate quarantine`: what was refused of a partner, looked at, released, mended, dropped.
 
 use super::admin::Admin;
-use super::terminal::{OutputArgs, WorkBar, confirmed, plain, text};
+use super::terminal::{OutputArgs, WorkBar, aside, confirmed, plain, text};
 use crate::domain::PartnerName;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
@@ -147,7 +147,7 @@ impl OneRow {
         let row = self.admin.call(Method::GET, &self.path(), None).await?;
         self.output.write(out, &row, |out| {
             tell(&row, out)?;
-            writeln!(out, "{}", text(&row, "raw"))
+            text(&row, "raw").split('\n').try_for_each(|line| writeln!(out, "{}", plain(line)))
         })?;
         Ok(ExitCode::SUCCESS)
     }
@@ -169,25 +169,46 @@ impl OneRow {
     async fn edit(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let row = self.admin.call(Method::GET, &self.path(), None).await?;
         let draft = Draft::make(self.row, text(&row, "raw"))?;
-        tell(&row, out)?;
+        self.meanwhile(out, |out| tell(&row, out))?;
         let mut refused = text(&row, "raw").to_owned();
         loop {
-            out.flush()?;
-            let mended = draft.edited()?;
+            let mended = draft.edited(self.output)?;
             if mended.trim() == refused.trim() {
                 let kept = draft.keep();
-                writeln!(out, "the text is unchanged: nothing was released; it is in {}", kept.display())?;
+                let kept = kept.display();
+                let answer = json!({ "row": self.row, "released": false, "kept": kept.to_string() });
+                self.output.write(out, &answer, |out| {
+                    writeln!(out, "the text is unchanged: nothing was released; it is in {kept}")
+                })?;
                 return Ok(ExitCode::FAILURE);
             }
             match self.decide(Some(mended.clone())).await? {
                 Ok(outcome) => {
-                    writeln!(out, "row {} released: {outcome}", self.row)?;
+                    let answer = json!({ "row": self.row, "released": true, "said": outcome });
+                    let said = |out: &mut dyn Write| writeln!(out, "row {} released: {outcome}", self.row);
+                    self.output.write(out, &answer, said)?;
                     return Ok(ExitCode::SUCCESS);
                 }
-                Err(reason) => writeln!(out, "refused still: {reason}")?,
+                Err(reason) => self.meanwhile(out, |out| writeln!(out, "refused still: {reason}"))?,
             }
             refused = mended;
         }
+    }
+
+    /// Says something before the end: where the result is for a program, beside it.
+    fn meanwhile(
+        &self,
+        out: &mut dyn Write,
+        tell: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if !self.output.json {
+            tell(out)?;
+            return out.flush();
+        }
+        let mut told = Vec::new();
+        tell(&mut told)?;
+        aside(&String::from_utf8_lossy(&told));
+        Ok(())
     }
 
     /// What became of the row, or why it is refused still.
@@ -198,7 +219,8 @@ impl OneRow {
         match status {
             StatusCode::OK => Ok(Ok(text(item, "outcome").to_owned())),
             _ if item.is_object() => {
-                Ok(Err(format!("{}{}: {}", text(item, "code"), pointed(item), text(item, "hint"))))
+                let hint = plain(text(item, "hint"));
+                Ok(Err(format!("{}{}: {hint}", text(item, "code"), pointed(item))))
             }
             _ => {
                 let said = ["title", "detail", "hint"].map(|member| text(&answer, member));
@@ -214,13 +236,13 @@ impl DropRows {
         let tried = self.admin.call(Method::DELETE, &format!("{path}&dry_run=true"), None).await?;
         let matching = tried["matching"].as_u64().unwrap_or_default();
         if matching == 0 {
-            writeln!(out, "no row of {} is meant", self.partner)?;
+            let answer = json!({ "matching": 0, "dropped": 0 });
+            self.output.write(out, &answer, |out| writeln!(out, "no row of {} is meant", self.partner))?;
             return Ok(ExitCode::SUCCESS);
         }
         let question = format!("{matching} rows of {} are meant. Drop them?", self.partner);
-        if !confirmed(self.yes, &question, out)? {
-            writeln!(out, "nothing was dropped")?;
-            return Ok(ExitCode::FAILURE);
+        if !confirmed(self.yes, &question)? {
+            return Ok(self.output.declined(out, "nothing was dropped")?);
         }
         let bar = WorkBar::of(matching, "rows dropped");
         let mut dropped = 0;
@@ -265,13 +287,17 @@ impl Draft {
     }
 
     /// What the file holds after the editor has ended.
-    fn edited(&self) -> anyhow::Result<String> {
+    fn edited(&self, output: OutputArgs) -> anyhow::Result<String> {
         let named = |name| std::env::var(name).ok().filter(|editor| !editor.trim().is_empty());
         let editor = named("VISUAL").or_else(|| named("EDITOR")).unwrap_or_else(|| "vi".to_owned());
         // as shells do it, so that an editor can have arguments
         let mut shell = Command::new("sh");
-        let ended = shell.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(&self.path);
-        let status = ended.status().with_context(|| format!("cannot start {editor}"))?;
+        shell.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(&self.path);
+        if output.json {
+            // the result is alone on standard output
+            shell.stdout(io::stderr());
+        }
+        let status = shell.status().with_context(|| format!("cannot start {editor}"))?;
         if !status.success() {
             bail!("{editor} ended with {status}: nothing was released");
         }
@@ -297,8 +323,8 @@ fn remove(path: &Path) {
 }
 
 fn tell(row: &Value, out: &mut dyn Write) -> io::Result<()> {
-    let (code, hint) = (text(row, "code"), text(row, "hint"));
-    writeln!(out, "row {}: {} of {}", row["row"], text(row, "kind"), text(row, "id"))?;
+    let (code, hint) = (text(row, "code"), plain(text(row, "hint")));
+    writeln!(out, "row {}: {} of {}", row["row"], text(row, "kind"), plain(text(row, "id")))?;
     writeln!(out, "refused: {code}{}: {hint}", pointed(row))?;
     writeln!(out, "waits for {}: {}", text(row, "waits_for"), text(row, "to_do"))?;
     writeln!(out, "closes when {}", text(row, "closes_when"))?;
@@ -312,6 +338,6 @@ fn tell(row: &Value, out: &mut dyn Write) -> io::Result<()> {
 fn pointed(value: &Value) -> String {
     match text(value, "pointer") {
         "" => String::new(),
-        pointer => format!(" at {pointer}"),
+        pointer => format!(" at {}", plain(pointer)),
     }
 }

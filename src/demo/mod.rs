@@ -57,6 +57,8 @@ pub struct DemoPlan {
     pub seed: u64,
     /// Those that are simulated.
     pub partners: Vec<PartnerPlan>,
+    /// Whether lines are printed while it runs.
+    pub tells: bool,
 }
 
 impl DemoPlan {
@@ -86,7 +88,7 @@ impl DemoPlan {
             partner("cantonal-registry", Book::Mixed, 800, Ways::Feed, 0),
             partner("ticker-one", Book::Mixed, 500, Ways::Push, 4),
         ];
-        DemoPlan { seconds, rate, seed, partners }
+        DemoPlan { seconds, rate, seed, partners, tells: true }
     }
 }
 
@@ -186,7 +188,9 @@ impl Simulation {
         let client = self.client.to(base_url);
         let tally = Arc::new(PushTally::default());
         let mut line = JoinSet::new();
-        line.spawn(terminal::follow(self.partners.clone(), tally.clone()));
+        if self.plan.tells {
+            line.spawn(terminal::follow(self.partners.clone(), tally.clone()));
+        }
 
         let (halt, halted) = watch::channel(false);
         let mut drivers = self.start_drivers(&client, &tally, &halted);

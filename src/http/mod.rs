@@ -29,4 +29,4 @@ mod testing;
 
 pub use app::{App, AppParts, Health};
 pub use listen::{Certificates, Face, Listener, ServerHandle};
-pub use reload::{ReloadAsk, ReloadDesk, ReloadEnd, ReloadReport};
+pub use reload::{FaultView, ReloadAsk, ReloadDesk, ReloadEnd, ReloadReport};

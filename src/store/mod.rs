@@ -28,8 +28,8 @@ mod verify;
 mod writer;
 
 pub use backup::{
-    BackupEnd, BackupError, BackupParser, BackupSource, BackupStart, BackupSummary, Inspection, Restored,
-    RowCounts, inspect, is_backup, restore,
+    BackupEnd, BackupError, BackupParser, BackupSource, BackupStart, BackupSummary, Inspection, RestoreOrder,
+    Restored, RowCounts, inspect, is_backup, restore,
 };
 pub use checkpoint::Progress;
 pub use damage::PLACES;

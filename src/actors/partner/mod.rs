@@ -26,7 +26,7 @@ pub use books::parked::{ParkedPlace, ParkedPrice};
 pub use books::plans::pages::{page_of as plan_page, pages_of as plan_pages};
 pub use books::record;
 pub use feed::earlier::compare::{CompareError, FilesCompared, compare as compare_files};
-pub use feed::spool::clean_all as clean_spool;
+pub use feed::spool::{clean_all as clean_spool, remove_files as remove_feed_files};
 pub use ledger::Prefetched;
 pub use message::orders::{Operated, Order, OrderKind, PlanEnd, PlanOrder, PlanRefused, PlanVerdict};
 pub use message::orders::{RebuildFrom, RebuildRefused};

@@ -7,13 +7,12 @@
 use super::message::{ConfigureError, SupervisorMessage};
 use super::starts::wait_for_end;
 use crate::actors::numbers::partner_numbers;
-use crate::actors::partner::{PartnerMessage, SharedServices};
+use crate::actors::partner::{PartnerMessage, SharedServices, remove_feed_files};
 use crate::actors::purge::Purge;
 use crate::actors::registry::entry::PartnerEntry;
 use crate::actors::tasks::{TaskKind, spawn};
 use crate::domain::{PartnerName, PartnerNumber};
 use ractor::ActorRef;
-use std::io::ErrorKind;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -93,12 +92,9 @@ fn take_away(
             committed.map_err(|_| ConfigureError::Storage)?;
         }
     }
-    match std::fs::remove_dir_all(shared.spool.join(name.as_str())) {
-        // they are read by nobody any more, and the next fetch writes over them
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            tracing::warn!(partner = %name, %error, "cannot remove the stored files of a partner");
-        }
-        _ => {}
+    if let Err(error) = remove_feed_files(&shared.spool, name.as_str()) {
+        // nobody reads them any more
+        tracing::warn!(partner = %name, %error, "cannot remove the stored files of a partner");
     }
     Ok(())
 }

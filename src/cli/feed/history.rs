@@ -2,11 +2,12 @@
 
 use super::report::{FollowedRun, said};
 use crate::cli::admin::Admin;
+use crate::cli::terminal::{OutputArgs, plain, text};
 use crate::domain::PartnerName;
 use clap::Args;
 use reqwest::Method;
 use serde_json::Value;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// List the last runs of a partner's feed, the newest first.
@@ -19,6 +20,8 @@ pub struct Runs {
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: u32,
     #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
     admin: Admin,
 }
 
@@ -26,9 +29,10 @@ impl Runs {
     pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let path = format!("/admin/partners/{}/feed/runs?limit={}", self.partner, self.limit);
         let page = self.admin.call(Method::GET, &path, None).await?;
-        for run in page["items"].as_array().into_iter().flatten() {
-            writeln!(out, "{}", line(run))?;
-        }
+        self.output.write(out, &page, |out| {
+            let mut runs = page["items"].as_array().into_iter().flatten();
+            runs.try_for_each(|run| writeln!(out, "{}", line(run)))
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -62,6 +66,8 @@ pub struct Replay {
     /// The run whose file it is.
     run: u64,
     #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
     admin: Admin,
 }
 
@@ -70,10 +76,12 @@ impl Replay {
         let path = format!("/admin/partners/{}/feed/rebuild?run={}", self.partner, self.run);
         let started = self.admin.call(Method::POST, &path, None).await?;
         let run = started["run"].as_u64().unwrap_or_default();
-        writeln!(out, "run {run} reads the file of run {} again", self.run)?;
+        if !self.output.json {
+            writeln!(out, "run {run} reads the file of run {} again", self.run)?;
+        }
         let followed = FollowedRun { admin: &self.admin, partner: &self.partner, run };
         let report = followed.report(None).await?;
-        followed.write_end(out, &report)
+        followed.write_end(self.output, out, &report)
     }
 }
 
@@ -91,28 +99,34 @@ pub struct Diff {
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u32,
     #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
     admin: Admin,
 }
 
 impl Diff {
     pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let Diff { partner, from, to, limit, admin } = self;
+        let Diff { partner, from, to, limit, output, admin } = self;
         let path = format!("/admin/partners/{partner}/feed/diff?from={from}&to={to}&limit={limit}");
         let found = admin.call(Method::GET, &path, None).await?;
-        let ids = |kind: &str, list: &str| found[kind][list].as_array().cloned().unwrap_or_default();
-        for (sign, kind) in [("+", "added"), ("-", "removed")] {
-            for id in ids(kind, "ids") {
-                writeln!(out, "{sign} {}", id.as_str().unwrap_or_default())?;
-            }
-        }
-        for item in ids("changed", "items") {
-            let members = item["members"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let members: Vec<&str> = members.collect();
-            writeln!(out, "~ {}: {}", item["id"].as_str().unwrap_or_default(), members.join(", "))?;
-        }
-        let count = |kind: &str| &found[kind]["count"];
-        let (added, removed, changed) = (count("added"), count("removed"), count("changed"));
-        writeln!(out, "{added} added, {removed} removed, {changed} changed, {} the same", found["same"])?;
+        output.write(out, &found, |out| tell(&found, out))?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn tell(found: &Value, out: &mut dyn Write) -> io::Result<()> {
+    let ids = |kind: &str, list: &str| found[kind][list].as_array().cloned().unwrap_or_default();
+    for (sign, kind) in [("+", "added"), ("-", "removed")] {
+        for id in ids(kind, "ids") {
+            writeln!(out, "{sign} {}", plain(id.as_str().unwrap_or_default()))?;
+        }
+    }
+    for item in ids("changed", "items") {
+        let members = item["members"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let members: Vec<String> = members.map(plain).collect();
+        writeln!(out, "~ {}: {}", plain(text(&item, "id")), members.join(", "))?;
+    }
+    let count = |kind: &str| &found[kind]["count"];
+    let (added, removed, changed) = (count("added"), count("removed"), count("changed"));
+    writeln!(out, "{added} added, {removed} removed, {changed} changed, {} the same", found["same"])
 }

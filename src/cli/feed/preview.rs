@@ -6,6 +6,7 @@ use super::shown;
 use crate::actors::{PreviewTerms, preview_document};
 use crate::cli::admin::refusal;
 use crate::cli::configuration::ConfigDirectory;
+use crate::cli::terminal::OutputArgs;
 use crate::clock::Clock;
 use crate::codec::render::DocumentPreview;
 use crate::config::{FeedSettings, PartnerSettings};
@@ -43,9 +44,8 @@ pub struct Preview {
     /// So many records are shown.
     #[arg(long, value_name = "N", default_value_t = 3)]
     limit: usize,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
     /// Fetch also from private addresses, and by plain http.
     #[arg(long)]
     allow_private: bool,
@@ -87,10 +87,7 @@ impl Preview {
                 preview_document(&settings, &document.path, terms)?.shown
             }
         };
-        match self.json {
-            true => writeln!(out, "{}", serde_json::to_string(&shown)?)?,
-            false => shown::write(out, &shown)?,
-        }
+        self.output.write(out, &shown, |out| shown::write(out, &shown))?;
         Ok(shown.is_sound())
     }
 

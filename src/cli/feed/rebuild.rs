@@ -2,6 +2,7 @@
 
 use super::report::FollowedRun;
 use crate::cli::admin::Admin;
+use crate::cli::terminal::OutputArgs;
 use crate::domain::PartnerName;
 use clap::Args;
 use reqwest::Method;
@@ -22,6 +23,8 @@ pub struct Rebuild {
     #[arg(long)]
     no_wait: bool,
     #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
     admin: Admin,
 }
 
@@ -31,13 +34,15 @@ impl Rebuild {
         let path = format!("/admin/partners/{}/feed/rebuild{of}", self.partner);
         let started = self.admin.call(Method::POST, &path, None).await?;
         let run = &started["run"];
-        writeln!(out, "run {run} reads the snapshot again")?;
+        if !self.output.json || self.no_wait {
+            self.output.write(out, &started, |out| writeln!(out, "run {run} reads the snapshot again"))?;
+        }
         if self.no_wait {
             return Ok(ExitCode::SUCCESS);
         }
         let run = run.as_u64().unwrap_or_default();
         let followed = FollowedRun { admin: &self.admin, partner: &self.partner, run };
         let report = followed.report(None).await?;
-        followed.write_end(out, &report)
+        followed.write_end(self.output, out, &report)
     }
 }

@@ -1,12 +1,13 @@
 //! A run of a daemon's feed, from the outside: how far it is, and what it came to.
 
 use crate::cli::admin::Admin;
+use crate::cli::terminal::{OutputArgs, plain};
 use crate::clock::{Mark, sleep};
 use crate::domain::PartnerName;
 use anyhow::bail;
 use reqwest::Method;
 use serde_json::Value;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -57,7 +58,20 @@ impl FollowedRun<'_> {
     }
 
     /// What the run came to, and the exit code that says so.
-    pub fn write_end(&self, out: &mut dyn Write, report: &Value) -> anyhow::Result<ExitCode> {
+    pub fn write_end(
+        &self,
+        output: OutputArgs,
+        out: &mut dyn Write,
+        report: &Value,
+    ) -> anyhow::Result<ExitCode> {
+        output.write(out, report, |out| self.tell_end(out, report))?;
+        Ok(match report["status"].as_str() {
+            Some("applied" | "unchanged") => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        })
+    }
+
+    fn tell_end(&self, out: &mut dyn Write, report: &Value) -> io::Result<()> {
         let (run, counts) = (self.run, &report["counts"]);
         writeln!(
             out,
@@ -69,13 +83,10 @@ impl FollowedRun<'_> {
             counts["deleted"],
             counts["held"],
         )?;
-        if let Some(detail) = report["detail"].as_str() {
-            writeln!(out, "{detail}")?;
+        match report["detail"].as_str() {
+            Some(detail) => writeln!(out, "{}", plain(detail)),
+            None => Ok(()),
         }
-        Ok(match report["status"].as_str() {
-            Some("applied" | "unchanged") => ExitCode::SUCCESS,
-            _ => ExitCode::FAILURE,
-        })
     }
 }
 

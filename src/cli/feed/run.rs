@@ -2,6 +2,7 @@
 
 use super::report::FollowedRun;
 use crate::cli::admin::Admin;
+use crate::cli::terminal::OutputArgs;
 use crate::domain::PartnerName;
 use clap::Args;
 use reqwest::Method;
@@ -15,9 +16,11 @@ pub struct Run {
     /// Whose feed.
     #[arg(value_parser = PartnerName::new)]
     partner: PartnerName,
-    /// Wait for the end, and say meanwhile how far it is.
+    /// Wait for the end, and say meanwhile how far it is. With --json only the run's report is printed, at its end.
     #[arg(long)]
     follow: bool,
+    #[command(flatten)]
+    output: OutputArgs,
     #[command(flatten)]
     admin: Admin,
 }
@@ -27,13 +30,18 @@ impl Run {
         let path = format!("/admin/partners/{}/feed/run", self.partner);
         let started = self.admin.call(Method::POST, &path, None).await?;
         let run = started["run"].as_u64().unwrap_or_default();
-        writeln!(out, "run {run} is under way")?;
+        if !self.output.json || !self.follow {
+            self.output.write(out, &started, |out| writeln!(out, "run {run} is under way"))?;
+        }
         if !self.follow {
             return Ok(ExitCode::SUCCESS);
         }
         let followed = FollowedRun { admin: &self.admin, partner: &self.partner, run };
-        let report = followed.report(Some(out)).await?;
-        followed.write_end(out, &report)
+        let report = match self.output.json {
+            true => followed.report(None).await?,
+            false => followed.report(Some(out)).await?,
+        };
+        followed.write_end(self.output, out, &report)
     }
 }
 
@@ -48,14 +56,18 @@ pub struct Pause {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
     admin: Admin,
 }
 
 impl Pause {
     pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let path = format!("/admin/partners/{}/feed/pause", self.partner);
-        self.admin.call(Method::POST, &path, Some(&json!({ "reason": self.reason }))).await?;
-        writeln!(out, "the feed of {} is paused until `tidegate feed resume {0}`", self.partner)?;
+        let feed = self.admin.call(Method::POST, &path, Some(&json!({ "reason": self.reason }))).await?;
+        self.output.write(out, &feed, |out| {
+            writeln!(out, "the feed of {} is paused until `tidegate feed resume {0}`", self.partner)
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -67,6 +79,8 @@ pub struct Resume {
     #[arg(value_parser = PartnerName::new)]
     partner: PartnerName,
     #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
     admin: Admin,
 }
 
@@ -75,7 +89,9 @@ impl Resume {
         let path = format!("/admin/partners/{}/feed/resume", self.partner);
         let feed = self.admin.call(Method::POST, &path, None).await?;
         let next = feed["next_fetch_at"].as_str().unwrap_or("when the run under way has ended");
-        writeln!(out, "the feed of {} goes on: next fetch {next}", self.partner)?;
+        let tell =
+            |out: &mut dyn Write| writeln!(out, "the feed of {} goes on: next fetch {next}", self.partner);
+        self.output.write(out, &feed, tell)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,5 +1,6 @@
 //! A preview as it is printed.
 
+use crate::cli::terminal::plain;
 use crate::codec::render::{DocumentPreview, PreviewedEffect, PreviewedRecord};
 use std::io::{self, Write};
 
@@ -20,16 +21,17 @@ pub fn write(out: &mut dyn Write, shown: &DocumentPreview) -> io::Result<()> {
     if !shown.faults.is_empty() {
         writeln!(out, "\nFaults (the first of them):")?;
         for fault in &shown.faults {
-            let id = fault.id.as_deref().unwrap_or("without a readable id");
+            let id = plain(fault.id.as_deref().unwrap_or("without a readable id"));
             let record = fault.record.map(|record| format!("record {record}")).unwrap_or_default();
-            writeln!(out, "  {record} ({id}) {} {}: {}", fault.pointer, fault.code, fault.detail)?;
+            let (pointer, detail) = (plain(&fault.pointer), plain(&fault.detail));
+            writeln!(out, "  {record} ({id}) {pointer} {}: {detail}", fault.code)?;
         }
     }
     if !shown.lints.is_empty() {
         writeln!(out, "\nWorth a look:")?;
         for lint in &shown.lints {
             let count = lint.count.map(|count| format!(" ({count} records)")).unwrap_or_default();
-            writeln!(out, "  {} {}{count}: {}", lint.pointer, lint.code, lint.detail)?;
+            writeln!(out, "  {} {}{count}: {}", plain(&lint.pointer), lint.code, plain(&lint.detail))?;
         }
     }
     writeln!(out, "\n{}", summary(shown))?;
@@ -65,7 +67,7 @@ fn write_effect(out: &mut dyn Write, effect: &PreviewedEffect) -> io::Result<()>
 
 fn write_record(out: &mut dyn Write, record: &PreviewedRecord) -> io::Result<()> {
     let at = record.updated_at.as_deref().unwrap_or("no time of its own");
-    writeln!(out, "{} ({at})", record.id)?;
+    writeln!(out, "{} ({at})", plain(&record.id))?;
     for price in &record.prices {
         let amount = price.amount.as_deref().unwrap_or("none");
         let currency = price.currency.as_deref().unwrap_or("(the partner's currency)");
@@ -74,7 +76,7 @@ fn write_record(out: &mut dyn Write, record: &PreviewedRecord) -> io::Result<()>
     }
     let members: Vec<String> =
         record.members.iter().map(|(name, text)| format!("{name}: {}", text.get())).collect();
-    let line: String = members.join(", ").chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line = plain(&members.join(", "));
     match line.char_indices().nth(MEMBERS_SHOWN) {
         Some((end, _)) => writeln!(out, "  {}…", &line[..end]),
         None => writeln!(out, "  {line}"),

@@ -5,14 +5,17 @@ use super::exit::{EXIT_FAULTS, EXIT_SOUND, EXIT_UNREAD};
 use super::shown::summary;
 use crate::actors::{PreviewTerms, preview_document};
 use crate::cli::configuration::ConfigDirectory;
+use crate::cli::terminal::{OutputArgs, plain};
 use crate::clock::Clock;
+use crate::codec::render::DocumentPreview;
 use crate::codec::suggest::{self, Hints};
 use crate::config::{self, FeedSettings, PartnerSettings};
 use crate::domain::PartnerName;
 use crate::telemetry::logs;
 use anyhow::Context;
 use clap::Args;
-use std::io::Write;
+use serde::Serialize;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// A larger document is held in memory several times: its beginning shows the same.
@@ -45,6 +48,8 @@ pub struct Suggest {
     /// Fetch also from private addresses, and by plain http.
     #[arg(long)]
     allow_private: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl Suggest {
@@ -77,15 +82,8 @@ impl Suggest {
             is_alone: true,
         };
         let tried = preview_document(&settings, &document.path, terms)?;
-        write!(
-            out,
-            "# Proposed by `tidegate feed suggest`; it goes below [feed] in the partner's file.\n{proposed}\n"
-        )?;
-        writeln!(out, "# Tried on the document: {}", summary(&tried.shown))?;
-        for fault in tried.shown.faults.iter().take(FAULTS_SHOWN) {
-            let at = fault.record.map(|record| format!("record {record} ")).unwrap_or_default();
-            writeln!(out, "#   {at}{} {}: {}", fault.pointer, fault.code, fault.detail)?;
-        }
+        let suggested = Suggested { proposed: &proposed, tried: &tried.shown };
+        self.output.write(out, &suggested, |out| suggested.tell(out))?;
         Ok(tried.shown.is_sound())
     }
 
@@ -98,6 +96,28 @@ impl Suggest {
         let feed = settings.feed.get_or_insert_with(|| FeedSettings::at(&self.document));
         feed.allow_private |= self.allow_private;
         Ok(settings)
+    }
+}
+
+/// A mapping, and what came of it.
+#[derive(Serialize)]
+struct Suggested<'a> {
+    /// What goes into the partner's file, as TOML.
+    proposed: &'a str,
+    tried: &'a DocumentPreview,
+}
+
+impl Suggested<'_> {
+    fn tell(&self, out: &mut dyn Write) -> io::Result<()> {
+        let head = "# Proposed by `tidegate feed suggest`; it goes below [feed] in the partner's file.";
+        writeln!(out, "{head}\n{}", self.proposed)?;
+        writeln!(out, "# Tried on the document: {}", summary(self.tried))?;
+        for fault in self.tried.faults.iter().take(FAULTS_SHOWN) {
+            let at = fault.record.map(|record| format!("record {record} ")).unwrap_or_default();
+            let (pointer, detail) = (plain(&fault.pointer), plain(&fault.detail));
+            writeln!(out, "#   {at}{pointer} {}: {detail}", fault.code)?;
+        }
+        Ok(())
     }
 }
 

@@ -4,12 +4,14 @@ use super::document::{ConfigDocument, KeyOwner};
 use super::timing::{self, Holds, NEXT, Overlap, datetime, now, only, show};
 use crate::cli::configuration::ConfigDirectory;
 use crate::cli::partner::fresh_key;
-use crate::cli::terminal::confirmed;
+use crate::cli::terminal::{OutputArgs, confirmed};
+use crate::codec::time;
 use crate::config::{KeyHash, Validity};
 use crate::domain::PartnerName;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use std::io::Write;
+use serde_json::json;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use toml_edit::{Array, InlineTable, Item, Value};
 
@@ -19,7 +21,7 @@ const ID_DIGITS: usize = 12;
 const EXAMPLES: &str = "Examples:
   tidegate key add acme                        another key, beside those that are there
   tidegate key rotate acme --overlap 24h       a new key; those that hold now end in a day
-  tidegate key list acme
+  tidegate key list acme                       add --json for programs, as to each of these
   tidegate key revoke acme 3f9a12 --yes        by the beginning of its id
   tidegate key rotate --reader portal          the same of a reader's token";
 
@@ -36,12 +38,16 @@ pub enum KeyCommand {
         whose: Whose,
         #[command(flatten)]
         holds: Holds,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Show the keys by id, with the time in which each holds: never the keys themselves.
     #[command(after_help = EXAMPLES)]
     List {
         #[command(flatten)]
         whose: Whose,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Add a key, print it once, and let those that hold now end after an overlap.
     #[command(after_help = EXAMPLES)]
@@ -50,6 +56,8 @@ pub enum KeyCommand {
         whose: Whose,
         #[command(flatten)]
         overlap: Overlap,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Take a key away.
     #[command(after_help = EXAMPLES)]
@@ -62,6 +70,8 @@ pub enum KeyCommand {
         /// Do not ask.
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        output: OutputArgs,
     },
 }
 
@@ -94,30 +104,36 @@ impl Whose {
 impl KeyCommand {
     pub fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         match self {
-            KeyCommand::Add { whose, holds } => {
+            KeyCommand::Add { whose, holds, output } => {
                 let mut document = whose.open()?;
                 document.bearer_keys()?;
-                add(&mut document, &holds.validity(), out)?;
+                let added = AddedKey::add(&mut document, &holds.validity())?;
+                output.write(out, &added.json(), |out| added.tell(out))?;
             }
-            KeyCommand::List { whose } => show(&rows(&whose.open()?)?, out)?,
-            KeyCommand::Rotate { whose, overlap } => {
+            KeyCommand::List { whose, output } => show(&rows(&whose.open()?)?, output, out)?,
+            KeyCommand::Rotate { whose, overlap, output } => {
                 let mut document = whose.open()?;
                 let end = overlap.ends_at();
-                let ended = end_those_that_hold(&mut document, end)?;
-                add(&mut document, &Validity::default(), out)?;
-                writeln!(out, "{ended} older key(s) hold until {}", crate::codec::time::format(end))?;
+                let older = end_those_that_hold(&mut document, end)?;
+                let added = AddedKey::add(&mut document, &Validity::default())?;
+                let end = time::format(end);
+                let mut answer = added.json();
+                (answer["older"], answer["older_until"]) = (older.into(), end.as_str().into());
+                output.write(out, &answer, |out| {
+                    added.tell(out)?;
+                    writeln!(out, "{older} older key(s) hold until {end}")
+                })?;
             }
-            KeyCommand::Revoke { whose, id, yes } => revoke(&whose, id.as_deref(), yes, out)?,
+            KeyCommand::Revoke { whose, id, yes, output } => {
+                return revoke(&whose, id.as_deref(), (yes, output), out);
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 fn rows(document: &ConfigDocument) -> anyhow::Result<Vec<Row>> {
-    let row = |key: &crate::config::BearerKey| {
-        let id = hex::encode(key.hash.0).chars().take(ID_DIGITS).collect();
-        (id, "bearer", key.validity)
-    };
+    let row = |key: &crate::config::BearerKey| (id_of(&key.hash), "bearer", key.validity);
     Ok(document.bearer_keys()?.iter().map(row).collect())
 }
 
@@ -128,18 +144,38 @@ fn list(document: &mut ConfigDocument) -> anyhow::Result<&mut Array> {
     item.as_array_mut().with_context(|| format!("`keys` of {place} is no list: nothing was changed"))
 }
 
-fn add(document: &mut ConfigDocument, validity: &Validity, out: &mut dyn Write) -> anyhow::Result<()> {
-    let key = fresh_key()?;
-    let hash = KeyHash::of(&key);
-    let value = match validity.is_always() {
-        true => Value::from(hash.to_string()),
-        false => Value::InlineTable(timed(&hash, validity)?),
-    };
-    list(document)?.push(value);
-    document.save()?;
-    writeln!(out, "key, shown only this once: {key}")?;
-    writeln!(out, "its hash stands in {}; {NEXT}", document.place())?;
-    Ok(())
+/// A key that has been made: nobody will see it again.
+struct AddedKey {
+    key: String,
+    id: String,
+    file: String,
+}
+
+impl AddedKey {
+    fn add(document: &mut ConfigDocument, validity: &Validity) -> anyhow::Result<AddedKey> {
+        let key = fresh_key()?;
+        let hash = KeyHash::of(&key);
+        let value = match validity.is_always() {
+            true => Value::from(hash.to_string()),
+            false => Value::InlineTable(timed(&hash, validity)?),
+        };
+        list(document)?.push(value);
+        document.save()?;
+        Ok(AddedKey { key, id: id_of(&hash), file: document.place().to_string() })
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({ "key": self.key, "id": self.id, "file": self.file })
+    }
+
+    fn tell(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "key, shown only this once: {}", self.key)?;
+        writeln!(out, "its hash stands in {}; {NEXT}", self.file)
+    }
+}
+
+fn id_of(hash: &KeyHash) -> String {
+    hex::encode(hash.0).chars().take(ID_DIGITS).collect()
 }
 
 fn timed(hash: &KeyHash, validity: &Validity) -> anyhow::Result<InlineTable> {
@@ -173,7 +209,12 @@ fn end_those_that_hold(document: &mut ConfigDocument, end: crate::domain::Micros
     Ok(ended)
 }
 
-fn revoke(whose: &Whose, id: Option<&str>, yes: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+fn revoke(
+    whose: &Whose,
+    id: Option<&str>,
+    (yes, output): (bool, OutputArgs),
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
     let id = match (&whose.reader, id) {
         (Some(_), None) => whose.partner.as_deref(),
         (None, id) => id,
@@ -183,9 +224,8 @@ fn revoke(whose: &Whose, id: Option<&str>, yes: bool, out: &mut dyn Write) -> an
     let mut document = whose.open()?;
     let rows = rows(&document)?;
     let (place, id) = only(&rows, id)?;
-    if !confirmed(yes, &format!("Take the key {id} away?"), out)? {
-        writeln!(out, "nothing was changed")?;
-        return Ok(());
+    if !confirmed(yes, &format!("Take the key {id} away?"))? {
+        return Ok(output.declined(out, "nothing was changed")?);
     }
     let list = list(&mut document)?;
     let gone = list.remove(place);
@@ -193,6 +233,7 @@ fn revoke(whose: &Whose, id: Option<&str>, yes: bool, out: &mut dyn Write) -> an
         *next.decor_mut() = gone.decor().clone();
     }
     document.save()?;
-    writeln!(out, "{id} is taken out of {}; {NEXT}", document.place())?;
-    Ok(())
+    let answer = json!({ "id": id, "revoked": true, "file": document.place().to_string() });
+    output.write(out, &answer, |out| writeln!(out, "{id} is taken out of {}; {NEXT}", document.place()))?;
+    Ok(ExitCode::SUCCESS)
 }

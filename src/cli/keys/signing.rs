@@ -3,14 +3,15 @@
 use super::document::{ConfigDocument, KeyOwner};
 use super::timing::{self, Holds, NEXT, Overlap, datetime, now, only, show};
 use crate::cli::configuration::ConfigDirectory;
-use crate::cli::terminal::confirmed;
+use crate::cli::terminal::{OutputArgs, confirmed};
 use crate::codec::signature::{WebhookKey, secret_text};
 use crate::codec::time;
 use crate::config::Validity;
 use crate::domain::{Micros, PartnerName};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use std::io::Write;
+use serde_json::json;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use toml_edit::{ArrayOfTables, InlineTable, Item, Table, Value, value};
 
@@ -21,7 +22,7 @@ const EXAMPLES: &str = "Examples:
   tidegate secret add acme                          a secret for HMAC-SHA256 (v1), shown once
   tidegate secret add acme --public-key whpk_…      the partner's own ed25519 key (v1a): it keeps the private half
   tidegate secret rotate acme --overlap 24h         a new secret; what holds now ends in a day
-  tidegate secret list acme
+  tidegate secret list acme                         add --json for programs, as to each of these
   tidegate secret revoke acme 3f9a12 --yes          by the beginning of its id";
 
 /// Make, show and take away what a partner's pushes are signed with (Standard Webhooks).
@@ -40,12 +41,16 @@ pub enum SecretCommand {
         material: Material,
         #[command(flatten)]
         holds: Holds,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Show them by id, with the time in which each holds: never the secrets themselves.
     #[command(after_help = EXAMPLES)]
     List {
         #[command(flatten)]
         whose: SignerName,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Add one, and let those that hold now end after an overlap.
     #[command(after_help = EXAMPLES)]
@@ -56,6 +61,8 @@ pub enum SecretCommand {
         material: Material,
         #[command(flatten)]
         overlap: Overlap,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Take one away, and its file.
     #[command(after_help = EXAMPLES)]
@@ -68,6 +75,8 @@ pub enum SecretCommand {
         /// Do not ask.
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        output: OutputArgs,
     },
 }
 
@@ -100,20 +109,29 @@ impl SignerName {
 impl SecretCommand {
     pub fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         match self {
-            SecretCommand::Add { whose, material, holds } => {
+            SecretCommand::Add { whose, material, holds, output } => {
                 let mut document = whose.open()?;
                 document.partner()?;
-                add(&whose.partner, &mut document, &material, &holds.validity(), out)?;
+                let added = AddedSecret::add(&whose.partner, &mut document, &material, &holds.validity())?;
+                output.write(out, &added.json(), |out| added.tell(out))?;
             }
-            SecretCommand::List { whose } => show(&rows(&whose.open()?)?, out)?,
-            SecretCommand::Rotate { whose, material, overlap } => {
+            SecretCommand::List { whose, output } => show(&rows(&whose.open()?)?, output, out)?,
+            SecretCommand::Rotate { whose, material, overlap, output } => {
                 let mut document = whose.open()?;
                 let end = overlap.ends_at();
-                let ended = end_those_that_hold(&mut document, end)?;
-                add(&whose.partner, &mut document, &material, &Validity::default(), out)?;
-                writeln!(out, "{ended} older one(s) hold until {}", time::format(end))?;
+                let older = end_those_that_hold(&mut document, end)?;
+                let added = AddedSecret::add(&whose.partner, &mut document, &material, &Validity::default())?;
+                let end = time::format(end);
+                let mut answer = added.json();
+                (answer["older"], answer["older_until"]) = (older.into(), end.as_str().into());
+                output.write(out, &answer, |out| {
+                    added.tell(out)?;
+                    writeln!(out, "{older} older one(s) hold until {end}")
+                })?;
             }
-            SecretCommand::Revoke { whose, id, yes } => revoke(&whose, &id, yes, out)?,
+            SecretCommand::Revoke { whose, id, yes, output } => {
+                return revoke(&whose, &id, (yes, output), out);
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -132,47 +150,86 @@ fn sections(document: &mut ConfigDocument) -> anyhow::Result<&mut ArrayOfTables>
     })
 }
 
-fn add(
-    partner: &PartnerName,
-    document: &mut ConfigDocument,
-    material: &Material,
-    validity: &Validity,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let mut table = Table::new();
-    let mut made = None;
-    if let Some(public) = &material.public_key {
-        table.insert("public_key", value(public));
-    } else {
+/// What a partner signs with from now on.
+struct AddedSecret {
+    id: String,
+    /// `None` of a public key: the partner keeps the other half.
+    made: Option<MadeSecret>,
+    /// The file that names it.
+    file: String,
+}
+
+/// A secret that nobody will be shown again.
+struct MadeSecret {
+    text: String,
+    /// From the configuration's directory on.
+    path: String,
+    /// The whole of it.
+    place: String,
+}
+
+impl AddedSecret {
+    fn add(
+        partner: &PartnerName,
+        document: &mut ConfigDocument,
+        material: &Material,
+        validity: &Validity,
+    ) -> anyhow::Result<AddedSecret> {
+        let mut table = Table::new();
+        let (id, made) = match &material.public_key {
+            Some(public) => {
+                table.insert("public_key", value(public));
+                // one that cannot be read is refused when the file is saved
+                (WebhookKey::public(public).map(|key| key.id()).unwrap_or_default(), None)
+            }
+            None => {
+                let (id, secret) = MadeSecret::make(partner, document)?;
+                let mut reference = InlineTable::new();
+                reference.insert("file", Value::from(&secret.path));
+                table.insert("secret", value(reference));
+                (id, Some(secret))
+            }
+        };
+        for (name, at) in [("from", validity.from), ("until", validity.until)] {
+            if let Some(at) = at {
+                table.insert(name, value(datetime(at)?));
+            }
+        }
+        let saved = sections(document).map(|sections| sections.push(table)).and_then(|()| document.save());
+        if let (Err(_), Some(secret)) = (&saved, &made) {
+            document.remove_secret(&secret.path)?;
+        }
+        saved?;
+        Ok(AddedSecret { id, made, file: document.place().to_string() })
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let (secret, place) = self.made.as_ref().map(|made| (&made.text, &made.place)).unzip();
+        json!({ "id": self.id, "secret": secret, "secret_file": place, "file": self.file })
+    }
+
+    fn tell(&self, out: &mut dyn Write) -> io::Result<()> {
+        match &self.made {
+            Some(made) => {
+                writeln!(out, "secret, shown only this once: {}", made.text)?;
+                writeln!(out, "it stands in {}", made.place)?;
+            }
+            None => writeln!(out, "the partner signs with the private half of its key")?,
+        }
+        writeln!(out, "named in {}; {NEXT}", self.file)
+    }
+}
+
+impl MadeSecret {
+    fn make(partner: &PartnerName, document: &ConfigDocument) -> anyhow::Result<(String, MadeSecret)> {
         let mut bytes = [0; SECRET_BYTES];
         getrandom::fill(&mut bytes).context("the system gives no random bytes")?;
         let text = secret_text(&bytes);
         let id = WebhookKey::shared(&text).context("it is as long as one has to be")?.id();
         let path = document.write_secret(&format!("{partner}-signing-{id}"), &text)?;
-        let mut reference = InlineTable::new();
-        reference.insert("file", Value::from(&path));
-        table.insert("secret", value(reference));
-        made = Some((text, path));
+        let place = document.directory().join(&path).display().to_string();
+        Ok((id, MadeSecret { text, path, place }))
     }
-    for (name, at) in [("from", validity.from), ("until", validity.until)] {
-        if let Some(at) = at {
-            table.insert(name, value(datetime(at)?));
-        }
-    }
-    let saved = sections(document).map(|sections| sections.push(table)).and_then(|()| document.save());
-    if let (Err(_), Some((_, path))) = (&saved, &made) {
-        document.remove_secret(path)?;
-    }
-    saved?;
-    match made {
-        Some((text, path)) => {
-            writeln!(out, "secret, shown only this once: {text}")?;
-            writeln!(out, "it stands in {}", document.directory().join(path).display())?;
-        }
-        None => writeln!(out, "the partner signs with the private half of its key")?,
-    }
-    writeln!(out, "named in {}; {NEXT}", document.place())?;
-    Ok(())
 }
 
 /// Gives how many.
@@ -195,13 +252,17 @@ fn end_those_that_hold(document: &mut ConfigDocument, end: Micros) -> anyhow::Re
     Ok(ended)
 }
 
-fn revoke(whose: &SignerName, id: &str, yes: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+fn revoke(
+    whose: &SignerName,
+    id: &str,
+    (yes, output): (bool, OutputArgs),
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
     let mut document = whose.open()?;
     let rows = rows(&document)?;
     let (place, id) = only(&rows, id)?;
-    if !confirmed(yes, &format!("Take {id} away?"), out)? {
-        writeln!(out, "nothing was changed")?;
-        return Ok(());
+    if !confirmed(yes, &format!("Take {id} away?"))? {
+        return Ok(output.declined(out, "nothing was changed")?);
     }
     let sections = sections(&mut document)?;
     let section = sections.get(place).context("the file has changed while it was read")?;
@@ -213,13 +274,19 @@ fn revoke(whose: &SignerName, id: &str, yes: bool, out: &mut dyn Write) -> anyho
     }
     keep_comment(&mut document, place, &comment);
     document.save()?;
-    if let Some(path) = path
-        && !document.remove_secret(&path)?
-    {
-        writeln!(out, "{path} was not made by this program: remove it by hand")?;
-    }
-    writeln!(out, "{id} is taken out of {}; {NEXT}", document.place())?;
-    Ok(())
+    let left = match path {
+        Some(path) if !document.remove_secret(&path)? => Some(path),
+        _ => None,
+    };
+    let file = document.place().to_string();
+    let answer = json!({ "id": id, "revoked": true, "file": file, "secret_file_left": left });
+    output.write(out, &answer, |out| {
+        if let Some(path) = &left {
+            writeln!(out, "{path} was not made by this program: remove it by hand")?;
+        }
+        writeln!(out, "{id} is taken out of {file}; {NEXT}")
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What was written above a section stays, above what follows it or at the end.

@@ -1,11 +1,13 @@
 //! When a key holds, as it is given, written and shown.
 
+use crate::cli::terminal::OutputArgs;
 use crate::clock::Clock;
 use crate::codec::time;
 use crate::config::{Validity, parse_duration};
 use crate::domain::{Micros, TimeFormat};
 use anyhow::bail;
 use clap::Args;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::time::Duration;
 use toml_edit::Datetime;
@@ -74,15 +76,31 @@ pub fn state(validity: &Validity, now: Micros) -> &'static str {
 }
 
 /// One line for each: id, kind, from, until, state.
-pub fn show(rows: &[(String, &str, Validity)], out: &mut dyn Write) -> std::io::Result<()> {
+pub fn show(
+    rows: &[(String, &str, Validity)],
+    output: OutputArgs,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
     let now = now();
-    let written = |at: Option<Micros>| at.map_or_else(|| "-".to_owned(), time::format);
-    writeln!(out, "{:<14} {:<7} {:<27} {:<27} state", "id", "kind", "from", "until")?;
-    for (id, kind, validity) in rows {
-        let (from, until) = (written(validity.from), written(validity.until));
-        writeln!(out, "{id:<14} {kind:<7} {from:<27} {until:<27} {}", state(validity, now))?;
-    }
-    Ok(())
+    let item = |(id, kind, validity): &(String, &str, Validity)| {
+        json!({
+            "id": id,
+            "kind": kind,
+            "from": validity.from.map(time::format),
+            "until": validity.until.map(time::format),
+            "state": state(validity, now),
+        })
+    };
+    let items: Vec<Value> = rows.iter().map(item).collect();
+    output.write(out, &json!({ "items": items }), |out| {
+        let written = |at: Option<Micros>| at.map_or_else(|| "-".to_owned(), time::format);
+        writeln!(out, "{:<14} {:<7} {:<27} {:<27} state", "id", "kind", "from", "until")?;
+        for (id, kind, validity) in rows {
+            let (from, until) = (written(validity.from), written(validity.until));
+            writeln!(out, "{id:<14} {kind:<7} {from:<27} {until:<27} {}", state(validity, now))?;
+        }
+        Ok(())
+    })
 }
 
 /// The only one whose id begins so.

@@ -1,7 +1,7 @@
 //! `tidegate status`: the daemon and its partners at one glance, again and again on a terminal.
 
 use crate::cli::admin::Admin;
-use crate::cli::terminal::{OutputArgs, PeopleTable, Tone, text, to_the_second, toned};
+use crate::cli::terminal::{LiveScreen, OutputArgs, PeopleTable, Tone, plain, text, to_the_second, toned};
 use crate::clock::sleep;
 use clap::Args;
 use reqwest::Method;
@@ -10,10 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Clears the screen, and begins at its top.
-const FROM_THE_TOP: &str = "\x1b[H\x1b[2J";
-
-/// Show a running daemon and its partners: on a terminal again and again, until Ctrl-C.
+/// Show a running daemon and its partners: on a terminal again and again, until q or Ctrl-C.
 #[derive(Debug, Args)]
 pub struct Status {
     /// Show it once.
@@ -30,23 +27,38 @@ pub struct Status {
 
 impl Status {
     pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let is_live = !self.once && !self.output.json && io::stdout().is_terminal();
+        if !self.once && !self.output.json && io::stdout().is_terminal() {
+            self.live(out).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let seen = self.look().await?;
+        self.output.write(out, &seen, |out| tell(&seen, out))?;
+        let is_ready = seen["ready"] == true;
+        Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    async fn look(&self) -> anyhow::Result<Value> {
+        self.admin.call(Method::GET, "/admin/status", None).await
+    }
+
+    /// Again and again, also while no daemon answers.
+    async fn live(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let mut screen = LiveScreen::open()?;
         loop {
-            let seen = self.admin.call(Method::GET, "/admin/status", None).await;
+            let seen = tokio::select! {
+                seen = self.look() => seen,
+                () = screen.ended() => return Ok(()),
+            };
+            let mut picture = Vec::new();
             match seen {
-                Ok(seen) => {
-                    write!(out, "{}", if is_live { FROM_THE_TOP } else { "" })?;
-                    self.output.write(out, &seen, |out| tell(&seen, out))?;
-                    if !is_live {
-                        let is_ready = seen["ready"] == true;
-                        return Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-                    }
-                }
-                Err(error) if is_live => writeln!(out, "{FROM_THE_TOP}{error:#}")?,
-                Err(error) => return Err(error),
+                Ok(seen) => tell(&seen, &mut picture)?,
+                Err(error) => writeln!(picture, "{error:#}")?,
             }
-            out.flush()?;
-            sleep(Duration::from_secs(self.every)).await;
+            screen.draw(&String::from_utf8_lossy(&picture), out)?;
+            tokio::select! {
+                () = sleep(Duration::from_secs(self.every)) => {}
+                () = screen.ended() => return Ok(()),
+            }
         }
     }
 }
@@ -82,13 +94,11 @@ fn reload_said(reload: &Value) -> Option<String> {
     let at = to_the_second(reload["at"].as_str()?);
     let waits: Vec<&str> = reload["needs_restart"].as_array()?.iter().filter_map(Value::as_str).collect();
     match text(reload, "outcome") {
-        "refused" | "in_part" => {
-            let said = format!(
-                "the reload of {at} was {}: {} faults",
-                text(reload, "outcome"),
-                reload["faults_count"]
-            );
-            Some(toned(&said, Tone::Bad))
+        outcome @ ("refused" | "in_part") => {
+            let became = if outcome == "refused" { "was refused" } else { "was done in part" };
+            let why = reload["error"].as_str().map(plain);
+            let why = why.unwrap_or_else(|| format!("faults: {}", reload["faults_count"]));
+            Some(toned(&format!("the reload of {at} {became}: {why}"), Tone::Bad))
         }
         _ if !waits.is_empty() => {
             Some(toned(&format!("needs a restart: {}", waits.join(", ")), Tone::Warning))
@@ -152,6 +162,21 @@ fn duration(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_reload_that_failed_is_said_with_its_error_or_the_number_of_its_faults() {
+        let reload = |outcome: &str, faults: u64, error: Option<&str>| {
+            let at = "2026-01-01T00:00:00.5Z";
+            let reload = json!({"at": at, "outcome": outcome, "needs_restart": [], "faults_count": faults, "error": error});
+            reload_said(&reload)
+        };
+        let said = "the reload of 2026-01-01T00:00:00Z was";
+        assert_eq!(reload("refused", 2, None), Some(format!("{said} refused: faults: 2")));
+        assert_eq!(reload("refused", 0, Some("it is purged")), Some(format!("{said} refused: it is purged")));
+        assert_eq!(reload("in_part", 0, Some("no\nroom")), Some(format!("{said} done in part: no room")));
+        assert_eq!(reload("applied", 0, None), None);
+    }
 
     #[test]
     fn a_duration_is_said_in_the_units_that_matter() {

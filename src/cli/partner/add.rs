@@ -2,14 +2,15 @@
 
 use crate::cli::admin::reachable;
 use crate::cli::configuration::ConfigDirectory;
+use crate::cli::terminal::OutputArgs;
 use crate::clock::Clock;
 use crate::config::{self, Faults, KeyHash, MAIN_FILE, PARTNERS_DIRECTORY, ServerSettings};
 use crate::domain::PartnerName;
 use anyhow::{Context, bail};
 use clap::Args;
+use serde_json::json;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ pub struct Add {
     #[arg(long, requires = "feed")]
     allow_private: bool,
     #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
     config: ConfigDirectory,
 }
 
@@ -54,14 +57,25 @@ impl Add {
             Ok(settings) => (settings.server.listen, None),
             Err(faults) => (ServerSettings::default().listen, Some(faults)),
         };
-        self.tell(&key, &file, listen, out)?;
-        if let Some(Faults(faults)) = faults {
-            writeln!(
-                out,
-                "\nother parts of the configuration are at fault: tidegate check names {}",
-                faults.len()
-            )?;
-        }
+        let api = format!("http://{}/api", reachable(listen));
+        let elsewhere = faults.map_or(0, |Faults(faults)| faults.len());
+        let answer = json!({
+            "partner": self.name.as_str(),
+            "file": file.display().to_string(),
+            "key": key,
+            "api": api,
+            "faults_elsewhere": elsewhere,
+        });
+        self.output.write(out, &answer, |out| {
+            self.tell(&key, &file, &api, out)?;
+            match elsewhere {
+                0 => Ok(()),
+                count => writeln!(
+                    out,
+                    "\nother parts of the configuration are at fault: tidegate check names {count}"
+                ),
+            }
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -79,8 +93,7 @@ impl Add {
         text
     }
 
-    fn tell(&self, key: &str, file: &Path, listen: SocketAddr, out: &mut dyn Write) -> std::io::Result<()> {
-        let url = format!("http://{}/api", reachable(listen));
+    fn tell(&self, key: &str, file: &Path, url: &str, out: &mut dyn Write) -> std::io::Result<()> {
         let header = format!("-H 'Authorization: Bearer {key}'");
         let now = seconds_of_now();
         let asset =

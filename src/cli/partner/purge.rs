@@ -34,9 +34,8 @@ impl PurgePartner {
     pub async fn run(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let counted = leftovers(&self.admin, &self.name).await?;
         let said = said(&self.name, &counted);
-        if !confirmed(self.yes, &format!("{said}. Delete all of it for good?"), out)? {
-            writeln!(out, "nothing was deleted")?;
-            return Ok(ExitCode::FAILURE);
+        if !confirmed(self.yes, &format!("{said}. Delete all of it for good?"))? {
+            return Ok(self.output.declined(out, "nothing was deleted")?);
         }
         let purged = purge(&self.admin, &self.name, self.reason.as_deref()).await?;
         self.output.write(out, &purged, |out| writeln!(out, "{said}: deleted"))?;

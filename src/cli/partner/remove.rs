@@ -4,16 +4,19 @@
 //! is asked to take the configuration over, and to purge what is no longer configured.
 
 use super::purge;
-use crate::actors::{Leftovers, Purge, count_leftovers, partner_numbers};
+use crate::actors::{Leftovers, OfflineAct, Purge, count_leftovers, partner_numbers, remove_feed_files};
 use crate::cli::admin::{Admin, AdminAddress};
 use crate::cli::configuration::ConfigDirectory;
+use crate::cli::offline::offline_user;
+use crate::cli::terminal::{OutputArgs, confirmed};
 use crate::clock::Clock;
 use crate::config::{self, PARTNERS_DIRECTORY, Settings};
-use crate::domain::{PartnerName, PartnerNumber};
+use crate::domain::{AuditAct, AuditEntry, PartnerName, PartnerNumber};
 use crate::store::{self, Opened, StoreError, StoreOptions};
 use anyhow::{Context, bail};
 use clap::Args;
 use reqwest::Method;
+use serde_json::json;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -28,15 +31,17 @@ pub struct Remove {
     /// The partner's name.
     #[arg(value_parser = PartnerName::new)]
     name: PartnerName,
-    /// Delete all that is kept of the partner, too. Without --yes it is only counted.
+    /// Delete all that is kept of the partner, too. How much that is is said before, and asked.
     #[arg(long)]
     purge: bool,
-    /// The count has been seen: delete.
+    /// Do not ask.
     #[arg(long, requires = "purge")]
     yes: bool,
     /// Why; it stands on the trail of operators' acts.
     #[arg(long, value_name = "TEXT", requires = "purge")]
     reason: Option<String>,
+    #[command(flatten)]
+    output: OutputArgs,
     #[command(flatten)]
     config: ConfigDirectory,
     #[command(flatten)]
@@ -55,8 +60,11 @@ impl Remove {
         if !self.remove_file()? {
             bail!("{} is no partner of this configuration", self.name);
         }
-        writeln!(out, "{} is removed; a running daemon heeds it at `tidegate reload`", self.name)?;
-        writeln!(out, "its assets stay readable: `--purge` deletes them")?;
+        let answer = json!({ "partner": self.name.as_str(), "removed": true, "purged": false });
+        self.output.write(out, &answer, |out| {
+            writeln!(out, "{} is removed; a running daemon heeds it at `tidegate reload`", self.name)?;
+            writeln!(out, "its assets stay readable: `--purge` deletes them")
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -75,20 +83,25 @@ impl Remove {
 
     /// By the daemon that has the store open.
     async fn purge_there(self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let Remove { name, yes, reason, config, address, .. } = self;
+        let Remove { name, yes, reason, output, config, address, .. } = self;
         let file = config.directory.join(PARTNERS_DIRECTORY).join(format!("{name}.toml"));
         let admin = Admin::of(address, config);
         let counted = purge::leftovers(&admin, &name).await?;
-        writeln!(out, "{}", purge::said(&name, &counted))?;
-        if !yes {
-            writeln!(out, "nothing was removed: say --purge --yes to delete them for good")?;
-            return Ok(ExitCode::SUCCESS);
+        let said = purge::said(&name, &counted);
+        if !confirmed(yes, &question(&said))? {
+            return Ok(output.declined(out, "nothing was removed")?);
         }
         remove_file(&file)?;
-        let body = serde_json::json!({ "reason": reason });
+        let body = json!({ "reason": reason });
         admin.call(Method::POST, "/admin/reload", Some(&body)).await?;
-        purge::purge(&admin, &name, reason.as_deref()).await?;
-        writeln!(out, "{name} is removed, and all that was kept of it")?;
+        let purged = purge::purge(&admin, &name, reason.as_deref()).await?;
+        let (living, dead) = (&purged["living"], &purged["dead"]);
+        let answer = json!({
+            "partner": name.as_str(), "removed": true, "purged": true, "living": living, "dead": dead,
+        });
+        output.write(out, &answer, |out| {
+            writeln!(out, "{said}\n{name} is removed, and all that was kept of it")
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -103,28 +116,41 @@ impl Remove {
             bail!("nothing is kept of a partner {}", self.name);
         };
         let Leftovers { living, dead } = count_leftovers(&opened.reader, number.no)?;
-        writeln!(out, "{} has {living} living assets and {dead} deleted ones", self.name)?;
-        if !self.yes {
-            writeln!(out, "nothing was removed: say --purge --yes to delete them for good")?;
-            return Ok(ExitCode::SUCCESS);
+        let (name, left) = (&self.name, format!("{living} living assets and {dead} deleted ones"));
+        let said = format!("{name} has {left}");
+        if !confirmed(self.yes, &question(&said))? {
+            return Ok(self.output.declined(out, "nothing was removed")?);
         }
-        // the file goes first: a purge that ends half-way is of a removed partner, and can go on
-        self.remove_file()?;
-        self.delete(opened, number)?;
-        remove_bodies(settings, &self.name)?;
-        writeln!(out, "{} is removed, and all that was kept of it", self.name)?;
+        self.delete(opened, number, left)?;
+        let spool = settings.store.directory.join("spool");
+        remove_feed_files(&spool, self.name.as_str())
+            .with_context(|| format!("cannot remove all of its files in {}", spool.display()))?;
         let kept = settings.store.log_keep.as_secs().div_ceil(24 * 60 * 60);
-        writeln!(
-            out,
-            "the log of changes is not rewritten: what the assets held can be read by /api/changes until \
-             the log is trimmed, in up to {kept} days (store.log_keep)"
-        )?;
+        let answer = json!({
+            "partner": name.as_str(), "removed": true, "purged": true, "living": living, "dead": dead,
+            "log_days_max": kept,
+        });
+        self.output.write(out, &answer, |out| {
+            writeln!(out, "{said}\n{name} is removed, and all that was kept of it")?;
+            writeln!(
+                out,
+                "the log of changes is not rewritten: what the assets held can be read by /api/changes until \
+                 the log is trimmed, in up to {kept} days (store.log_keep)"
+            )
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn delete(&self, opened: Opened, number: PartnerNumber) -> anyhow::Result<()> {
+    /// On the trail of operators' acts as the daemon puts it there: before anything is done, and with its end.
+    fn delete(&self, opened: Opened, number: PartnerNumber, left: String) -> anyhow::Result<()> {
         let Opened { mut writer, reader, .. } = opened;
         let now = Clock::system().now();
+        let (partner, reason) = (Some(self.name.to_string()), self.reason.clone());
+        let entry = AuditEntry { partner, reason, ..AuditEntry::of(offline_user(), AuditAct::Purge) };
+        let (act, begun) = OfflineAct::begin(&reader, entry, now)?;
+        writer.commit(&mut vec![begun], now)?;
+        // the file goes first: a purge that ends half-way is of a removed partner, and can go on
+        self.remove_file()?;
         let mut purge = Purge::new(&reader, &self.name, number, now);
         while let Some(mut sets) = purge.next_sets()? {
             writer.commit(&mut sets, now)?;
@@ -132,9 +158,15 @@ impl Remove {
                 writer.checkpoint_all()?;
             }
         }
+        let ended = Clock::system().now();
+        writer.commit(&mut vec![act.done(left, ended)], ended)?;
         writer.checkpoint_all()?;
         Ok(())
     }
+}
+
+fn question(said: &str) -> String {
+    format!("{said}. Remove it, and delete all of that for good?")
 }
 
 /// `false` where there was none.
@@ -155,16 +187,5 @@ fn open(settings: &Settings) -> anyhow::Result<Option<Opened>> {
     match store::open(&settings.store.directory, &options) {
         Err(StoreError::AlreadyOpen { .. }) => Ok(None),
         opened => opened.map(Some).context("cannot open the store"),
-    }
-}
-
-/// The stored files of its feed.
-fn remove_bodies(settings: &Settings, name: &PartnerName) -> anyhow::Result<()> {
-    let bodies = settings.store.directory.join("spool").join(name.as_str());
-    match fs::remove_dir_all(&bodies) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", bodies.display()))
-        }
-        _ => Ok(()),
     }
 }

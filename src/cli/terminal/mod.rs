@@ -2,22 +2,31 @@
 //! sees them.
 
 mod confirm;
+mod live;
 mod progress;
 mod table;
 
 pub use confirm::confirmed;
+pub use live::LiveScreen;
 pub use progress::WorkBar;
 pub use table::PeopleTable;
 
+use crate::telemetry::logs;
 use clap::Args;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 use std::env;
 use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long somebody is waited for who does not read what is said aside.
+const ASIDE_MAX: Duration = Duration::from_secs(1);
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct OutputArgs {
-    /// Print the daemon's answer as JSON, for programs.
+    /// Print JSON, for programs.
     #[arg(long)]
     pub json: bool,
 }
@@ -27,14 +36,26 @@ impl OutputArgs {
     pub fn write(
         self,
         out: &mut dyn Write,
-        answer: &Value,
+        answer: &impl Serialize,
         people: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
         match self.json {
-            true => writeln!(out, "{answer:#}"),
+            true => writeln!(out, "{}", serde_json::to_string_pretty(answer)?),
             false => people(out),
         }
     }
+
+    /// Says that nothing was done, because nobody has said yes.
+    pub fn declined(self, out: &mut dyn Write, words: &str) -> io::Result<ExitCode> {
+        self.write(out, &json!({ "done": false }), |out| writeln!(out, "{words}"))?;
+        Ok(ExitCode::FAILURE)
+    }
+}
+
+/// Says something beside the results, on standard error.
+pub fn aside(text: &str) {
+    logs::say(text);
+    logs::flush(ASIDE_MAX);
 }
 
 /// What a word on a terminal stands out by.
@@ -92,4 +113,9 @@ pub fn to_the_second(time: &str) -> String {
         Some((seconds, _)) => format!("{seconds}Z"),
         None => time.to_owned(),
     }
+}
+
+/// So many of something, in words.
+pub fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

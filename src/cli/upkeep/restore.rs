@@ -2,10 +2,15 @@
 
 use super::progress::LongWork;
 use super::said;
-use crate::cli::configuration::{ConfigDirectory, EXIT_CONFIG};
+use crate::actors::OfflineAct;
+use crate::cli::configuration::{ConfigDirectory, at_fault};
+use crate::cli::offline::offline_user;
+use crate::cli::terminal::OutputArgs;
+use crate::clock::Clock;
 use crate::codec::time;
 use crate::config;
-use crate::store::{self, Restored, StoreOptions};
+use crate::domain::{AuditAct, AuditEntry, AuditTarget, Micros, WriteSet};
+use crate::store::{self, ReadError, Reader, RestoreOrder, Restored, StoreOptions};
 use anyhow::Context;
 use clap::Args;
 use serde_json::json;
@@ -28,7 +33,7 @@ const CACHE_BYTES: usize = 64 << 20;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tidegate restore /var/backups/tidegate-2026-11-30.backup
-  tidegate restore --force yesterday.backup      # the store that is there is kept beside
+  tidegate restore --force yesterday.backup --reason 'disk lost'   # the store that is there is kept beside
   ssh vault 'cat tidegate.backup' | tidegate restore - --to /srv/tidegate/store")]
 pub struct RestoreArgs {
     /// The backup, or `-` for standard input.
@@ -40,9 +45,11 @@ pub struct RestoreArgs {
     /// Replace the store that is there; it is kept beside as tidegate.redb.replaced.
     #[arg(long)]
     force: bool,
-    /// Say what was restored as JSON.
-    #[arg(long)]
-    json: bool,
+    /// Why; it stands on the trail of operators' acts.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    output: OutputArgs,
     #[command(flatten)]
     config: ConfigDirectory,
 }
@@ -53,10 +60,7 @@ impl RestoreArgs {
             Some(directory) => directory.clone(),
             None => match config::load(&self.config.directory) {
                 Ok(settings) => settings.store.directory,
-                Err(faults) => {
-                    writeln!(out, "{faults}")?;
-                    return Ok(ExitCode::from(EXIT_CONFIG));
-                }
+                Err(faults) => return Ok(at_fault(&faults, self.output, out)?),
             },
         };
         let input: Box<dyn Read> = match self.from.as_os_str() == "-" {
@@ -73,18 +77,34 @@ impl RestoreArgs {
             log_bytes_max: u64::MAX,
             init: false,
         };
+        let now = Clock::system().now();
         let progress = LongWork::of("restoring");
-        let restored = store::restore(input, &directory, (&options, self.force), &mut |start, seen| {
-            progress.stands_at(start, seen);
-        })?;
+        let order = RestoreOrder {
+            options: &options,
+            force: self.force,
+            watch: &mut |start, seen| progress.stands_at(start, seen),
+            last: &mut |reader| self.act(reader, now),
+            now,
+        };
+        let restored = store::restore(input, &directory, order)?;
         drop(progress);
         self.tell(&restored, out)?;
         Ok(ExitCode::SUCCESS)
     }
 
+    /// What puts it on the trail that the backup brings. It says that it is done: a store that is not put into its
+    /// place is seen by nobody.
+    fn act(&self, reader: &Reader, now: Micros) -> Result<WriteSet, ReadError> {
+        let target = Some(AuditTarget::new("backup", self.from.display().to_string()));
+        let reason = self.reason.clone();
+        let note = Some(format!("all up to change {}", reader.durable().0));
+        let entry = AuditEntry { target, reason, note, ..AuditEntry::of(offline_user(), AuditAct::Restore) };
+        OfflineAct::at_once(reader, entry, now)
+    }
+
     fn tell(&self, restored: &Restored, out: &mut dyn Write) -> io::Result<()> {
         let Restored { backup, store, replaced } = restored;
-        if self.json {
+        if self.output.json {
             let replaced = replaced.as_ref().map(|path| path.display().to_string());
             let backup = said::backup_json(backup);
             let told = json!({"backup": backup, "store": said::store_json(store), "replaced": replaced});
@@ -99,7 +119,7 @@ impl RestoreArgs {
         writeln!(
             out,
             "what came after change {} is not in it; followers are told to begin again",
-            store.reached.0
+            backup.end.reached.0
         )
     }
 }

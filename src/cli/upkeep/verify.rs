@@ -2,7 +2,8 @@
 
 use super::progress::LongWork;
 use super::said;
-use crate::cli::configuration::{ConfigDirectory, EXIT_CONFIG};
+use crate::cli::configuration::{ConfigDirectory, at_fault};
+use crate::cli::terminal::OutputArgs;
 use crate::config;
 use crate::store::{self, BackupError, BackupParser, STORE_FILE, StoreError};
 use anyhow::Context;
@@ -29,9 +30,8 @@ pub struct VerifyArgs {
     /// the configuration names.
     #[arg(value_name = "FILE")]
     what: Option<PathBuf>,
-    /// Say what was found as JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
     #[command(flatten)]
     config: ConfigDirectory,
 }
@@ -42,10 +42,7 @@ impl VerifyArgs {
             Some(path) => path.clone(),
             None => match config::load(&self.config.directory) {
                 Ok(settings) => settings.store.directory,
-                Err(faults) => {
-                    writeln!(out, "{faults}")?;
-                    return Ok(ExitCode::from(EXIT_CONFIG));
-                }
+                Err(faults) => return Ok(at_fault(&faults, self.output, out)?),
             },
         };
         if path.as_os_str() == "-" {
@@ -72,7 +69,7 @@ impl VerifyArgs {
             Ok(backup) => backup,
             Err(error) => return self.unsound(path, &error, out),
         };
-        if self.json {
+        if self.output.json {
             let told = json!({"kind": "backup", "sound": true, "backup": said::backup_json(&backup)});
             writeln!(out, "{told}")?;
         } else {
@@ -94,7 +91,7 @@ impl VerifyArgs {
             Err(error) => return self.unsound(path, &error, out),
         };
         let is_sound = store.damaged.is_empty();
-        if self.json {
+        if self.output.json {
             let told = json!({"kind": "store", "sound": is_sound, "store": said::store_json(&store)});
             writeln!(out, "{told}")?;
         } else {
@@ -117,7 +114,7 @@ impl VerifyArgs {
         let causes: Vec<String> =
             std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
         let why = causes.join(": ");
-        match self.json {
+        match self.output.json {
             true => writeln!(out, "{}", json!({"sound": false, "why": why}))?,
             false => writeln!(out, "{} is not sound: {why}", path.display())?,
         }

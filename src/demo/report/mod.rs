@@ -6,6 +6,7 @@ pub mod terminal;
 use self::tally::{Counts, PushTally};
 use crate::demo::partner::Partner;
 use crate::demo::verdict::PartnerVerdict;
+use serde_json::{Value, json};
 use std::fmt;
 use std::sync::Arc;
 
@@ -38,6 +39,24 @@ impl DemoReport {
             p99_ms: terminal::milliseconds(latencies.quantile(0.99)),
             mischief: terminal::mischief(partners),
         }
+    }
+
+    /// The same for programs.
+    pub fn json(&self) -> Value {
+        let Counts { answered, items, outcomes, shed, unreached, refused, refusals } = &self.counts;
+        json!({
+            "equal": self.equal(),
+            "partners": self.verdicts.iter().map(PartnerVerdict::json).collect::<Vec<_>>(),
+            "requests": answered,
+            "writes": items,
+            "outcomes": outcomes,
+            "shed": shed,
+            "unreached": unreached,
+            "refused": refused,
+            "refusals": refusals,
+            "p50_ms": self.p50_ms,
+            "p99_ms": self.p99_ms,
+        })
     }
 
     /// Every partner's truth is what the catalogue says.

@@ -13,6 +13,7 @@ use crate::demo::partner::client::{ApiClient, ClientError, object};
 use crate::demo::text;
 use crate::domain::Micros;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -47,6 +48,20 @@ impl PartnerVerdict {
     /// The catalogue could not be compared, for this reason.
     pub fn troubled(partner: &str, trouble: impl Into<String>) -> PartnerVerdict {
         PartnerVerdict { partner: partner.into(), trouble: Some(trouble.into()), ..PartnerVerdict::default() }
+    }
+
+    /// The same for programs.
+    pub fn json(&self) -> Value {
+        let differences: Vec<String> = self.differences.iter().map(ToString::to_string).collect();
+        json!({
+            "partner": self.partner,
+            "equal": self.equal(),
+            "living": self.living,
+            "deleted": self.deleted,
+            "differences": differences,
+            "differences_found": self.differences_found,
+            "trouble": self.trouble,
+        })
     }
 
     /// Whether truth and catalogue are the same.

@@ -34,6 +34,8 @@ pub enum AuditAct {
     Reload,
     /// Had all that is kept of a partner taken away.
     Purge,
+    /// Made the store from a backup.
+    Restore,
     /// Wrote a partner's file that was not there.
     PartnerAdded,
     /// Changed a partner's file.
@@ -106,12 +108,12 @@ pub struct AuditEntry {
 impl AuditAct {
     /// All acts.
     #[rustfmt::skip]
-    pub const ALL: [AuditAct; 19] = [
+    pub const ALL: [AuditAct; 20] = [
         AuditAct::Approve, AuditAct::Reject, AuditAct::Patch, AuditAct::Hide, AuditAct::Unhide,
         AuditAct::Release, AuditAct::Edit, AuditAct::Drop, AuditAct::Pause, AuditAct::Resume,
-        AuditAct::Run, AuditAct::Rebuild, AuditAct::Reload, AuditAct::Purge, AuditAct::PartnerAdded,
-        AuditAct::PartnerChanged, AuditAct::PartnerRemoved, AuditAct::KeysChanged,
-        AuditAct::SettingsChanged,
+        AuditAct::Run, AuditAct::Rebuild, AuditAct::Reload, AuditAct::Purge, AuditAct::Restore,
+        AuditAct::PartnerAdded, AuditAct::PartnerChanged, AuditAct::PartnerRemoved,
+        AuditAct::KeysChanged, AuditAct::SettingsChanged,
     ];
 
     /// Its word in replies, records and the log.
@@ -131,6 +133,7 @@ impl AuditAct {
             AuditAct::Rebuild => "rebuild",
             AuditAct::Reload => "reload",
             AuditAct::Purge => "purge",
+            AuditAct::Restore => "restore",
             AuditAct::PartnerAdded => "partner_added",
             AuditAct::PartnerChanged => "partner_changed",
             AuditAct::PartnerRemoved => "partner_removed",

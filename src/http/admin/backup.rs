@@ -6,9 +6,9 @@
 use crate::actors::Shed;
 use crate::http::app::App;
 use crate::http::client::Client;
+use crate::http::gate::attendance::{StreamAttendance, stream_place};
 use crate::http::gate::route::Answer;
 use crate::http::gate::shares::{ReadingParty, Share, ShareLane, counted};
-use crate::http::pulse::{Phase, Pulse};
 use crate::http::reply::{self, Fault, body};
 use crate::store::{BackupSource, ReadError};
 use bytes::Bytes;
@@ -16,7 +16,6 @@ use futures_util::stream::unfold;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::OwnedSemaphorePermit;
 
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 /// What making a piece may take: its rows, and the same packed.
@@ -28,12 +27,11 @@ const WAITS_MAX: usize = 30;
 pub async fn answer(client: &Client) -> Answer {
     let app = Arc::clone(&client.app);
     let share = app.shares.of(&ReadingParty::Operator);
-    let place = share.stream().zip(Arc::clone(&app.streams).try_acquire_owned().ok());
-    let place = place.ok_or(Fault::Shed(Shed::Reads))?;
+    let place = stream_place(&share, &app.streams).ok_or(Fault::Shed(Shed::Reads))?;
     tracing::info!("a backup begins");
     let source = Arc::new(Mutex::new(Some(BackupSource::of(&app.reader))));
-    let pulse = Arc::clone(&client.pulse);
-    let making = Making { app, share, source, bytes: 0, _attendance: Attendance { pulse, _place: place } };
+    let attendance = StreamAttendance::new(&client.pulse, place);
+    let making = Making { app, share, source, bytes: 0, _attendance: attendance };
     Ok(reply::with_body(StatusCode::OK, BYTES, body::stream(unfold(making, Making::piece))))
 }
 
@@ -44,19 +42,7 @@ struct Making {
     /// `None` once it has ended.
     source: Arc<Mutex<Option<BackupSource>>>,
     bytes: u64,
-    _attendance: Attendance,
-}
-
-/// The place that a backup takes among the streams.
-struct Attendance {
-    pulse: Arc<Pulse>,
-    _place: (OwnedSemaphorePermit, OwnedSemaphorePermit),
-}
-
-impl Drop for Attendance {
-    fn drop(&mut self) {
-        self.pulse.enter(Phase::Head);
-    }
+    _attendance: StreamAttendance,
 }
 
 impl Making {

@@ -9,9 +9,9 @@ use crate::actors::{PartnerEntry, Shed};
 use crate::codec::compression::Pieces;
 use crate::codec::{cursor, json, time};
 use crate::domain::{AssetId, Micros, Seq, Stamp};
+use crate::http::gate::attendance::{StreamAttendance, stream_place};
 use crate::http::gate::pack;
 use crate::http::gate::shares::{Share, ShareLane, counted};
-use crate::http::pulse::{Phase, Pulse};
 use crate::http::reply::view::Scene;
 use crate::http::reply::{self, Body, Fault, body};
 use crate::http::request::call::Call;
@@ -22,7 +22,6 @@ use futures_util::stream::unfold;
 use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// What one short transaction holds in memory: a piece of the reply.
 const PIECE_ROWS: usize = 250;
@@ -49,8 +48,7 @@ pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
         None => (app.reader.journal(), app.reader.durable()),
     };
     let share = call.share();
-    let place = share.stream().zip(Arc::clone(&app.streams).try_acquire_owned().ok());
-    let place = place.ok_or(Fault::Shed(Shed::Reads))?;
+    let place = stream_place(&share, &app.streams).ok_or(Fault::Shed(Shed::Reads))?;
     let rows = Rows {
         reader: app.reader.clone(),
         partners: partners(call)?,
@@ -67,7 +65,7 @@ pub async fn answer(call: &Call<'_>) -> Result<Response<Body>, Fault> {
         next: Next::Begin(resume.map(|resume| resume.after)),
         counts: Counts::default(),
         share,
-        _attendance: Attendance { pulse: Arc::clone(&call.client.pulse), _place: place },
+        _attendance: StreamAttendance::new(&call.client.pulse, place),
     };
     let mut reply = reply::with_body(StatusCode::OK, NDJSON, body::stream(unfold(export, Export::piece)));
     reply.headers_mut().extend(head);
@@ -93,7 +91,7 @@ struct Export {
     share: Arc<Share>,
     /// What its pieces are compressed by, where they are made: off the connection's task.
     packing: Packing,
-    _attendance: Attendance,
+    _attendance: StreamAttendance,
 }
 
 /// `None` once it has ended, and where the client takes the lines as they are.
@@ -111,18 +109,6 @@ struct Counts {
     assets: u64,
     deleted: u64,
     damaged: u64,
-}
-
-/// The place that an export takes among the change streams.
-struct Attendance {
-    pulse: Arc<Pulse>,
-    _place: (OwnedSemaphorePermit, OwnedSemaphorePermit),
-}
-
-impl Drop for Attendance {
-    fn drop(&mut self) {
-        self.pulse.enter(Phase::Head);
-    }
 }
 
 /// Where an export that was cut off goes on.

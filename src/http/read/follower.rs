@@ -12,10 +12,9 @@ use crate::codec::compression::Pieces;
 use crate::codec::{cursor, json};
 use crate::domain::{Micros, Seq};
 use crate::http::app::App;
-use crate::http::client::Client;
+use crate::http::gate::attendance::StreamAttendance;
 use crate::http::gate::auth::Pass;
 use crate::http::gate::shares::{self, Held, Share, ShareLane};
-use crate::http::pulse::{Phase, Pulse};
 use crate::http::reply::{Fault, view};
 use crate::http::tail::{Look, RenderedBlock, Seat};
 use bytes::Bytes;
@@ -56,27 +55,6 @@ pub fn retry(app: &App, least_ms: i64) -> String {
     format!("retry: {}\n", least_ms + spread)
 }
 
-/// Of the caller's own, and of all.
-pub type StreamPlace = (OwnedSemaphorePermit, OwnedSemaphorePermit);
-
-/// Counts the stream for as long as it lives, and says why it ended.
-pub struct Attendance {
-    app: Arc<App>,
-    pulse: Arc<Pulse>,
-    share: Arc<Share>,
-    reason: &'static str,
-    _place: StreamPlace,
-}
-
-impl Attendance {
-    /// From here on the stream counts as open.
-    pub fn new(client: &Client, (share, place): (Arc<Share>, StreamPlace)) -> Attendance {
-        let app = Arc::clone(&client.app);
-        app.metrics.stream_opened();
-        Attendance { app, pulse: Arc::clone(&client.pulse), share, reason: "client", _place: place }
-    }
-}
-
 /// A stream that reads the store for itself, for as long as it does.
 struct Replay(Arc<App>);
 
@@ -96,14 +74,6 @@ impl Replay {
 impl Drop for Replay {
     fn drop(&mut self) {
         self.0.replays.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Attendance {
-    fn drop(&mut self) {
-        let slow = self.pulse.is_consumer_slow();
-        self.app.metrics.stream_ended(if slow { "slow_consumer" } else { self.reason });
-        self.pulse.enter(Phase::Head);
     }
 }
 
@@ -135,7 +105,9 @@ pub struct Follower {
     told: Seq,
     /// Bytes that may still be given to the connection.
     buffer: Arc<Semaphore>,
-    attendance: Attendance,
+    app: Arc<App>,
+    share: Arc<Share>,
+    attendance: StreamAttendance,
 }
 
 /// What came of a look.
@@ -167,9 +139,9 @@ impl Follower {
         window: Window,
         since: Since,
         (pass, packing): (Pass, Option<Pieces>),
-        attendance: Attendance,
+        (app, share, attendance): (Arc<App>, Arc<Share>, StreamAttendance),
     ) -> Follower {
-        let seat = attendance.app.tail.join(window.interest().clone());
+        let seat = app.tail.join(window.interest().clone());
         // multiples of the golden ratio lie evenly, however many there are
         let spread = seat.number().wrapping_mul(0x9E37_79B9_7F4A_7C15) % KEEP_ALIVE_SPREAD_MS;
         Follower {
@@ -177,7 +149,7 @@ impl Follower {
             haste: Haste::new(window.may_conflate()),
             replay: None,
             follows: false,
-            end: attendance.app.streams_end(),
+            end: app.streams_end(),
             window: Arc::new(window),
             seat,
             pass,
@@ -188,6 +160,8 @@ impl Follower {
             keep_alive: KEEP_ALIVE - Duration::from_millis(spread),
             told: Seq(0),
             buffer: Arc::new(Semaphore::new(BUFFER_BYTES)),
+            app,
+            share,
             attendance,
         }
     }
@@ -207,7 +181,7 @@ impl Follower {
     }
 
     fn begin(&mut self, since: Since) -> Vec<u8> {
-        let mut out = retry(&self.attendance.app, RETRY_MS).into_bytes();
+        let mut out = retry(&self.app, RETRY_MS).into_bytes();
         match self.window.seq_of(since) {
             Ok(at) => self.go_on(at),
             Err(fault) => self.answer_fault(&mut out, &fault),
@@ -233,7 +207,7 @@ impl Follower {
             if *self.end.borrow_and_update() {
                 return self.farewell(at, "shutdown");
             }
-            let app = &self.attendance.app;
+            let app = &self.app;
             if !app.keys.still_admits(&mut self.pass, &app.clock) {
                 return self.farewell(at, "key_revoked");
             }
@@ -292,7 +266,7 @@ impl Follower {
     fn note_lag(&self, committed_at: Option<Micros>) {
         if let (true, Some(at)) = (self.follows, committed_at) {
             let lag = self.window.age(at).max(0);
-            self.attendance.app.metrics.frame_taken(Duration::from_micros(lag.unsigned_abs()));
+            self.app.metrics.frame_taken(Duration::from_micros(lag.unsigned_abs()));
         }
     }
 
@@ -317,7 +291,7 @@ impl Follower {
             return Ok(Shown::Nothing);
         };
         let held = match events.len() > FRAME_HELD_BYTES {
-            true => Some(self.attendance.share.hold(ShareLane::Replays, events.len()).await?),
+            true => Some(self.share.hold(ShareLane::Replays, events.len()).await?),
             false => None,
         };
         let prefix = self.haste.has_caught_up().then(|| self.say_conflated(*at, false));
@@ -331,7 +305,7 @@ impl Follower {
 
     /// What only this stream reads, because it is behind or has asked for more than others.
     async fn read(&mut self, at: &mut Seq) -> Result<Shown, Fault> {
-        let replay = self.replay.get_or_insert_with(|| Replay::begin(&self.attendance.app));
+        let replay = self.replay.get_or_insert_with(|| Replay::begin(&self.app));
         let pause = replay.pace().saturating_sub(self.read_at.elapsed());
         if !pause.is_zero() {
             sleep(pause).await;
@@ -365,7 +339,7 @@ impl Follower {
             self.frame_bytes <= FRAME_HELD_BYTES && !self.window.reads_much_after(at) && !conflated;
         let durable = self.window.reader.durable();
         let is_near = durable.0.saturating_sub(at.0) <= NEAR_CHANGES && is_small;
-        let share = Arc::clone(&self.attendance.share);
+        let share = Arc::clone(&self.share);
         loop {
             let held = share.hold(ShareLane::Replays, self.frame_bytes).await?;
             let window = Arc::clone(&self.window);
@@ -419,8 +393,8 @@ impl Follower {
 
     fn farewell(&mut self, at: Seq, reason: &'static str) -> Bytes {
         self.next = Next::End;
-        self.attendance.reason = reason;
-        let mut out = retry(&self.attendance.app, RETRY_MS).into_bytes();
+        self.attendance.ends_by(reason);
+        let mut out = retry(&self.app, RETRY_MS).into_bytes();
         self.say(&mut out, "end", at, &format!(",\"reason\":\"{reason}\""));
         self.packed(out.into())
     }
@@ -431,10 +405,10 @@ impl Follower {
     fn answer_fault(&mut self, out: &mut Vec<u8>, fault: &Fault) {
         let Fault::CursorGone { oldest } = fault else {
             self.next = Next::End;
-            self.attendance.reason = "failed";
+            self.attendance.ends_by("failed");
             return;
         };
-        self.attendance.app.metrics.stream_reset();
+        self.app.metrics.stream_reset();
         let at = self.window.reader.durable();
         let more = format!(",\"oldest_cursor\":{},\"catalogue\":\"/api/export\"", json::quoted(oldest));
         self.say(out, "reset", at, &more);

@@ -1,10 +1,11 @@
 //! A change stream opens: its place among others, its headers, and its first words.
 
-use super::follower::{Attendance, Follower, StreamPlace, retry};
+use super::follower::{Follower, retry};
 use super::window::{Since, Window};
 use crate::codec::compression::Pieces;
 use crate::http::app::App;
 use crate::http::client::Client;
+use crate::http::gate::attendance::{StreamAttendance, StreamPlace, stream_place};
 use crate::http::gate::auth::Pass;
 use crate::http::gate::pack;
 use crate::http::gate::shares::Share;
@@ -29,8 +30,7 @@ pub fn open(
 ) -> Response<Body> {
     let app = &client.app;
     let mut head = HeaderMap::new();
-    let place = share.stream().zip(Arc::clone(&app.streams).try_acquire_owned().ok());
-    let body = match place {
+    let body = match stream_place(&share, &app.streams) {
         Some(place) => {
             let packing = pack::packing(&mut head, request);
             follow(client, (window, since), (pass, packing), (share, place))
@@ -55,8 +55,9 @@ fn follow(
     (pass, packing): (Pass, Option<Pieces>),
     (share, place): (Arc<Share>, StreamPlace),
 ) -> Body {
-    let attendance = Attendance::new(client, (share, place));
-    let follower = Follower::new(window, since, (pass, packing), attendance);
+    let app = Arc::clone(&client.app);
+    let attendance = StreamAttendance::of_changes(&client.pulse, &app.metrics, place);
+    let follower = Follower::new(window, since, (pass, packing), (app, share, attendance));
     body::stream(unfold(follower, Follower::frame))
 }
 

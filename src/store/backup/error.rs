@@ -1,6 +1,6 @@
 //! Why a backup cannot be read, or not be restored.
 
-use crate::store::StoreError;
+use crate::store::{ReadError, StoreError};
 use std::io;
 use std::path::PathBuf;
 
@@ -68,6 +68,12 @@ pub enum BackupError {
     Differs {
         /// What is different.
         what: String,
+    },
+    /// What was restored cannot be read.
+    #[error("what was restored cannot be read; nothing was put in place")]
+    Unreadable {
+        /// Why.
+        source: ReadError,
     },
     /// The store cannot be written or opened.
     #[error(transparent)]

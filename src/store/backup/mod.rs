@@ -20,5 +20,5 @@ pub use contents::{BackupParser, BackupSummary};
 pub use error::BackupError;
 pub use format::{BackupEnd, BackupStart, RowCounts, is_backup};
 pub use inspect::{Inspection, inspect};
-pub use restore::{Restored, restore};
+pub use restore::{RestoreOrder, Restored, restore};
 pub use source::BackupSource;

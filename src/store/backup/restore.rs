@@ -4,13 +4,13 @@ use super::contents::{BackupParser, BackupSummary, VerifiedRows};
 use super::error::BackupError;
 use super::format::{BackupStart, RowCounts, RowKey, Section};
 use super::inspect::{Inspection, inspect, lock};
-use crate::domain::Seq;
+use crate::domain::{Micros, Seq, WriteSet};
 use crate::store::high_water::HighWaterFile;
 use crate::store::open::{self, FILE, FoundFile, MARKER};
 use crate::store::tables::lives::{self, Lives};
 use crate::store::tables::meta::{self, Meta};
 use crate::store::tables::{self, assets, documents, log, prices, records};
-use crate::store::{StoreError, StoreOptions};
+use crate::store::{ReadError, Reader, StoreError, StoreOptions};
 use redb::{Database, Durability};
 use std::fs;
 use std::io::{self, Read};
@@ -32,15 +32,24 @@ pub struct Restored {
     pub replaced: Option<PathBuf>,
 }
 
+/// How a store is restored.
+pub struct RestoreOrder<'a> {
+    /// What the store is opened with meanwhile.
+    pub options: &'a StoreOptions,
+    /// A store that is there is kept beside; without this it is refused.
+    pub force: bool,
+    /// Told how far it is.
+    pub watch: &'a mut dyn FnMut(&BackupStart, RowCounts),
+    /// What is committed behind the backup's last change, before the store is put into its place.
+    pub last: &'a mut dyn FnMut(&Reader) -> Result<WriteSet, ReadError>,
+    /// Our clock.
+    pub now: Micros,
+}
+
 /// Makes a store in `directory` from a backup, with a history of its own: no cursor that was ever given is of
-/// it. A store that is there is kept beside where `force` says so, and refused otherwise. Nothing is put into
-/// place before all of the backup has been verified, and the file made of it too.
-pub fn restore(
-    input: impl Read,
-    directory: &Path,
-    (options, force): (&StoreOptions, bool),
-    watch: &mut dyn FnMut(&BackupStart, RowCounts),
-) -> Result<Restored, BackupError> {
+/// it. Nothing is put into place before all of the backup has been verified, and the file made of it too.
+pub fn restore(input: impl Read, directory: &Path, order: RestoreOrder<'_>) -> Result<Restored, BackupError> {
+    let force = order.force;
     let in_directory = |source| StoreError::Directory { path: directory.into(), source };
     let path = directory.join(FILE);
     let is_there = fs::metadata(&path).is_ok_and(|found| found.len() > 0);
@@ -52,7 +61,7 @@ pub fn restore(
     let _locked = is_there.then(|| lock(&path)).transpose()?;
     let new = directory.join(NEW_FILE);
     remove(&new).map_err(in_directory)?;
-    let made = open::unless_damaged(&new, || Ok(make(input, &new, options, watch)));
+    let made = open::unless_damaged(&new, || Ok(make(input, &new, order)));
     let (backup, store) = made.map_err(BackupError::from).flatten().inspect_err(|_| {
         // what is left of it is removed by the next restore at the latest
         let _ = remove(&new);
@@ -82,20 +91,28 @@ fn remove(path: &Path) -> io::Result<()> {
 fn make(
     input: impl Read,
     new: &Path,
-    options: &StoreOptions,
-    watch: &mut dyn FnMut(&BackupStart, RowCounts),
+    order: RestoreOrder<'_>,
 ) -> Result<(BackupSummary, Inspection), BackupError> {
+    let RestoreOrder { options, watch, last, now, .. } = order;
     let (db, _) = open::open_file(new, options)?;
     let backup = write(input, &db, watch)?;
     db.close().map_err(|error| StoreError::Database { source: Box::new(error.into()) })?;
     // as the daemon will open it; what the log says goes into the tables
     let (db, found) = open::open_file(new, options)?;
     let mut opened = open::open_database(db, options, FoundFile { known: None, ..found })?;
+    let ends_with =
+        |reached: Seq| BackupError::Differs { what: format!("it ends with change {}", reached.0) };
+    let reached = opened.reader.durable();
+    if reached != backup.end.reached {
+        return Err(ends_with(reached));
+    }
+    let last = last(&opened.reader).map_err(|error| BackupError::Unreadable { source: error })?;
+    let written = opened.writer.commit(&mut vec![last], now)?.last;
     opened.writer.checkpoint_all()?;
     drop(opened);
     let store = inspect(new)?;
-    if store.reached != backup.end.reached {
-        return Err(BackupError::Differs { what: format!("it ends with change {}", store.reached.0) });
+    if store.reached != written {
+        return Err(ends_with(store.reached));
     }
     if let Some((table, rows)) = store.damaged.first() {
         return Err(BackupError::Differs { what: format!("{rows} rows of {table} are damaged") });

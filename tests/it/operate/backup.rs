@@ -125,14 +125,25 @@ async fn u1_a_backup_under_load_that_is_restored_elsewhere_is_what_the_changes_s
     assert!(metrics.contains("tidegate_backup_last_timestamp_seconds 1"), "{metrics}");
 
     let config = there.path().to_str().unwrap();
-    let restored = run_json(&["restore", file, "--json", "--config", config]).await;
-    assert_eq!(restored["store"]["sequence"], value!(sequence), "{restored}");
+    let reason = ["--reason", "a disk was lost"];
+    let restored = run_json(&[&["restore", file, "--json", "--config", config], &reason[..]].concat()).await;
+    assert_eq!(restored["backup"]["sequence"], value!(sequence), "{restored}");
+    // one more: the restore is on the trail
+    assert_eq!(restored["store"]["sequence"], value!(sequence + 1), "{restored}");
     let verified = run_json(&["verify", "--json", "--config", config]).await;
-    assert_eq!((&verified["sound"], &verified["store"]["sequence"]), (&value!(true), &value!(sequence)));
+    assert_eq!((&verified["sound"], &verified["store"]["sequence"]), (&value!(true), &value!(sequence + 1)));
     let program = Program::start(there.path()).await;
     let (cursor, copy) = export(&program).await;
     let (_, seq) = cursor.split_once('-').unwrap();
-    assert_eq!(seq.trim_start_matches('0').parse::<u64>().unwrap(), sequence);
+    assert_eq!(seq.trim_start_matches('0').parse::<u64>().unwrap(), sequence + 1);
+    let seq = format!("{sequence:0width$}", width = seq.len());
+    let trail = client().get(program.admin_url("/admin/audit?act=restore")).send().await.unwrap();
+    let trail: Value = serde_json::from_str(&trail.text().await.unwrap()).unwrap();
+    let act = &trail["items"][0];
+    assert!(act["who"].as_str().is_some_and(|who| who.starts_with("offline:")), "{trail}");
+    assert_eq!((&act["outcome"], &act["reason"]), (&value!("done"), &value!("a disk was lost")));
+    assert_eq!(act["target"], value!({ "kind": "backup", "id": file }));
+    assert_eq!(act["note"], format!("all up to change {sequence}"));
     assert!(copy.settled().len() > 500);
     // the restored catalogue, and what the original says came after that sequence
     let mut gone_on = copy;

@@ -292,6 +292,18 @@ async fn u18_rows_are_dropped_by_what_they_have_in_common() {
 
 /// What the verb says, and how it ends. `editor` is a script over the file `$1`.
 async fn verb(house: &House, arguments: &[&str], editor: &str) -> (String, Option<i32>) {
+    let (said, beside, code) = outputs(house, arguments, editor).await;
+    (said + &beside, code)
+}
+
+/// The same of standard output alone.
+async fn edited(house: &House, arguments: &[&str], editor: &str) -> (String, Option<i32>) {
+    let (said, beside, code) = outputs(house, arguments, editor).await;
+    assert!(beside.contains("refused: status_unknown"), "the reason is shown beside: {beside}");
+    (said, code)
+}
+
+async fn outputs(house: &House, arguments: &[&str], editor: &str) -> (String, String, Option<i32>) {
     let directory = tempfile::tempdir().expect("a directory");
     let script = directory.path().join("edit");
     std::fs::write(&script, format!("{editor}\n")).expect("written");
@@ -304,8 +316,9 @@ async fn verb(house: &House, arguments: &[&str], editor: &str) -> (String, Optio
         tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
     let said = String::from_utf8_lossy(&ended.stdout).into_owned();
     let left = std::fs::read_dir(directory.path()).expect("a directory").count() - 1;
-    assert_eq!(left, usize::from(said.contains("it is in")), "no draft is left but what is named: {said}");
-    (said + &String::from_utf8_lossy(&ended.stderr), ended.status.code())
+    let is_kept = said.contains("it is in") || said.contains("\"kept\"");
+    assert_eq!(left, usize::from(is_kept), "no draft is left but what is named: {said}");
+    (said, String::from_utf8_lossy(&ended.stderr).into_owned(), ended.status.code())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -335,6 +348,25 @@ async fn an_operator_mends_a_row_in_the_editor_and_drops_others_by_filter() {
     let (said, code) = verb(&house, &["drop", "acme", "--code", "status_unknown"], "").await;
     assert!(said.contains("2 rows") && said.contains("Say --yes") && code == Some(1), "{said}");
     assert_eq!(rows(&house, "acme").await.len(), 2, "nobody has said yes");
+    let json = |(said, code): (String, Option<i32>)| {
+        (serde_json::from_str::<Value>(&said).unwrap_or_else(|error| panic!("{error}: {said}")), code)
+    };
+    let none = ["drop", "acme", "--id", "nobody's", "--json"];
+    let nothing = value!({ "matching": 0, "dropped": 0 });
+    assert_eq!(json(verb(&house, &none, "").await), (nothing, Some(0)));
+    let number = listed[1]["row"].to_string();
+    let edit = ["edit", "acme", &number, "--json"];
+    let (said, kept) = edited(&house, &edit, "echo an editor says something").await;
+    let (answer, code) = json((said, kept));
+    assert_eq!((&answer["released"], code), (&value!(false), Some(1)), "{answer}");
+    let kept = std::path::PathBuf::from(answer["kept"].as_str().expect("where the text is"));
+    assert_eq!(
+        kept.file_name().and_then(|name| name.to_str()).map(|name| name.contains(&number)),
+        Some(true)
+    );
+    let (answer, code) = json(edited(&house, &edit, twice).await);
+    assert_eq!((&answer["released"], &answer["said"], code), (&value!(true), &value!("created"), Some(0)));
+    house.post("acme", "/api/assets", &value!({"id": "b", "status": "odd"})).await;
     let (said, _) =
         verb(&house, &["drop", "acme", "--code", "status_unknown", "--id", "b", "--yes"], "").await;
     assert!(said.contains("1 of 1 dropped"), "{said}");

@@ -50,6 +50,12 @@ async fn u06_the_overview_shows_trouble_first_and_what_waits_in_figures() {
     assert_eq!((figure(1, "plans_held"), figure(1, "deletes_held"), figure(1, "living")), (1, 40, 100));
     assert_eq!((figure(2, "quarantined"), figure(2, "items_refused"), figure(2, "assets_pushed")), (1, 1, 1));
     assert_eq!((figure(3, "prices_pushed"), figure(3, "assets_pushed"), figure(3, "parked")), (2, 0, 2));
+    let storage = |name: &str| page["storage"][name].as_u64().unwrap();
+    assert!(
+        storage("file_bytes") > 4096 && storage("log_changes") > 100 && storage("log_bytes") > 1000,
+        "{page}"
+    );
+    assert!(page["storage"]["log_oldest_at"].is_string() && storage("disk_free_bytes") > 0, "{page}");
     let total = |name: &str| page["totals"][name].as_u64().unwrap();
     let all = [
         "partners",

@@ -173,6 +173,7 @@ async fn partner_remove_takes_the_file_and_purge_the_assets_once_the_daemon_has_
     assert!(running.status.code() == Some(1) && said(&running).contains("say --admin URL"), "{running:?}");
     house.stop().await;
     let counted = tidegate(directory, &["remove", "acme", "--purge"]);
+    assert_eq!(counted.status.code(), Some(1), "nobody can be asked");
     assert!(said(&counted).contains("acme has 699 living assets and 1 deleted ones"), "{counted:?}");
     assert!(directory.join("partners/acme.toml").exists(), "only counted");
     let done = tidegate(directory, &["remove", "acme", "--purge", "--yes"]);

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 use tidegate::config::KeyHash;
 
-fn run(directory: &Path, arguments: &[&str]) -> Output {
+pub fn run(directory: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(BINARY);
     command.args(arguments).arg("--config").arg(directory).env_remove("TIDEGATE_ADMIN_TOKEN");
     command.stdin(Stdio::null()).output().unwrap()
@@ -20,12 +20,12 @@ fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn json(output: &Output) -> Value {
+pub fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(output)))
 }
 
 /// A configuration of one partner and one operator, whose admin listener has a port of its own.
-fn configured() -> TempDir {
+pub fn configured() -> TempDir {
     let directory = TempDir::new().unwrap();
     configure(directory.path(), "acme");
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

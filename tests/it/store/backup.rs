@@ -6,10 +6,10 @@ use crate::support::random::Random;
 use crate::support::small_store::KEEP_ALL;
 use std::fs;
 use std::path::Path;
-use tidegate::domain::{Micros, Seq};
+use tidegate::domain::{Micros, PartnerNo, Seq, WriteSet};
 use tidegate::store::{
-    BackupError, BackupParser, BackupSource, BackupSummary, Opened, ReadError, Restored, StoreError,
-    StoreOptions, inspect, open, restore,
+    BackupError, BackupParser, BackupSource, BackupSummary, Opened, ReadError, RestoreOrder, Restored,
+    StoreError, StoreOptions, inspect, open, restore,
 };
 
 /// So small that checkpoints run all the time, and are slow.
@@ -18,7 +18,14 @@ const SMALL: StoreOptions = StoreOptions { overlay_bytes_max: 256 << 10, ..KEEP_
 const PIECE_BYTES: usize = 600;
 
 fn put_back(backup: &[u8], directory: &Path, force: bool) -> Result<Restored, BackupError> {
-    restore(backup, directory, (&SMALL, force), &mut |_, _| ())
+    let order = RestoreOrder {
+        options: &SMALL,
+        force,
+        watch: &mut |_, _| (),
+        last: &mut |_| Ok(WriteSet::new(PartnerNo(0))),
+        now: Micros(1),
+    };
+    restore(backup, directory, order)
 }
 
 fn verify(backup: &[u8]) -> Result<BackupSummary, BackupError> {

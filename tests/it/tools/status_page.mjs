@@ -202,6 +202,19 @@ async function faulty() {
   await please("mend the configuration");
   await until(page, () => !document.querySelector("main").innerText.includes("at fault"));
   say({ mended: await textOf(page, "main"), injected: await page.evaluate(() => window.injected ?? null) });
+  await please("ask for what cannot be taken over");
+  await says(page, "main", "The configuration was not taken over");
+  say({ refused: await textOf(page, "main"), refused_violations: await violations(page) });
+  // what fails behind sound files no test can ask for: the daemon's own answer, with that in it
+  await page.setRequestInterception(true);
+  page.on("request", async (request) => {
+    if (!request.url().includes("/admin/overview")) return request.continue();
+    const overview = await (await fetch(request.url())).json();
+    Object.assign(overview.reload, { outcome: "in_part", error: "partner bolt cannot be started" });
+    return request.respond({ contentType: "application/json", body: JSON.stringify(overview) });
+  });
+  await says(page, "main", "taken over in part");
+  say({ in_part: await textOf(page, "main") });
   await page.close();
 }
 

@@ -320,9 +320,15 @@ async fn u17_a_reload_that_is_refused_stands_above_all_else_until_the_configurat
     let base = program.admin_url("");
     if let Some(child) = driver("faulty", &base, &directory.path().join("profile")) {
         let said = played(child, async |what| {
-            assert_eq!(what, "mend the configuration");
-            configure(&place, "bolt");
-            assert_eq!(reload().await, StatusCode::OK);
+            if what == "mend the configuration" {
+                configure(&place, "bolt");
+                assert_eq!(reload().await, StatusCode::OK);
+            } else {
+                assert_eq!(what, "ask for what cannot be taken over");
+                let sandbox = format!("sandbox = true\nkeys = ['{}']\n", KeyHash::of("of-a-sandbox"));
+                std::fs::write(&bolt, sandbox).unwrap();
+                assert_eq!(reload().await, StatusCode::UNPROCESSABLE_ENTITY);
+            }
             "done".to_owned()
         })
         .await;
@@ -335,6 +341,19 @@ async fn u17_a_reload_that_is_refused_stands_above_all_else_until_the_configurat
             said["mended"]
         );
         assert_eq!((&said["violations"], &said["injected"]), (&json!([]), &Value::Null));
+        let refused = text(&said["refused"]);
+        for words in [
+            "the one before is in force",
+            "partner bolt was not a sandbox",
+            "refused, nothing was taken over",
+        ] {
+            assert!(refused.contains(words), "{words}: {refused}");
+        }
+        assert!(!refused.contains("0 faults"), "{refused}");
+        assert_eq!(said["refused_violations"], json!([]));
+        let in_part = text(&said["in_part"]);
+        assert!(in_part.contains("partner bolt cannot be started"), "{in_part}");
+        assert!(!in_part.contains("The configuration was not taken over"), "{in_part}");
     }
     program.kill();
 }

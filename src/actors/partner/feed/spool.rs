@@ -1,6 +1,7 @@
 //! Where a partner's runs spool what they fetch: one file for each run and life of the actor, so that
 //! a task that outlives its actor for a moment never writes into its successor's file.
 
+use super::bodies::bodies_of;
 use crate::domain::RunId;
 use std::fs;
 use std::io;
@@ -55,6 +56,32 @@ pub fn clean(spool: &Path, partner: &str) {
     }
 }
 
+/// Removes all files of a partner that is taken away: those that are kept of its runs, and all that was spooled,
+/// with a note or without. Errs where one stays. Blocking.
+pub fn remove_files(spool: &Path, partner: &str) -> io::Result<()> {
+    unless_gone(fs::remove_dir_all(bodies_of(spool, partner)))?;
+    let left = match fs::read_dir(spool) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        left => left?,
+    };
+    let beginning = format!("{partner}.");
+    for entry in left {
+        let entry = entry?;
+        let is_own = |name: &str| name.starts_with(&beginning) && name.ends_with(ENDING);
+        if entry.file_name().to_str().is_some_and(is_own) {
+            unless_gone(fs::remove_file(entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+fn unless_gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 fn clean_left(spool: &Path, beginning: &str) -> io::Result<()> {
     for entry in fs::read_dir(spool)? {
         let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
@@ -68,11 +95,8 @@ fn clean_left(spool: &Path, beginning: &str) -> io::Result<()> {
             }
             _ => fs::remove_file(&path),
         };
-        match cleaned {
-            // its task has been faster
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            cleaned => cleaned?,
-        }
+        // its task may have been faster
+        unless_gone(cleaned)?;
     }
     Ok(())
 }
@@ -105,6 +129,27 @@ mod tests {
         clean(&spool.join("missing"), "acme");
         clean_all(spool);
         assert!(!other.exists() && kept.exists(), "a start of the daemon removes all, but no kept file");
+    }
+
+    #[test]
+    fn nothing_stays_of_a_partner_that_is_taken_away_and_all_of_the_others_does() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = directory.path();
+        let cut = cut_of(spool, "acme");
+        let kept = bodies_of(spool, "acme").join("run-1");
+        fs::create_dir_all(kept.parent().unwrap()).unwrap();
+        let claimed = claimed_of(spool, "acme", 4);
+        for path in [&cut, &note_of(&cut), &claimed, &file_of(spool, "acme", 5, RunId(2)), &kept] {
+            fs::write(path, "body").unwrap();
+        }
+        let others = [cut_of(spool, "acme-2"), note_of(&cut_of(spool, "acme-2")), spool.join("acme.txt")];
+        others.iter().for_each(|path| fs::write(path, "body").unwrap());
+        for _ in 0..2 {
+            remove_files(spool, "acme").unwrap();
+            assert_eq!(fs::read_dir(spool).unwrap().count(), others.len());
+        }
+        assert!(others.iter().all(|path| path.exists()));
+        remove_files(&spool.join("missing"), "acme").unwrap();
     }
 
     #[test]

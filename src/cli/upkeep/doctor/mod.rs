@@ -57,7 +57,7 @@ impl DoctorArgs {
             }
         };
         let (partners, directory) = (settings.partners.len(), self.admin.directory().display());
-        findings.add("configuration", Finding::ok(format!("{directory} is sound, with {partners} partners")));
+        findings.add("configuration", Finding::ok(format!("{directory} is sound; partners: {partners}")));
         let status = daemon::look(&self.admin, &mut findings).await;
         machine::look(&settings, self.admin.directory(), status.is_some(), &mut findings);
         if !self.no_feeds {

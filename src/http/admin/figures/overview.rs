@@ -14,8 +14,10 @@ use crate::http::gate::route::Answer;
 use crate::http::gate::shares::ShareLane;
 use crate::http::reply::{self, Fault};
 use crate::http::request::page::LIMIT_MAX;
+use crate::rules::price::reading::PriceState;
 use hyper::StatusCode;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a query may say.
@@ -137,6 +139,9 @@ struct RowOfPage {
     prices_pushed: u64,
     items_refused: u64,
     last_push_at: Option<String>,
+    /// Prices by how far they can be relied on; none before they were first looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prices: Option<BTreeMap<&'static str, u64>>,
 }
 
 impl RowOfPage {
@@ -160,6 +165,10 @@ impl RowOfPage {
             prices_pushed: pushed.prices,
             items_refused: pushed.refused,
             last_push_at: pushed.last_at.map(time::format),
+            prices: entry
+                .glance
+                .prices()
+                .map(|counts| PriceState::ALL.iter().map(|state| state.as_str()).zip(counts).collect()),
         })
     }
 }

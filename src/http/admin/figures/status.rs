@@ -37,8 +37,36 @@ pub(super) struct DaemonFigures {
     overlay_bytes: usize,
     overlay_bytes_max: usize,
     streams_open: usize,
+    storage: StorageView,
     /// How the last reload of this life of the daemon ended.
     reload: Option<ReloadView>,
+}
+
+/// What the store takes, and how far back it reaches.
+#[derive(Serialize)]
+struct StorageView {
+    file_bytes: Option<u64>,
+    disk_free_bytes: Option<u64>,
+    /// Below it no writes are taken.
+    disk_free_bytes_min: u64,
+    log_changes: u64,
+    log_bytes: u64,
+    log_oldest_at: Option<String>,
+}
+
+impl StorageView {
+    fn of(app: &App) -> StorageView {
+        // of a store that cannot be read other figures tell
+        let log = app.reader.log_extent().unwrap_or_default();
+        StorageView {
+            file_bytes: app.reader.file_bytes(),
+            disk_free_bytes: app.reader.disk_free_bytes(),
+            disk_free_bytes_min: app.settings.load().store.disk_free_bytes_min,
+            log_changes: log.changes,
+            log_bytes: log.bytes,
+            log_oldest_at: log.oldest_at.map(time::format),
+        }
+    }
 }
 
 /// One partner, with the state of its feed as the store has it.
@@ -104,6 +132,7 @@ impl DaemonFigures {
             overlay_bytes: app.reader.overlay_bytes(),
             overlay_bytes_max: settings.store.overlay_bytes_max,
             streams_open: streams_max.saturating_sub(app.streams.available_permits()),
+            storage: StorageView::of(app),
             reload: app.reload.last().map(|report| ReloadView::of(&report)),
         }
     }

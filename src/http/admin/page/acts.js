@@ -26,7 +26,7 @@ const OUTCOME = {
 const ACT = {
   approve: 'approved', reject: 'rejected', patch: 'changed', hide: 'hid', unhide: 'showed again', release: 'released', edit: 'released, mended,',
   drop: 'dropped', pause: 'paused the feed of', resume: 'resumed the feed of', run: 'fetched the feed of', rebuild: 'had read again the feed of', reload: 'reloaded the configuration',
-  purge: 'took away all of', partner_added: 'added', partner_changed: 'changed the settings of', partner_removed: 'removed', keys_changed: 'changed keys of', settings_changed: 'changed settings',
+  purge: 'took away all of', restore: 'restored the store from', partner_added: 'added', partner_changed: 'changed the settings of', partner_removed: 'removed', keys_changed: 'changed keys of', settings_changed: 'changed settings',
 };
 
 /** "approved plan 3 of acme" */

@@ -116,10 +116,14 @@ function pager({ partners }, again) {
     h('button', { type: 'button', class: 'quiet', disabled: !partners.next_cursor, onclick: turn(Number(partners.next_cursor)) }, 'Next'));
 }
 
-function storage(overview) {
+function storagePart(overview) {
+  const { storage } = overview;
   return section('Storage and daemon', {}, facts([
     ['Changes committed', number(overview.durable_sequence)],
     ['Memory for what waits', `${bytes(overview.overlay_bytes)} of ${bytes(overview.overlay_bytes_max)}`],
+    ['File', storage.file_bytes === null ? 'in memory' : bytes(storage.file_bytes)],
+    storage.disk_free_bytes !== null && ['Free disk', `${bytes(storage.disk_free_bytes)}; writes stop below ${bytes(storage.disk_free_bytes_min)}`],
+    ['Log that readers can follow', [`${counted(storage.log_changes, 'change')}, ${bytes(storage.log_bytes)}`, storage.log_oldest_at && [', the oldest ', ago(storage.log_oldest_at, overview.now)]]],
     ['Change streams', counted(overview.streams_open, 'reader follows', 'readers follow')],
     ['Up', about(overview.uptime_seconds)],
     overview.reload && ['Configuration', configuration(overview)],
@@ -133,17 +137,19 @@ function configuration({ reload, now }) {
   const when = [ago(reload.at, now), ', by ', foreign(reload.by)];
   if (reload.outcome === 'unchanged') return ['read again ', when, ': nothing had changed'];
   const { added, changed, removed } = reload.partners;
+  const came = { refused: 'refused, nothing was taken over', in_part: 'taken over in part' };
   const counts = `${counted(added.count, 'partner')} added, ${number(changed.count)} changed, ${number(removed.count)} removed`;
   return h('div', { class: 'stack' },
-    h('p', null, reload.outcome === 'refused' ? 'at fault, nothing was taken over; read ' : `${counts}; read `, when),
+    h('p', null, `${came[reload.outcome] ?? counts}; read `, when),
     reload.error && h('p', { class: 'bad' }, foreign(reload.error)),
     reload.needs_restart.length > 0 && h('p', null, `waits for a restart: ${reload.needs_restart.join(', ')}`));
 }
 
 function faults({ reload }) {
-  if (!reload || reload.faults_count === 0) return false;
+  if (reload?.outcome !== 'refused') return false;
   const place = ({ file, line }) => (line ? `${file}, line ${line}` : file);
-  return section('The configuration is at fault', { key: 'faults', note: `${counted(reload.faults_count, 'fault')}; the one before is in force` },
+  return section(reload.faults_count > 0 ? 'The configuration is at fault' : 'The configuration was not taken over', { key: 'faults', note: `${reload.faults_count > 0 ? `${counted(reload.faults_count, 'fault')}; ` : ''}the one before is in force` },
+    reload.error && h('p', { class: 'bad' }, foreign(reload.error)),
     h('ul', { class: 'stack' }, reload.faults.map((fault) => h('li', { class: 'bad' },
       foreign(`${place(fault)}: ${fault.key}${fault.value === null ? '' : ` = ${fault.value}`}: ${fault.rule}${fault.hint ? `; ${fault.hint}` : ''}`)))));
 }
@@ -158,7 +164,7 @@ export function render(overview, { again }) {
       filters(overview, again),
       items.length === 0 ? nothing('No partner is like that.') : table('Partners, those that need a look first', COLUMNS, items.map((row) => rowOf(row, overview.now))),
       (overview.partners.next_cursor || asked.skip > 0) && pager(overview, again)),
-    storage(overview),
+    storagePart(overview),
   ];
 }
 

@@ -27,6 +27,21 @@ export async function load([name]) {
   return { name, partner, runs: runs.items, plans: plans.items, rows: quarantine.items };
 }
 
+const LATE = [['delayed', 'late'], ['stale', 'stale'], ['gap', 'behind a gap'], ['withdrawn', 'withdrawn']];
+
+/** What of the prices cannot be relied on; how fresh one must be its asset's class says. */
+function pricesInWords(prices) {
+  const said = LATE.filter(([state]) => prices[state] > 0).map(([state, word]) => `${number(prices[state])} ${word}`);
+  return said.length > 0 ? said.join(', ') : 'all fresh';
+}
+
+/** Prices of the last file that were not those that had been pushed. */
+function drift({ feed }) {
+  const run = feed?.last_run;
+  return run?.status === 'applied' && run.counts.drift > 0
+    && tile('Price drift', number(run.counts.drift), h('p', { class: 'soft' }, `of ${counted(run.counts.records, 'record')} of the last file had another price than was pushed`));
+}
+
 function figures({ name, partner }) {
   const rates = samples.rates(`total:partner:${name}`);
   const loss = partner.feed?.push_loss;
@@ -34,6 +49,8 @@ function figures({ name, partner }) {
     tile('Pushed items', perSecond(rates.at(-1) ?? null), line(rates, 'Pushed items', perSecond)),
     tile('Last push', ago(partner.last_push_at, partner.now, 'none'), h('p', { class: 'soft' }, `${number(partner.assets_pushed)} assets and ${number(partner.prices_pushed)} prices since the daemon started`)),
     tile('Living assets', number(partner.living), partner.parked > 0 && h('p', { class: 'soft' }, `${counted(partner.parked, 'price waits', 'prices wait')} for unknown assets`)),
+    partner.prices && tile('Prices', number(partner.prices.live + partner.prices.closed), h('p', { class: partner.prices.stale > 0 ? 'bad' : 'soft' }, pricesInWords(partner.prices))),
+    drift(partner),
     tile('Refused items', number(partner.items_refused), h('p', { class: 'soft' }, 'since the daemon started')),
     loss && tile('Pushes lost', percent(loss.ratio), h('p', { class: 'soft' }, `the last file knew ${number(loss.missed)} of ${counted(loss.pushes, 'push', 'pushes')} that never arrived`)),
   );
