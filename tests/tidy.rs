@@ -6,12 +6,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
+#[path = "tidy/alerts.rs"]
+mod alerts;
 #[path = "tidy/circles.rs"]
 mod circles;
 #[path = "tidy/code.rs"]
 mod code;
 #[path = "tidy/contract.rs"]
 mod contract;
+#[path = "tidy/dashboards.rs"]
+mod dashboards;
 #[path = "tidy/floors.rs"]
 mod floors;
 #[path = "tidy/nouns.rs"]
@@ -20,6 +24,8 @@ mod nouns;
 mod objects;
 #[path = "tidy/problems.rs"]
 mod problems;
+#[path = "tidy/promql.rs"]
+mod promql;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/words.rs"]
@@ -148,6 +154,16 @@ fn locked_versions_are_not_below_those_that_were_mended() {
 #[test]
 fn every_code_has_a_section_in_the_page_of_problems() {
     held(problems::breaches(&repository()));
+}
+
+#[test]
+fn metrics_dashboards_alerts_runbook_and_their_tests_are_of_one_list() {
+    held(alerts::breaches(&repository()));
+}
+
+#[test]
+fn dashboards_say_what_they_show_and_lead_to_each_other() {
+    held(dashboards::breaches(&repository()));
 }
 
 #[test]

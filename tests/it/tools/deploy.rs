@@ -131,8 +131,7 @@ async fn what_the_compose_file_mounts_is_there_and_prometheus_takes_its_configur
         for volume in service["volumes"].as_array().unwrap() {
             let from = volume.as_str().unwrap().split(':').next().unwrap();
             let is_there = match from.starts_with('.') {
-                // made by the tests and dashboards of the project
-                true => docker.join(from).exists() || from == "../../dashboards",
+                true => docker.join(from).exists(),
                 false => compose["volumes"].as_object().unwrap().contains_key(from),
             };
             assert!(is_there, "{name} mounts {from}");
@@ -146,6 +145,25 @@ async fn what_the_compose_file_mounts_is_there_and_prometheus_takes_its_configur
     let mounts = services["grafana"]["volumes"].as_array().unwrap();
     assert!(mounts.iter().any(|mount| mount.as_str().unwrap().contains(mounted)), "{mounts:?}");
     assert_eq!(sources["datasources"][0]["url"], "http://prometheus:9090");
+    // what Grafana and Prometheus read of the project is where they look
+    let seen_at = |service: &str, place: &str| {
+        let mounts = services[service]["volumes"].as_array().unwrap().iter();
+        let mut parts = mounts.map(|mount| mount.as_str().unwrap().split(':').collect::<Vec<_>>());
+        let found = parts.find(|parts| parts[1] == place).unwrap_or_else(|| panic!("{service}: {place}"));
+        fs::read_dir(docker.join(found[0]))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect::<Vec<_>>()
+    };
+    assert!(seen_at("grafana", mounted).contains(&"overview.json".into()));
+    let rules = prometheus["rule_files"][0].as_str().unwrap();
+    let (place, pattern) = rules.rsplit_once('/').unwrap();
+    assert_eq!(pattern, "*.yaml");
+    let rules = seen_at("prometheus", place);
+    assert!(
+        ["alerts.yaml", "recording.yaml"].iter().all(|name| rules.contains(&(*name).into())),
+        "{rules:?}"
+    );
 
     let directory = tempfile::tempdir().unwrap();
     let (token, path) = (directory.path().join("token"), directory.path().join("prometheus.yml"));

@@ -4,9 +4,11 @@
 mod browser;
 mod compressed;
 mod copies;
+mod dashboards;
 mod deploy;
 mod description;
 mod followers;
+mod prometheus;
 mod relay;
 mod servers;
 mod status_page;
