@@ -5,7 +5,7 @@ mod backup;
 mod canaries;
 mod cli;
 mod config;
-mod damage;
+pub mod damage;
 mod damaged_records;
 mod doctor;
 mod failing_disk;

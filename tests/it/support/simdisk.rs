@@ -9,6 +9,7 @@ use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -32,6 +33,7 @@ struct Disk {
     locked: bool,
     calls: u64,
     fails_at: Option<u64>,
+    sync_takes: Duration,
 }
 
 /// Clones are the same disk.
@@ -74,6 +76,11 @@ impl SimDisk {
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
         self.0.lock().expect("no test panics while it holds the disk")
+    }
+
+    /// From now on a sync takes so long.
+    pub fn sync_takes(&self, time: Duration) {
+        self.disk().sync_takes = time;
     }
 
     /// Notes what has been acknowledged, for the crash points to come.
@@ -189,6 +196,12 @@ impl StorageBackend for SimDisk {
         let mut disk = self.call()?;
         let note = disk.note;
         disk.history.push(Op::Sync { note });
+        let takes = disk.sync_takes;
+        drop(disk);
+        if !takes.is_zero() {
+            #[expect(clippy::disallowed_methods, reason = "a slow disk blocks the thread that waits for it")]
+            std::thread::sleep(takes);
+        }
         Ok(())
     }
 

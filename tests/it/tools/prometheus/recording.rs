@@ -24,14 +24,17 @@ pub struct Held {
 impl Recording {
     /// Of what the daemons in trouble publish. Times are moved such that it is made at 0.
     pub async fn take(prometheus: &Prometheus) -> Recording {
-        // no alert that is looked for asks for a bucket
-        let all = r#"{job="tidegate", instance!="demo", __name__!~"scrape_.*|.*:.*|ALERTS.*|.*_bucket"}"#;
-        let before = prometheus.query(&format!("{all} offset {PACE}s")).await;
+        // alerts ask for the buckets of one metric alone
+        let all = [
+            r#"{job="tidegate", instance!="demo", __name__!~"scrape_.*|.*:.*|ALERTS.*|.*_bucket"}"#,
+            r#"tidegate_push_durable_seconds_bucket{job="tidegate", instance!="demo", le="0.05"}"#,
+        ];
+        let before = prometheus.query(&all.map(|part| format!("{part} offset {PACE}s")).join(" or ")).await;
         let before: BTreeMap<_, _> =
             before.into_iter().map(|sample| (series_of(&sample), sample.value)).collect();
         let now = prometheus.query("vector(time())").await[0].value;
         let mut series = Vec::new();
-        for sample in prometheus.query(all).await {
+        for sample in prometheus.query(&all.join(" or ")).await {
             let name = sample.labels["__name__"].clone();
             let is_time = name.ends_with("_timestamp_seconds") || name == "process_start_time_seconds";
             let counts = ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end));

@@ -151,6 +151,14 @@ impl Trouble {
         assert_eq!(self.operate("/admin/reload").await, StatusCode::UNPROCESSABLE_ENTITY);
     }
 
+    /// Files of a certificate that cannot be read, one after the other.
+    pub async fn spoil_the_certificate(&self, seconds: u64) {
+        for n in 0..seconds / 3 {
+            fs::write(self.directory.path().join("server.pem"), format!("no certificate {n}")).unwrap();
+            clock::sleep(Duration::from_secs(3)).await;
+        }
+    }
+
     async fn push_what_is_kept_aside(&self) {
         for batch in [0..150, 150..250] {
             let future = moment(86_400);
