@@ -152,7 +152,7 @@ pub const CATALOGUE: [Metric; 95] = [
     gauge(GAPS_OPEN, &["partner"], "Missing ranges of numbered price streams that are open now."),
     counter(AMBIGUOUS, &["partner"], "Writes that only their order of arrival put before others of the same stamp."),
     gauge(ASSETS, &["partner", "state"], "Assets that live, and those that are remembered as gone."),
-    gauge(PRICES, &["partner", "state"], "Prices by how far they can be relied on, as the last look through the index found; it begins anew once a minute, or takes a minute for each 65,536 assets."),
+    gauge(PRICES, &["partner", "state"], "Prices by how far they can be relied on, as the last look at all of them found: one a minute, or as often as a small share of a processor allows."),
     gauge(PARKED_PRICES, &["partner"], "Prices that wait for their asset."),
     gauge(QUARANTINE_ROWS, &["partner"], "Refused writes and records that are kept."),
     counter(QUARANTINE_TAKEN, &["reason"], "Rows that the quarantine took, by the code of what was wrong."),
