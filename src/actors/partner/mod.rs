@@ -49,8 +49,7 @@ use state::PartnerState;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Partners that load at once. Each takes a thread, and what a thread has once allocated from stays with the
-/// process: ten thousand that loaded all together left twice as much memory behind as they needed.
+/// Partners that load at once: each takes a thread while it does.
 static LOADS: Semaphore = Semaphore::const_new(8);
 
 pub struct PartnerActor;
